@@ -1,0 +1,56 @@
+/**
+ * The one error type of the library. Every expected failure is a value of it, on the left of an `Either` or a
+ * `TaskEither`; it is thrown only at the outermost edge, by {@link orThrow}.
+ *
+ * @module
+ */
+import * as E from 'fp-ts/lib/Either.js'
+
+/** What went wrong, in the words of the person who meets it. */
+export interface DiffeoError {
+  readonly _tag: 'ShapeError' | 'FormatError' | 'FileError' | 'UsageError' | 'EngineError' | 'TrainingError'
+  /** The operation that refused: a function, a flag, a file. */
+  readonly op: string
+  readonly expected: string
+  readonly got: string
+  /** What to do about it, as an imperative sentence without its full stop. */
+  readonly fix?: string
+}
+
+type Make = (op: string, expected: string, got: string, fix?: string) => DiffeoError
+
+const make =
+  (_tag: DiffeoError['_tag']): Make =>
+  (op, expected, got, fix) =>
+    fix === undefined ? { _tag, op, expected, got } : { _tag, op, expected, got, fix }
+
+/** Shapes that do not fit each other. */
+export const shapeError: Make = make('ShapeError')
+/** Bytes or text that are not in the format they should be in. */
+export const formatError: Make = make('FormatError')
+/** A file that cannot be read or written. */
+export const fileError: Make = make('FileError')
+/** A flag or an argument that cannot be used. */
+export const usageError: Make = make('UsageError')
+/** An engine that is missing or does not work here. */
+export const engineError: Make = make('EngineError')
+/** A run that cannot go on: a loss that is not finite, an interrupted step. */
+export const trainingError: Make = make('TrainingError')
+
+/** `op: expected …, got …; fix`: the same sentence that the compiler prints for a shape. */
+export const describeError = (e: DiffeoError): string =>
+  `${e.op}: expected ${e.expected}, got ${e.got}${e.fix === undefined ? '' : `; ${e.fix}`}`
+
+/** The exception that carries a {@link DiffeoError} past the outermost edge. */
+export class DiffeoException extends Error {
+  override readonly name = 'DiffeoException'
+  constructor(readonly error: DiffeoError) {
+    super(describeError(error))
+  }
+}
+
+/** The right of an `Either`, or its error thrown: for the outermost edge only. */
+export const orThrow = <A>(fa: E.Either<DiffeoError, A>): A => {
+  if (E.isLeft(fa)) throw new DiffeoException(fa.left)
+  return fa.right
+}
