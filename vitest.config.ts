@@ -4,6 +4,11 @@ import { defineConfig } from 'vitest/config'
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
 export default defineConfig({
-  resolve: { alias: [{ find: /^diffeo\/laws$/, replacement: at('./src/laws/index.ts') }, { find: /^diffeo$/, replacement: at('./src/index.ts') }] },
+  resolve: {
+    alias: [
+      { find: /^diffeo\/laws$/, replacement: at('./src/laws/index.ts') },
+      { find: /^diffeo$/, replacement: at('./src/index.ts') },
+    ],
+  },
   test: { include: ['test/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000, pool: 'forks' },
 })

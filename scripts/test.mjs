@@ -1,0 +1,35 @@
+/**
+ * `npm test`: every check in one command, ending with the plain line `N passed, N failed`.
+ * Each step that is not a test runner counts as one test. `npm test -- --only vitest` runs the named steps alone.
+ */
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+const report = join(mkdtempSync(join(tmpdir(), 'diffeo-test-')), 'vitest.json')
+const compiler = (name) => ['node', `node_modules/${name}/bin/tsc`, '-p', 'tsconfig.json']
+const steps = {
+  build: ['npm', 'run', '--silent', 'build'],
+  lint: ['npx', 'biome', 'check', '--error-on-warnings', '.'],
+  'types 5.9': compiler('typescript-5.9'),
+  'types 6.0': compiler('typescript'),
+  'types 7.0': compiler('typescript-7'),
+  vitest: ['npx', 'vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
+}
+
+const only = process.argv[2] === '--only' ? process.argv.slice(3) : Object.keys(steps)
+const run = (name) => {
+  const [command, ...args] = steps[name]
+  const from = performance.now()
+  const { status } = spawnSync(command, args, { stdio: 'inherit', shell: process.platform === 'win32' })
+  console.log(`${status === 0 ? 'ok  ' : 'FAIL'} ${name} (${((performance.now() - from) / 1000).toFixed(1)} s)`)
+  if (name !== 'vitest' || !existsSync(report)) return { passed: status === 0 ? 1 : 0, failed: status === 0 ? 0 : 1 }
+  const { numPassedTests, numFailedTests, success } = JSON.parse(readFileSync(report, 'utf8'))
+  rmSync(report)
+  return { passed: numPassedTests, failed: success && status === 0 ? 0 : Math.max(1, numFailedTests) }
+}
+const results = only.map(run)
+const total = (key) => results.reduce((sum, r) => sum + r[key], 0)
+console.log(`${total('passed')} passed, ${total('failed')} failed`)
+process.exitCode = total('failed') === 0 ? 0 : 1

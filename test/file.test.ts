@@ -1,0 +1,101 @@
+import { execFileSync } from 'node:child_process'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import * as E from 'fp-ts/lib/Either.js'
+import { pipe } from 'fp-ts/lib/function.js'
+import type * as TE from 'fp-ts/lib/TaskEither.js'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { type DiffeoError, describeError } from '../src/error.js'
+import { fileFailure, readBytes, writeFileAtomic } from '../src/file.js'
+import { writePng } from '../src/image/png.js'
+
+const sentence = async (run: TE.TaskEither<DiffeoError, unknown>): Promise<string> =>
+  E.match(describeError, () => 'done')(await run())
+
+let folder: string
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'diffeo-file-'))
+})
+afterEach(async () => {
+  await chmod(folder, 0o700)
+  await rm(folder, { recursive: true })
+})
+
+describe('writeFileAtomic', () => {
+  it('writes what readBytes reads, over an old file too, and leaves nothing beside it', async () => {
+    const path = join(folder, 'a.bin')
+    const bytes = Uint8Array.from({ length: 100_000 }, (_, i) => i % 251)
+    await writeFile(path, 'old')
+    expect(await writeFileAtomic(path)(bytes)()).toEqual(E.right(undefined))
+    expect(await readBytes(path)()).toEqual(E.right(bytes))
+    expect(await readdir(folder)).toEqual(['a.bin'])
+  })
+  it('writes no bytes, and part of a larger buffer', async () => {
+    const path = join(folder, 'a.bin')
+    await writeFileAtomic(path)(new Uint8Array())()
+    expect((await readFile(path)).length).toBe(0)
+    await writeFileAtomic(path)(Uint8Array.of(1, 2, 3).subarray(1))()
+    expect([...(await readFile(path))]).toEqual([2, 3])
+  })
+  it('says that a folder is missing', async () => {
+    const path = join(folder, 'no', 'a.bin')
+    expect(await sentence(writeFileAtomic(path)(new Uint8Array(1)))).toBe(
+      `write ${path}: expected an existing folder, got none (ENOENT); create it: mkdir -p '${join(folder, 'no')}'`,
+    )
+  })
+  it('says that the path is a folder', async () => {
+    await mkdir(join(folder, 'sub'))
+    expect(await sentence(writeFileAtomic(join(folder, 'sub'))(new Uint8Array(1)))).toContain(
+      'expected a file, got a folder (EISDIR); add a file name to the path',
+    )
+    expect(await readdir(folder)).toEqual(['sub'])
+  })
+  it.skipIf(process.platform === 'win32' || process.getuid?.() === 0)('says that it may not write', async () => {
+    await chmod(folder, 0o500)
+    expect(await sentence(writeFileAtomic(join(folder, 'a.bin'))(new Uint8Array(1)))).toContain(
+      'expected permission to write, got none (EACCES)',
+    )
+  })
+
+  // A file size limit makes the system take a part of a write and refuse the rest, as a full disk does.
+  const limit = (size: string) => execFileSync('prlimit', [`--fsize=${size}:`, '--pid', `${process.pid}`])
+  it.skipIf(process.platform !== 'linux')('keeps the old file when the system stops half way', async () => {
+    const path = join(folder, 'a.bin')
+    await writeFile(path, 'old')
+    const ignore = () => undefined
+    process.on('SIGXFSZ', ignore)
+    limit('65536')
+    const said = await sentence(writeFileAtomic(path)(new Uint8Array(1 << 20))).finally(() => {
+      limit('unlimited')
+      process.off('SIGXFSZ', ignore)
+    })
+    expect(said).toContain('expected a file within the size limit, got a larger one (EFBIG)')
+    expect(await readFile(path, 'utf8')).toBe('old')
+    expect(await readdir(folder)).toEqual(['a.bin'])
+  })
+})
+
+describe('fileFailure', () => {
+  it.each([
+    ['ENOSPC', 'write f: expected room on the disk, got a full disk (ENOSPC); free some space or choose another path'],
+    ['EROFS', 'write f: expected a file system that can be written, got a read-only one (EROFS); choose another path'],
+    ['EACCES', 'write f: expected permission to write, got none (EACCES); change its permissions or choose another'],
+  ])('%s', (code, words) =>
+    expect(describeError(fileFailure('write', 'f')(Object.assign(new Error('x'), { code })))).toContain(words),
+  )
+  it('passes on what it does not know', () =>
+    expect(describeError(fileFailure('read', 'f')(new Error('x')))).toBe('read f: expected to read it, got Error: x'))
+})
+
+describe('readBytes and writePng', () => {
+  it('say that a file is missing', async () =>
+    expect(await sentence(readBytes(join(folder, 'none')))).toContain(
+      'expected a file, got nothing there (ENOENT); check the path',
+    ))
+  it('write nothing for an image that is none', async () => {
+    const image = { width: 1, height: 1, channels: 1, data: new Uint8Array() } as const
+    expect(await sentence(pipe(image, writePng(join(folder, 'a.png'))))).toContain('png: expected at least one pixel')
+    expect(await readdir(folder)).toEqual([])
+  })
+})
