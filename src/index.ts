@@ -3,11 +3,39 @@
  *
  * @module
  */
+export type { Add, Even, Half, Mul, Product } from '../types/nat.js'
+export type * from '../types/shape.js'
+export * from './bijector/compose.js'
+export * from './bijector/coupling.js'
+export * as Diffeo from './bijector/diffeo.js'
+export * from './bijector/elementwise.js'
+export * from './bijector/layer.js'
+export { channelwise, checkerboard, halves, type Mask, mask } from './bijector/mask.js'
+export * from './bijector/norm.js'
+export * from './bijector/rearrange.js'
 export * from './data/mnist.js'
 export * from './data/split.js'
 export * from './data/toys.js'
+export * from './distribution/flow.js'
+export * from './distribution/prior.js'
 export * from './error.js'
 export * from './image/grid.js'
 export * from './image/heatmap.js'
 export * from './image/png.js'
+export * from './nn/mlp.js'
+export type { Module, Net } from './nn/net.js'
+export * as T from './tensor/ops.js'
+export * from './tensor/params.js'
 export * from './tensor/random.js'
+export {
+  type AnyTensor,
+  type BatchOf,
+  batch,
+  type DType,
+  type PerExample,
+  refine,
+  sizes,
+  type Tensor,
+  tensor,
+  unwrap,
+} from './tensor/tensor.js'

@@ -1,0 +1,126 @@
+/**
+ * `Diffeo<A, B>`: a bijection between values whose parameters are bound. A value is a batch of tensors: one tensor,
+ * or a tuple of them.
+ *
+ * Laws, for the value *and* for the log-det (natural log of |det ∂forward/∂a|, one number per example):
+ * - `inverse(forward(a)[0])[0] = a`, and the two log-dets are opposite
+ * - `andThen(id)(f) = f = andThen(f)(id)`
+ * - `andThen(h)(andThen(g)(f)) = andThen(andThen(h)(g))(f)`; log-dets add up (Eq. 13)
+ * - `reverse(andThen(g)(f)) = andThen(reverse(f))(reverse(g))` (Eq. 14); `reverse(reverse(f)) = f`
+ *
+ * @module
+ */
+import type { Category2 } from 'fp-ts/lib/Category.js'
+import { add, neg, tidy, zeroPerExample } from '../tensor/ops.js'
+import type { AnyTensor, PerExample } from '../tensor/tensor.js'
+
+// -------------------------------------------------------------------------------------
+// model
+// -------------------------------------------------------------------------------------
+
+/** A bijection A → B. `forward` is data → latent, the seed's f; `inverse` is latent → data. */
+export interface Diffeo<in out A, in out B> {
+  readonly forward: (a: A) => readonly [value: B, logDet: PerExample]
+  readonly inverse: (b: B) => readonly [value: A, logDet: PerExample]
+}
+
+export const URI = 'diffeo/Diffeo'
+export type URI = typeof URI
+declare module 'fp-ts/lib/HKT' {
+  interface URItoKind2<E, A> {
+    readonly 'diffeo/Diffeo': Diffeo<E, A>
+  }
+}
+
+// -------------------------------------------------------------------------------------
+// constructors
+// -------------------------------------------------------------------------------------
+
+/** A diffeo from its two directions; what they allocate on the way is freed. */
+export const diffeo = <A, B>(forward: Diffeo<A, B>['forward'], inverse: Diffeo<A, B>['inverse']): Diffeo<A, B> => ({
+  forward: (a) => tidy(() => forward(a)),
+  inverse: (b) => tidy(() => inverse(b)),
+})
+
+const firstTensor = (value: unknown): AnyTensor => (Array.isArray(value) ? firstTensor(value[0]) : (value as AnyTensor))
+
+const same = <A>(a: A): readonly [A, PerExample] => tidy(() => [a, zeroPerExample(firstTensor(a))])
+
+/** The identity: log-det 0. */
+export const id = <A>(): Diffeo<A, A> => ({ forward: same, inverse: same })
+
+// -------------------------------------------------------------------------------------
+// combinators
+// -------------------------------------------------------------------------------------
+
+/** First `f`, then `g`: values compose (Eq. 14), log-dets add up (Eq. 13). */
+export const andThen =
+  <B, C>(g: Diffeo<B, C>) =>
+  <A>(f: Diffeo<A, NoInfer<B>>): Diffeo<A, C> =>
+    diffeo(
+      (a) => {
+        const [b, first] = f.forward(a)
+        const [c, second] = g.forward(b)
+        return [c, add(second)(first)]
+      },
+      (c) => {
+        const [b, first] = g.inverse(c)
+        const [a, second] = f.inverse(b)
+        return [a, add(second)(first)]
+      },
+    )
+
+/** The two directions exchanged. */
+export const reverse = <A, B>(f: Diffeo<A, B>): Diffeo<B, A> => ({ forward: f.inverse, inverse: f.forward })
+
+/** Two diffeos side by side on a pair: the Jacobian is block diagonal, so log-dets add up. */
+export const both = <A, B, C, D>(f: Diffeo<A, B>, g: Diffeo<C, D>): Diffeo<readonly [A, C], readonly [B, D]> =>
+  diffeo<readonly [A, C], readonly [B, D]>(
+    ([a, c]) => {
+      const [b, first] = f.forward(a)
+      const [d, second] = g.forward(c)
+      return [[b, d], add(second)(first)]
+    },
+    ([b, d]) => {
+      const [a, first] = f.inverse(b)
+      const [c, second] = g.inverse(d)
+      return [[a, c], add(second)(first)]
+    },
+  )
+
+/** log |det ∂forward/∂a|, in nats, one number per example. */
+export const logDetJacobian =
+  <A, B>(f: Diffeo<A, B>) =>
+  (a: A): PerExample =>
+    tidy(() => f.forward(a)[1])
+
+/** log |det ∂inverse/∂b|, in nats, one number per example. */
+export const inverseLogDetJacobian =
+  <A, B>(f: Diffeo<A, B>) =>
+  (b: B): PerExample =>
+    tidy(() => f.inverse(b)[1])
+
+/** A map whose log-det is known in one direction: the inverse's is its negative at the point it came from. */
+export const fromForward = <A, B>(
+  forward: (a: A) => B,
+  inverse: (b: B) => A,
+  logDet: (a: A) => PerExample,
+): Diffeo<A, B> =>
+  diffeo(
+    (a) => [forward(a), logDet(a)],
+    (b) => {
+      const a = inverse(b)
+      return [a, neg(logDet(a))]
+    },
+  )
+
+// -------------------------------------------------------------------------------------
+// instances
+// -------------------------------------------------------------------------------------
+
+/** The lawful fp-ts category of diffeos. */
+export const Category: Category2<URI> = {
+  URI,
+  id,
+  compose: (bc, ab) => andThen(bc)(ab),
+}

@@ -1,0 +1,236 @@
+/**
+ * Bijectors that act on each variable alone: the Jacobian is diagonal, so the log-det is the sum of
+ * log |dyᵢ/dxᵢ|.
+ *
+ * @module
+ */
+import * as tf from '@tensorflow/tfjs-core'
+import * as E from 'fp-ts/lib/Either.js'
+import { pipe } from 'fp-ts/lib/function.js'
+import type { Same } from '../../types/shape.js'
+import {
+  add,
+  exp,
+  log,
+  mul,
+  neg,
+  plus,
+  sigmoid as sigma,
+  softplus,
+  square,
+  sub,
+  sumEvent,
+  times,
+} from '../tensor/ops.js'
+import { constant } from '../tensor/params.js'
+import { type AnyTensor, trust, unwrap } from '../tensor/tensor.js'
+import { bijector, type Layer, layer } from './layer.js'
+
+/** A layer from one function each way and log |dy/dx| as a function of x. */
+const pointwise = (
+  name: string,
+  forward: (x: AnyTensor) => AnyTensor,
+  inverse: (y: AnyTensor) => AnyTensor,
+  logDerivative: (x: AnyTensor) => AnyTensor,
+): Layer<Same> =>
+  layer<Same>(name, (shape) =>
+    E.right(
+      bijector({
+        name,
+        domain: shape,
+        codomain: shape,
+        spec: {},
+        forward: (_, x) => [forward(x), sumEvent(logDerivative(x))],
+        inverse: (_, y) => {
+          const x = inverse(y)
+          return [x, neg(sumEvent(logDerivative(x)))]
+        },
+      }),
+    ),
+  )
+
+/** log(p) − log(1 − p) */
+const logitOf = (p: AnyTensor): AnyTensor => sub(log(pipe(p, neg, plus(1))))(log(p))
+
+/**
+ * The logistic sigmoid, ℝ → (0, 1).
+ *
+ * - Forward: y = 1 / (1 + e⁻ˣ)
+ * - Forward log-det: −Σ softplus(x) + softplus(−x)
+ * - Inverse: x = log y − log(1 − y)
+ * - Inverse log-det: Σ softplus(x) + softplus(−x)
+ */
+export const sigmoid: Layer<Same> = pointwise('sigmoid', sigma, logitOf, (x) => neg(add(softplus(neg(x)))(softplus(x))))
+
+/** α of the logit preprocessing, and how many values a pixel takes. */
+export interface LogitOptions {
+  /** The margin kept from 0 and 1. Default .05: logit(.05 + .9·x/256) */
+  readonly alpha?: number
+  /** Default 256: x in [0, 256) after dequantisation */
+  readonly bins?: number
+}
+
+/**
+ * Logit preprocessing of images (Eq. 16), x in [0, bins], p = α + (1 − 2α)·x/bins. Finite at both ends, where the
+ * paper's logit(α + (1 − α)·x/256) is not.
+ *
+ * - Forward: y = log p − log(1 − p)
+ * - Forward log-det: Σ softplus(y) + softplus(−y) + log((1 − 2α)/bins)
+ * - Inverse: x = bins·(σ(y) − α)/(1 − 2α)
+ * - Inverse log-det: −Σ softplus(y) + softplus(−y) + log((1 − 2α)/bins)
+ */
+export const logit = ({ alpha = 0.05, bins = 256 }: LogitOptions = {}): Layer<Same> => {
+  const slope = (1 - 2 * alpha) / bins
+  const logDerivative = (y: AnyTensor) => pipe(softplus(y), add(softplus(neg(y))), plus(Math.log(slope)))
+  return layer<Same>('logit', (shape) =>
+    E.right(
+      bijector({
+        name: 'logit',
+        domain: shape,
+        codomain: shape,
+        spec: {},
+        forward: (_, x) => {
+          const y = logitOf(pipe(x as AnyTensor, times(slope), plus(alpha)))
+          return [y, sumEvent(logDerivative(y))]
+        },
+        inverse: (_, y) => [
+          pipe(sigma(y as AnyTensor), plus(-alpha), times(1 / slope)),
+          neg(sumEvent(logDerivative(y))),
+        ],
+      }),
+    ),
+  )
+}
+
+/**
+ * Elementwise affine with one learned scale and shift for each variable; starts as the identity.
+ *
+ * - Forward: y = x·exp(s) + t
+ * - Forward log-det: Σ s
+ * - Inverse: x = (y − t)·exp(−s)
+ * - Inverse log-det: −Σ s
+ */
+export const affine: Layer<Same> = layer<Same>('affine', (shape) =>
+  E.right(
+    bijector({
+      name: 'affine',
+      domain: shape,
+      codomain: shape,
+      spec: { logScale: constant(shape, 0), shift: constant(shape, 0) },
+      forward: (p, x) => {
+        const s = spread(p.logScale, x)
+        return [pipe(x as AnyTensor, mul(exp(s)), add(spread(p.shift, x))), sumEvent(s)]
+      },
+      inverse: (p, y) => {
+        const s = spread(p.logScale, y)
+        return [pipe(y as AnyTensor, sub(spread(p.shift, y)), mul(exp(neg(s)))), neg(sumEvent(s))]
+      },
+    }),
+  ),
+)
+
+/** An event tensor for every example of a batch. */
+const spread = (event: AnyTensor, like: AnyTensor): AnyTensor =>
+  trust(tf.add(tf.zerosLike(unwrap(like)), unwrap(event)))
+
+// -------------------------------------------------------------------------------------
+// probability integral and inverse-CDF transforms (Eq. 3): y = F(x) is uniform if x has the distribution F
+// -------------------------------------------------------------------------------------
+
+/**
+ * The CDF of the exponential distribution, [0, ∞) → [0, 1). `reverse(exponentialCdf())` samples it from uniforms.
+ *
+ * - Forward: y = 1 − e^−λx
+ * - Forward log-det: Σ log λ − λx
+ * - Inverse: x = −log(1 − y)/λ
+ * - Inverse log-det: −Σ log λ − λx
+ */
+export const exponentialCdf = (rate = 1): Layer<Same> =>
+  pointwise(
+    'exponentialCdf',
+    (x) => trust(tf.neg(tf.expm1(tf.mul(unwrap(x), -rate)))),
+    (y) => trust(tf.mul(tf.log1p(tf.neg(unwrap(y))), -1 / rate)),
+    (x) => pipe(x, times(-rate), plus(Math.log(rate))),
+  )
+
+/**
+ * The CDF of the uniform distribution on [low, high], → [0, 1].
+ *
+ * - Forward: y = (x − low)/(high − low)
+ * - Forward log-det: −Σ log(high − low)
+ * - Inverse: x = low + (high − low)·y
+ * - Inverse log-det: Σ log(high − low)
+ */
+export const uniformCdf = (low = 0, high = 1): Layer<Same> =>
+  pointwise(
+    'uniformCdf',
+    (x) => pipe(x, plus(-low), times(1 / (high - low))),
+    (y) => pipe(y, times(high - low), plus(low)),
+    (x) => pipe(x, times(0), plus(-Math.log(high - low))),
+  )
+
+/**
+ * The CDF of the logistic distribution, ℝ → (0, 1).
+ *
+ * - Forward: y = σ((x − mean)/scale)
+ * - Forward log-det: −Σ softplus(u) + softplus(−u) + log scale, u = (x − mean)/scale
+ * - Inverse: x = mean + scale·(log y − log(1 − y))
+ * - Inverse log-det: Σ softplus(u) + softplus(−u) + log scale
+ */
+export const logisticCdf = (mean = 0, scale = 1): Layer<Same> => {
+  const standard = (x: AnyTensor) => pipe(x, plus(-mean), times(1 / scale))
+  return pointwise(
+    'logisticCdf',
+    (x) => sigma(standard(x)),
+    (y) => pipe(logitOf(y), times(scale), plus(mean)),
+    (x) => {
+      const u = standard(x)
+      return pipe(softplus(u), add(softplus(neg(u))), plus(Math.log(scale)), neg)
+    },
+  )
+}
+
+/**
+ * The CDF of the normal distribution, ℝ → (0, 1). The inverse is Acklam's rational approximation (relative error
+ * 1.2e-9) after it, so float32's rounding is what remains.
+ *
+ * - Forward: y = Φ((x − mean)/deviation)
+ * - Forward log-det: −Σ ½u² + log(deviation·√2π), u = (x − mean)/deviation
+ * - Inverse: x = mean + deviation·Φ⁻¹(y)
+ * - Inverse log-det: Σ ½u² + log(deviation·√2π)
+ */
+export const normalCdf = (mean = 0, deviation = 1): Layer<Same> => {
+  const standard = (x: AnyTensor) => pipe(x, plus(-mean), times(1 / deviation))
+  return pointwise(
+    'normalCdf',
+    (x) => trust(tf.mul(tf.add(tf.erf(tf.mul(unwrap(standard(x)), Math.SQRT1_2)), 1), 0.5)),
+    (y) => pipe(probit(y), times(deviation), plus(mean)),
+    (x) => pipe(square(standard(x)), times(-0.5), plus(-Math.log(deviation * Math.sqrt(2 * Math.PI)))),
+  )
+}
+
+const horner = (coefficients: readonly number[], x: tf.Tensor): tf.Tensor =>
+  coefficients.slice(1).reduce<tf.Tensor>((acc, c) => tf.add(tf.mul(acc, x), c), tf.fill(x.shape, coefficients[0]!))
+
+/** Φ⁻¹ after P. J. Acklam: one rational function in the middle, another in the tails. */
+const probit = (y: AnyTensor): AnyTensor => {
+  const p = unwrap(y)
+  const a = [
+    -39.69683028665376, 220.9460984245205, -275.9285104469687, 138.357751867269, -30.66479806614716, 2.506628277459239,
+  ]
+  const b = [-54.47609879822406, 161.5858368580409, -155.6989798598866, 66.80131188771972, -13.28068155288572, 1]
+  const c = [
+    -0.007784894002430293, -0.3223964580411365, -2.400758277161838, -2.549732539343734, 4.374664141464968,
+    2.938163982698783,
+  ]
+  const d = [0.007784695709041462, 0.3224671290700398, 2.445134137142996, 3.754408661907416, 1]
+  const q = tf.sub(p, 0.5)
+  const r = tf.square(q)
+  const middle = tf.div(tf.mul(horner(a, r), q), horner(b, r))
+  const side = tf.minimum(p, tf.sub(1, p))
+  const t = tf.sqrt(tf.mul(tf.log(side), -2))
+  const tail = tf.mul(tf.neg(tf.sign(q)), tf.div(horner(c, t), horner(d, t)))
+  // a product rather than a comparison: comparisons have no gradient in TensorFlow.js
+  const inTail = tf.step(tf.sub(0.02425, side))
+  return trust(tf.add(tf.mul(inTail, tail), tf.mul(tf.sub(1, inTail), middle)))
+}

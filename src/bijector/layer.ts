@@ -1,0 +1,177 @@
+/**
+ * `Layer<F>`: a family of bijectors, one per event shape, with the shape function `F`. `Bijector<A, B>`: a layer at
+ * one shape, from events of shape `A` to latents of shape `B` (Eq. 17). Parameters are values: `init` makes them,
+ * `bind` takes them, `train` answers their next statistics.
+ *
+ * @module
+ */
+import * as E from 'fp-ts/lib/Either.js'
+import { pipe } from 'fp-ts/lib/function.js'
+import type { HasShapeFn, LatentsAt, OneLatent, Refusal } from '../../types/check.js'
+import type { Exactly, Latents, Same, Shape, ShapeFn } from '../../types/shape.js'
+import { type DiffeoError, orThrow, shapeError } from '../error.js'
+import { tidy, zeroPerExample } from '../tensor/ops.js'
+import { initialise, type Params, type ParamsOf, type Spec } from '../tensor/params.js'
+import type { Key } from '../tensor/random.js'
+import { isShape, sameShape, show, showLatents } from '../tensor/shape.js'
+import type { AnyTensor, BatchOf, PerExample } from '../tensor/tensor.js'
+import { type Diffeo, diffeo } from './diffeo.js'
+
+// -------------------------------------------------------------------------------------
+// model
+// -------------------------------------------------------------------------------------
+
+/** A family of bijectors, one per event shape. */
+export interface Layer<F extends ShapeFn> extends HasShapeFn<F> {
+  readonly name: string
+  /** The bijector at one shape, or why there is none. */
+  readonly at: (shape: Shape) => E.Either<DiffeoError, AnyBijector>
+}
+
+/**
+ * How a forward pass treats statistics: `evaluate` uses them, `train` answers their next values, `start` sets what
+ * depends on the first data (ActNorm).
+ */
+export type Mode = 'evaluate' | 'train' | 'start'
+
+/** A value, its log-det in nats, and the parameters with their next statistics. */
+export type Trained<B> = readonly [value: B, logDet: PerExample, params: Params]
+
+/** A bijection from events of shape `A` to latents of shape `B`, given parameters. */
+export interface Bijector<in out A extends Shape, in out B extends Latents> extends Layer<Exactly<A, B>> {
+  readonly domain: A
+  readonly codomain: B
+  /** The names, shapes and roles of its parameters. */
+  readonly spec: Spec
+  /** The bijectors it is made of, if it is a composition. */
+  readonly parts: readonly AnyBijector[]
+  readonly init: (key: Key) => Params
+  readonly bind: (params: Params) => Diffeo<BatchOf<A>, BatchOf<B>>
+  /** `forward` with batch statistics; answers the parameters with their next statistics. */
+  readonly train: (params: Params) => (x: BatchOf<A>) => Trained<BatchOf<B>>
+  /** Sets what depends on the first data, once (ActNorm); everything else stays. */
+  readonly start: (params: Params) => (x: BatchOf<A>) => Trained<BatchOf<B>>
+}
+// biome-ignore lint/suspicious/noExplicitAny: invariant parameters have no other top
+export type AnyBijector = Bijector<any, any>
+
+/** What a bijector is made from: two directions and the parameters they take. */
+export interface Definition<A extends Shape, B extends Latents, S extends Spec> {
+  readonly name: string
+  readonly domain: A
+  readonly codomain: B
+  readonly spec: S
+  readonly forward: (params: ParamsOf<S>, x: BatchOf<A>) => readonly [value: BatchOf<B>, logDet: PerExample]
+  readonly inverse: (params: ParamsOf<S>, z: BatchOf<B>) => readonly [value: BatchOf<A>, logDet: PerExample]
+  /** Only for a layer with statistics: `forward` and the parameters with their next statistics. */
+  readonly next?: (
+    params: ParamsOf<S>,
+    x: BatchOf<A>,
+    mode: Mode,
+  ) => readonly [value: BatchOf<B>, logDet: PerExample, params: Params]
+  readonly parts?: readonly AnyBijector[]
+}
+
+// -------------------------------------------------------------------------------------
+// constructors
+// -------------------------------------------------------------------------------------
+
+/**
+ * A bijector from its two directions. Everything they allocate on the way is freed.
+ *
+ * @example
+ * const double = bijector({
+ *   name: 'double', domain: [2], codomain: [2], spec: {},
+ *   forward: (_, x) => [times(2)(x), plus(2 * Math.LN2)(zeroPerExample(x))],
+ *   inverse: (_, z) => [times(0.5)(z), plus(-2 * Math.LN2)(zeroPerExample(z))],
+ * })
+ */
+export const bijector = <const A extends Shape, const B extends Latents, S extends Spec>(
+  d: Definition<A, B, S>,
+): Bijector<A, B> => {
+  // The spec that made the parameters is the one that types them; a checkpoint that does not fit is refused on reading.
+  const typed = (params: Params) => params as ParamsOf<S>
+  const next =
+    (mode: Mode) =>
+    (params: Params) =>
+    (x: BatchOf<A>): Trained<BatchOf<B>> =>
+      tidy(() => d.next?.(typed(params), x, mode) ?? [...d.forward(typed(params), x), params])
+  const self: Bijector<A, B> = {
+    _F: undefined as never,
+    name: d.name,
+    domain: d.domain,
+    codomain: d.codomain,
+    spec: d.spec,
+    parts: d.parts ?? [],
+    at: (shape) =>
+      sameShape(shape, d.domain)
+        ? E.right(self as AnyBijector)
+        : E.left(shapeError(d.name, show(d.domain), `${show(shape)} from the layer before`)),
+    init: (key) => tidy(() => initialise(d.spec, key)),
+    bind: (params) =>
+      diffeo(
+        (x) => d.forward(typed(params), x),
+        (z) => d.inverse(typed(params), z),
+      ),
+    train: next('train'),
+    start: next('start'),
+  }
+  return self
+}
+
+/** A layer from its rule: at each event shape a definition, or why there is none. */
+export const layer = <F extends ShapeFn>(
+  name: string,
+  at: (shape: Shape) => E.Either<DiffeoError, AnyBijector>,
+): Layer<F> => ({ _F: undefined as never, name, at })
+
+/** The empty flow at a shape: where a composition starts. */
+export const input = <const S extends Shape>(shape: S): Bijector<S, S> => {
+  const pass = (_: unknown, x: BatchOf<S>) => [x, zeroPerExample(x as AnyTensor)] as const
+  return bijector({ name: 'input', domain: shape, codomain: shape, spec: {}, forward: pass, inverse: pass })
+}
+
+/**
+ * A layer at a shape.
+ *
+ * @example
+ * const b = on([32, 32, 3], compose(squeeze, factorOut)) // Bijector<[32, 32, 3], [[16, 16, 6], [16, 16, 6]]>
+ * @throws DiffeoException if a size known only at run time does not fit; `layer.at(shape)` answers an `Either`
+ */
+export const on = <const S extends Shape, F extends ShapeFn>(
+  shape: S,
+  of: Layer<F> & Refusal<F, S>,
+): Bijector<S, LatentsAt<F, S>> => orThrow(of.at(shape))
+
+// -------------------------------------------------------------------------------------
+// combinators
+// -------------------------------------------------------------------------------------
+
+const reversed = (b: AnyBijector): E.Either<DiffeoError, AnyBijector> =>
+  isShape(b.codomain)
+    ? E.right(
+        bijector({
+          name: `reverse(${b.name})`,
+          domain: b.codomain,
+          codomain: b.domain,
+          spec: b.spec,
+          parts: [b],
+          forward: (params, x) => b.bind(params as Params).inverse(x) as never,
+          inverse: (params, z) => b.bind(params as Params).forward(z) as never,
+        }),
+      )
+    : E.left(shapeError('reverse', 'one latent', showLatents(b.codomain)))
+
+/**
+ * The two directions exchanged: `reverse(normalCdf())` turns uniforms into normals. For a bijector with one latent,
+ * and for a layer that keeps the shape.
+ */
+export function reverse<A extends Shape, B extends Latents>(
+  b: Bijector<A, B> & OneLatent<B>,
+): Bijector<B extends Shape ? B : never, A>
+export function reverse(l: Layer<Same>): Layer<Same>
+export function reverse(l: AnyBijector | Layer<Same>): AnyBijector | Layer<Same> {
+  return 'domain' in l
+    ? orThrow(reversed(l))
+    : layer<Same>(`reverse(${l.name})`, (shape) => pipe(l.at(shape), E.chain(reversed)))
+}

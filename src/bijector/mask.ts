@@ -1,0 +1,148 @@
+/**
+ * Masks: how a coupling splits the variables into the part it keeps and the part it changes (Fig. 3 of Dinh et al.
+ * 2016). A mask of zeros and ones keeps b ⊙ x (Eq. 12); a mask of whole channels slices instead, so that the net sees
+ * and answers only what it needs.
+ *
+ * Laws: `merge(split(x)) = x` bit for bit; `project` is 0 where x is kept.
+ *
+ * @module
+ */
+import * as tf from '@tensorflow/tfjs-core'
+import * as E from 'fp-ts/lib/Either.js'
+import { pipe } from 'fp-ts/lib/function.js'
+import type { EvenChannels, Only, SameImage, SameVector, Shape, ShapeFn } from '../../types/shape.js'
+import { type DiffeoError, shapeError } from '../error.js'
+import { add, concat, mulEvent, slice } from '../tensor/ops.js'
+import { evenChannels, only, product, sameImage, sameVector, show } from '../tensor/shape.js'
+import { type AnyTensor, trust } from '../tensor/tensor.js'
+
+/** Some batch of event tensors whose shape the mask knows. */
+export type Value = AnyTensor
+
+/** A mask at one event shape. */
+export interface Split {
+  /** Shape of the part the net sees. */
+  readonly kept: Shape
+  /** Shape of the part that changes. */
+  readonly changed: Shape
+  readonly split: (x: Value) => readonly [kept: Value, changed: Value]
+  readonly merge: (kept: Value, changed: Value) => Value
+  /** Multiplies s and t by 1 − b, so that kept positions add nothing to the log-det. */
+  readonly project: (v: Value) => Value
+}
+
+/** A family of masks, one per event shape; `K` says which nets can serve it. */
+export interface Mask<F extends ShapeFn, K extends 'image' | 'vector'> {
+  readonly _F: F
+  readonly kind: K
+  readonly name: string
+  readonly at: (shape: Shape) => E.Either<DiffeoError, Split>
+}
+
+const make = <F extends ShapeFn, K extends 'image' | 'vector'>(
+  name: string,
+  kind: K,
+  at: Mask<F, K>['at'],
+): Mask<F, K> => ({ _F: undefined as never, name, kind, at })
+
+/** Keeps where `keeps` is true, by multiplication. */
+const binary = (shape: Shape, keeps: (flat: number) => boolean): Split => {
+  const ones = Float32Array.from({ length: product(shape) }, (_, i) => (keeps(i) ? 1 : 0))
+  const zeros = ones.map((b) => 1 - b)
+  const times = (b: Float32Array) => (v: Value) => mulEvent(trust<Shape>(tf.tensor(b, [...shape])))(v)
+  return {
+    kept: shape,
+    changed: shape,
+    split: (x) => [times(ones)(x), times(zeros)(x)],
+    merge: (kept, changed) => add(changed)(kept),
+    project: times(zeros),
+  }
+}
+
+/** Keeps a run of channels, by slicing. */
+const channels = (shape: Shape, keepsFirst: boolean, first: number): Split => {
+  const rest = shape.slice(0, -1)
+  const total = shape.at(-1) ?? 1
+  const a = (x: Value): Value => slice(0, first)(x)
+  const b = (x: Value): Value => slice(first, total - first)(x)
+  const join = (x: Value, y: Value): Value => concat(y)(x)
+  const [low, high] = [
+    [...rest, first],
+    [...rest, total - first],
+  ]
+  return {
+    kept: keepsFirst ? low : high,
+    changed: keepsFirst ? high : low,
+    split: (x) => (keepsFirst ? [a(x), b(x)] : [b(x), a(x)]),
+    merge: (kept, changed) => (keepsFirst ? join(kept, changed) : join(changed, kept)),
+    project: (v) => v,
+  }
+}
+
+/**
+ * Alternating squares of height × width: `even` keeps where row + column is even, `odd` the others.
+ *
+ * @example
+ * coupling(checkerboard('odd'), resnet())
+ */
+export const checkerboard = (parity: 'even' | 'odd' = 'even'): Mask<SameImage, 'image'> =>
+  make(`checkerboard-${parity}`, 'image', (shape) =>
+    pipe(
+      sameImage(shape),
+      E.map(([, w, c]) => {
+        const keep = parity === 'even' ? 0 : 1
+        return binary(shape, (i) => (Math.floor(i / (w! * c!)) + (Math.floor(i / c!) % w!)) % 2 === keep)
+      }),
+    ),
+  )
+
+/** Half of the channels of an image: keeps the `first` or the `second` half. */
+export const channelwise = (part: 'first' | 'second' = 'first'): Mask<EvenChannels, 'image'> =>
+  make(`channelwise-${part}`, 'image', (shape) =>
+    pipe(
+      evenChannels(shape),
+      E.map((s) => channels(s, part === 'first', s[2]! / 2)),
+    ),
+  )
+
+/** Half of a vector: keeps the `first` or the `second` half; an odd middle belongs to the second. */
+export const halves = (part: 'first' | 'second' = 'first'): Mask<SameVector, 'vector'> =>
+  make(`halves-${part}`, 'vector', (shape) =>
+    pipe(
+      sameVector(shape),
+      E.chain((s) =>
+        s[0]! < 2
+          ? E.left(shapeError('halves', 'a vector of at least 2', show(s)))
+          : E.right(channels(s, part === 'first', Math.floor(s[0]! / 2))),
+      ),
+    ),
+  )
+
+/** Which nets can serve a mask of this shape. */
+export type KindOf<S extends Shape> = S extends readonly [number] ? 'vector' : 'image'
+
+/**
+ * Any mask of zeros and ones at one event shape: keeps where `keeps(index)` is true.
+ *
+ * @example
+ * mask([3], ([i]) => i === 1) // keeps the middle one
+ */
+export const mask = <const S extends Shape>(
+  shape: S,
+  keeps: (index: readonly number[]) => boolean,
+): Mask<Only<'mask', S>, KindOf<S>> =>
+  make('mask', (shape.length === 1 ? 'vector' : 'image') as KindOf<S>, (got) =>
+    pipe(
+      only('mask', shape)(got),
+      E.map(() =>
+        binary(shape, (flat) => {
+          const index: number[] = []
+          for (let i = shape.length - 1, rest = flat; i >= 0; i--) {
+            index.unshift(rest % shape[i]!)
+            rest = Math.floor(rest / shape[i]!)
+          }
+          return keeps(index)
+        }),
+      ),
+    ),
+  )

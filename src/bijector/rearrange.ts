@@ -1,0 +1,234 @@
+/**
+ * Rearrangements: every one a permutation of the variables, so its log-det is 0 in both directions.
+ *
+ * @module
+ */
+import * as tf from '@tensorflow/tfjs-core'
+import * as E from 'fp-ts/lib/Either.js'
+import { pipe } from 'fp-ts/lib/function.js'
+import type { FactorOut, Flatten, Latents, ReshapeTo, Same, Shape, ShapeFn, Squeeze } from '../../types/shape.js'
+import { type DiffeoError, shapeError } from '../error.js'
+import { concat, matmul, reshape, slice, zeroPerExample } from '../tensor/ops.js'
+import * as shapes from '../tensor/shape.js'
+import { type AnyTensor, trust, unwrap } from '../tensor/tensor.js'
+import { bijector, type Layer, layer } from './layer.js'
+
+/** Forward log-det 0, inverse log-det 0. */
+const rearrange = <F extends ShapeFn>(
+  name: string,
+  rule: (shape: Shape) => E.Either<DiffeoError, Latents>,
+  make: (shape: Shape) => {
+    readonly forward: (x: AnyTensor) => AnyTensor | readonly AnyTensor[]
+    readonly inverse: (z: AnyTensor & readonly AnyTensor[]) => AnyTensor
+  },
+): Layer<F> =>
+  layer<F>(name, (shape) =>
+    pipe(
+      rule(shape),
+      E.map((codomain) => {
+        const { forward, inverse } = make(shape)
+        return bijector({
+          name,
+          domain: shape,
+          codomain,
+          spec: {},
+          forward: (_, x) => [forward(x) as never, zeroPerExample(x)],
+          inverse: (_, z) => {
+            const x = inverse(z as never)
+            return [x, zeroPerExample(x)]
+          },
+        })
+      }),
+    ),
+  )
+
+// -------------------------------------------------------------------------------------
+// space and channels
+// -------------------------------------------------------------------------------------
+
+/** Moves 2×2 squares into channels by a transpose of N×h×2×w×2×C; `perm` says where each of the six goes. */
+const blocks = (perm: readonly number[]) => {
+  const back = perm.map((_, i) => perm.indexOf(i))
+  return (shape: Shape) => {
+    const [h, w, c] = [shape[0]! / 2, shape[1]! / 2, shape[2]!]
+    const six = [h, 2, w, 2, c]
+    return {
+      forward: (x: AnyTensor): AnyTensor =>
+        trust(tf.reshape(tf.transpose(unwrap(reshape(six)(x)), [...perm]), [unwrap(x).shape[0]!, h, w, 4 * c])),
+      inverse: (z: AnyTensor): AnyTensor => {
+        const n = unwrap(z).shape[0]!
+        const split = [n, ...six]
+        return trust(
+          tf.reshape(
+            tf.transpose(
+              tf.reshape(
+                unwrap(z),
+                perm.map((p) => split[p]!),
+              ),
+              back,
+            ),
+            [n, ...shape],
+          ),
+        )
+      },
+    }
+  }
+}
+
+/**
+ * Squeeze: each 2×2 square becomes 4 channels, in pixel-unshuffle order: channel c·4 + 2·dy + dx (Fig. 3).
+ *
+ * - Forward: y[i, j, 4c + 2dy + dx] = x[2i + dy, 2j + dx, c]
+ * - Forward log-det: 0
+ * - Inverse: x[2i + dy, 2j + dx, c] = y[i, j, 4c + 2dy + dx]
+ * - Inverse log-det: 0
+ */
+export const squeeze: Layer<Squeeze> = rearrange('squeeze', shapes.squeeze, blocks([0, 1, 3, 5, 2, 4]))
+
+/** The authors' order of the four corners: one colour of the checkerboard, then the other. */
+const corners = [0, 3, 1, 2] as const
+
+const permuteLast = (order: readonly number[]) => {
+  const matrix = (by: readonly number[]) => {
+    const n = by.length
+    const values = new Float32Array(n * n)
+    by.forEach((from, to) => {
+      values[from * n + to] = 1
+    })
+    return trust<readonly [number, number]>(tf.tensor(values, [n, n]))
+  }
+  const back = order.map((_, i) => order.indexOf(i))
+  const by = (o: readonly number[]) => (x: AnyTensor) => matmul(matrix(o))(x) as AnyTensor
+  return { forward: by(order), inverse: by(back) }
+}
+
+/**
+ * Channels of a squeezed image in the authors' order for factoring out: all channels of the top-left corners, then
+ * bottom-right, top-right, bottom-left, so that each half is one colour of the checkerboard of the image.
+ * `compose(squeeze, ordered)` is the authors' ordered squeeze.
+ *
+ * - Forward: y[…, kC + c] = x[…, 4c + corner(k)]
+ * - Forward log-det: 0
+ * - Inverse: x[…, 4c + corner(k)] = y[…, kC + c]
+ * - Inverse log-det: 0
+ */
+export const ordered: Layer<Same> = rearrange(
+  'ordered',
+  (shape) =>
+    (shape.at(-1) ?? 1) % 4 === 0
+      ? E.right(shape)
+      : E.left(shapeError('ordered', 'a multiple of 4 channels', shapes.show(shape), 'put it after squeeze')),
+  (shape) => {
+    const c = shape.at(-1)! / 4
+    return permuteLast(corners.flatMap((corner) => Array.from({ length: c }, (_, i) => 4 * i + corner)))
+  },
+)
+
+/**
+ * Squeeze in the authors' order: blocks [top-left, bottom-right, top-right, bottom-left], each with all channels.
+ *
+ * - Forward: y[i, j, kC + c] = x[2i + dy(k), 2j + dx(k), c]
+ * - Forward log-det: 0
+ * - Inverse: x[2i + dy(k), 2j + dx(k), c] = y[i, j, kC + c]
+ * - Inverse log-det: 0
+ */
+export const squeezeOrdered: Layer<Squeeze> = layer<Squeeze>('squeezeOrdered', (shape) =>
+  pipe(
+    shapes.squeeze(shape),
+    E.chain((codomain) => {
+      const plain = blocks([0, 1, 3, 5, 2, 4])(shape)
+      const order = permuteLast(
+        corners.flatMap((corner) => Array.from({ length: shape[2]! }, (_, i) => 4 * i + corner)),
+      )
+      return rearrange<Squeeze>(
+        'squeezeOrdered',
+        () => E.right(codomain),
+        () => ({
+          forward: (x) => order.forward(plain.forward(x)),
+          inverse: (z) => plain.inverse(order.inverse(z)),
+        }),
+      ).at(shape)
+    }),
+  ),
+)
+
+/**
+ * Factoring out (Eq. 17): the first half of the channels is left behind as a latent, the second flows on.
+ *
+ * - Forward: (z, h) = (x[…, :C/2], x[…, C/2:])
+ * - Forward log-det: 0
+ * - Inverse: x = [z, h]
+ * - Inverse log-det: 0
+ */
+export const factorOut: Layer<FactorOut> = rearrange('factorOut', shapes.factorOut, (shape) => {
+  const half = shape.at(-1)! / 2
+  return {
+    forward: (x) => [slice(0, half)(x), slice(half, half)(x)],
+    inverse: ([z, h]) => concat(h!)(z!),
+  }
+})
+
+// -------------------------------------------------------------------------------------
+// order and form
+// -------------------------------------------------------------------------------------
+
+/**
+ * The last axis in another order, `order` a permutation of 0…C−1.
+ *
+ * - Forward: y[…, i] = x[…, order(i)]
+ * - Forward log-det: 0
+ * - Inverse: x[…, order(i)] = y[…, i]
+ * - Inverse log-det: 0
+ */
+export const permute = (order: readonly number[]): Layer<Same> =>
+  rearrange(
+    'permute',
+    (shape) => {
+      const n = shape.at(-1)
+      const proper =
+        order.length === n && new Set(order).size === n && order.every((i) => Number.isInteger(i) && i >= 0 && i < n)
+      return proper
+        ? E.right(shape)
+        : E.left(
+            shapeError(
+              'permute',
+              `a permutation of 0…${(n ?? 0) - 1} for ${shapes.show(shape)}`,
+              `[${order.join(', ')}]`,
+            ),
+          )
+    },
+    () => permuteLast(order),
+  )
+
+/**
+ * The last axis backwards.
+ *
+ * - Forward: y[…, i] = x[…, C − 1 − i]
+ * - Forward log-det: 0
+ * - Inverse: x[…, i] = y[…, C − 1 − i]
+ * - Inverse log-det: 0
+ */
+export const flip: Layer<Same> = rearrange('flip', shapes.same, () => {
+  const backwards = (x: AnyTensor): AnyTensor => trust(tf.reverse(unwrap(x), -1))
+  return { forward: backwards, inverse: backwards }
+})
+
+/**
+ * The same elements in another event shape, row-major.
+ *
+ * - Forward: y = reshape(x), log-det 0
+ * - Inverse: x = reshape(y), log-det 0
+ */
+export const reshapeTo = <const To extends Shape>(to: To): Layer<ReshapeTo<To>> =>
+  rearrange('reshape', shapes.reshapeTo(to), (shape) => ({ forward: reshape(to), inverse: reshape(shape) }))
+
+/**
+ * All elements as one vector, row-major.
+ *
+ * - Forward: y = reshape(x), log-det 0
+ * - Inverse: x = reshape(y), log-det 0
+ */
+export const flatten: Layer<Flatten> = rearrange('flatten', shapes.flatten, (shape) => ({
+  forward: reshape([shapes.product(shape)]),
+  inverse: reshape(shape),
+}))

@@ -1,0 +1,133 @@
+/**
+ * What runs the arithmetic. An engine is chosen once at start and is then the backend of TensorFlow.js: no other part
+ * of the library knows which one it is. Importing the library loads no engine and registers nothing; until one is
+ * chosen, by {@link useEngine} or {@link ready} or by the caller's own `@tensorflow/tfjs`, the first operation throws
+ * TensorFlow.js's "No backend found in registry".
+ *
+ * @module
+ */
+import * as E from 'fp-ts/lib/Either.js'
+import { pipe } from 'fp-ts/lib/function.js'
+import * as TE from 'fp-ts/lib/TaskEither.js'
+import * as t from 'io-ts'
+import { type DiffeoError, describeError, engineError, orThrow, usageError } from '../error.js'
+import { registerGradients } from './gradients.js'
+import { type Loaded, loadCpu, loadTfjsNode, loadWasm } from './load.js'
+
+/** The codec of {@link EngineName}. */
+export const EngineName = t.keyof({ 'tfjs-node-gpu': null, 'tfjs-node': null, wasm: null, cpu: null }, 'EngineName')
+
+/** The name of an engine, as `DIFFEO_ENGINE` and `--engine` take it. */
+export type EngineName = t.TypeOf<typeof EngineName>
+
+/** The engine in use. */
+export interface Engine extends Loaded {
+  readonly name: EngineName
+  /** What the user should know about the choice, for instance that a better engine is installed but broken. */
+  readonly note?: string
+}
+
+const loaders: Readonly<Record<EngineName, () => Promise<Loaded>>> = {
+  'tfjs-node-gpu': () => loadTfjsNode('@tensorflow/tfjs-node-gpu'),
+  'tfjs-node': () => loadTfjsNode('@tensorflow/tfjs-node'),
+  wasm: loadWasm,
+  cpu: loadCpu,
+}
+
+/** Best first. */
+const preference = Object.keys(loaders) as readonly EngineName[]
+
+/** Those worth a try when nothing is named: native ones live in Node only. */
+const candidates = preference.filter((name) => globalThis.process !== undefined || !name.startsWith('tfjs-node'))
+
+const packageOf = (name: EngineName): string =>
+  name === 'wasm' || name === 'cpu' ? `@tensorflow/tfjs-backend-${name}` : `@tensorflow/${name}`
+
+const isMissing = (name: EngineName, reason: unknown): boolean =>
+  reason instanceof Error &&
+  'code' in reason &&
+  ['ERR_MODULE_NOT_FOUND', 'MODULE_NOT_FOUND'].includes(String(reason.code)) &&
+  reason.message.includes(`'${packageOf(name)}'`)
+
+const firstLine = (reason: unknown): string =>
+  (reason instanceof Error ? reason.message : String(reason)).split('\n')[0] ?? ''
+
+const toError = (name: EngineName, reason: unknown): DiffeoError =>
+  isMissing(name, reason)
+    ? engineError(
+        `engine ${name}`,
+        `the package ${packageOf(name)}`,
+        'no such package',
+        `run \`npm install ${packageOf(name)}\``,
+      )
+    : engineError(
+        `engine ${name}`,
+        `the package ${packageOf(name)} to load`,
+        firstLine(reason),
+        'install it anew, or choose another engine with DIFFEO_ENGINE',
+      )
+
+interface Failure {
+  readonly error: DiffeoError
+  readonly missing: boolean
+}
+
+const load = (name: EngineName): TE.TaskEither<Failure, Engine> =>
+  pipe(
+    TE.tryCatch(
+      async () => {
+        const loaded = await loaders[name]()
+        registerGradients()
+        return { name, ...loaded }
+      },
+      (reason) => ({ error: toError(name, reason), missing: isMissing(name, reason) }),
+    ),
+  )
+
+/** The first engine that loads. One that is installed and broken is worth a note, one that is not installed is not. */
+const loadBest = (
+  [name, ...rest]: readonly EngineName[],
+  notes: readonly string[],
+): TE.TaskEither<DiffeoError, Engine> =>
+  name === undefined
+    ? TE.left(engineError('engine', 'one that loads', notes.join('; ') || 'none'))
+    : pipe(
+        load(name),
+        TE.map((engine) => (notes.length > 0 ? { ...engine, note: notes.join('; ') } : engine)),
+        TE.orElse(({ error, missing }) => loadBest(rest, missing ? notes : [...notes, describeError(error)])),
+      )
+
+const requested = (name: string): E.Either<DiffeoError, EngineName> =>
+  pipe(
+    EngineName.decode(name),
+    E.mapLeft(() => usageError('engine', ['auto', ...preference].join(', '), `'${name}'`)),
+  )
+
+/**
+ * Chooses the engine: the one named; with `'auto'` the one that the environment variable `DIFFEO_ENGINE` names, else
+ * the best found (`tfjs-node-gpu`, `tfjs-node`, `wasm`, `cpu`). One that is named and missing is an error that says
+ * how to install it; with nothing named the next best is taken, and the engine's `note` says why if something is
+ * broken.
+ */
+export const useEngine = (name: EngineName | 'auto' = 'auto'): TE.TaskEither<DiffeoError, Engine> => {
+  const asked = name !== 'auto' ? name : (globalThis.process?.env['DIFFEO_ENGINE'] ?? 'auto')
+  return asked === 'auto' || asked === ''
+    ? loadBest(candidates, [])
+    : pipe(
+        TE.fromEither(requested(asked)),
+        TE.flatMap((known) =>
+          pipe(
+            load(known),
+            TE.mapLeft(({ error }) => error),
+          ),
+        ),
+      )
+}
+
+/** {@link useEngine} for a program with no use for an `Either`: `await ready()` before the first tensor. */
+export const ready = async (name: EngineName | 'auto' = 'auto'): Promise<Engine> => orThrow(await useEngine(name)())
+
+/** One line: name, version, threads, device. */
+export const describeEngine = ({ name, version, threads, device, note }: Engine): string =>
+  `engine ${name} ${version}, ${threads} ${threads === 1 ? 'thread' : 'threads'}, ${device}` +
+  (note === undefined ? '' : ` (${note})`)

@@ -1,0 +1,296 @@
+/**
+ * The gradients of the kernels that the library runs. The bundle of `@tensorflow/tfjs-core` that Node loads registers
+ * none (they come with the much larger `@tensorflow/tfjs`), so this table does. Every gradient is made of ops, hence
+ * itself differentiable, and of the ops that are cheap on every engine. A gradient that is registered already, by
+ * `@tensorflow/tfjs` for instance, is left alone.
+ *
+ * @module
+ */
+import * as tf from '@tensorflow/tfjs-core'
+
+type T = tf.Tensor
+type Named = Record<string, () => T>
+type Attrs = tf.NamedAttrMap
+
+const dyOf = (dy: T | T[]): T => (Array.isArray(dy) ? dy[0]! : dy)
+
+/** From the inputs named, in that order. */
+const ofInputs = (
+  kernelName: string,
+  inputsToSave: string[],
+  f: (dy: T, saved: T[], attrs: Attrs) => Named,
+): tf.GradConfig => ({ kernelName, inputsToSave, gradFunc: (dy, saved, attrs) => f(dyOf(dy), saved, attrs) })
+
+const ofX = (kernelName: string, f: (dy: T, x: T, attrs: Attrs) => T): tf.GradConfig =>
+  ofInputs(kernelName, ['x'], (dy, [x], attrs) => ({ x: () => f(dy, x!, attrs) }))
+
+/** From the output, which costs no second evaluation. */
+const ofY = (kernelName: string, f: (dy: T, y: T, attrs: Attrs) => T, input = 'x'): tf.GradConfig => ({
+  kernelName,
+  outputsToSave: [true],
+  gradFunc: (dy, [y], attrs) => ({ [input]: () => f(dyOf(dy), y!, attrs) }),
+})
+
+/** From nothing but the gradient that arrives. */
+const ofDy = (kernelName: string, f: (dy: T, attrs: Attrs) => T, input = 'x'): tf.GradConfig => ({
+  kernelName,
+  gradFunc: (dy, _, attrs) => ({ [input]: () => f(dyOf(dy), attrs) }),
+})
+
+/** Sums away what broadcasting repeated. */
+const unbroadcast = (g: T, shape: number[]): T => {
+  const axes = tf.broadcast_util.getReductionAxes(shape, g.shape)
+  return tf.reshape(axes.length > 0 ? tf.sum(g, axes) : g, shape)
+}
+
+const ofPair = (kernelName: string, fa: (dy: T, a: T, b: T) => T, fb: (dy: T, a: T, b: T) => T): tf.GradConfig =>
+  ofInputs(kernelName, ['a', 'b'], (dy, [a, b]) => ({
+    a: () => unbroadcast(fa(dy, a!, b!), a!.shape),
+    b: () => unbroadcast(fb(dy, a!, b!), b!.shape),
+  }))
+
+const mask = (condition: T): T => tf.cast(condition, 'float32')
+
+const axesOf = (axis: unknown, x: T): number[] => tf.util.parseAxisParam(axis as number | number[], x.shape)
+
+/** The shape of `x` reduced over `axis`, the reduced axes kept as 1. */
+const kept = (x: T, axis: unknown): number[] => {
+  const axes = axesOf(axis, x)
+  return x.shape.map((n, i) => (axes.includes(i) ? 1 : n))
+}
+
+const spread = (dy: T, x: T, axis: unknown): T => tf.mul(tf.reshape(dy, kept(x, axis)), tf.ones(x.shape))
+
+const extremum =
+  (axisName: string): ((dy: T, saved: T[], attrs: Attrs) => Named) =>
+  (dy, [x, y], attrs) => ({
+    x: () => {
+      const shape = kept(x!, attrs[axisName])
+      return tf.mul(tf.reshape(dy, shape), mask(tf.equal(x!, tf.reshape(y!, shape))))
+    },
+  })
+
+const pairwise: readonly tf.GradConfig[] = [
+  ofPair(
+    'Add',
+    (dy) => dy,
+    (dy) => dy,
+  ),
+  ofPair(
+    'Sub',
+    (dy) => dy,
+    (dy) => tf.neg(dy),
+  ),
+  ofPair(
+    'Multiply',
+    (dy, _, b) => tf.mul(dy, mask(b)),
+    (dy, a) => tf.mul(dy, mask(a)),
+  ),
+  ofPair(
+    'RealDiv',
+    (dy, _, b) => tf.div(dy, mask(b)),
+    (dy, a, b) => tf.neg(tf.div(tf.mul(dy, a), tf.square(b))),
+  ),
+  ofPair(
+    'Maximum',
+    (dy, a, b) => tf.mul(dy, mask(tf.greaterEqual(a, b))),
+    (dy, a, b) => tf.mul(dy, mask(tf.less(a, b))),
+  ),
+  ofPair(
+    'Minimum',
+    (dy, a, b) => tf.mul(dy, mask(tf.lessEqual(a, b))),
+    (dy, a, b) => tf.mul(dy, mask(tf.greater(a, b))),
+  ),
+  ofPair(
+    'SquaredDifference',
+    (dy, a, b) => tf.mul(dy, tf.mul(tf.sub(a, b), 2)),
+    (dy, a, b) => tf.mul(dy, tf.mul(tf.sub(b, a), 2)),
+  ),
+  ofPair(
+    'Pow',
+    (dy, a, b) => tf.mul(dy, tf.mul(b, tf.pow(a, tf.sub(b, 1)))),
+    (dy, a, b) => tf.mul(dy, tf.mul(tf.pow(a, b), tf.where(tf.greater(a, 0), tf.log(a), tf.zerosLike(a)))),
+  ),
+  ...['Greater', 'GreaterEqual', 'Less', 'LessEqual', 'Equal', 'NotEqual', 'LogicalAnd', 'LogicalOr'].map((k) =>
+    ofInputs(k, ['a', 'b'], (_, [a, b]) => ({ a: () => tf.zeros(a!.shape), b: () => tf.zeros(b!.shape) })),
+  ),
+  ofInputs('Select', ['condition', 't', 'e'], (dy, [condition, t, e]) => ({
+    condition: () => tf.zeros(condition!.shape),
+    t: () => unbroadcast(tf.mul(dy, mask(condition!)), t!.shape),
+    e: () => unbroadcast(tf.mul(dy, mask(tf.logicalNot(condition!))), e!.shape),
+  })),
+]
+
+const pointwise: readonly tf.GradConfig[] = [
+  ofY('Exp', (dy, y) => tf.mul(dy, y)),
+  ofX('Expm1', (dy, x) => tf.mul(dy, tf.exp(x))),
+  ofX('Log', (dy, x) => tf.div(dy, x)),
+  ofX('Log1p', (dy, x) => tf.div(dy, tf.add(x, 1))),
+  ofY('Tanh', (dy, y) => tf.mul(dy, tf.sub(1, tf.square(y)))),
+  ofY('Sigmoid', (dy, y) => tf.mul(dy, tf.mul(y, tf.sub(1, y)))),
+  ofX('Softplus', (dy, x) => tf.mul(dy, tf.sigmoid(x))),
+  ofX('Relu', (dy, x) => tf.mul(dy, tf.step(x))),
+  ofX('Relu6', (dy, x) => tf.mul(dy, tf.mul(tf.step(x), mask(tf.lessEqual(x, 6))))),
+  ofX('LeakyRelu', (dy, x, { alpha }) => tf.mul(dy, tf.step(x, alpha as number))),
+  ofY('Elu', (dy, y) => tf.mul(dy, tf.sub(1, tf.relu(tf.neg(y))))),
+  ofX('Erf', (dy, x) => tf.mul(dy, tf.mul(tf.exp(tf.neg(tf.square(x))), 2 / Math.sqrt(Math.PI)))),
+  ofX('Square', (dy, x) => tf.mul(dy, tf.mul(x, 2))),
+  ofY('Sqrt', (dy, y) => tf.div(dy, tf.mul(y, 2))),
+  ofY('Rsqrt', (dy, y) => tf.mul(dy, tf.mul(tf.mul(tf.square(y), y), -0.5))),
+  ofY('Reciprocal', (dy, y) => tf.neg(tf.mul(dy, tf.square(y)))),
+  ofX('Abs', (dy, x) => tf.mul(dy, tf.step(x, -1))),
+  ofDy('Neg', (dy) => tf.neg(dy)),
+  ofX('Sin', (dy, x) => tf.mul(dy, tf.cos(x))),
+  ofX('Cos', (dy, x) => tf.neg(tf.mul(dy, tf.sin(x)))),
+  ofX('Atan', (dy, x) => tf.div(dy, tf.add(tf.square(x), 1))),
+  ofX('ClipByValue', (dy, x, { clipValueMin, clipValueMax }) =>
+    tf.mul(
+      dy,
+      mask(tf.logicalAnd(tf.greaterEqual(x, clipValueMin as number), tf.lessEqual(x, clipValueMax as number))),
+    ),
+  ),
+  ofDy('Identity', (dy) => tf.cast(dy, 'float32')),
+  ofDy('Cast', (dy) => tf.clone(dy)),
+  ...[
+    'Sign',
+    'Step',
+    'Floor',
+    'Ceil',
+    'Round',
+    'ZerosLike',
+    'OnesLike',
+    'LogicalNot',
+    'IsNan',
+    'IsInf',
+    'IsFinite',
+  ].map((k) => ofDy(k, (dy) => tf.zeros(dy.shape))),
+]
+
+const reductions: readonly tf.GradConfig[] = [
+  ofX('Sum', (dy, x, { axis }) => spread(dy, x, axis)),
+  ofX('Mean', (dy, x, { axis }) =>
+    spread(tf.mul(dy, tf.util.sizeFromShape(kept(x, axis)) / Math.max(x.size, 1)), x, axis),
+  ),
+  { ...ofInputs('Max', ['x'], extremum('reductionIndices')), outputsToSave: [true] },
+  { ...ofInputs('Min', ['x'], extremum('axis')), outputsToSave: [true] },
+  ofY(
+    'Softmax',
+    (dy, y, { dim }) => {
+      const g = tf.mul(dy, y)
+      return tf.sub(g, tf.mul(tf.sum(g, dim as number, true), y))
+    },
+    'logits',
+  ),
+  ofY('LogSoftmax', (dy, y, { axis }) => tf.sub(dy, tf.mul(tf.sum(dy, axis as number, true), tf.exp(y))), 'logits'),
+  ofDy('Cumsum', (dy, { axis, exclusive, reverse }) =>
+    tf.cumsum(dy, axis as number, exclusive as boolean, !(reverse as boolean)),
+  ),
+]
+
+const movements: readonly tf.GradConfig[] = [
+  ofX('Reshape', (dy, x) => tf.reshape(dy, x.shape)),
+  ofInputs('ExpandDims', ['input'], (dy, [input]) => ({ input: () => tf.reshape(dy, input!.shape) })),
+  ofDy('Transpose', (dy, { perm }) => tf.transpose(dy, tf.backend_util.getUndoAxesPermutation(perm as number[]))),
+  ofDy('Reverse', (dy, { dims }) => tf.reverse(dy, dims as number[])),
+  ofX('Slice', (dy, x, { begin, size }) => {
+    const [from, sizes] = tf.slice_util.parseSliceParams(x, begin as number[], size as number[]) as [number[], number[]]
+    return tf.pad(
+      dy,
+      x.shape.map((n, i): [number, number] => [from[i]!, n - from[i]! - sizes[i]!]),
+    )
+  }),
+  ofX('PadV2', (dy, x, { paddings }) =>
+    tf.slice(
+      dy,
+      (paddings as number[][]).map(([before]) => before!),
+      x.shape,
+    ),
+  ),
+  ofX('Tile', (dy, x, { reps }) => {
+    const blocks = x.shape.flatMap((n, i) => [(reps as number[])[i]!, n])
+    return tf.reshape(
+      tf.sum(
+        tf.reshape(dy, blocks),
+        x.shape.map((_, i) => 2 * i),
+      ),
+      x.shape,
+    )
+  }),
+  ofX('DepthToSpace', (dy, x, { blockSize, dataFormat }) => {
+    if (dataFormat !== 'NHWC') throw new Error(`gradient of DepthToSpace: only NHWC is supported, not ${dataFormat}`)
+    const [b, h, w, c] = x.shape as [number, number, number, number]
+    const k = blockSize as number
+    return tf.reshape(tf.transpose(tf.reshape(dy, [b, h, k, w, k, c / (k * k)]), [0, 1, 3, 2, 4, 5]), x.shape)
+  }),
+  ofInputs('GatherV2', ['x', 'indices'], (dy, [x, indices], { axis, batchDims }) => ({
+    x: () => {
+      if (batchDims !== 0) throw new Error('gradient of GatherV2: batchDims is not supported')
+      const at = axis as number
+      const [outer, n] = [x!.shape.slice(0, at), x!.shape[at]!]
+      const rows = tf.reshape(dy, [tf.util.sizeFromShape(outer), indices!.size, -1])
+      const hot = tf.oneHot(tf.reshape(indices!, [-1]) as tf.Tensor1D, n)
+      return tf.reshape(tf.matMul(tf.expandDims(tf.transpose(mask(hot)), 0), rows), x!.shape)
+    },
+    indices: () => tf.zeros(indices!.shape),
+  })),
+  { kernelName: 'Unpack', gradFunc: (dy, _, { axis }) => ({ value: () => tf.stack([dy].flat(), axis as number) }) },
+  { kernelName: 'SplitV', gradFunc: (dy, _, { axis }) => ({ x: () => tf.concat([dy].flat(), axis as number) }) },
+]
+
+/** The gradient of a kernel that takes a list: one function for each entry, under its number. */
+const ofList = (kernelName: string, f: (dy: T, saved: T[], attrs: Attrs) => readonly (() => T)[]): tf.GradConfig => ({
+  kernelName,
+  saveAllInputs: true,
+  gradFunc: (dy, saved, attrs) => Object.fromEntries(f(dyOf(dy), saved, attrs).map((g, i) => [i, g])),
+})
+
+const lists: readonly tf.GradConfig[] = [
+  ofList('AddN', (dy, saved) => saved.map(() => () => tf.clone(dy))),
+  ofList('Concat', (dy, saved, { axis }) => {
+    const at = axesOf(axis, saved[0]!)[0]!
+    return tf
+      .split(
+        dy,
+        saved.map((t) => t.shape[at]!),
+        at,
+      )
+      .map((g) => () => g)
+  }),
+  ofList('Pack', (dy, _, { axis }) => tf.unstack(dy, axis as number).map((g) => () => g)),
+]
+
+type Pad = Parameters<typeof tf.conv2d>[3]
+
+const products: readonly tf.GradConfig[] = [
+  ofInputs('BatchMatMul', ['a', 'b'], (dy, [a, b], { transposeA, transposeB }) => ({
+    a: () => (transposeA ? tf.matMul(b!, dy, transposeB as boolean, true) : tf.matMul(dy, b!, false, !transposeB)),
+    b: () => (transposeB ? tf.matMul(dy, a!, true, transposeA as boolean) : tf.matMul(a!, dy, !transposeA, false)),
+  })),
+  ofInputs('Conv2D', ['x', 'filter'], (dy, [x, filter], { strides, pad, dataFormat, dilations, dimRoundingMode }) => {
+    if ([dilations as number | number[]].flat().some((d) => d > 1))
+      throw new Error(`gradient of Conv2D: dilations [${dilations}] are not supported`)
+    const attrs = { strides, pad, dataFormat, dimRoundingMode } as tf.NamedAttrMap
+    const run = (kernel: string, inputs: Record<string, T>, shape: tf.NamedAttrMap): T =>
+      tf.engine().runKernel(kernel, inputs, { ...attrs, ...shape })
+    return {
+      x: () => run('Conv2DBackpropInput', { dy, filter: filter! }, { inputShape: x!.shape }),
+      filter: () => run('Conv2DBackpropFilter', { x: x!, dy }, { filterShape: filter!.shape }),
+    }
+  }),
+  ofInputs('Conv2DBackpropInput', ['dy', 'filter'], (ddx, [dy, filter], { strides, pad, dataFormat }) => ({
+    dy: () => tf.conv2d(ddx as tf.Tensor4D, filter as tf.Tensor4D, strides as number, pad as Pad, dataFormat as 'NHWC'),
+    filter: () =>
+      tf.engine().runKernel('Conv2DBackpropFilter', { x: ddx, dy: dy! }, {
+        strides,
+        pad,
+        dataFormat,
+        filterShape: filter!.shape,
+      } as tf.NamedAttrMap),
+  })),
+]
+
+/** Registers the gradients that nothing has registered yet. Calling it again changes nothing. */
+export const registerGradients = (): void => {
+  const table = [...pairwise, ...pointwise, ...reductions, ...movements, ...lists, ...products]
+  for (const g of table) if (tf.getGradient(g.kernelName) === undefined) tf.registerGradient(g)
+}

@@ -1,0 +1,74 @@
+/**
+ * How each engine is loaded. A backend registers itself when its module is imported, so each is imported only when it
+ * is chosen. Every loader throws what the import throws.
+ *
+ * @module
+ */
+import * as tf from '@tensorflow/tfjs-core'
+import { registerWasmKernels } from './wasmKernels.js'
+
+/** What an engine says of itself once it is loaded. */
+export interface Loaded {
+  readonly version: string
+  readonly threads: number
+  readonly device: string
+}
+
+const select = async (backend: string): Promise<void> => {
+  if (!(await tf.setBackend(backend))) throw new Error(`the backend '${backend}' did not start`)
+}
+
+/** Runs `f` without the advice that TensorFlow.js prints on the console. */
+const quietly = <A>(f: () => A): A => {
+  const before = tf.env().getBool('PROD')
+  tf.env().set('PROD', true)
+  try {
+    return f()
+  } finally {
+    tf.env().set('PROD', before)
+  }
+}
+
+/** Plain JavaScript: slow, exact, everywhere. */
+export const loadCpu = async (): Promise<Loaded> => {
+  const { version_cpu } = await import('@tensorflow/tfjs-backend-cpu')
+  await select('cpu')
+  // The first tensor on this backend prints an advertisement for another.
+  quietly(() => tf.scalar(0).dispose())
+  return { version: version_cpu, threads: 1, device: 'CPU, JavaScript' }
+}
+
+/** WebAssembly. Its binary lies beside its module, and Node reads it from there; no network. */
+export const loadWasm = async (): Promise<Loaded> => {
+  const { getThreadsCount, version_wasm } = await import('@tensorflow/tfjs-backend-wasm')
+  await select('wasm')
+  registerWasmKernels()
+  const simd = await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT')
+  return { version: version_wasm, threads: getThreadsCount(), device: simd ? 'CPU, SIMD' : 'CPU, no SIMD' }
+}
+
+/** Functions of `node:util` that Node 23 removed and tfjs-node 4.22 calls. */
+const removedUtils = {
+  isNullOrUndefined: (x: unknown): boolean => x === null || x === undefined,
+  isArray: Array.isArray,
+  isString: (x: unknown): boolean => typeof x === 'string',
+}
+
+interface TfjsNode {
+  readonly version?: Readonly<Record<string, string>>
+}
+
+/** TensorFlow's C library through tfjs-node, which the user has installed: a package that the compiler need not see. */
+export const loadTfjsNode = async (specifier: string): Promise<Loaded> => {
+  const [{ default: util }, { availableParallelism }, { createRequire }] = await Promise.all([
+    import('node:util'),
+    import('node:os'),
+    import('node:module'),
+  ])
+  for (const [name, f] of Object.entries(removedUtils)) if (!(name in util)) Object.assign(util, { [name]: f })
+  const module = createRequire(import.meta.url)(specifier) as TfjsNode
+  await select('tensorflow')
+  const version = module.version?.['tfjs-node'] ?? 'of unknown version'
+  const backend = tf.backend() as tf.KernelBackend & { readonly isUsingGpuDevice?: boolean }
+  return { version, threads: availableParallelism(), device: backend.isUsingGpuDevice ? 'GPU' : 'CPU' }
+}

@@ -1,0 +1,35 @@
+/**
+ * Replaces a kernel of the wasm backend by a composition of faster ones. A rewrite is a function on tensors that may
+ * decline, by returning `undefined`, and then the backend's own kernel runs.
+ *
+ * @module
+ */
+import * as tf from '@tensorflow/tfjs-core'
+
+/** Ops in place of one kernel; `undefined` leaves the inputs to the kernel that was there before. */
+export type Rewrite = (inputs: Record<string, tf.Tensor>, attrs: tf.NamedAttrMap) => tf.Tensor | undefined
+
+/**
+ * Registers `rewrite` in front of a kernel of the wasm backend. A kernel that the backend lacks becomes one that
+ * throws, naming what it does not cover, where `rewrite` declines.
+ */
+export const override = (kernelName: string, rewrite: Rewrite): void => {
+  // Typed as always there, but undefined for a kernel that the backend lacks.
+  const original: tf.KernelConfig | undefined = tf.getKernel(kernelName, 'wasm')
+  // A second kernel of the same name would be registered with a warning on the console.
+  if (original !== undefined) tf.unregisterKernel(kernelName, 'wasm')
+  tf.registerKernel({
+    // The set-up function of the original must still run: the original may be called.
+    ...(original ?? { backendName: 'wasm' }),
+    kernelName,
+    kernelFunc: (params) => {
+      const inputs = params.inputs as Record<string, tf.Tensor>
+      const attrs = params.attrs ?? {}
+      // Inside a kernel the gradient tape is off, and `tidy` frees every intermediate but the result.
+      const out = tf.tidy(() => rewrite(inputs, attrs) ?? [])
+      if (out instanceof tf.Tensor) return out
+      if (original !== undefined) return original.kernelFunc(params)
+      throw new Error(`${kernelName}: not supported by the wasm engine with ${JSON.stringify(attrs)}`)
+    },
+  })
+}

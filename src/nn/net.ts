@@ -1,0 +1,28 @@
+/**
+ * A net: a family of conditioners, one for each pair of input and output shape. It knows nothing of flows; a coupling
+ * asks for the width it needs. Convolutions are same-padded with stride 1, so height and width stay.
+ *
+ * @module
+ */
+import type * as E from 'fp-ts/lib/Either.js'
+import type { Shape } from '../../types/shape.js'
+import type { DiffeoError } from '../error.js'
+import type { Params, Spec } from '../tensor/params.js'
+import type { AnyTensor } from '../tensor/tensor.js'
+
+/** A batch of whatever event shape. */
+export type Value = AnyTensor
+
+/** A net at its shapes. `train` uses batch statistics and answers their next running values. */
+export interface Module {
+  readonly spec: Spec
+  readonly run: (params: Params, x: Value, train: boolean) => readonly [y: Value, params: Params]
+}
+
+/** A family of nets over images or over vectors. */
+export interface Net<K extends 'image' | 'vector'> {
+  readonly kind: K
+  readonly name: string
+  /** The net from one event shape to another, or why there is none. */
+  readonly at: (from: Shape, to: Shape) => E.Either<DiffeoError, Module>
+}

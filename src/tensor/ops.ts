@@ -1,0 +1,163 @@
+/**
+ * Typed, data-last operations: `pipe(x, mul(y), add(b))`. Equal sizes are proved by unification, so generic code over
+ * shapes checks in its own body; there is no silent broadcasting.
+ *
+ * | function | shapes |
+ * |---|---|
+ * | `add` `sub` `mul` `div` `maximum` | S, S → S |
+ * | `bias` `scale` | […P, C] with [C] |
+ * | `addEvent` `mulEvent` | ['N', …S] with S |
+ * | `matmul` | […P, K] · [K, M] → […P, M] |
+ * | `conv2d` | ['N', H, W, I] ∗ [k, k, I, O] → ['N', H, W, O], stride 1, same padding |
+ *
+ * @module
+ */
+import * as tf from '@tensorflow/tfjs-core'
+import type { Add } from '../../types/nat.js'
+import type { Batch, Dims, Shape } from '../../types/shape.js'
+import { type AnyTensor, type PerExample, type Tensor, trust, unwrap } from './tensor.js'
+
+// -------------------------------------------------------------------------------------
+// arithmetic
+// -------------------------------------------------------------------------------------
+
+const binary =
+  (op: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor) =>
+  <S extends Dims>(b: Tensor<S>) =>
+  (a: Tensor<NoInfer<S>>): Tensor<S> =>
+    trust(op(unwrap(a), unwrap(b)))
+
+/** a + b */
+export const add = binary(tf.add)
+/** a − b, where `sub(b)(a)` */
+export const sub = binary(tf.sub)
+/** a · b, element by element */
+export const mul = binary(tf.mul)
+/** a / b, where `div(b)(a)` */
+export const div = binary(tf.div)
+/** max(a, b), element by element */
+export const maximum = binary(tf.maximum)
+
+/** x + c */
+export const plus =
+  (c: number) =>
+  <S extends Dims>(x: Tensor<S>): Tensor<S> =>
+    trust(tf.add(unwrap(x), c))
+/** x · c */
+export const times =
+  (c: number) =>
+  <S extends Dims>(x: Tensor<S>): Tensor<S> =>
+    trust(tf.mul(unwrap(x), c))
+
+const lastAxis =
+  (op: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor) =>
+  <C extends number>(b: Tensor<readonly [C]>) =>
+  <P extends Dims>(x: Tensor<readonly [...P, C]>): Tensor<readonly [...P, C]> =>
+    trust(op(unwrap(x), unwrap(b)))
+/** x + b along the last axis */
+export const bias = lastAxis(tf.add)
+/** x · g along the last axis */
+export const scale = lastAxis(tf.mul)
+
+const event =
+  (op: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor) =>
+  <S extends Dims>(b: Tensor<S>) =>
+  (x: Tensor<Batch<S>>): Tensor<Batch<S>> =>
+    trust(op(unwrap(x), unwrap(b)))
+/** x + b for every example of the batch */
+export const addEvent = event(tf.add)
+/** x · b for every example of the batch */
+export const mulEvent = event(tf.mul)
+
+// -------------------------------------------------------------------------------------
+// element by element
+// -------------------------------------------------------------------------------------
+
+const unary =
+  (op: (x: tf.Tensor) => tf.Tensor) =>
+  <S extends Dims>(x: Tensor<S>): Tensor<S> =>
+    trust(op(unwrap(x)))
+/** −x */
+export const neg = unary(tf.neg)
+/** eˣ */
+export const exp = unary(tf.exp)
+/** Natural logarithm */
+export const log = unary(tf.log)
+/** Hyperbolic tangent */
+export const tanh = unary(tf.tanh)
+/** 1 / (1 + e⁻ˣ) */
+export const sigmoid = unary(tf.sigmoid)
+/** log(1 + eˣ) = max(x, 0) + log(1 + e^−|x|), which neither overflows nor loses small values */
+export const softplus = unary((x) => tf.add(tf.relu(x), tf.log1p(tf.exp(tf.neg(tf.abs(x))))))
+/** max(x, 0) */
+export const relu = unary(tf.relu)
+/** x² */
+export const square = unary(tf.square)
+/** √x */
+export const sqrt = unary(tf.sqrt)
+/** |x| */
+export const abs = unary(tf.abs)
+
+// -------------------------------------------------------------------------------------
+// linear
+// -------------------------------------------------------------------------------------
+
+/** x · w */
+export const matmul =
+  <K extends number, M extends number>(w: Tensor<readonly [K, M]>) =>
+  <P extends Dims>(x: Tensor<readonly [...P, K]>): Tensor<readonly [...P, M]> => {
+    const [a, b] = [unwrap(x), unwrap(w)]
+    const rows = tf.reshape(a, [-1, b.shape[0]!])
+    return trust(tf.reshape(tf.matMul(rows as tf.Tensor2D, b as tf.Tensor2D), [...a.shape.slice(0, -1), b.shape[1]!]))
+  }
+
+/** Two-dimensional convolution, stride 1, same padding, so that height and width stay. */
+export const conv2d =
+  <Kh extends number, Kw extends number, I extends number, O extends number>(kernel: Tensor<readonly [Kh, Kw, I, O]>) =>
+  <H extends number, W extends number>(x: Tensor<readonly ['N', H, W, I]>): Tensor<readonly ['N', H, W, O]> =>
+    trust(tf.conv2d(unwrap(x) as tf.Tensor4D, unwrap(kernel) as tf.Tensor4D, 1, 'same'))
+
+// -------------------------------------------------------------------------------------
+// structure
+// -------------------------------------------------------------------------------------
+
+/** The same elements in another event shape; `to` must have as many. */
+export const reshape =
+  <const To extends Shape>(to: To) =>
+  (x: AnyTensor): Tensor<Batch<To>> =>
+    trust(tf.reshape(unwrap(x), [unwrap(x).shape[0]!, ...to]))
+
+/** Two tensors one after another along the last axis. */
+export const concat =
+  <P extends Dims, C2 extends number>(b: Tensor<readonly [...P, C2]>) =>
+  <C1 extends number>(a: Tensor<readonly [...P, C1]>): Tensor<readonly [...P, Add<C1, C2>]> =>
+    trust(tf.concat([unwrap(a), unwrap(b)], -1))
+
+/** `x[…, from : from + size]` along the last axis. */
+export const slice =
+  <Size extends number>(from: number, size: Size) =>
+  <P extends Dims>(x: Tensor<readonly [...P, number]>): Tensor<readonly [...P, Size]> => {
+    const t = unwrap(x)
+    const rank = t.rank
+    const begin = t.shape.map((_, i) => (i === rank - 1 ? from : 0))
+    return trust(tf.slice(t, begin, [...t.shape.slice(0, -1), size]))
+  }
+
+// -------------------------------------------------------------------------------------
+// reductions
+// -------------------------------------------------------------------------------------
+
+/** The sum over everything but the batch: one number per example. */
+export const sumEvent = (x: Tensor<readonly ['N', ...Dims]> | AnyTensor): PerExample => {
+  const t = unwrap(x)
+  return trust(t.rank === 1 ? t : tf.sum(tf.reshape(t, [t.shape[0]!, -1]), 1))
+}
+/** The mean of all elements. */
+export const mean = (x: AnyTensor): Tensor<readonly []> => trust(tf.mean(unwrap(x)))
+/** The sum of all elements. */
+export const sum = (x: AnyTensor): Tensor<readonly []> => trust(tf.sum(unwrap(x)))
+/** One zero per example. */
+export const zeroPerExample = (x: AnyTensor): PerExample => trust(tf.zeros([unwrap(x).shape[0]!]))
+
+/** Frees what `f` allocates but does not return. */
+export const tidy = <A>(f: () => A): A => tf.tidy(f as () => tf.TensorContainer) as A

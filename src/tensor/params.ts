@@ -1,0 +1,117 @@
+/**
+ * Parameters are values: a tree of named tensors, passed in and handed out. A layer declares a tree of {@link Param}
+ * (shape, role, start); {@link initialise} makes the tensors from it and a key.
+ *
+ * @module
+ */
+import * as tf from '@tensorflow/tfjs-core'
+import type { Shape } from '../../types/shape.js'
+import { foldIn, type Key, normalArray } from './random.js'
+import { product } from './shape.js'
+import { type AnyTensor, type Tensor, trust, unwrap } from './tensor.js'
+
+// -------------------------------------------------------------------------------------
+// model
+// -------------------------------------------------------------------------------------
+
+/**
+ * - `weight`: trained
+ * - `scale`: trained, and under the L2 term of the loss (Eq. 20)
+ * - `statistic`: not trained: a running mean, or whether a data-dependent start has happened
+ */
+export type Role = 'weight' | 'scale' | 'statistic'
+
+/** One tensor of parameters, before it has values. */
+export interface Param<S extends Shape = Shape> {
+  readonly _tag: 'Param'
+  readonly shape: S
+  readonly role: Role
+  /** A constant, or the standard deviation of a normal. */
+  readonly start: { readonly constant: number } | { readonly normal: number }
+}
+
+/** A tree with named branches. */
+export type Tree<A> = A | Branch<A>
+export interface Branch<A> {
+  readonly [name: string]: Tree<A>
+}
+export type Spec = Branch<Param>
+export type Params = Branch<AnyTensor>
+
+/** The tensors that a spec stands for. */
+export type ParamsOf<T> = {
+  readonly [K in keyof T]: T[K] extends Param<infer S> ? Tensor<S> : T[K] extends Spec ? ParamsOf<T[K]> : never
+}
+
+// -------------------------------------------------------------------------------------
+// constructors
+// -------------------------------------------------------------------------------------
+
+/** A parameter that starts at a constant. */
+export const constant = <const S extends Shape>(shape: S, value: number, role: Role = 'weight'): Param<S> => ({
+  _tag: 'Param',
+  shape,
+  role,
+  start: { constant: value },
+})
+
+/** A parameter that starts as normal noise of the given standard deviation. */
+export const gaussian = <const S extends Shape>(shape: S, deviation: number, role: Role = 'weight'): Param<S> => ({
+  _tag: 'Param',
+  shape,
+  role,
+  start: { normal: deviation },
+})
+
+// -------------------------------------------------------------------------------------
+// combinators
+// -------------------------------------------------------------------------------------
+
+const isBranch = <A>(tree: Tree<A>): tree is Branch<A> =>
+  Object.getPrototypeOf(tree) === Object.prototype && !('_tag' in (tree as object))
+
+/** The leaves with their paths, `name/name/name`, in order. */
+export const leaves = <A>(tree: Tree<A>, path = ''): readonly (readonly [path: string, leaf: A])[] =>
+  isBranch(tree)
+    ? Object.keys(tree).flatMap((name) => leaves(tree[name]!, path === '' ? name : `${path}/${name}`))
+    : [[path, tree]]
+
+/** The same tree with every leaf replaced. */
+export const mapLeaves = <A, B>(tree: Branch<A>, f: (leaf: A, path: string) => B, path = ''): Branch<B> =>
+  Object.fromEntries(
+    Object.entries(tree).map(([name, sub]) => {
+      const at = path === '' ? name : `${path}/${name}`
+      return [name, isBranch(sub) ? mapLeaves(sub, f, at) : f(sub, at)]
+    }),
+  )
+
+/** The leaf or branch at a path: a layer's own part of its parent's parameters. */
+export const branch = (params: Params, name: string): Params => {
+  const sub = params[name]
+  return sub !== undefined && isBranch(sub) ? sub : {}
+}
+
+/** Parameters at their start: each leaf draws from `foldIn(key, its place in the tree)`. */
+export const initialise = (spec: Spec, key: Key): Params => {
+  let place = 0
+  return mapLeaves(spec, ({ shape, start }) => {
+    const own = foldIn(key, place++)
+    return trust<Shape>(
+      'constant' in start
+        ? tf.fill([...shape], start.constant)
+        : tf.tensor(
+            normalArray(own, product(shape)).map((z) => z * start.normal),
+            [...shape],
+          ),
+    )
+  })
+}
+
+/** How many numbers a spec stands for, by role. */
+export const countParams = (spec: Spec): number =>
+  leaves<Param>(spec).reduce((n, [, p]) => n + (p.role === 'statistic' ? 0 : product(p.shape)), 0)
+
+/** Frees every tensor of a tree. */
+export const disposeParams = (params: Params): void => {
+  for (const [, leaf] of leaves<AnyTensor>(params)) unwrap(leaf).dispose()
+}

@@ -1,0 +1,88 @@
+/**
+ * Run-time twins of the shape rules in `types/shape.ts`: the same names, the same sentences.
+ *
+ * @module
+ */
+import * as E from 'fp-ts/lib/Either.js'
+import type { Latents, Shape } from '../../types/shape.js'
+import { type DiffeoError, shapeError } from '../error.js'
+
+type Rule<Out> = (shape: Shape) => E.Either<DiffeoError, Out>
+
+/** `32×32×3` */
+export const show = (shape: readonly (number | string)[]): string => (shape.length === 0 ? 'scalar' : shape.join('×'))
+
+/** Whether latents are one shape rather than several (Eq. 17). */
+export const isShape = (latents: Latents): latents is Shape => latents.length === 0 || typeof latents[0] === 'number'
+
+/** The latents as a list, the last of which flows on. */
+export const latentList = (latents: Latents): readonly Shape[] =>
+  isShape(latents) ? [latents] : (latents as readonly Shape[])
+
+/** `16×16×6, 8×8×12`, or the one shape */
+export const showLatents = (latents: Latents): string => latentList(latents).map(show).join(', ')
+
+/** The number of elements. */
+export const product = (shape: Shape): number => shape.reduce((a, b) => a * b, 1)
+
+/** Whether two shapes are equal. */
+export const sameShape = (a: readonly (number | string)[], b: readonly (number | string)[]): boolean =>
+  a.length === b.length && a.every((n, i) => n === b[i])
+
+/** S → S */
+export const same: Rule<Shape> = E.right
+
+/** H×W×C → H×W×C */
+export const sameImage: Rule<Shape> = (shape) =>
+  shape.length === 3 ? E.right(shape) : E.left(shapeError('coupling', 'height×width×channels', show(shape)))
+
+/** D → D */
+export const sameVector: Rule<Shape> = (shape) =>
+  shape.length === 1 ? E.right(shape) : E.left(shapeError('coupling', 'a vector', show(shape)))
+
+/** H×W×C → H×W×C, C even */
+export const evenChannels: Rule<Shape> = (shape) =>
+  shape.length !== 3
+    ? sameImage(shape)
+    : shape[2]! % 2 === 0
+      ? E.right(shape)
+      : E.left(shapeError('coupling', 'an even number of channels', `${shape[2]} in ${show(shape)}`))
+
+/** H×W×C → H/2×W/2×4C */
+export const squeeze: Rule<Shape> = (shape) => {
+  const [h, w, c] = shape
+  if (shape.length !== 3 || h === undefined || w === undefined || c === undefined)
+    return E.left(shapeError('squeeze', 'height×width×channels', show(shape)))
+  if (h % 2 !== 0) return E.left(shapeError('squeeze', 'an even height', `${h} in ${show(shape)}`))
+  if (w % 2 !== 0) return E.left(shapeError('squeeze', 'an even width', `${w} in ${show(shape)}`))
+  return E.right([h / 2, w / 2, c * 4])
+}
+
+/** …×C → (…×C/2, …×C/2) */
+export const factorOut: Rule<readonly [Shape, Shape]> = (shape) => {
+  const channels = shape.at(-1)
+  if (channels === undefined) return E.left(shapeError('factorOut', 'at least one dimension', show(shape)))
+  if (channels % 2 !== 0)
+    return E.left(shapeError('factorOut', 'an even number of channels', `${channels} in ${show(shape)}`))
+  const half = [...shape.slice(0, -1), channels / 2]
+  return E.right([half, half])
+}
+
+/** Any shape → its number of elements */
+export const flatten: Rule<Shape> = (shape) => E.right([product(shape)])
+
+/** Any shape of as many elements as `to` → `to` */
+export const reshapeTo =
+  (to: Shape): Rule<Shape> =>
+  (shape) =>
+    product(shape) === product(to)
+      ? E.right(to)
+      : E.left(
+          shapeError('reshape', `${product(shape)} elements to fit ${show(shape)}`, `${product(to)} in ${show(to)}`),
+        )
+
+/** Exactly `shape`, where the operation has a name */
+export const only =
+  (op: string, shape: Shape): Rule<Shape> =>
+  (got) =>
+    sameShape(shape, got) ? E.right(got) : E.left(shapeError(op, show(shape), show(got)))

@@ -1,0 +1,92 @@
+/**
+ * A tensor whose shape the compiler knows. At run time it *is* a TensorFlow.js tensor: {@link unwrap} costs nothing,
+ * and everything that a TensorFlow.js user has still fits. The one door in is {@link refine}.
+ *
+ * @module
+ */
+import * as tf from '@tensorflow/tfjs-core'
+import * as E from 'fp-ts/lib/Either.js'
+import type { Batch, Dims, Latents, Shape } from '../../types/shape.js'
+import { type DiffeoError, shapeError } from '../error.js'
+import { show } from './shape.js'
+
+declare const brand: unique symbol
+export type DType = 'float32' | 'int32' | 'bool'
+
+/** A tensor of shape `S` (sizes, and names such as the batch's `'N'`) and element type `D`. */
+export interface Tensor<in out S extends Dims, in out D extends DType = 'float32'> {
+  readonly [brand]: (of: readonly [S, D]) => readonly [S, D]
+}
+/** A tensor of whatever shape. */
+// biome-ignore lint/suspicious/noExplicitAny: an invariant parameter has no other top
+export type AnyTensor = Tensor<any, any>
+
+/** The tensors of a batch of latents: one tensor, or one for each shape (Eq. 17). */
+export type BatchOf<L extends Latents> = L extends Shape
+  ? Tensor<Batch<L>>
+  : { readonly [K in keyof L]: L[K] extends Shape ? Tensor<Batch<L[K]>> : never }
+
+/** One number per example, in nats. */
+export type PerExample = Tensor<readonly ['N']>
+
+/** The TensorFlow.js tensor underneath. */
+export const unwrap = (tensor: AnyTensor): tf.Tensor => tensor as unknown as tf.Tensor
+
+/**
+ * A TensorFlow.js tensor taken at its word; {@link refine} is the checked door.
+ *
+ * @internal
+ */
+export const trust = <S extends Dims, D extends DType = 'float32'>(tensor: tf.Tensor): Tensor<S, D> =>
+  tensor as unknown as Tensor<S, D>
+
+/** The sizes of a tensor. */
+export const sizes = (tensor: AnyTensor): Shape => unwrap(tensor).shape
+
+/**
+ * The one door from untyped tensors: checks element type float32, rank, every size, and that equal names have equal
+ * sizes.
+ *
+ * @example
+ * const images = refine(['N', 28, 28, 1])(tf.zeros([64, 28, 28, 1])) // Either<DiffeoError, Tensor<['N', 28, 28, 1]>>
+ */
+export const refine =
+  <const S extends Dims>(shape: S) =>
+  (tensor: tf.Tensor): E.Either<DiffeoError, Tensor<S>> => {
+    const names = new Map<string, number>()
+    const fits =
+      shape.length === tensor.rank &&
+      shape.every((dim, i) => {
+        const size = tensor.shape[i]!
+        if (typeof dim === 'number') return dim === size
+        const known = names.get(dim) ?? size
+        names.set(dim, known)
+        return known === size
+      })
+    if (!fits) return E.left(shapeError('refine', show(shape), show(tensor.shape)))
+    if (tensor.dtype !== 'float32') return E.left(shapeError('refine', 'float32', tensor.dtype))
+    return E.right(trust(tensor))
+  }
+
+/** A tensor of the given shape from its values in row-major order. */
+export const tensor = <const S extends Shape>(
+  shape: S,
+  values: ArrayLike<number>,
+): E.Either<DiffeoError, Tensor<S>> => {
+  const size = shape.reduce((a, b) => a * b, 1)
+  return values.length === size
+    ? E.right(trust(tf.tensor(Float32Array.from(values), [...shape], 'float32')))
+    : E.left(shapeError('tensor', `${size} values for ${show(shape)}`, `${values.length}`))
+}
+
+/** A batch of examples of event shape `shape`, from their values one after another. */
+export const batch = <const S extends Shape>(
+  shape: S,
+  values: ArrayLike<number>,
+): E.Either<DiffeoError, Tensor<Batch<S>>> => {
+  const size = shape.reduce((a, b) => a * b, 1)
+  const n = values.length / size
+  return Number.isInteger(n)
+    ? E.right(trust(tf.tensor(Float32Array.from(values), [n, ...shape], 'float32')))
+    : E.left(shapeError('batch', `a multiple of ${size} values for N×${show(shape)}`, `${values.length}`))
+}

@@ -1,0 +1,62 @@
+import * as tf from '@tensorflow/tfjs-core'
+import * as E from 'fp-ts/lib/Either.js'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { describeEngine, EngineName, ready, useEngine } from '../../src/engine/engine.js'
+import { DiffeoException, describeError } from '../../src/error.js'
+
+afterEach(() => {
+  vi.unstubAllEnvs()
+  vi.restoreAllMocks()
+})
+
+describe('useEngine', () => {
+  it('starts wasm from its own package and says what it is in one line', async () => {
+    const engine = await ready('wasm')
+    expect(tf.getBackend()).toBe('wasm')
+    expect(describeEngine(engine)).toMatch(/^engine wasm \d+\.\d+\.\d+, 1 thread, CPU, SIMD$/)
+  })
+
+  it('takes the name in DIFFEO_ENGINE', async () => {
+    vi.stubEnv('DIFFEO_ENGINE', 'cpu')
+    expect(await ready()).toMatchObject({ name: 'cpu', threads: 1 })
+    expect(tf.getBackend()).toBe('cpu')
+  })
+
+  it('prefers the argument to DIFFEO_ENGINE', async () => {
+    vi.stubEnv('DIFFEO_ENGINE', 'cpu')
+    expect((await ready('wasm')).name).toBe('wasm')
+  })
+
+  it('takes the best that is installed when nothing is named, without a note', async () => {
+    vi.stubEnv('DIFFEO_ENGINE', '')
+    expect(await ready()).toMatchObject({ name: 'wasm' })
+    expect(await ready()).not.toHaveProperty('note')
+  })
+
+  it('says which command brings a missing engine', async () => {
+    const result = await useEngine('tfjs-node')()
+    expect(E.isLeft(result) && describeError(result.left)).toBe(
+      'engine tfjs-node: expected the package @tensorflow/tfjs-node, got no such package; ' +
+        'run `npm install @tensorflow/tfjs-node`',
+    )
+    await expect(ready('tfjs-node-gpu')).rejects.toThrow(DiffeoException)
+  })
+
+  it('lists the engines for a name that is none', async () => {
+    vi.stubEnv('DIFFEO_ENGINE', 'abacus')
+    const result = await useEngine()()
+    expect(E.isLeft(result) && describeError(result.left)).toBe(
+      "engine: expected auto, tfjs-node-gpu, tfjs-node, wasm, cpu, got 'abacus'",
+    )
+    expect(EngineName.is('abacus')).toBe(false)
+  })
+
+  it('prints nothing', async () => {
+    const streams = (['log', 'warn', 'error', 'info'] as const).map((m) => vi.spyOn(console, m))
+    for (const name of ['cpu', 'wasm', 'cpu', 'wasm'] as const) {
+      await ready(name)
+      tf.tidy(() => tf.add(tf.ones([2]), 1))
+    }
+    for (const stream of streams) expect(stream).not.toHaveBeenCalled()
+  })
+})

@@ -1,0 +1,244 @@
+import * as tf from '@tensorflow/tfjs-core'
+import fc from 'fast-check'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { ready } from '../../src/engine/engine.js'
+
+type Make = () => tf.Tensor | readonly tf.Tensor[]
+
+beforeAll(async () => {
+  await ready('cpu')
+  await ready('wasm')
+})
+
+interface Result {
+  readonly shape: readonly number[]
+  readonly values: readonly number[]
+}
+
+const on = (backend: string, f: Make): readonly Result[] => {
+  tf.setBackend(backend)
+  return tf.tidy(() => [f()].flat().map((t) => ({ shape: t.shape, values: Array.from(t.dataSync()) }))) as never
+}
+
+/** Largest difference over largest magnitude. */
+const distance = (a: readonly number[], b: readonly number[]): number =>
+  a.reduce((worst, v, i) => Math.max(worst, Object.is(v, b[i]) ? 0 : Math.abs(v - b[i]!)), 0) /
+  b.reduce((top, v) => Math.max(top, Math.abs(v)), 1e-3)
+
+const agrees = (f: Make, tolerance = 1e-4): void => {
+  const [wasm, cpu] = [on('wasm', f), on('cpu', f)]
+  expect(wasm.map(({ shape }) => shape)).toEqual(cpu.map(({ shape }) => shape))
+  wasm.forEach(({ values }, i) => {
+    expect(distance(values, cpu[i]!.values)).toBeLessThan(tolerance)
+  })
+}
+
+const noise = (shape: number[], seed = 1): tf.Tensor => tf.randomNormal(shape, 0, 1, 'float32', seed)
+
+/** A function's value and gradient for an arbitrary gradient of the value. */
+const withGradient =
+  (f: (...xs: tf.Tensor[]) => tf.Tensor, ...shapes: number[][]): Make =>
+  () => {
+    const xs = shapes.map((s, i) => noise(s, i + 1))
+    const y = f(...xs)
+    return [y, ...tf.grads(f)(xs, noise(y.shape, 99))]
+  }
+
+describe('gradients of a convolution on wasm', () => {
+  const size = fc.integer({ min: 1, max: 9 })
+  const channels = fc.integer({ min: 1, max: 20 })
+  const shapes = fc.record({
+    batch: fc.integer({ min: 1, max: 5 }),
+    height: size,
+    width: size,
+    kh: fc.constantFrom(1, 3, 5),
+    kw: fc.constantFrom(1, 3, 5),
+    ci: channels,
+    co: channels,
+  })
+
+  it('agree with the cpu for any size, with padding "same"', () => {
+    fc.assert(
+      fc.property(shapes, ({ batch, height, width, kh, kw, ci, co }) => {
+        const conv = (x: tf.Tensor, w: tf.Tensor): tf.Tensor => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, 'same')
+        agrees(withGradient(conv, [batch, height, width, ci], [kh, kw, ci, co]))
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  it('agree for padding "valid", explicit and lopsided, and for an even filter', () => {
+    const conv =
+      (pad: 'valid' | 'same' | number) =>
+      (x: tf.Tensor, w: tf.Tensor): tf.Tensor =>
+        tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, pad)
+    const lopsided = [
+      [0, 0],
+      [1, 0],
+      [2, 1],
+      [0, 0],
+    ] as unknown as number
+    for (const pad of ['valid', 'same', lopsided] as const) agrees(withGradient(conv(pad), [2, 7, 6, 3], [2, 4, 3, 5]))
+    // With a number TensorFlow.js takes the height of the filter for its width, so only a square one works.
+    agrees(withGradient(conv(1), [2, 7, 6, 3], [3, 3, 3, 5]))
+  })
+
+  it('agree where the padding is wider than the filter reaches', () => {
+    const conv = (x: tf.Tensor, w: tf.Tensor): tf.Tensor => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, 2)
+    agrees(withGradient(conv, [2, 4, 4, 3], [1, 1, 3, 2]))
+  })
+
+  it('agree for a fused bias and activation', () => {
+    const conv = (x: tf.Tensor, filter: tf.Tensor, bias: tf.Tensor): tf.Tensor =>
+      tf.fused.conv2d({
+        x: x as tf.Tensor4D,
+        filter: filter as tf.Tensor4D,
+        bias,
+        strides: 1,
+        pad: 'same',
+        activation: 'relu',
+      })
+    agrees(withGradient(conv, [2, 5, 5, 3], [3, 3, 3, 4], [4]))
+  })
+
+  it('name what they do not cover', () => {
+    const conv = (x: tf.Tensor, w: tf.Tensor): tf.Tensor => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 2, 'same')
+    expect(() => on('wasm', withGradient(conv, [1, 4, 4, 1], [3, 3, 1, 1]))).toThrow(
+      /Conv2DBackpropFilter: not supported by the wasm engine with .*"strides":2/,
+    )
+  })
+})
+
+const lots = [5, 12, 11, 6]
+
+const functions: Readonly<Record<string, Make>> = {
+  add: withGradient(tf.add, lots, [6]),
+  'add, operands exchanged': withGradient(tf.add, [1, 1, 1, 6], lots),
+  sub: withGradient(tf.sub, [6], lots),
+  mul: withGradient(tf.mul, lots, [1, 6]),
+  'mul by an event': withGradient(tf.mul, lots, [12, 11, 6]),
+  'mul by a batch': withGradient(tf.mul, lots, [5, 1, 1, 1]),
+  div: withGradient((a, b) => tf.div(a, tf.add(tf.abs(b), 1)), lots, [6]),
+  'div, operands exchanged': withGradient((a, b) => tf.div(b, tf.add(tf.abs(a), 1)), lots, [6]),
+  'sum over all': withGradient((x) => tf.sum(x), lots),
+  'sum over the batch': withGradient((x) => tf.sum(x, 0), lots),
+  'sum over leading axes': withGradient((x) => tf.sum(x, [0, 1, 2], true), lots),
+  'sum over the event': withGradient((x) => tf.sum(x, [1, 2, 3]), lots),
+  'mean over leading axes': withGradient((x) => tf.mean(x, [0, 1, 2]), lots),
+  'mean over all': withGradient((x) => tf.mean(x), lots),
+  moments: withGradient((x) => {
+    const { mean, variance } = tf.moments(x, [0, 1, 2])
+    return tf.div(tf.sub(x, mean), tf.sqrt(tf.add(variance, 1e-3)))
+  }, lots),
+  max: withGradient((x) => tf.max(x, 1), lots),
+  min: withGradient((x) => tf.min(x), lots),
+  logSumExp: withGradient((x) => tf.logSumExp(x, 1), [4, 7]),
+  softmax: withGradient((x) => tf.softmax(x), [4, 7]),
+  logSoftmax: withGradient((x) => tf.logSoftmax(x), [4, 7]),
+  cumsum: withGradient((x) => tf.cumsum(x, 1, true), [4, 7]),
+  tile: withGradient((x) => tf.tile(x, [2, 1, 3]), [2, 3, 4]),
+  broadcastTo: withGradient((x) => tf.broadcastTo(x, [5, 3, 4]), [1, 3, 1]),
+  depthToSpace: withGradient((x) => tf.depthToSpace(x as tf.Tensor4D, 2), [2, 3, 4, 8]),
+  transpose: withGradient((x) => tf.transpose(x, [1, 3, 0, 2]), lots),
+  reverse: withGradient((x) => tf.reverse(x, [1, 3]), lots),
+  concat: withGradient((a, b) => tf.concat([a, b, a], 3), [2, 3, 3, 2], [2, 3, 3, 5]),
+  split: withGradient((x) => tf.split(x, [1, 2, 3], 3)[1]!, lots),
+  stack: withGradient((a, b) => tf.stack([a, b], 1), [2, 3], [2, 3]),
+  unstack: withGradient((x) => tf.mul(tf.unstack(x, 1)[0]!, tf.unstack(x, 1)[2]!), [2, 3]),
+  slice: withGradient((x) => tf.slice(x, [0, 1, 2, 0], [5, -1, 3, 6]), lots),
+  pad: withGradient(
+    (x) =>
+      tf.pad(x, [
+        [0, 0],
+        [1, 2],
+        [0, 1],
+        [0, 0],
+      ]),
+    lots,
+  ),
+  gather: withGradient((x) => tf.gather(x, tf.tensor1d([2, 0, 0], 'int32'), 1), [2, 3, 4]),
+  expandDims: withGradient((x) => tf.squeeze(tf.expandDims(x, 1)), [2, 3]),
+  matMul: withGradient((a, b) => tf.matMul(a as tf.Tensor2D, b as tf.Tensor2D), [5, 4], [4, 3]),
+  'matMul, first transposed': withGradient((a, b) => tf.matMul(a, b, true), [4, 5], [4, 3]),
+  'matMul, second transposed': withGradient((a, b) => tf.matMul(a, b, false, true), [5, 4], [3, 4]),
+  'matMul, both transposed': withGradient((a, b) => tf.matMul(a, b, true, true), [4, 5], [3, 4]),
+  'matMul in batches': withGradient((a, b) => tf.matMul(a, b, false, true), [3, 5, 4], [3, 2, 4]),
+  'matMul of one batch': withGradient((a, b) => tf.matMul(a, b, false, true), [1, 5, 4], [1, 2, 4]),
+  maximum: withGradient(tf.maximum, lots, [6]),
+  minimum: withGradient(tf.minimum, lots, lots),
+  where: withGradient((a, b) => tf.where(tf.greater(a, 0), a, tf.mul(b, 2)), lots, lots),
+  clip: withGradient((x) => tf.clipByValue(x, -0.5, 1), lots),
+  squaredDifference: withGradient(tf.squaredDifference, lots, [6]),
+  pow: withGradient((a, b) => tf.pow(tf.add(tf.abs(a), 0.5), b), [3, 4], [4]),
+  addN: withGradient((a, b) => tf.addN([a, b, a]), [3, 4], [3, 4]),
+  log: withGradient((x) => tf.log(tf.abs(x)), [3, 4]),
+  log1p: withGradient((x) => tf.log1p(tf.abs(x)), [3, 4]),
+  sqrt: withGradient((x) => tf.sqrt(tf.abs(x)), [3, 4]),
+  rsqrt: withGradient((x) => tf.rsqrt(tf.abs(x)), [3, 4]),
+  reciprocal: withGradient((x) => tf.reciprocal(x), [3, 4]),
+  ...Object.fromEntries(
+    [tf.exp, tf.expm1, tf.tanh, tf.sigmoid, tf.softplus, tf.relu, tf.relu6, tf.leakyRelu, tf.elu, tf.erf, tf.square]
+      .concat([tf.neg, tf.sin, tf.cos, tf.atan, tf.sign, tf.round])
+      .map((f, i) => [`${f.name.replace(/_*op$/, '')} (${i})`, withGradient((x) => f(x), lots)]),
+  ),
+}
+
+describe('kernels and gradients on wasm agree with the cpu', () => {
+  it.each(Object.entries(functions))('%s', (_, f) => {
+    agrees(f)
+  })
+
+  it('at the ends of the range', () => {
+    const ends = [-200, -90, -30, -1e-6, -0, 0, 1e-6, 30, 80, 200, Infinity, -Infinity, NaN]
+    for (const f of [tf.exp, tf.tanh, tf.sigmoid]) {
+      const values = (backend: string): readonly number[] => on(backend, () => f(tf.tensor1d(ends)))[0]!.values
+      values('wasm').forEach((v, i) => {
+        const expected = values('cpu')[i]!
+        if (Number.isFinite(expected))
+          expect(Math.abs(v - expected)).toBeLessThanOrEqual(1e-6 * Math.abs(expected) + 1e-37)
+        else expect(v).toBe(expected)
+      })
+    }
+  })
+})
+
+describe('gradients', () => {
+  it('agree with finite differences', () => {
+    tf.setBackend('cpu')
+    const near = (f: (x: tf.Tensor) => tf.Tensor, x: number): void => {
+      const h = 1e-2
+      const at = (v: number): number => f(tf.scalar(v)).dataSync()[0]!
+      const slope = (8 * (at(x + h) - at(x - h)) - (at(x + 2 * h) - at(x - 2 * h))) / (12 * h)
+      expect(Math.abs(tf.grad(f)(tf.scalar(x)).dataSync()[0]! - slope)).toBeLessThan(2e-3)
+    }
+    for (const f of [tf.exp, tf.expm1, tf.tanh, tf.sigmoid, tf.softplus, tf.elu, tf.erf, tf.square, tf.sin, tf.cos])
+      for (const x of [-1.3, -0.4, 0.7]) near(f, x)
+    for (const f of [tf.log, tf.log1p, tf.sqrt, tf.rsqrt, tf.reciprocal, tf.atan, tf.abs]) near(f, 0.9)
+    near((x) => tf.pow(x, 3), 0.8)
+    near((x) => tf.pow(2, x), 0.8)
+    near((x) => tf.logSumExp(tf.stack([x, tf.mul(x, x), tf.scalar(1)])), 0.8)
+  })
+
+  it('are themselves differentiable', () => {
+    const second = tf.grad((x) => tf.grad((y) => tf.mul(tf.square(y), y))(x))
+    expect(second(tf.scalar(2)).dataSync()[0]).toBeCloseTo(12, 4)
+  })
+})
+
+describe('memory', () => {
+  it('does not grow', () => {
+    const make = Object.values(functions)
+    const counts = (): readonly number[] => [tf.memory().numTensors, tf.memory().numDataBuffers]
+    const conv = withGradient(
+      (x, w) => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, 'same'),
+      [2, 5, 5, 3],
+      [3, 3, 3, 4],
+    )
+    tf.setBackend('wasm')
+    const before = counts()
+    const dataIds = tf.engine().backend.numDataIds()
+    for (const f of [...make, conv, conv]) on('wasm', f)
+    expect(counts()).toEqual(before)
+    expect(tf.engine().backend.numDataIds()).toBe(dataIds)
+  })
+})

@@ -1,0 +1,65 @@
+/**
+ * How `compose` finds every shape: it applies each layer's shape function to what flows out of the layer before, and
+ * answers the sentence at the first layer that does not fit.
+ *
+ * @module
+ */
+import type { Apply, Latents, Shape, ShapeError, ShapeFn, ShowLatents } from './shape.js'
+
+/** Anything that carries a shape function. */
+export interface HasShapeFn<F extends ShapeFn = ShapeFn> {
+  readonly _F: F
+}
+type FnOf<L> = L extends { readonly _F: infer F extends ShapeFn } ? F : never
+type Step<L, S> = Apply<FnOf<L>, S>
+
+/** The latent that flows on. */
+type Flowing<O> = O extends readonly [...Shape[], infer H extends Shape] ? H : O
+/** The latents that are left behind. */
+type Left<O> = O extends readonly [...infer Z extends readonly Shape[], Shape] ? Z : readonly []
+
+/** The event shape of a bijector that comes first, `undefined` if what comes first has no shape yet. */
+export type Start<Ls> = Ls extends readonly [{ readonly domain: infer A extends Shape }, ...unknown[]] ? A : undefined
+
+/** The layers, the first that does not fit replaced by its sentence. */
+export type Check<
+  Ls extends readonly unknown[],
+  S,
+  Acc extends readonly unknown[] = readonly [],
+> = Ls extends readonly [infer L, ...infer R]
+  ? Step<L, S> extends infer O
+    ? O extends ShapeError<string>
+      ? readonly [...Acc, O, ...R]
+      : Check<R, Flowing<O>, readonly [...Acc, L]>
+    : never
+  : Acc
+
+/** What a list of layers makes of the shape `S`: latents, or the first sentence. */
+export type Result<Ls extends readonly unknown[], S, Z extends readonly Shape[] = readonly []> = Ls extends readonly [
+  infer L,
+  ...infer R,
+]
+  ? Step<L, S> extends infer O
+    ? O extends ShapeError<string>
+      ? O
+      : Result<R, Flowing<O>, readonly [...Z, ...Left<O>]>
+    : never
+  : Z extends readonly []
+    ? S
+    : readonly [...Z, S]
+
+/** The layer at place `K`, or its sentence. */
+export type At<Ls extends readonly unknown[], S, K> =
+  Check<Ls, S> extends infer C ? (K extends keyof C ? C[K] : unknown) : unknown
+
+/** A list of layers as one shape function. */
+export interface Composed<Ls extends readonly unknown[]> extends ShapeFn {
+  readonly out: Result<Ls, this['in']>
+}
+
+/** `Apply` where it must answer latents. */
+export type LatentsAt<F extends ShapeFn, S> = Apply<F, S> extends infer O extends Latents ? O : never
+/** Nothing, or the sentence of `F` at `S`. */
+export type Refusal<F extends ShapeFn, S> = Apply<F, S> extends infer O extends ShapeError<string> ? O : unknown
+/** Nothing if `B` is one latent, else a sentence. */
+export type OneLatent<B> = B extends Shape ? unknown : ShapeError<`reverse: expected one latent, got ${ShowLatents<B>}`>

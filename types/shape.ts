@@ -1,0 +1,165 @@
+/**
+ * Shapes and shape functions, for the compiler only. Each rule has a run-time twin of the same name and sentence in
+ * `src/tensor/shape.ts`.
+ *
+ * Event shapes are tuples of number literals, channels last; the batch dimension is the literal `'N'`. A rule that
+ * cannot be met answers `ShapeError<sentence>`, never `never`; a size known only at run time (`number`) passes here
+ * and meets the twin.
+ *
+ * @module
+ */
+import type { Even, Half, Mul, Product } from './nat.js'
+
+// -------------------------------------------------------------------------------------
+// shapes and sentences
+// -------------------------------------------------------------------------------------
+
+/** The shape of one example (an event): sizes, channels last. */
+export type Shape = readonly number[]
+/** The shape of a tensor: sizes, and names such as the batch's `'N'`. */
+export type Dims = readonly (number | string)[]
+/** The event shape with the batch in front. */
+export type Batch<S extends Dims> = readonly ['N', ...S]
+/** Latents (Eq. 17): one shape, or several, of which the last flows on into the next layer. */
+export type Latents = Shape | readonly Shape[]
+
+declare const sentence: unique symbol
+/** What the compiler prints where a shape is wrong. */
+export interface ShapeError<M extends string> {
+  readonly [sentence]: M
+}
+/** `32×32×3` */
+export type Show<S> = S extends readonly []
+  ? 'scalar'
+  : S extends readonly [infer H extends number | string, ...infer T]
+    ? T extends readonly []
+      ? `${H}`
+      : `${H}×${Show<T>}`
+    : '?'
+/** `16×16×6, 8×8×12`, or the one shape */
+export type ShowLatents<L> = L extends Shape
+  ? Show<L>
+  : L extends readonly [infer H, ...infer T]
+    ? T extends readonly []
+      ? Show<H>
+      : `${Show<H>}, ${ShowLatents<T>}`
+    : '?'
+/** The sentence of a rule: `op: expected …, got … in …`. */
+type Refuse<
+  Op extends string,
+  Expected extends string,
+  Got extends string,
+> = ShapeError<`${Op}: expected ${Expected}, got ${Got}`>
+
+// -------------------------------------------------------------------------------------
+// shape functions (defunctionalised)
+// -------------------------------------------------------------------------------------
+
+/** A function from the shape that comes in to the latents that go out, as an interface: `F & { in: S }` is `F` at `S`. */
+export interface ShapeFn {
+  readonly in: unknown
+  readonly out: unknown
+}
+/** `F` at the shape `S`: latents, or a {@link ShapeError}. */
+export type Apply<F extends ShapeFn, S> = (F & { readonly in: S })['out']
+
+/** A shape whose rank is not known: nothing can be said before the program runs. */
+type Wide<S> = S extends readonly unknown[] ? (number extends S['length'] ? true : false) : false
+
+/** S → S */
+export interface Same extends ShapeFn {
+  readonly out: this['in']
+}
+/** H×W×C → H×W×C */
+export interface SameImage extends ShapeFn {
+  readonly out: Wide<this['in']> extends true
+    ? this['in']
+    : this['in'] extends readonly [number, number, number]
+      ? this['in']
+      : Refuse<'coupling', 'height×width×channels', Show<this['in']>>
+}
+/** D → D */
+export interface SameVector extends ShapeFn {
+  readonly out: Wide<this['in']> extends true
+    ? this['in']
+    : this['in'] extends readonly [number]
+      ? this['in']
+      : Refuse<'coupling', 'a vector', Show<this['in']>>
+}
+/** H×W×C → H×W×C, C even */
+export interface EvenChannels extends ShapeFn {
+  readonly out: Wide<this['in']> extends true
+    ? this['in']
+    : this['in'] extends readonly [number, number, infer C extends number]
+      ? Even<C> extends false
+        ? Refuse<'coupling', 'an even number of channels', `${C} in ${Show<this['in']>}`>
+        : this['in']
+      : Refuse<'coupling', 'height×width×channels', Show<this['in']>>
+}
+/** H×W×C → H/2×W/2×4C */
+export interface Squeeze extends ShapeFn {
+  readonly out: Wide<this['in']> extends true
+    ? readonly [number, number, number]
+    : this['in'] extends readonly [infer H extends number, infer W extends number, infer C extends number]
+      ? Even<H> extends false
+        ? Refuse<'squeeze', 'an even height', `${H} in ${Show<this['in']>}`>
+        : Even<W> extends false
+          ? Refuse<'squeeze', 'an even width', `${W} in ${Show<this['in']>}`>
+          : readonly [Half<H>, Half<W>, Mul<C, 4>]
+      : Refuse<'squeeze', 'height×width×channels', Show<this['in']>>
+}
+/** …×C → (…×C/2, …×C/2): the first is left behind, the second flows on */
+export interface FactorOut extends ShapeFn {
+  readonly out: Wide<this['in']> extends true
+    ? readonly [this['in'], this['in']]
+    : this['in'] extends readonly [...infer R extends Shape, infer C extends number]
+      ? Even<C> extends false
+        ? Refuse<'factorOut', 'an even number of channels', `${C} in ${Show<this['in']>}`>
+        : readonly [readonly [...R, Half<C>], readonly [...R, Half<C>]]
+      : Refuse<'factorOut', 'at least one dimension', Show<this['in']>>
+}
+/** Any shape → its number of elements */
+export interface Flatten extends ShapeFn {
+  readonly out: Wide<this['in']> extends true
+    ? readonly [number]
+    : this['in'] extends infer S extends Shape
+      ? readonly [Product<S>]
+      : Refuse<'flatten', 'a shape', Show<this['in']>>
+}
+/** Any shape of as many elements as `To` → `To` */
+export interface ReshapeTo<To extends Shape> extends ShapeFn {
+  readonly out: Wide<this['in']> extends true
+    ? To
+    : this['in'] extends infer S extends Shape
+      ? SameSize<Product<S>, Product<To>> extends false
+        ? Refuse<'reshape', `${Product<S>} elements to fit ${Show<S>}`, `${Product<To>} in ${Show<To>}`>
+        : To
+      : Refuse<'reshape', 'a shape', Show<this['in']>>
+}
+type SameSize<A extends number, B extends number> = number extends A | B ? boolean : A extends B ? true : false
+/** Exactly `A` → `B`: a bijector that already stands at its shape */
+export interface Exactly<A extends Shape, B> extends ShapeFn {
+  readonly out: this['in'] extends A ? B : Fits<A, this['in']> extends false ? Mismatch<A, this['in']> : B
+}
+/** `Exactly` a shape, where the op has a name */
+export interface Only<Op extends string, A extends Shape> extends ShapeFn {
+  readonly out: Fits<A, this['in']> extends false ? Refuse<Op, Show<A>, Show<this['in']>> : this['in']
+}
+/** false only where two shapes are known to differ: a wide size fails open */
+export type Fits<A, G> =
+  Wide<A> extends true
+    ? boolean
+    : Wide<G> extends true
+      ? boolean
+      : A extends readonly [infer H, ...infer T]
+        ? G extends readonly [infer I, ...infer U]
+          ? number extends H | I
+            ? Fits<T, U>
+            : H extends I
+              ? Fits<T, U>
+              : false
+          : false
+        : G extends readonly []
+          ? true
+          : false
+type Mismatch<A, G> = ShapeError<`expected ${Show<A>}, got ${Show<G>} from the layer before`>
