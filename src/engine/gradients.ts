@@ -53,21 +53,21 @@ const mask = (condition: T): T => tf.cast(condition, 'float32')
 
 const axesOf = (axis: unknown, x: T): number[] => tf.util.parseAxisParam(axis as number | number[], x.shape)
 
+// Constants are made by `tf.fill`, on the engine; `tf.ones` and `tf.zeros` would be filled by JavaScript and copied.
+
 /** The shape of `x` reduced over `axis`, the reduced axes kept as 1. */
 const kept = (x: T, axis: unknown): number[] => {
   const axes = axesOf(axis, x)
   return x.shape.map((n, i) => (axes.includes(i) ? 1 : n))
 }
 
-const spread = (dy: T, x: T, axis: unknown): T => tf.mul(tf.reshape(dy, kept(x, axis)), tf.ones(x.shape))
+const spread = (dy: T, x: T, axis: unknown): T => tf.mul(tf.reshape(dy, kept(x, axis)), tf.fill(x.shape, 1))
 
 const extremum =
   (axisName: string): ((dy: T, saved: T[], attrs: Attrs) => Named) =>
   (dy, [x, y], attrs) => ({
-    x: () => {
-      const shape = kept(x!, attrs[axisName])
-      return tf.mul(tf.reshape(dy, shape), mask(tf.equal(x!, tf.reshape(y!, shape))))
-    },
+    // Spread before it is compared: comparisons that broadcast are slow.
+    x: () => tf.mul(spread(dy, x!, attrs[axisName]), mask(tf.equal(x!, spread(y!, x!, attrs[axisName])))),
   })
 
 const pairwise: readonly tf.GradConfig[] = [
@@ -112,10 +112,10 @@ const pairwise: readonly tf.GradConfig[] = [
     (dy, a, b) => tf.mul(dy, tf.mul(tf.pow(a, b), tf.where(tf.greater(a, 0), tf.log(a), tf.zerosLike(a)))),
   ),
   ...['Greater', 'GreaterEqual', 'Less', 'LessEqual', 'Equal', 'NotEqual', 'LogicalAnd', 'LogicalOr'].map((k) =>
-    ofInputs(k, ['a', 'b'], (_, [a, b]) => ({ a: () => tf.zeros(a!.shape), b: () => tf.zeros(b!.shape) })),
+    ofInputs(k, ['a', 'b'], (_, [a, b]) => ({ a: () => tf.fill(a!.shape, 0), b: () => tf.fill(b!.shape, 0) })),
   ),
   ofInputs('Select', ['condition', 't', 'e'], (dy, [condition, t, e]) => ({
-    condition: () => tf.zeros(condition!.shape),
+    condition: () => tf.fill(condition!.shape, 0),
     t: () => unbroadcast(tf.mul(dy, mask(condition!)), t!.shape),
     e: () => unbroadcast(tf.mul(dy, mask(tf.logicalNot(condition!))), e!.shape),
   })),
@@ -143,12 +143,10 @@ const pointwise: readonly tf.GradConfig[] = [
   ofX('Sin', (dy, x) => tf.mul(dy, tf.cos(x))),
   ofX('Cos', (dy, x) => tf.neg(tf.mul(dy, tf.sin(x)))),
   ofX('Atan', (dy, x) => tf.div(dy, tf.add(tf.square(x), 1))),
-  ofX('ClipByValue', (dy, x, { clipValueMin, clipValueMax }) =>
-    tf.mul(
-      dy,
-      mask(tf.logicalAnd(tf.greaterEqual(x, clipValueMin as number), tf.lessEqual(x, clipValueMax as number))),
-    ),
-  ),
+  {
+    ...ofInputs('ClipByValue', ['x'], (dy, [x, y]) => ({ x: () => tf.mul(dy, mask(tf.equal(x!, y!))) })),
+    outputsToSave: [true],
+  },
   ofDy('Identity', (dy) => tf.cast(dy, 'float32')),
   ofDy('Cast', (dy) => tf.clone(dy)),
   ...[
@@ -163,7 +161,7 @@ const pointwise: readonly tf.GradConfig[] = [
     'IsNan',
     'IsInf',
     'IsFinite',
-  ].map((k) => ofDy(k, (dy) => tf.zeros(dy.shape))),
+  ].map((k) => ofDy(k, (dy) => tf.fill(dy.shape, 0))),
 ]
 
 const reductions: readonly tf.GradConfig[] = [
@@ -231,7 +229,7 @@ const movements: readonly tf.GradConfig[] = [
       const hot = tf.oneHot(tf.reshape(indices!, [-1]) as tf.Tensor1D, n)
       return tf.reshape(tf.matMul(tf.expandDims(tf.transpose(mask(hot)), 0), rows), x!.shape)
     },
-    indices: () => tf.zeros(indices!.shape),
+    indices: () => tf.fill(indices!.shape, 0),
   })),
   { kernelName: 'Unpack', gradFunc: (dy, _, { axis }) => ({ value: () => tf.stack([dy].flat(), axis as number) }) },
   { kernelName: 'SplitV', gradFunc: (dy, _, { axis }) => ({ x: () => tf.concat([dy].flat(), axis as number) }) },

@@ -31,7 +31,7 @@ const leadingSum = (x: tf.Tensor, count: number): tf.Tensor =>
     ? x
     : leadingSum(
         tf.reshape(
-          tf.matMul(tf.ones([1, x.shape[0]!]), tf.reshape(x, [x.shape[0]!, -1]) as tf.Tensor2D),
+          tf.matMul(tf.fill<tf.Rank.R2>([1, x.shape[0]!], 1), tf.reshape(x, [x.shape[0]!, -1]) as tf.Tensor2D),
           x.shape.slice(1),
         ),
         count - 1,
@@ -79,17 +79,22 @@ const broadcast =
     const row = rowOf(long.shape.slice(0, -1), c)
     // A tensor of a few rows is not worth the detour.
     if (short.rank > long.rank || row === c || long.size < 8 * row) return undefined
-    const repeated = tf.reshape(tf.add(tf.zeros([row / c, 1]), tf.reshape(short, [1, c])), [row])
+    const repeated = tf.reshape(tf.add(tf.fill([row / c, 1], 0), tf.reshape(short, [1, c])), [row])
     const flat = tf.reshape(long, [-1, row])
     return tf.reshape(swapped ? op(repeated, flat) : op(flat, repeated), long.shape)
   }
 
-/** Repeats an axis of size 1 by adding zeros: 30×. Broadcasting, and so the gradients of sums, are made of this. */
+/** Repeats by adding zeros that broadcast: 80×. Broadcasting, and so the gradients of sums, are made of this. */
 const tile: Rewrite = ({ x }, { reps }) => {
   const times = reps as number[]
-  return isFloat(x!) && times.every((r, i) => r === 1 || (r > 0 && x!.shape[i] === 1))
-    ? tf.add(tf.zeros(x!.shape.map((n, i) => n * times[i]!)), x!)
-    : undefined
+  if (!isFloat(x!) || times.includes(0)) return undefined
+  // An axis that is repeated becomes two: how often, and what.
+  const blocks = x!.shape.flatMap((n, i) => (times[i] === 1 ? [n] : [1, n]))
+  const repeated = x!.shape.flatMap((n, i) => (times[i] === 1 ? [n] : [times[i]!, n]))
+  return tf.reshape(
+    tf.add(tf.fill(repeated, 0), tf.reshape(x!, blocks)),
+    x!.shape.map((n, i) => n * times[i]!),
+  )
 }
 
 /** 60×. */

@@ -1,0 +1,74 @@
+/**
+ * Optimisers as pure pairs `{ init, update }` over a list of tensors: nothing mutable, so a step is a function and a
+ * checkpoint is a value.
+ *
+ * @module
+ */
+import * as tf from '@tensorflow/tfjs-core'
+
+/** Moments: one list of tensors each, in the order of the parameters. */
+export type Moments = readonly (readonly tf.Tensor[])[]
+
+export interface Optimiser {
+  readonly init: (params: readonly tf.Tensor[]) => Moments
+  /** The next parameters and moments, at step 1, 2, … with the given learning rate. */
+  readonly update: (
+    grads: readonly tf.Tensor[],
+    moments: Moments,
+    params: readonly tf.Tensor[],
+    step: number,
+    learningRate: number,
+  ) => readonly [params: readonly tf.Tensor[], moments: Moments]
+}
+
+export interface AdamOptions {
+  readonly beta1?: number
+  readonly beta2?: number
+  readonly epsilon?: number
+}
+
+/**
+ * Adam (Kingma & Ba 2015): m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g²,
+ * θ ← θ − η·√(1−β₂ᵗ)/(1−β₁ᵗ)·m/(√v + ε√(1−β₂ᵗ)).
+ */
+export const adam = ({ beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 }: AdamOptions = {}): Optimiser => ({
+  init: (params) => [params.map((p) => tf.zerosLike(p)), params.map((p) => tf.zerosLike(p))],
+  update: (grads, [m = [], v = []], params, step, learningRate) => {
+    const root = Math.sqrt(1 - beta2 ** step)
+    const rate = (learningRate * root) / (1 - beta1 ** step)
+    const nextM = grads.map((g, i) => tf.add(tf.mul(m[i]!, beta1), tf.mul(g, 1 - beta1)))
+    const nextV = grads.map((g, i) => tf.add(tf.mul(v[i]!, beta2), tf.mul(tf.square(g), 1 - beta2)))
+    const next = params.map((p, i) =>
+      tf.sub(p, tf.div(tf.mul(nextM[i]!, rate), tf.add(tf.sqrt(nextV[i]!), epsilon * root))),
+    )
+    return [next, [nextM, nextV]]
+  },
+})
+
+/** Gradients scaled down so that their joint norm is at most `max`; also that norm. */
+export const clipByGlobalNorm = (
+  grads: readonly tf.Tensor[],
+  max: number,
+): readonly [grads: readonly tf.Tensor[], norm: tf.Scalar] => {
+  const norm = tf.sqrt(tf.addN(grads.map((g) => tf.sum(tf.square(g))))) as tf.Scalar
+  const factor = tf.div(max, tf.maximum(norm, max))
+  return [grads.map((g) => tf.mul(g, factor)), norm]
+}
+
+/** A learning rate for each step, counted from 0. */
+export type Schedule = (step: number) => number
+
+/** The same rate throughout. */
+export const constantRate =
+  (rate: number): Schedule =>
+  () =>
+    rate
+
+/** Rises linearly over `warmUp` steps, then falls along a cosine to `last`·rate at `steps`. */
+export const cosineRate =
+  (rate: number, steps: number, warmUp = 0, last = 0.01): Schedule =>
+  (step) =>
+    step < warmUp
+      ? (rate * (step + 1)) / warmUp
+      : rate *
+        (last + (1 - last) * 0.5 * (1 + Math.cos(Math.PI * Math.min(1, (step - warmUp) / Math.max(1, steps - warmUp)))))

@@ -1,0 +1,113 @@
+/**
+ * One training step as a pure function of state and batch. The loss is Eq. 20: −mean log p(x) in nats per dimension,
+ * plus an L2 term on the scales of couplings.
+ *
+ * @module
+ */
+import * as tf from '@tensorflow/tfjs-core'
+import type { Latents, Shape } from '../../types/shape.js'
+import type { Flow } from '../distribution/flow.js'
+import { tidy } from '../tensor/ops.js'
+import { leaves, mapLeaves, type Param, type Params } from '../tensor/params.js'
+import type { Key } from '../tensor/random.js'
+import { product } from '../tensor/shape.js'
+import { type AnyTensor, type BatchOf, trust, unwrap } from '../tensor/tensor.js'
+import { clipByGlobalNorm, type Moments, type Optimiser, type Schedule } from './optimiser.js'
+
+/** Everything that training needs to go on: a value, and all of a checkpoint. */
+export interface TrainState {
+  /** How many steps have been taken. */
+  readonly step: number
+  readonly params: Params
+  readonly moments: Moments
+}
+
+export interface StepOptions {
+  readonly optimiser: Optimiser
+  readonly learningRate: Schedule
+  /** The largest joint norm of the gradients. Default 100, as the authors have it. */
+  readonly clip?: number
+  /** The factor of Σ scale². Default 5e-5 */
+  readonly l2?: number
+}
+
+/** What a step answers beside the next state. */
+export interface StepMetrics {
+  /** −log p(x)/(D log 2), averaged over the batch, with batch statistics. */
+  readonly bitsPerDim: number
+  /** Joint norm of the gradients before clipping. */
+  readonly gradientNorm: number
+}
+
+const trainable = (spec: Param): boolean => spec.role !== 'statistic'
+
+/** The trained leaves of a tree, in order. */
+const trained = <A extends Shape, B extends Latents>(flow: Flow<A, B>, params: Params): readonly tf.Tensor[] => {
+  const values = leaves<AnyTensor>(params)
+  return leaves<Param>(flow.bijector.spec).flatMap(([, spec], i) => (trainable(spec) ? [unwrap(values[i]![1])] : []))
+}
+
+/** `params` with its trained leaves replaced, in order. */
+const withTrained = <A extends Shape, B extends Latents>(
+  flow: Flow<A, B>,
+  params: Params,
+  values: readonly tf.Tensor[],
+): Params => {
+  const specs = leaves<Param>(flow.bijector.spec)
+  let place = 0
+  let next = 0
+  return mapLeaves(params, (leaf) => (trainable(specs[place++]![1]) ? trust<Shape>(values[next++]!) : leaf)) as Params
+}
+
+/** Where training begins; the first data set what depends on them (ActNorm). */
+export const startTraining = <A extends Shape, B extends Latents>(
+  flow: Flow<A, B>,
+  optimiser: Optimiser,
+  key: Key,
+  first: BatchOf<A>,
+): TrainState =>
+  tidy(() => {
+    const params = flow.bijector.start(flow.init(key))(first)[2]
+    return { step: 0, params, moments: optimiser.init(trained(flow, params)) }
+  })
+
+/** The next state. The metrics are not finite if the loss was not: the state that came in is still good then. */
+export const step =
+  <A extends Shape, B extends Latents>(
+    flow: Flow<A, B>,
+    { optimiser, learningRate, clip = 100, l2 = 5e-5 }: StepOptions,
+  ) =>
+  (state: TrainState, x: BatchOf<A>): readonly [TrainState, StepMetrics] => {
+    const dimensions = product(flow.bijector.domain)
+    const scales = leaves<Param>(flow.bijector.spec).flatMap(([, p]) => (trainable(p) ? [p.role === 'scale'] : []))
+    const [next, bits, norm] = tidy(() => {
+      let after: Params = state.params
+      const loss = (...values: tf.Tensor[]): tf.Scalar => {
+        const [logProb, params] = flow.train(withTrained(flow, state.params, values))(x)
+        // statistics outlive the tape; the trained leaves among them are only borrowed
+        after = mapLeaves(params, (leaf) => trust<Shape>(tf.keep(tf.clone(unwrap(leaf))))) as Params
+        const nats = tf.div(tf.neg(tf.mean(unwrap(logProb))), dimensions)
+        const penalty = values.filter((_, i) => scales[i]).map((s) => tf.sum(tf.square(s)))
+        return (penalty.length === 0 ? nats : tf.add(nats, tf.mul(tf.addN(penalty), l2 / dimensions))) as tf.Scalar
+      }
+      const values = trained(flow, state.params)
+      const { value, grads } = tf.valueAndGrads(loss)([...values])
+      const [clipped, norm] = clipByGlobalNorm(grads, clip)
+      const count = state.step + 1
+      const [moved, moments] = optimiser.update(clipped, state.moments, values, count, learningRate(state.step))
+      // clones belong to this scope, so that the kept ones can go
+      const params = mapLeaves(withTrained(flow, after, moved), (leaf) =>
+        trust<Shape>(tf.clone(unwrap(leaf))),
+      ) as Params
+      for (const [, leaf] of leaves<AnyTensor>(after)) unwrap(leaf).dispose()
+      return [{ step: count, params, moments } as TrainState, value, norm] as const
+    })
+    const metrics = { bitsPerDim: bits.dataSync()[0]! / Math.LN2, gradientNorm: norm.dataSync()[0]! }
+    tf.dispose([bits, norm])
+    return [next, metrics]
+  }
+
+/** Frees a state's tensors. */
+export const disposeState = (state: TrainState): void => {
+  tf.dispose([state.moments, leaves<AnyTensor>(state.params).map(([, leaf]) => unwrap(leaf))] as tf.TensorContainer)
+}
