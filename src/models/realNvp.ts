@@ -4,15 +4,15 @@
  * @module
  */
 import * as E from 'fp-ts/lib/Either.js'
-import type { Shape } from '../../types/shape.js'
+import type { Same, Shape } from '../../types/shape.js'
 import { compose } from '../bijector/compose.js'
 import { coupling } from '../bijector/coupling.js'
 import { type LogitOptions, logit } from '../bijector/elementwise.js'
-import { type AnyBijector, type Layer, on } from '../bijector/layer.js'
+import type { AnyBijector, Bijector, Layer } from '../bijector/layer.js'
 import { channelwise, checkerboard, halves } from '../bijector/mask.js'
 import { actNorm, batchNorm } from '../bijector/norm.js'
 import { factorOut, ordered, squeeze } from '../bijector/rearrange.js'
-import { type DiffeoError, shapeError } from '../error.js'
+import { type DiffeoError, orThrow, shapeError } from '../error.js'
 import type { Norm } from '../nn/conv.js'
 import { mlp } from '../nn/mlp.js'
 import { resnet } from '../nn/resnet.js'
@@ -92,8 +92,7 @@ export const realNvpVector = <D extends number>(
 ) => {
   const net = mlp({ hidden })
   const pair = compose(coupling(halves('first'), net), coupling(halves('second'), net), actNorm)
-  return on(
-    [size],
-    compose(...(Array.from({ length: Math.ceil(couplings / 2) }, () => pair) as never[])) as never,
-  ) as AnyBijector
+  const pairs = Array.from({ length: Math.ceil(couplings / 2) }, () => pair)
+  const whole: Layer<Same> = compose(...(pairs as never[])) as never
+  return orThrow(whole.at([size])) as unknown as Bijector<readonly [D], readonly [D]>
 }
