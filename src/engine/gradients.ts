@@ -205,11 +205,24 @@ const movements: readonly tf.GradConfig[] = [
     ),
   ),
   ofX('Tile', (dy, x, { reps }) => {
-    const blocks = x.shape.flatMap((n, i) => [(reps as number[])[i]!, n])
+    // An axis that was repeated is split in two, how often and what; the first is summed away.
+    const times = reps as number[]
+    const parts = x.shape.flatMap((n, i) =>
+      times[i] === 1
+        ? [{ n, sum: false }]
+        : [
+            { n: times[i]!, sum: true },
+            { n, sum: false },
+          ],
+    )
+    const axes = parts.flatMap(({ sum }, i) => (sum ? [i] : []))
     return tf.reshape(
       tf.sum(
-        tf.reshape(dy, blocks),
-        x.shape.map((_, i) => 2 * i),
+        tf.reshape(
+          dy,
+          parts.map(({ n }) => n),
+        ),
+        axes,
       ),
       x.shape,
     )

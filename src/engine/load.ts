@@ -66,7 +66,9 @@ export const loadTfjsNode = async (specifier: string): Promise<Loaded> => {
     import('node:module'),
   ])
   for (const [name, f] of Object.entries(removedUtils)) if (!(name in util)) Object.assign(util, { [name]: f })
-  const module = createRequire(import.meta.url)(specifier) as TfjsNode
+  const require = createRequire(import.meta.url)
+  // With a core of its own it warns that the platform is set twice.
+  const module = quietly(() => require(specifier) as TfjsNode)
   await select('tensorflow')
   const version = module.version?.['tfjs-node'] ?? 'of unknown version'
   const backend = tf.backend() as tf.KernelBackend & { readonly isUsingGpuDevice?: boolean }

@@ -10,6 +10,17 @@ import * as tf from '@tensorflow/tfjs-core'
 export type Rewrite = (inputs: Record<string, tf.Tensor>, attrs: tf.NamedAttrMap) => tf.Tensor | undefined
 
 /**
+ * A kernel answers data, not a tensor: the engine makes its own tensor of it. The one that the rewrite made gives up
+ * its reference, else the first of the two to go would free what the other still uses.
+ */
+const handOver = (out: tf.Tensor): tf.TensorInfo => {
+  const { dataId, shape, dtype } = out
+  tf.backend().incRef(dataId)
+  out.dispose()
+  return { dataId, shape, dtype }
+}
+
+/**
  * Registers `rewrite` in front of a kernel of the wasm backend. A kernel that the backend lacks becomes one that
  * throws, naming what it does not cover, where `rewrite` declines.
  */
@@ -27,7 +38,7 @@ export const override = (kernelName: string, rewrite: Rewrite): void => {
       const attrs = params.attrs ?? {}
       // Inside a kernel the gradient tape is off, and `tidy` frees every intermediate but the result.
       const out = tf.tidy(() => rewrite(inputs, attrs) ?? [])
-      if (out instanceof tf.Tensor) return out
+      if (out instanceof tf.Tensor) return handOver(out)
       if (original !== undefined) return original.kernelFunc(params)
       throw new Error(`${kernelName}: not supported by the wasm engine with ${JSON.stringify(attrs)}`)
     },

@@ -140,6 +140,7 @@ const functions: Readonly<Record<string, Make>> = {
   broadcastTo: withGradient((x) => tf.broadcastTo(x, [5, 3, 4]), [1, 3, 1]),
   depthToSpace: withGradient((x) => tf.depthToSpace(x as tf.Tensor4D, 2), [2, 3, 4, 8]),
   transpose: withGradient((x) => tf.transpose(x, [1, 3, 0, 2]), lots),
+  'tile the batch': withGradient((x) => tf.tile(x, [3, 1, 1, 1]), lots),
   reverse: withGradient((x) => tf.reverse(x, [1, 3]), lots),
   concat: withGradient((a, b) => tf.concat([a, b, a], 3), [2, 3, 3, 2], [2, 3, 3, 5]),
   split: withGradient((x) => tf.split(x, [1, 2, 3], 3)[1]!, lots),
@@ -199,6 +200,40 @@ describe('kernels and gradients on wasm agree with the cpu', () => {
         else expect(v).toBe(expected)
       })
     }
+  })
+})
+
+describe('kernels on wasm', () => {
+  it('multiply by the same data under another shape', () => {
+    agrees(() => {
+      const [w, a, b] = [noise([1, 64]), noise([5, 1], 2), noise([5, 64], 3)] as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D]
+      const folded: tf.Tensor2D = tf.reshape(w, [8, 8])
+      return [tf.matMul(a, w), tf.matMul(b, w, false, true), tf.matMul(folded, folded), tf.matMul(a, w)]
+    })
+  })
+
+  it('do not lose what is not finite in a sum', () => {
+    const sums = (value: number): readonly number[] =>
+      on('wasm', () => {
+        const x = tf.concat([tf.zeros([40, 8]), tf.fill([1, 8], value), tf.ones([30, 8])])
+        return [tf.sum(x, 0), tf.mean(x, 0), tf.sum(x), tf.mean(x)]
+      }).flatMap(({ values }) => values)
+    for (const value of [NaN, Infinity, -Infinity]) for (const v of sums(value)) expect(v).toBe(value)
+  })
+
+  it('read one filter under several shapes', () => {
+    agrees(() => {
+      const w = noise([36])
+      const conv = (h: number, k: [number, number, number, number]): tf.Tensor =>
+        tf.conv2d(noise([2, h, h, k[2]]) as tf.Tensor4D, tf.reshape(w, k), 1, 'same')
+      return [
+        conv(5, [3, 3, 2, 2]),
+        conv(5, [3, 3, 1, 4]),
+        conv(5, [3, 1, 3, 4]),
+        conv(5, [1, 3, 3, 4]),
+        conv(4, [1, 1, 6, 6]),
+      ]
+    })
   })
 })
 
