@@ -72,3 +72,17 @@ export const cosineRate =
       ? (rate * (step + 1)) / warmUp
       : rate *
         (last + (1 - last) * 0.5 * (1 + Math.cos(Math.PI * Math.min(1, (step - warmUp) / Math.max(1, steps - warmUp)))))
+
+/**
+ * An optimiser that also keeps an exponential moving average of the parameters, as its last list of moments:
+ * a ← d·a + (1−d)·θ with d = min(decay, (1 + t)/(10 + t)), so that a short run is averaged too.
+ */
+export const averaged = (optimiser: Optimiser, decay = 0.995): Optimiser => ({
+  init: (params) => [...optimiser.init(params), params.map((p) => tf.clone(p))],
+  update: (grads, moments, params, step, learningRate) => {
+    const [next, inner] = optimiser.update(grads, moments.slice(0, -1), params, step, learningRate)
+    const d = Math.min(decay, (1 + step) / (10 + step))
+    const average = moments.at(-1) ?? []
+    return [next, [...inner, next.map((p, i) => tf.add(tf.mul(average[i]!, d), tf.mul(p, 1 - d)))]]
+  },
+})

@@ -111,3 +111,14 @@ export const step =
 export const disposeState = (state: TrainState): void => {
   tf.dispose([state.moments, leaves<AnyTensor>(state.params).map(([, leaf]) => unwrap(leaf))] as tf.TensorContainer)
 }
+
+/** The same values in tensors of their own. */
+export const copyState = (state: TrainState): TrainState => ({
+  step: state.step,
+  params: mapLeaves<AnyTensor, AnyTensor>(state.params, (leaf) => trust<Shape>(tf.clone(unwrap(leaf)))),
+  moments: state.moments.map((list) => list.map((t) => tf.clone(t))),
+})
+
+/** The parameters with the average that `averaged` keeps in place of the trained ones. Borrows; frees nothing. */
+export const averageParams = <A extends Shape, B extends Latents>(flow: Flow<A, B>, state: TrainState): Params =>
+  withTrained(flow, state.params, state.moments.at(-1) ?? trained(flow, state.params))

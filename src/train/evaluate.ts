@@ -1,0 +1,56 @@
+/**
+ * Evaluation-mode figures: running statistics, every example on its own, the worst beside the mean.
+ *
+ * @module
+ */
+import type { Latents, Shape } from '../../types/shape.js'
+import type { Flow } from '../distribution/flow.js'
+import type { Params } from '../tensor/params.js'
+import { type BatchOf, unwrap } from '../tensor/tensor.js'
+
+/** −log p(x)/(D log 2) of every example, and what one reads first. */
+export interface Evaluation {
+  readonly mean: number
+  /** The largest of one example. */
+  readonly worst: number
+  readonly count: number
+  readonly each: Float32Array
+}
+
+/** A number of batches, each made when it is needed. */
+export interface Batches<A extends Shape> {
+  readonly count: number
+  readonly at: (index: number) => BatchOf<A>
+}
+
+/** What `each` comes to. */
+export const summarise = (each: Float32Array): Evaluation => ({
+  mean: each.reduce((a, b) => a + b, 0) / each.length,
+  worst: each.reduce((a, b) => (b > a || Number.isNaN(b) ? b : a), Number.NEGATIVE_INFINITY),
+  count: each.length,
+  each,
+})
+
+/**
+ * Bits/dim of every example in evaluation mode. Yields to the event loop between batches; `progress` hears how many
+ * batches are done.
+ */
+export const evaluate = async <A extends Shape, B extends Latents>(
+  flow: Flow<A, B>,
+  params: Params,
+  batches: Batches<A>,
+  progress: (done: number) => void = () => undefined,
+): Promise<Evaluation> => {
+  const each: number[] = []
+  const bitsPerDim = flow.bitsPerDim(params)
+  for (let i = 0; i < batches.count; i++) {
+    const x = batches.at(i)
+    const bits = bitsPerDim(x)
+    each.push(...(await unwrap(bits).data()))
+    unwrap(bits).dispose()
+    unwrap(x as never).dispose()
+    progress(i + 1)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  return summarise(Float32Array.from(each))
+}
