@@ -45,7 +45,9 @@ export {
   tensor,
   unwrap,
 } from './tensor/tensor.js'
+export * from './train/checkpoint.js'
 export * from './train/evaluate.js'
 export * from './train/fit.js'
 export * from './train/optimiser.js'
+export { decodeSafetensors, encodeSafetensors, type RawTensor, type Safetensors } from './train/safetensors.js'
 export * from './train/step.js'

@@ -1,26 +1,49 @@
 /**
- * Real NVP (Dinh et al. 2016) for vectors and images, made only of public parts.
+ * Real NVP (Dinh et al. 2016) for images and for vectors, made only of public parts.
  *
  * @module
  */
-import * as E from 'fp-ts/lib/Either.js'
-import type { Same, Shape } from '../../types/shape.js'
+import type { Apply, FactorOut, Latents, SameVector, Shape, ShapeError, ShapeFn, Squeeze } from '../../types/shape.js'
 import { compose } from '../bijector/compose.js'
 import { coupling } from '../bijector/coupling.js'
 import { type LogitOptions, logit } from '../bijector/elementwise.js'
-import type { AnyBijector, Bijector, Layer } from '../bijector/layer.js'
+import type { Layer } from '../bijector/layer.js'
 import { channelwise, checkerboard, halves } from '../bijector/mask.js'
 import { actNorm, batchNorm } from '../bijector/norm.js'
 import { factorOut, ordered, squeeze } from '../bijector/rearrange.js'
-import { type DiffeoError, orThrow, shapeError } from '../error.js'
 import type { Norm } from '../nn/conv.js'
 import { mlp } from '../nn/mlp.js'
 import { resnet } from '../nn/resnet.js'
-import { show } from '../tensor/shape.js'
 
-export interface RealNvpOptions {
+/** The latents of `N` scales: at each but the last, squeeze and factor out half. */
+type ScaleLatents<
+  S,
+  N extends number,
+  Left extends readonly Shape[] = readonly [],
+  Done extends readonly unknown[] = readonly [unknown],
+> = number extends N
+  ? Latents
+  : Done['length'] extends N
+    ? S extends Shape
+      ? Left extends readonly []
+        ? S
+        : readonly [...Left, S]
+      : never
+    : Apply<Squeeze, S> extends infer Q
+      ? Q extends ShapeError<string>
+        ? Q
+        : Apply<FactorOut, Q> extends readonly [infer Z extends Shape, infer H]
+          ? ScaleLatents<H, N, readonly [...Left, Z], readonly [...Done, unknown]>
+          : Apply<FactorOut, Q>
+      : never
+/** H×W×C → (H/2×W/2×2C, H/4×W/4×4C, …): one latent for each of `N` scales */
+export interface MultiScale<N extends number> extends ShapeFn {
+  readonly out: ScaleLatents<this['in'], N>
+}
+
+export interface RealNvpOptions<N extends number> {
   /** How often the image is squeezed and half of it factored out, plus one. Default 2 */
-  readonly scales?: number
+  readonly scales?: N
   /** Hidden channels at the first scale; they double at each. Default 32 */
   readonly width?: number
   /** Residual blocks of each net. Default 4 */
@@ -32,67 +55,63 @@ export interface RealNvpOptions {
   readonly logit?: LogitOptions
 }
 
+// A list of layers whose length is known only at run time has no shape function that the compiler could find; the
+// exported signatures state it.
+type AnyLayer = Layer<ShapeFn>
+const stack = <F extends ShapeFn>(layers: readonly AnyLayer[]): Layer<F> =>
+  compose(...layers) as Layer<ShapeFn> as Layer<F>
+const alternate = (n: number, make: (first: boolean) => readonly AnyLayer[]): readonly AnyLayer[] =>
+  Array.from({ length: n }, (_, i) => make(i % 2 === 0)).flat()
+
 /**
- * The multi-scale Real NVP of an image shape, from pixels in [0, 256): per scale 3 checkerboard couplings, squeeze,
+ * The multi-scale Real NVP of images with pixels in [0, 256): logit; per scale 3 checkerboard couplings, squeeze,
  * 3 channel couplings, factor out in the authors' order; at the last scale 4 checkerboard couplings.
  *
  * @example
- * const model = realNvpImage([28, 28, 1], { scales: 2, width: 16, blocks: 2 }) // Either<DiffeoError, Bijector>
+ * const model = on([28, 28, 1], realNvp({ scales: 2, width: 16, blocks: 2 })) // Bijector<[28, 28, 1], [[14, 14, 2], [14, 14, 2]]>
  */
-export const realNvpImage = (
-  shape: Shape,
-  {
-    scales = 2,
-    width = 32,
-    blocks = 4,
-    norm = 'batch',
-    path = 'actNorm',
-    logit: logitOptions = {},
-  }: RealNvpOptions = {},
-): E.Either<DiffeoError, AnyBijector> => {
-  const side = 2 ** (scales - 1)
-  if (shape.length !== 3 || shape[0]! % side !== 0 || shape[1]! % side !== 0)
-    return E.left(shapeError('realNvp', `an image whose sides divide by ${side} for ${scales} scales`, show(shape)))
-  type AnyLayer = Layer<never>
-  const after: AnyLayer[] = path === 'none' ? [] : [(path === 'actNorm' ? actNorm : batchNorm()) as AnyLayer]
+export const realNvp = <const N extends number = 2>({
+  scales = 2 as N,
+  width = 32,
+  blocks = 4,
+  norm = 'batch',
+  path = 'actNorm',
+  logit: logitOptions = {},
+}: RealNvpOptions<N> = {}): Layer<MultiScale<N>> => {
+  const normal = { actNorm: [actNorm], batchNorm: [batchNorm()], none: [] }[path]
   const net = (scale: number) => resnet({ width: width * 2 ** scale, blocks, norm })
-  const checks = (n: number, scale: number): AnyLayer[] =>
-    Array.from({ length: n }, (_, i) => [
-      coupling(checkerboard(i % 2 === 0 ? 'even' : 'odd'), net(scale)) as AnyLayer,
-      ...after,
-    ]).flat()
-  const channels = (n: number, scale: number): AnyLayer[] =>
-    Array.from({ length: n }, (_, i) => [
-      coupling(channelwise(i % 2 === 0 ? 'first' : 'second'), net(scale)) as AnyLayer,
-      ...after,
-    ]).flat()
-  const layers: AnyLayer[] = [
-    logit(logitOptions) as AnyLayer,
+  const checks = (n: number, scale: number) =>
+    alternate(n, (first) => [coupling(checkerboard(first ? 'even' : 'odd'), net(scale)), ...normal])
+  const channels = (n: number, scale: number) =>
+    alternate(n, (first) => [coupling(channelwise(first ? 'first' : 'second'), net(scale)), ...normal])
+  return stack<MultiScale<N>>([
+    logit(logitOptions),
     ...Array.from({ length: scales - 1 }, (_, scale) => [
       ...checks(3, scale),
-      squeeze as AnyLayer,
+      squeeze,
       ...channels(3, scale + 1),
-      ordered as AnyLayer,
-      factorOut as AnyLayer,
+      ordered,
+      factorOut,
     ]).flat(),
     ...checks(4, scales - 1),
-  ]
-  return (compose(...(layers as never[])) as unknown as AnyLayer).at(shape)
+  ])
+}
+
+export interface RealNvpVectorOptions {
+  /** Affine couplings over alternating halves; an odd number is rounded up. Default 8 */
+  readonly couplings?: number
+  /** Widths of the hidden layers of each net. Default [64, 64] */
+  readonly hidden?: readonly number[]
 }
 
 /**
- * Real NVP for vectors: `couplings` affine couplings over alternating halves, with ActNorm between.
+ * Real NVP for vectors: affine couplings over alternating halves, ActNorm after each pair.
  *
  * @example
- * const moons = flow(realNvpVector(2, { couplings: 8, hidden: [64, 64] }), standardNormal)
+ * const moons = flow(on([2], realNvpVector({ couplings: 8, hidden: [64, 64] })), standardNormal)
  */
-export const realNvpVector = <D extends number>(
-  size: D,
-  { couplings = 8, hidden = [64, 64] }: { readonly couplings?: number; readonly hidden?: readonly number[] } = {},
-) => {
+export const realNvpVector = ({ couplings = 8, hidden = [64, 64] }: RealNvpVectorOptions = {}): Layer<SameVector> => {
   const net = mlp({ hidden })
-  const pair = compose(coupling(halves('first'), net), coupling(halves('second'), net), actNorm)
-  const pairs = Array.from({ length: Math.ceil(couplings / 2) }, () => pair)
-  const whole: Layer<Same> = compose(...(pairs as never[])) as never
-  return orThrow(whole.at([size])) as unknown as Bijector<readonly [D], readonly [D]>
+  const pair = [coupling(halves('first'), net), coupling(halves('second'), net), actNorm]
+  return stack<SameVector>(Array.from({ length: Math.ceil(couplings / 2) }, () => pair).flat())
 }

@@ -46,7 +46,7 @@ export const evaluate = async <A extends Shape, B extends Latents>(
   for (let i = 0; i < batches.count; i++) {
     const x = batches.at(i)
     const bits = bitsPerDim(x)
-    each.push(...(await unwrap(bits).data()))
+    for (const bit of await unwrap(bits).data()) each.push(bit)
     unwrap(bits).dispose()
     unwrap(x as never).dispose()
     progress(i + 1)

@@ -30,6 +30,8 @@ export interface Validated extends Evaluation {
   readonly state: TrainState
   /** Whether it is the best so far. */
   readonly best: boolean
+  /** How many validations in a row were no better than the best; 0 if this is it. A checkpoint keeps it. */
+  readonly worse: number
 }
 
 /** Training ended. `state` is the last good one, and the caller's to free. */
@@ -54,6 +56,8 @@ export interface FitOptions<A extends Shape> extends StepOptions {
     readonly patience?: number
     /** The best before this run, if it goes on from a checkpoint. */
     readonly best?: number
+    /** How many validations since then were no better, if it goes on from a checkpoint. */
+    readonly worse?: number
     /** Which parameters to validate; default the state's own. An average is the caller's to make and free. */
     readonly params?: (state: TrainState) => Params
   }
@@ -87,7 +91,8 @@ export async function* fit<A extends Shape, B extends Latents>(
   const began = performance.now()
   let state = copyState(from)
   let best = validation?.best ?? Number.POSITIVE_INFINITY
-  let worse = 0
+  let worse = validation?.worse ?? 0
+  const patience = validation?.patience ?? Number.POSITIVE_INFINITY
   const stopped = (reason: Stopped['reason'], error?: DiffeoError): Stopped => {
     const final = { _tag: 'Stopped', reason, state } as const
     return error === undefined ? final : { ...final, error }
@@ -97,11 +102,13 @@ export async function* fit<A extends Shape, B extends Latents>(
     for (;;) {
       const ended: Stopped['reason'] | undefined = signal?.aborted
         ? 'aborted'
-        : state.step >= steps
-          ? 'steps'
-          : performance.now() - began >= seconds * 1000
-            ? 'time'
-            : undefined
+        : worse >= patience
+          ? 'patience'
+          : state.step >= steps
+            ? 'steps'
+            : performance.now() - began >= seconds * 1000
+              ? 'time'
+              : undefined
       if (ended !== undefined) {
         handedOver = true
         yield stopped(ended)
@@ -109,8 +116,13 @@ export async function* fit<A extends Shape, B extends Latents>(
       }
       const from = performance.now()
       const x = batch(state.step)
-      const [after, metrics] = next(state, x)
-      unwrap(x as never).dispose()
+      let taken: ReturnType<typeof next>
+      try {
+        taken = next(state, x)
+      } finally {
+        unwrap(x as never).dispose()
+      }
+      const [after, metrics] = taken
       if (!Number.isFinite(metrics.bitsPerDim) || !Number.isFinite(metrics.gradientNorm)) {
         disposeState(after)
         handedOver = true
@@ -130,12 +142,7 @@ export async function* fit<A extends Shape, B extends Latents>(
         const better = evaluation.mean < best
         worse = better ? 0 : worse + 1
         if (better) best = evaluation.mean
-        yield { _tag: 'Validated', state, ...evaluation, best: better }
-        if (worse >= (validation.patience ?? Number.POSITIVE_INFINITY)) {
-          handedOver = true
-          yield stopped('patience')
-          return
-        }
+        yield { _tag: 'Validated', state, ...evaluation, best: better, worse }
       }
       await breathe()
     }

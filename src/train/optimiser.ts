@@ -51,7 +51,8 @@ export const clipByGlobalNorm = (
   max: number,
 ): readonly [grads: readonly tf.Tensor[], norm: tf.Scalar] => {
   const norm = tf.sqrt(tf.addN(grads.map((g) => tf.sum(tf.square(g))))) as tf.Scalar
-  const factor = tf.div(max, tf.maximum(norm, max))
+  // in this order an infinite max clips nothing
+  const factor = tf.div(1, tf.maximum(tf.div(norm, max), 1))
   return [grads.map((g) => tf.mul(g, factor)), norm]
 }
 
@@ -86,3 +87,9 @@ export const averaged = (optimiser: Optimiser, decay = 0.995): Optimiser => ({
     return [next, [...inner, next.map((p, i) => tf.add(tf.mul(average[i]!, d), tf.mul(p, 1 - d)))]]
   },
 })
+
+/** Another schedule, its rate raised linearly over the first `steps` steps. */
+export const warmUp =
+  (steps: number, schedule: Schedule): Schedule =>
+  (step) =>
+    schedule(step) * Math.min(1, (step + 1) / Math.max(1, steps))

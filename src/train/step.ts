@@ -82,16 +82,19 @@ export const step =
     const scales = leaves<Param>(flow.bijector.spec).flatMap(([, p]) => (trainable(p) ? [p.role === 'scale'] : []))
     const [next, bits, norm] = tidy(() => {
       let after: Params = state.params
+      let nats: tf.Tensor = tf.scalar(0)
       const loss = (...values: tf.Tensor[]): tf.Scalar => {
         const [logProb, params] = flow.train(withTrained(flow, state.params, values))(x)
         // statistics outlive the tape; the trained leaves among them are only borrowed
         after = mapLeaves(params, (leaf) => trust<Shape>(tf.keep(tf.clone(unwrap(leaf))))) as Params
-        const nats = tf.div(tf.neg(tf.mean(unwrap(logProb))), dimensions)
+        const own = tf.div(tf.neg(tf.mean(unwrap(logProb))), dimensions)
+        // reported without the penalty, which is no part of the likelihood
+        nats = tf.keep(tf.clone(own))
         const penalty = values.filter((_, i) => scales[i]).map((s) => tf.sum(tf.square(s)))
-        return (penalty.length === 0 ? nats : tf.add(nats, tf.mul(tf.addN(penalty), l2 / dimensions))) as tf.Scalar
+        return (penalty.length === 0 ? own : tf.add(own, tf.mul(tf.addN(penalty), l2 / dimensions))) as tf.Scalar
       }
       const values = trained(flow, state.params)
-      const { value, grads } = tf.valueAndGrads(loss)([...values])
+      const { grads } = tf.valueAndGrads(loss)([...values])
       const [clipped, norm] = clipByGlobalNorm(grads, clip)
       const count = state.step + 1
       const [moved, moments] = optimiser.update(clipped, state.moments, values, count, learningRate(state.step))
@@ -100,7 +103,7 @@ export const step =
         trust<Shape>(tf.clone(unwrap(leaf))),
       ) as Params
       for (const [, leaf] of leaves<AnyTensor>(after)) unwrap(leaf).dispose()
-      return [{ step: count, params, moments } as TrainState, value, norm] as const
+      return [{ step: count, params, moments } as TrainState, nats, norm] as const
     })
     const metrics = { bitsPerDim: bits.dataSync()[0]! / Math.LN2, gradientNorm: norm.dataSync()[0]! }
     tf.dispose([bits, norm])

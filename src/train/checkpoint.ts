@@ -1,0 +1,352 @@
+/**
+ * Checkpoints: all of a run in one safetensors file, which other programs read too.
+ *
+ *   params/<path>        every parameter, statistics and ActNorm's `started` included
+ *   moments/<i>/<path>   list i of the optimiser's moments, for each trained parameter
+ *   best/<path>          the best parameters so far, if there are any
+ *   metadata             format "diffeo checkpoint", version "1", step, config (JSON), best (JSON: the figures)
+ *
+ * Reading is in two steps, because a flow has to be built before its parameters have a place: {@link loadCheckpoint}
+ * answers the configuration and plain arrays; {@link restore} makes the tensors for the spec of the flow that the
+ * configuration builds.
+ *
+ * Law. A run that is saved, restored and continued is the run that never stopped, bit for bit. For the figures of the
+ * validations, save after `Validated` at the steps that have one, and pass `best` and `worse` back to `fit`.
+ *
+ * @example
+ * await saveCheckpoint('run.safetensors')({ state, spec: flow.bijector.spec, config })()
+ *
+ * pipe(
+ *   loadCheckpoint('run.safetensors', RunConfig),
+ *   TE.flatMapEither((saved) => {
+ *     const flow = build(saved.config)
+ *     return restore(flow.bijector.spec, adam())(saved) // the state: fit(flow, state, …) goes on from it
+ *   }),
+ * )
+ *
+ * @module
+ */
+import * as tf from '@tensorflow/tfjs-core'
+import * as E from 'fp-ts/lib/Either.js'
+import { pipe } from 'fp-ts/lib/function.js'
+import * as J from 'fp-ts/lib/Json.js'
+import * as TE from 'fp-ts/lib/TaskEither.js'
+import * as t from 'io-ts'
+import type { Shape } from '../../types/shape.js'
+import { type DiffeoError, formatError, shapeError, trainingError, usageError } from '../error.js'
+import { readBytes, writeFileAtomic } from '../file.js'
+import { leaves, mapLeaves, type Param, type Params, type Spec } from '../tensor/params.js'
+import { sameShape, show } from '../tensor/shape.js'
+import { type AnyTensor, trust, unwrap } from '../tensor/tensor.js'
+import type { Optimiser } from './optimiser.js'
+import {
+  decodeSafetensors,
+  decodeWith,
+  encodeSafetensors,
+  plainName,
+  type RawTensor,
+  type Safetensors,
+} from './safetensors.js'
+import type { TrainState } from './step.js'
+
+// -------------------------------------------------------------------------------------
+// model
+// -------------------------------------------------------------------------------------
+
+/** The best validation so far. */
+export interface BestFigures {
+  readonly bitsPerDim: number
+  /** How many validations since then were no better, for `fit`'s patience. */
+  readonly worse: number
+}
+
+/** What a checkpoint is made from. Nothing of it is freed. */
+export interface Snapshot {
+  readonly state: TrainState
+  /** The spec that made the parameters: `flow.bijector.spec`. */
+  readonly spec: Spec
+  /** The run's configuration as plain JSON: what its codec's `encode` answers. */
+  readonly config: unknown
+  /** The parameters of the best validation, if they are kept; `worse` is 0 unless told. */
+  readonly best?: { readonly params: Params; readonly bitsPerDim: number; readonly worse?: number }
+}
+
+/** A checkpoint as it was read: plain arrays, no tensors, nothing to free. */
+export interface Checkpoint<C> {
+  /** The file. */
+  readonly path: string
+  readonly config: C
+  readonly step: number
+  readonly best?: BestFigures
+  readonly tensors: Safetensors['tensors']
+}
+
+const FORMAT = 'diffeo checkpoint'
+const VERSION = 1
+const OTHER = 'check that it is a checkpoint of this program'
+
+const isNatural = (u: unknown): u is number => Number.isSafeInteger(u) && (u as number) >= 0
+const Natural = new t.Type<number>(
+  'an integer from 0',
+  isNatural,
+  (u, context) => (isNatural(u) ? t.success(u) : t.failure(u, context)),
+  t.identity,
+)
+const Figures = t.type({ bitsPerDim: t.number, worse: Natural }, 'an object with bitsPerDim and worse')
+const Header = t.intersection([
+  t.type({ format: t.literal(FORMAT), version: t.string }),
+  t.partial({ step: t.string, config: t.string, best: t.string }),
+])
+
+// -------------------------------------------------------------------------------------
+// save
+// -------------------------------------------------------------------------------------
+
+const momentName = (list: number, path: string): string => `moments/${list}/${path}`
+
+type Named = readonly (readonly [name: string, tensor: tf.Tensor])[]
+
+const under = (prefix: string, params: Params): Named =>
+  leaves<AnyTensor>(params).map(([path, leaf]) => [`${prefix}/${path}`, unwrap(leaf)])
+
+const trainedPaths = (spec: Spec): readonly string[] =>
+  leaves<Param>(spec).flatMap(([path, { role }]) => (role === 'statistic' ? [] : [path]))
+
+const named = ({ state, spec, best }: Snapshot): E.Either<DiffeoError, Named> => {
+  const paths = trainedPaths(spec)
+  const whole = leaves<Param>(spec).map(([path]) => path)
+  const fits = (params: Params): boolean => {
+    const own = leaves<AnyTensor>(params)
+    return own.length === whole.length && own.every(([path], i) => path === whole[i])
+  }
+  return fits(state.params) && state.moments.every((m) => m.length === paths.length) && (!best || fits(best.params))
+    ? E.right([
+        ...under('params', state.params),
+        ...state.moments.flatMap((list, i) => list.map((m, j) => [momentName(i, paths[j]!), m] as const)),
+        ...(best === undefined ? [] : under('best', best.params)),
+      ])
+    : E.left(usageError('checkpoint', 'the spec that made the parameters', 'another', 'pass flow.bijector.spec'))
+}
+
+/** The file's contents, of tensors that may be freed as soon as the task has started. */
+const read = ({ metadata, tensors }: { metadata: Safetensors['metadata']; tensors: Named }) =>
+  TE.tryCatch(
+    async (): Promise<Safetensors> => {
+      const values = tensors.map(async ([name, tensor]): Promise<[string, RawTensor]> => {
+        const { shape } = tensor
+        return [name, { shape, data: await tensor.data<'float32'>() }]
+      })
+      return { metadata, tensors: new Map(await Promise.all(values)) }
+    },
+    () =>
+      trainingError('checkpoint', 'a state with its tensors', 'one that was freed', "save it before fit's next event"),
+  )
+
+const json = (what: string, value: unknown): E.Either<DiffeoError, string> =>
+  pipe(
+    J.stringify(value),
+    E.mapLeft(() => usageError('checkpoint', `${what} as plain JSON`, 'a value that has no JSON')),
+  )
+
+const metadata = ({ state, config, best }: Snapshot): E.Either<DiffeoError, Safetensors['metadata']> =>
+  pipe(
+    E.Do,
+    E.bind('config', () => json('the configuration', config)),
+    E.bind('best', () =>
+      best === undefined
+        ? E.right({})
+        : Number.isFinite(best.bitsPerDim)
+          ? E.right({ best: JSON.stringify({ bitsPerDim: best.bitsPerDim, worse: best.worse ?? 0 }) })
+          : E.left(usageError('checkpoint', 'a finite best figure', `${best.bitsPerDim}`)),
+    ),
+    E.map(({ config, best }) => ({
+      format: FORMAT,
+      version: `${VERSION}`,
+      step: `${state.step}`,
+      config,
+      ...best,
+    })),
+  )
+
+/**
+ * Writes a checkpoint, all at once or not at all. The tensors are read when the task starts and may be freed from then
+ * on; their number does not change.
+ *
+ * @returns left: a file error, if it cannot be written; a usage error, if `config` has no JSON or the best figure is
+ *   not finite; a training error, if the state was freed before.
+ * @example await saveCheckpoint('run.safetensors')({ state, spec: flow.bijector.spec, config: { width: 32 } })()
+ */
+export const saveCheckpoint =
+  (path: string) =>
+  (snapshot: Snapshot): TE.TaskEither<DiffeoError, void> =>
+  () => {
+    // Started here and not inside a pipe of tasks, which would begin later than the caller's call.
+    const contents = pipe(
+      E.Do,
+      E.bind('metadata', () => metadata(snapshot)),
+      E.bind('tensors', () => named(snapshot)),
+      E.match(
+        async (error) => E.left(error),
+        (all) => read(all)(),
+      ),
+    )
+    return pipe(() => contents, TE.flatMapEither(encodeSafetensors), TE.flatMap(writeFileAtomic(path)))()
+  }
+
+// -------------------------------------------------------------------------------------
+// load
+// -------------------------------------------------------------------------------------
+
+const parsed =
+  <A>(path: string, root: string, codec: t.Decoder<unknown, A>, fix: string) =>
+  (text: string | undefined): E.Either<DiffeoError, A> =>
+    pipe(
+      J.parse(text ?? ''),
+      E.mapLeft(() => formatError(path, `${root} in JSON`, text === undefined ? 'none' : 'other text', OTHER)),
+      E.flatMap(decodeWith<A>(path, root, codec, fix)),
+    )
+
+const checkVersion =
+  (path: string) =>
+  (text: string): E.Either<DiffeoError, unknown> => {
+    const version = /^[1-9][0-9]{0,8}$/.test(text) ? Number(text) : Number.NaN
+    return version === VERSION
+      ? E.right(version)
+      : E.left(
+          version > VERSION
+            ? formatError(path, `a checkpoint of version ${VERSION}`, `version ${version}`, 'use a newer diffeo')
+            : formatError(path, `a checkpoint of version ${VERSION}`, 'no version that there is', OTHER),
+        )
+  }
+
+const decodeCheckpoint =
+  <C>(path: string, codec: t.Decoder<unknown, C>) =>
+  ({ tensors, metadata }: Safetensors): E.Either<DiffeoError, Checkpoint<C>> =>
+    pipe(
+      decodeWith(path, 'the metadata', Header, OTHER)(metadata),
+      E.bindTo('header'),
+      E.bind('version', ({ header }) => checkVersion(path)(header.version)),
+      E.bind('step', ({ header }) => parsed(path, 'step', Natural, OTHER)(header.step)),
+      E.bind('config', ({ header }) =>
+        parsed(path, 'config', codec, 'read it with the program and version that wrote it')(header.config),
+      ),
+      E.bind('best', ({ header }) =>
+        header.best === undefined
+          ? E.right({})
+          : pipe(
+              parsed(path, 'best', Figures, OTHER)(header.best),
+              E.map((best) => ({ best })),
+            ),
+      ),
+      E.map(({ step, config, best }) => ({ path, step, config, tensors, ...best })),
+    )
+
+/**
+ * Reads a checkpoint: its configuration, as `codec` decodes it, and plain arrays. Makes no tensors.
+ *
+ * @returns left: a file error, if it cannot be read; a format error, if it is damaged, no checkpoint, of a newer
+ *   version, or of another configuration.
+ * @example await loadCheckpoint('run.safetensors', t.type({ width: t.number }))() // right: { config: { width: 32 }, … }
+ */
+export const loadCheckpoint = <C>(
+  path: string,
+  codec: t.Decoder<unknown, C>,
+): TE.TaskEither<DiffeoError, Checkpoint<C>> =>
+  pipe(readBytes(path), TE.flatMapEither(decodeSafetensors(path)), TE.flatMapEither(decodeCheckpoint<C>(path, codec)))
+
+// -------------------------------------------------------------------------------------
+// restore
+// -------------------------------------------------------------------------------------
+
+type Wanted = readonly (readonly [name: string, shape: Shape])[]
+type Found = ReadonlyMap<string, RawTensor>
+
+const wantedParams = (prefix: string, spec: Spec): Wanted =>
+  leaves<Param>(spec).map(([path, { shape }]) => [`${prefix}/${path}`, shape])
+
+const REBUILD = 'build the flow from the configuration in the checkpoint'
+
+/** The named tensors, if they are there, of those shapes, and no others beside them. */
+const pick =
+  (path: string, wanted: Wanted) =>
+  (found: Found): E.Either<DiffeoError, Found> => {
+    for (const [name, shape] of wanted) {
+      const raw = found.get(name)
+      const expected = `${name} of shape ${show(shape)}`
+      if (raw === undefined) return E.left(shapeError(path, expected, 'no such tensor', REBUILD))
+      if (!sameShape(raw.shape, shape)) return E.left(shapeError(path, expected, show(raw.shape), REBUILD))
+    }
+    if (found.size === wanted.length) return E.right(found)
+    const names = new Set(wanted.map(([name]) => name))
+    const extra = [...found.keys()].find((name) => !names.has(name)) ?? ''
+    const got = `also ${plainName(extra)} of shape ${show(found.get(extra)?.shape ?? [])}`
+    return E.left(shapeError(path, `only the ${wanted.length} tensors of the flow`, got, REBUILD))
+  }
+
+const only = (prefix: string, tensors: Found): Found =>
+  new Map([...tensors].filter(([name]) => name.startsWith(prefix)))
+const without = (prefix: string, tensors: Found): Found =>
+  new Map([...tensors].filter(([name]) => !name.startsWith(prefix)))
+
+const toTensor = (tensors: Found, name: string): tf.Tensor => {
+  const { shape, data } = tensors.get(name)!
+  // A copy, because some engines keep the array itself.
+  return tf.tensor(data.slice(), [...shape], 'float32')
+}
+
+const toParams = (spec: Spec, prefix: string, tensors: Found): Params =>
+  mapLeaves<Param, AnyTensor>(spec, (_, path) => trust<Shape>(toTensor(tensors, `${prefix}/${path}`)))
+
+/** How many lists of moments there are; a gap in their numbers shows later, as a tensor that is missing. */
+const momentLists = (tensors: Found): number =>
+  new Set([...tensors.keys()].flatMap((name) => /^moments\/([0-9]+)\//.exec(name)?.[1] ?? [])).size
+
+/**
+ * The state of a checkpoint as tensors of their own, the caller's to free. Every tensor has to be there with the shape
+ * that the spec says, and no other; on a refusal none is made.
+ *
+ * @param optimiser if given, refuses the moments of an optimiser with another number of lists.
+ * @returns left: a shape error with the tensor's name and both shapes; a training error for another optimiser.
+ * @example pipe(saved, restore(flow.bijector.spec, adam()))
+ */
+export const restore =
+  (spec: Spec, optimiser?: Optimiser) =>
+  ({ path, step, best, tensors }: Checkpoint<unknown>): E.Either<DiffeoError, TrainState> => {
+    const trained = leaves<Param>(spec).filter(([, { role }]) => role !== 'statistic')
+    const own = optimiser?.init([]).length
+    // Without trained parameters the file has no trace of the lists.
+    const lists = trained.length === 0 ? (own ?? 0) : momentLists(tensors)
+    if (own !== undefined && lists !== own)
+      return E.left(trainingError(path, `${own} lists of moments`, `${lists}`, 'choose the optimiser of that run'))
+    const each = Array.from({ length: lists }, (_, i) => i)
+    return pipe(
+      // Left in if nothing speaks of them, so that they are refused.
+      best === undefined ? tensors : without('best/', tensors),
+      pick(path, [
+        ...wantedParams('params', spec),
+        ...each.flatMap((i) => trained.map(([at, { shape }]) => [momentName(i, at), shape] as const)),
+      ]),
+      E.map((all) => ({
+        step,
+        params: toParams(spec, 'params', all),
+        moments: each.map((i) => trained.map(([at]) => toTensor(all, momentName(i, at)))),
+      })),
+    )
+  }
+
+/**
+ * The best parameters of a checkpoint as tensors of their own, the caller's to free; `undefined` if it has none.
+ *
+ * @returns left: a shape error with the tensor's name and both shapes.
+ * @example pipe(saved, restoreBest(flow.bijector.spec))
+ */
+export const restoreBest =
+  (spec: Spec): ((saved: Checkpoint<unknown>) => E.Either<DiffeoError, Params | undefined>) =>
+  ({ path, best, tensors }) =>
+    best === undefined
+      ? E.right(undefined)
+      : pipe(
+          only('best/', tensors),
+          pick(path, wantedParams('best', spec)),
+          E.map((all) => toParams(spec, 'best', all)),
+        )

@@ -1,0 +1,94 @@
+import * as tf from '@tensorflow/tfjs-core'
+import {
+  type Batches,
+  evaluate,
+  evaluationBatches,
+  flow,
+  input,
+  key,
+  type Params,
+  standardNormal,
+  summarise,
+  unwrap,
+} from 'diffeo'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { trust } from '../../src/tensor/tensor.js'
+import { randomParams, values } from '../support.js'
+import { grown, images, tiny } from './toy.js'
+
+const all = Uint32Array.from({ length: 20 }, (_, i) => i)
+const params: Params = randomParams(tiny.bijector, key(2), 0.1)
+
+describe('summarise', () => {
+  it('answers the mean, the largest and how many', () =>
+    fc.assert(
+      fc.property(fc.array(fc.float({ min: -1e3, max: 1e3, noNaN: true }), { minLength: 1 }), (list) => {
+        const { mean, worst, count, each } = summarise(Float32Array.from(list))
+        expect(mean).toBeCloseTo(list.reduce((a, b) => a + b, 0) / list.length)
+        expect(worst).toBe(Math.max(...list) + 0)
+        expect(count).toBe(list.length)
+        expect([...each]).toEqual(list)
+      }),
+    ))
+  it.each([[[Number.NaN, 1, 2]], [[1, Number.NaN, 2]], [[1, 2, Number.NaN]]])('takes NaN for the worst: %s', (list) => {
+    expect(summarise(Float32Array.from(list)).worst).toBeNaN()
+    expect(summarise(Float32Array.from(list)).mean).toBeNaN()
+  })
+  it('takes infinity for worse than any number', () =>
+    expect(summarise(Float32Array.of(1, Number.POSITIVE_INFINITY, 2)).worst).toBe(Number.POSITIVE_INFINITY))
+})
+
+describe('evaluate', () => {
+  it('counts every example once, those of a smaller last batch too, and says how far it is', async () => {
+    const done: number[] = []
+    const { count, each } = await evaluate(tiny, params, evaluationBatches(images, all, key(5), 8), (n) => done.push(n))
+    expect(count).toBe(20)
+    expect(each.length).toBe(20)
+    expect(done).toEqual([1, 2, 3])
+  })
+  it('answers the bits/dim of each example with running statistics, whatever else is in its batch', async () => {
+    const batches = evaluationBatches(images, all, key(5), 20)
+    const whole = await evaluate(tiny, params, batches)
+    const single: Batches<readonly [4, 4, 1]> = {
+      count: 20,
+      at: (i) => {
+        const x = batches.at(0)
+        const one = tf.slice(unwrap(x), [i, 0, 0, 0], [1, 4, 4, 1])
+        unwrap(x).dispose()
+        return trust(one)
+      },
+    }
+    const alone = await evaluate(tiny, params, single)
+    const direct = values(tiny.bitsPerDim(params)(batches.at(0)))
+    expect([...whole.each]).toEqual(direct)
+    whole.each.forEach((bits, i) => {
+      expect(alone.each[i]).toBeCloseTo(bits, 4)
+    })
+    expect(whole.mean).toBeCloseTo(direct.reduce((a, b) => a + b, 0) / 20, 5)
+    expect(whole.worst).toBe(Math.max(...direct))
+  })
+  it('is the same at every call and changes no number of tensors', async () => {
+    const batches = evaluationBatches(images, all, key(5), 8)
+    const first = await evaluate(tiny, params, batches)
+    expect(
+      await grown(async () => {
+        expect(await evaluate(tiny, params, batches)).toEqual(first)
+      }),
+    ).toBe(0)
+  })
+  it('takes a batch larger than a call can have arguments', async () => {
+    const identity = flow(input([1]), standardNormal)
+    const large: Batches<readonly [1]> = { count: 1, at: () => trust(tf.zeros([300_000, 1])) }
+    const { count, mean } = await evaluate(identity, {}, large)
+    expect(count).toBe(300_000)
+    expect(mean).toBeCloseTo(Math.log2(2 * Math.PI) / 2, 5)
+  })
+  it('lets other work run between batches', async () => {
+    let ticks = 0
+    const ticking = setInterval(() => ticks++, 0)
+    await evaluate(tiny, params, evaluationBatches(images, all, key(5), 1))
+    clearInterval(ticking)
+    expect(ticks).toBeGreaterThan(2)
+  })
+})

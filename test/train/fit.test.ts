@@ -1,0 +1,249 @@
+import * as tf from '@tensorflow/tfjs-core'
+import {
+  adam,
+  averaged,
+  averageParams,
+  type Batches,
+  type BatchOf,
+  constantRate,
+  describeError,
+  disposeState,
+  type FitEvent,
+  type FitOptions,
+  key,
+  leaves,
+  type Stepped,
+  type Stopped,
+  startTraining,
+  step,
+  type TrainState,
+  fit as train,
+  unwrap,
+  type Validated,
+} from 'diffeo'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { trust } from '../../src/tensor/tensor.js'
+import '../support.js'
+import { collect, grown, moonBatch, moons, stateBits } from './toy.js'
+
+const optimiser = adam()
+const options: FitOptions<readonly [2]> = { optimiser, learningRate: constantRate(1e-2), batch: moonBatch() }
+const heldOut: Batches<readonly [2]> = { count: 2, at: moonBatch(32, 9) }
+
+let start: TrainState
+beforeEach(() => {
+  start = startTraining(moons, optimiser, key(0), moonBatch()(0))
+})
+afterEach(() => disposeState(start))
+
+/** All events; the last state is freed after `look`. */
+const run = async (
+  more: Partial<FitOptions<readonly [2]>>,
+  look: (end: Stopped) => void = () => undefined,
+): Promise<{ readonly events: FitEvent[]; readonly end: Stopped; readonly steps: number }> => {
+  const events = await collect(train(moons, start, { ...options, ...more }))
+  const end = events.at(-1) as Stopped
+  look(end)
+  disposeState(end.state)
+  return { events, end, steps: events.filter((e) => e._tag === 'Stepped').length }
+}
+const validations = (events: readonly FitEvent[]): Validated[] =>
+  events.flatMap((e) => (e._tag === 'Validated' ? [e] : []))
+
+describe('fit stops', () => {
+  it('after its steps, counted from the start of the run and not of this part of it', async () => {
+    const { end, steps } = await run({ steps: 4 })
+    expect([end.reason, end.state.step, steps]).toEqual(['steps', 4, 4])
+    expect('error' in end).toBe(false)
+    const later = await collect(train(moons, { ...start, step: 3 }, { ...options, steps: 4 }))
+    expect(later.map((e) => e._tag)).toEqual(['Stepped', 'Stopped'])
+    disposeState((later.at(-1) as Stopped).state)
+  })
+  it('at once, with the state it got, if there is nothing to do', async () => {
+    const before = stateBits(start)
+    const { events } = await run({ steps: 0 }, ({ state }) => expect(stateBits(state)).toEqual(before))
+    expect(events.length).toBe(1)
+  })
+  it('after its time', async () => {
+    expect((await run({ seconds: 0 })).events.map((e) => e._tag)).toEqual(['Stopped'])
+    const { end, steps } = await run({ seconds: 0.1 })
+    expect(end.reason).toBe('time')
+    expect(steps).toBeGreaterThan(0)
+  })
+  it('when its signal is aborted, after the step that it was at', async () => {
+    const controller = new AbortController()
+    const events: FitEvent[] = []
+    for await (const event of train(moons, start, { ...options, signal: controller.signal })) {
+      events.push(event)
+      if (event._tag === 'Stepped' && event.state.step === 3) controller.abort()
+    }
+    const end = events.at(-1) as Stopped
+    expect([end.reason, end.state.step, events.length]).toEqual(['aborted', 3, 4])
+    disposeState(end.state)
+  })
+  it('before the first step if its signal is aborted already', async () =>
+    expect((await run({ signal: AbortSignal.abort(), steps: 9 })).events.map((e) => e._tag)).toEqual(['Stopped']))
+
+  const spoilt =
+    (from: number, value: number) =>
+    (n: number): BatchOf<readonly [2]> =>
+      n < from ? moonBatch()(n) : trust(tf.fill([4, 2], value))
+  it.each([
+    [
+      'loss',
+      Number.NaN,
+      'expected a finite loss, got one that is not; lower the learning rate or the gradient clip, or',
+    ],
+    ['gradient', 1e17, 'expected a finite gradient, got one that is not; lower'],
+  ])('when a %s is not finite, with the last good state, and says so', async (_, value, words) => {
+    const good: unknown[] = []
+    const events: FitEvent[] = []
+    for await (const event of train(moons, start, { ...options, batch: spoilt(2, value), steps: 9 })) {
+      events.push(event)
+      good.push(stateBits(event.state))
+    }
+    const end = events.at(-1) as Stopped
+    expect([end.reason, end.state.step, events.length]).toEqual(['notFinite', 2, 3])
+    expect(good[2]).toEqual(good[1])
+    expect(describeError(end.error!)).toContain(`fit at step 3: ${words}`)
+    disposeState(end.state)
+  })
+  it('after some validations without a better one', async () => {
+    const validation = { batches: heldOut, every: 2, patience: 3, best: -1e9 }
+    const { events, end } = await run({ validation })
+    expect([end.reason, end.state.step]).toEqual(['patience', 6])
+    expect(validations(events).map(({ best, worse }) => [best, worse])).toEqual(
+      [1, 2, 3].map((worse) => [false, worse]),
+    )
+  })
+  it('as patiently as if it had not been interrupted', async () => {
+    const validation = { batches: heldOut, every: 2, patience: 3, best: -1e9, worse: 2 }
+    expect((await run({ validation })).end.state.step).toBe(2)
+    const { events, end } = await run({ validation: { ...validation, worse: 3 } })
+    expect([events.length, end.reason]).toEqual([1, 'patience'])
+  })
+})
+
+describe('fit', () => {
+  it('takes the steps of step, and leaves the state that it got', async () => {
+    const before = stateBits(start)
+    let state = start
+    for (let i = 0; i < 3; i++) {
+      const x = moonBatch()(i)
+      const [next] = step(moons, options)(state, x)
+      unwrap(x).dispose()
+      if (state !== start) disposeState(state)
+      state = next
+    }
+    const wanted = stateBits(state)
+    disposeState(state)
+    await run({ steps: 3 }, (end) => expect(stateBits(end.state)).toEqual(wanted))
+    expect(stateBits(start)).toEqual(before)
+  })
+  it('says what each step was', async () => {
+    const { events } = await run({ steps: 2 })
+    for (const event of events.slice(0, 2) as Stepped[]) {
+      expect(Number.isFinite(event.bitsPerDim) && event.gradientNorm > 0 && event.seconds > 0).toBe(true)
+    }
+  })
+  it('has states that can be read until the next event', async () => {
+    let last = start
+    const validation = { batches: heldOut, every: 1 }
+    for await (const { state } of train(moons, start, { ...options, steps: 3, validation })) {
+      await new Promise((resolve) => setTimeout(resolve, 1))
+      expect(stateBits(state).step).toBe(state.step)
+      last = state
+    }
+    disposeState(last)
+  })
+  it('validates after each so many steps, and marks each that is better than all before', async () => {
+    const validation = { batches: heldOut, every: 3 }
+    const { events } = await run({ steps: 14, validation })
+    const list = validations(events)
+    expect(list.map(({ state }) => state.step)).toEqual([3, 6, 9, 12])
+    let best = Number.POSITIVE_INFINITY
+    let worse = 0
+    for (const event of list) {
+      expect(event.best).toBe(event.mean < best)
+      worse = event.best ? 0 : worse + 1
+      expect(event.worse).toBe(worse)
+      best = Math.min(best, event.mean)
+      expect(event.count).toBe(64)
+    }
+    expect(list[0]?.best).toBe(true)
+  })
+  it('takes no validation for better than the best before this run, nor a NaN for better than anything', async () => {
+    const nan: Batches<readonly [2]> = { count: 1, at: () => trust(tf.fill([2, 2], Number.NaN)) }
+    const flags = async (validation: NonNullable<FitOptions<readonly [2]>['validation']>) =>
+      validations((await run({ steps: 1, validation })).events).map(({ best }) => best)
+    expect(await flags({ batches: heldOut, every: 1, best: -1e9 })).toEqual([false])
+    expect(await flags({ batches: heldOut, every: 1, best: 1e9 })).toEqual([true])
+    expect(await flags({ batches: nan, every: 1 })).toEqual([false])
+  })
+  it('validates the parameters that it is told to', async () => {
+    const own = averaged(adam(), 0)
+    const begin = startTraining(moons, own, key(0), moonBatch()(0))
+    const means = async (params?: (state: TrainState) => ReturnType<typeof averageParams>) => {
+      const validation = { batches: heldOut, every: 2, ...(params === undefined ? {} : { params }) }
+      const events = await collect(train(moons, begin, { ...options, optimiser: own, steps: 4, validation }))
+      disposeState((events.at(-1) as Stopped).state)
+      return validations(events).map(({ mean }) => mean)
+    }
+    const plain = await means()
+    // An average that forgets at once is the parameters themselves.
+    expect(await means((state) => averageParams(moons, state))).toEqual(plain)
+    const fixed = await means(() => begin.params)
+    expect(fixed[0]).toBe(fixed[1])
+    expect(fixed[0]).not.toBe(plain[0])
+    disposeState(begin)
+  })
+  it('reports the loss without the L2 term', async () => {
+    const bits = async (l2: number) => ((await run({ steps: 1, l2 })).events[0] as Stepped).bitsPerDim
+    expect(await bits(100)).toBe(await bits(0))
+  })
+})
+
+describe('the number of tensors', () => {
+  const validation = { batches: heldOut, every: 2 }
+  it('is what it was after a run whose last state is freed', async () => {
+    expect(await grown(() => run({ steps: 5, validation }))).toBe(0)
+    expect(await grown(() => run({ steps: 5, validation: { ...validation, patience: 1, best: -1e9 } }))).toBe(0)
+    expect(await grown(() => run({ batch: () => trust(tf.fill([4, 2], Number.NaN)) }))).toBe(0)
+  })
+  it('grows by the last state alone', async () => {
+    let end: TrainState | undefined
+    const size = leaves(start.params).length + start.moments.flat().length
+    expect(
+      await grown(async () => {
+        for await (const { state } of train(moons, start, { ...options, steps: 3, validation })) end = state
+      }),
+    ).toBe(size)
+    disposeState(end!)
+  })
+  it.each(['Stepped', 'Validated'])('is what it was after a reader leaves at a %s', async (tag) => {
+    expect(
+      await grown(async () => {
+        for await (const event of train(moons, start, { ...options, validation })) if (event._tag === tag) break
+      }),
+    ).toBe(0)
+  })
+  it('is what it was after a batch that cannot be made, and the reason comes through', async () => {
+    const broken = (n: number) => {
+      if (n === 2) throw new Error('no more data')
+      return moonBatch()(n)
+    }
+    expect(
+      await grown(() => expect(collect(train(moons, start, { ...options, batch: broken }))).rejects.toThrow('no more')),
+    ).toBe(0)
+  })
+  it('is what it was after a step that throws, and the state that it got is still good', async () => {
+    const freed = (n: number) => {
+      const x = moonBatch()(n)
+      if (n === 1) unwrap(x).dispose()
+      return x
+    }
+    const training = () => collect(train(moons, start, { ...options, batch: freed, steps: 3 }))
+    expect(await grown(() => expect(training()).rejects.toThrow())).toBe(0)
+    expect(stateBits(start).step).toBe(0)
+  })
+})
