@@ -23,6 +23,7 @@ export * from './distribution/flow.js'
 export * from './distribution/prior.js'
 export * from './engine/engine.js'
 export * from './error.js'
+export { readBytes, writeFileAtomic } from './file.js'
 export * from './image/grid.js'
 export * from './image/heatmap.js'
 export * from './image/png.js'
@@ -44,6 +45,7 @@ export {
   type Tensor,
   tensor,
   unwrap,
+  values,
 } from './tensor/tensor.js'
 export * from './train/checkpoint.js'
 export * from './train/evaluate.js'

@@ -40,6 +40,9 @@ export const unwrap = (tensor: AnyTensor): tf.Tensor => tensor as unknown as tf.
 export const trust = <S extends Dims, D extends DType = 'float32'>(tensor: tf.Tensor): Tensor<S, D> =>
   tensor as unknown as Tensor<S, D>
 
+/** The values of a tensor in row-major order: the door out. */
+export const values = (tensor: AnyTensor): Promise<Float32Array> => unwrap(tensor).data<'float32'>()
+
 /** The sizes of a tensor. */
 export const sizes = (tensor: AnyTensor): Shape => unwrap(tensor).shape
 

@@ -305,7 +305,8 @@ const momentLists = (tensors: Found): number =>
  * The state of a checkpoint as tensors of their own, the caller's to free. Every tensor has to be there with the shape
  * that the spec says, and no other; on a refusal none is made.
  *
- * @param optimiser if given, refuses the moments of an optimiser with another number of lists.
+ * @param optimiser if given, refuses the moments of an optimiser with another number of lists: as many as its `init`
+ *   answers for no parameters.
  * @returns left: a shape error with the tensor's name and both shapes; a training error for another optimiser.
  * @example pipe(saved, restore(flow.bijector.spec, adam()))
  */
@@ -314,8 +315,9 @@ export const restore =
   ({ path, step, best, tensors }: Checkpoint<unknown>): E.Either<DiffeoError, TrainState> => {
     const trained = leaves<Param>(spec).filter(([, { role }]) => role !== 'statistic')
     const own = optimiser?.init([]).length
-    // Without trained parameters the file has no trace of the lists.
-    const lists = trained.length === 0 ? (own ?? 0) : momentLists(tensors)
+    // Without trained parameters the file has no trace of the lists; more than it has tensors for are not worth naming.
+    const most = Math.ceil(tensors.size / trained.length)
+    const lists = trained.length === 0 ? (own ?? 0) : Math.min(momentLists(tensors), most)
     if (own !== undefined && lists !== own)
       return E.left(trainingError(path, `${own} lists of moments`, `${lists}`, 'choose the optimiser of that run'))
     const each = Array.from({ length: lists }, (_, i) => i)
