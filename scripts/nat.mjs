@@ -66,8 +66,9 @@ export type Mul<X extends number, Y extends number> = number extends X | Y ? num
   : X extends 0 ? 0 : Y extends 0 ? 0 : X extends 1 ? Y : Y extends 1 ? X : Numeral<Reverse<MulReversed<Reverse<\`\${X}\`>, Reverse<\`\${Y}\`>>>>
 /** X / 2, rounded down */
 export type Half<X extends number> = number extends X ? number : HalfDigits<\`\${X}\`>
-/** Whether X is even; \`boolean\` for a size known only at run time */
-export type Even<X extends number> = number extends X ? boolean : \`\${X}\` extends \`\${string}\${'0' | '2' | '4' | '6' | '8'}\` ? true : false
+/** Whether X is even; \`boolean\` for a size known only at run time, and for sizes of both kinds */
+export type Even<X extends number> = number extends X ? boolean
+  : X extends number ? (\`\${X}\` extends \`\${string}\${'0' | '2' | '4' | '6' | '8'}\` ? true : false) : never
 /** The number of elements of a shape */
 export type Product<S extends readonly number[], Acc extends number = 1> = number extends S['length'] ? number
   : S extends readonly [infer H extends number, ...infer R extends readonly number[]] ? Product<R, Mul<Acc, H>> : Acc

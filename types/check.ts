@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Apply, Latents, Shape, ShapeError, ShapeFn, ShowLatents } from './shape.js'
+import type { Apply, KeepsShape, Latents, Shape, ShapeError, ShapeFn, ShowLatents } from './shape.js'
 
 /** Anything that carries a shape function. */
 export interface HasShapeFn<F extends ShapeFn = ShapeFn> {
@@ -13,8 +13,10 @@ export interface HasShapeFn<F extends ShapeFn = ShapeFn> {
 type FnOf<L> = L extends { readonly _F: infer F extends ShapeFn } ? F : never
 type Step<L, S> = Apply<FnOf<L>, S>
 
+/** true where a layer answers who knows how many latents, as one whose shape function is only known to be one. */
+type Open<O> = readonly Shape[] extends O ? true : false
 /** The latent that flows on. */
-type Flowing<O> = O extends readonly [...Shape[], infer H extends Shape] ? H : O
+type Flowing<O> = Open<O> extends true ? Shape : O extends readonly [...Shape[], infer H extends Shape] ? H : O
 /** The latents that are left behind. */
 type Left<O> = O extends readonly [...infer Z extends readonly Shape[], Shape] ? Z : readonly []
 
@@ -42,18 +44,25 @@ export type Result<Ls extends readonly unknown[], S, Z extends readonly Shape[] 
   ? Step<L, S> extends infer O
     ? O extends ShapeError<string>
       ? O
-      : Result<R, Flowing<O>, readonly [...Z, ...Left<O>]>
+      : Open<O> extends true
+        ? Result<R, Shape> extends infer E extends ShapeError<string>
+          ? E
+          : Latents
+        : Result<R, Flowing<O>, readonly [...Z, ...Left<O>]>
     : never
-  : Z extends readonly []
-    ? S
-    : readonly [...Z, S]
+  : Ls extends readonly []
+    ? Z extends readonly []
+      ? S
+      : readonly [...Z, S]
+    : Latents // a list whose length is known only at run time
 
 /** The layer at place `K`, or its sentence. */
 export type At<Ls extends readonly unknown[], S, K> =
   Check<Ls, S> extends infer C ? (K extends keyof C ? C[K] : unknown) : unknown
 
 /** A list of layers as one shape function. */
-export interface Composed<Ls extends readonly unknown[]> extends ShapeFn {
+export interface Composed<in out Ls extends readonly unknown[]> extends ShapeFn {
+  readonly keeps: Ls extends readonly HasShapeFn<KeepsShape>[] ? 'some shapes' : 'no shape'
   readonly out: Result<Ls, this['in']>
 }
 
@@ -61,5 +70,15 @@ export interface Composed<Ls extends readonly unknown[]> extends ShapeFn {
 export type LatentsAt<F extends ShapeFn, S> = Apply<F, S> extends infer O extends Latents ? O : never
 /** Nothing, or the sentence of `F` at `S`. */
 export type Refusal<F extends ShapeFn, S> = Apply<F, S> extends infer O extends ShapeError<string> ? O : unknown
-/** Nothing if `B` is one latent, else a sentence. */
-export type OneLatent<B> = B extends Shape ? unknown : ShapeError<`reverse: expected one latent, got ${ShowLatents<B>}`>
+/** Nothing if `L` can run backwards, else a sentence: it takes one latent, or a layer that keeps the shape. */
+export type Reversible<L> = L extends { readonly domain: Shape; readonly codomain: infer B }
+  ? Open<B> extends true
+    ? unknown
+    : B extends Shape
+      ? unknown
+      : ShapeError<`reverse: expected one latent, got ${ShowLatents<B>}`>
+  : ShapeFn extends FnOf<L>
+    ? unknown
+    : FnOf<L> extends KeepsShape
+      ? unknown
+      : ShapeError<'reverse: expected a layer that keeps the shape, got one that may not; put it at a shape with on'>

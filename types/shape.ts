@@ -66,12 +66,22 @@ export type Apply<F extends ShapeFn, S> = (F & { readonly in: S })['out']
 /** A shape whose rank is not known: nothing can be said before the program runs. */
 type Wide<S> = S extends readonly unknown[] ? (number extends S['length'] ? true : false) : false
 
+/**
+ * A shape function that answers the shape that came in, or refuses it. The tag is what a reversal needs to know, and
+ * it tells `Same` from the rest: its `out` alone is a top type, which every other shape function would fit.
+ */
+export interface KeepsShape extends ShapeFn {
+  readonly keeps: 'any shape' | 'some shapes'
+}
+
 /** S → S */
-export interface Same extends ShapeFn {
+export interface Same extends KeepsShape {
+  readonly keeps: 'any shape'
   readonly out: this['in']
 }
 /** H×W×C → H×W×C */
-export interface SameImage extends ShapeFn {
+export interface SameImage extends KeepsShape {
+  readonly keeps: 'some shapes'
   readonly out: Wide<this['in']> extends true
     ? this['in']
     : this['in'] extends readonly [number, number, number]
@@ -79,7 +89,8 @@ export interface SameImage extends ShapeFn {
       : Refuse<'coupling', 'height×width×channels', Show<this['in']>>
 }
 /** D → D */
-export interface SameVector extends ShapeFn {
+export interface SameVector extends KeepsShape {
+  readonly keeps: 'some shapes'
   readonly out: Wide<this['in']> extends true
     ? this['in']
     : this['in'] extends readonly [number]
@@ -87,7 +98,8 @@ export interface SameVector extends ShapeFn {
       : Refuse<'coupling', 'a vector', Show<this['in']>>
 }
 /** H×W×C → H×W×C, C even */
-export interface EvenChannels extends ShapeFn {
+export interface EvenChannels extends KeepsShape {
+  readonly keeps: 'some shapes'
   readonly out: Wide<this['in']> extends true
     ? this['in']
     : this['in'] extends readonly [number, number, infer C extends number]
@@ -127,7 +139,7 @@ export interface Flatten extends ShapeFn {
       : Refuse<'flatten', 'a shape', Show<this['in']>>
 }
 /** Any shape of as many elements as `To` → `To` */
-export interface ReshapeTo<To extends Shape> extends ShapeFn {
+export interface ReshapeTo<in out To extends Shape> extends ShapeFn {
   readonly out: Wide<this['in']> extends true
     ? To
     : this['in'] extends infer S extends Shape
@@ -138,11 +150,12 @@ export interface ReshapeTo<To extends Shape> extends ShapeFn {
 }
 type SameSize<A extends number, B extends number> = number extends A | B ? boolean : A extends B ? true : false
 /** Exactly `A` → `B`: a bijector that already stands at its shape */
-export interface Exactly<A extends Shape, B> extends ShapeFn {
+export interface Exactly<in out A extends Shape, in out B> extends ShapeFn {
   readonly out: this['in'] extends A ? B : Fits<A, this['in']> extends false ? Mismatch<A, this['in']> : B
 }
 /** `Exactly` a shape, where the op has a name */
-export interface Only<Op extends string, A extends Shape> extends ShapeFn {
+export interface Only<in out Op extends string, in out A extends Shape> extends KeepsShape {
+  readonly keeps: 'some shapes'
   readonly out: Fits<A, this['in']> extends false ? Refuse<Op, Show<A>, Show<this['in']>> : this['in']
 }
 /** false only where two shapes are known to differ: a wide size fails open */
@@ -162,4 +175,4 @@ export type Fits<A, G> =
         : G extends readonly []
           ? true
           : false
-type Mismatch<A, G> = ShapeError<`expected ${Show<A>}, got ${Show<G>} from the layer before`>
+type Mismatch<A, G> = Refuse<'compose', Show<A>, `${Show<G>} from the layer before`>

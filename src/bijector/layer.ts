@@ -7,8 +7,8 @@
  */
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
-import type { HasShapeFn, LatentsAt, OneLatent, Refusal } from '../../types/check.js'
-import type { Exactly, Latents, Same, Shape, ShapeFn } from '../../types/shape.js'
+import type { HasShapeFn, LatentsAt, Refusal, Reversible } from '../../types/check.js'
+import type { Exactly, Latents, Shape, ShapeFn } from '../../types/shape.js'
 import { type DiffeoError, orThrow, shapeError } from '../error.js'
 import { tidy, zeroPerExample } from '../tensor/ops.js'
 import { initialise, type Params, type ParamsOf, type Spec } from '../tensor/params.js'
@@ -106,7 +106,7 @@ export const bijector = <const A extends Shape, const B extends Latents, S exten
     at: (shape) =>
       sameShape(shape, d.domain)
         ? E.right(self as AnyBijector)
-        : E.left(shapeError(d.name, show(d.domain), `${show(shape)} from the layer before`)),
+        : E.left(shapeError('compose', show(d.domain), `${show(shape)} from the layer before`)),
     init: (key) => tidy(() => initialise(d.spec, key)),
     bind: (params) =>
       diffeo(
@@ -166,12 +166,18 @@ const reversed = (b: AnyBijector): E.Either<DiffeoError, AnyBijector> =>
  * The two directions exchanged: `reverse(normalCdf())` turns uniforms into normals. For a bijector with one latent,
  * and for a layer that keeps the shape.
  */
-export function reverse<A extends Shape, B extends Latents>(
-  b: Bijector<A, B> & OneLatent<B>,
-): Bijector<B extends Shape ? B : never, A>
-export function reverse(l: Layer<Same>): Layer<Same>
-export function reverse(l: AnyBijector | Layer<Same>): AnyBijector | Layer<Same> {
-  return 'domain' in l
-    ? orThrow(reversed(l))
-    : layer<Same>(`reverse(${l.name})`, (shape) => pipe(l.at(shape), E.chain(reversed)))
+export const reverse = <L extends HasShapeFn>(of: L & Reversible<L>): Reversed<L> => {
+  const l = of as HasShapeFn as AnyBijector | Layer<ShapeFn>
+  const back =
+    'domain' in l
+      ? orThrow(reversed(l))
+      : layer<ShapeFn>(`reverse(${l.name})`, (shape) => pipe(l.at(shape), E.chain(reversed)))
+  return back as HasShapeFn as Reversed<L>
 }
+
+/** A bijector with its shapes exchanged, a layer that keeps the shape as it is. */
+export type Reversed<L> = L extends Bijector<infer A, infer B>
+  ? Bijector<B extends Shape ? B : Shape, A>
+  : L extends Layer<infer F>
+    ? Layer<F>
+    : never

@@ -118,8 +118,12 @@ export const halves = (part: 'first' | 'second' = 'first'): Mask<SameVector, 've
     ),
   )
 
-/** Which nets can serve a mask of this shape. */
-export type KindOf<S extends Shape> = S extends readonly [number] ? 'vector' : 'image'
+/** Which nets can serve a mask of this shape: either, if its rank is known only at run time. */
+export type KindOf<S extends Shape> = number extends S['length']
+  ? 'image' | 'vector'
+  : S extends readonly [number]
+    ? 'vector'
+    : 'image'
 
 /**
  * Any mask of zeros and ones at one event shape: keeps where `keeps(index)` is true.

@@ -15,7 +15,7 @@ export type DType = 'float32' | 'int32' | 'bool'
 
 /** A tensor of shape `S` (sizes, and names such as the batch's `'N'`) and element type `D`. */
 export interface Tensor<in out S extends Dims, in out D extends DType = 'float32'> {
-  readonly [brand]: (of: readonly [S, D]) => readonly [S, D]
+  readonly [brand]: readonly [shape: S, type: D]
 }
 /** A tensor of whatever shape. */
 // biome-ignore lint/suspicious/noExplicitAny: an invariant parameter has no other top

@@ -8,6 +8,7 @@ import {
   channelwise,
   checkerboard,
   compose,
+  convNet,
   coupling,
   exponentialCdf,
   factorOut,
@@ -23,7 +24,10 @@ import {
   on,
   ordered,
   permute,
+  realNvp,
+  realNvpVector,
   reshapeTo,
+  resnet,
   reverse,
   sigmoid,
   squeeze,
@@ -43,11 +47,14 @@ const real = { low: -2, high: 2, tolerance: 1e-4 }
 const unit = { low: 0.05, high: 0.95, tolerance: 1e-4 }
 const net = mlp({ hidden: [8], activation: 'tanh' })
 const vector = { ...real }
+const smooth = resnet({ width: 3, blocks: 1, norm: 'none' })
+// several nets with ReLU: round-off grows with their slopes
+const kinked = { ...real, tolerance: 5e-4 }
 
 export const registry: Record<string, Entry> = {
-  input: { make: () => input([3]) as AnyBijector, ...real },
-  'coupling halves': { make: () => on([4], coupling(halves(), net)) as AnyBijector, ...vector },
-  'coupling halves second, odd': { make: () => on([5], coupling(halves('second'), net)) as AnyBijector, ...vector },
+  input: { make: () => input([3]), ...real },
+  'coupling halves': { make: () => on([4], coupling(halves(), net)), ...vector },
+  'coupling halves second, odd': { make: () => on([5], coupling(halves('second'), net)), ...vector },
   'coupling own mask': {
     make: () =>
       on(
@@ -56,39 +63,72 @@ export const registry: Record<string, Entry> = {
           mask([3], ([i]) => i === 1),
           net,
         ),
-      ) as AnyBijector,
+      ),
     ...vector,
   },
-  additiveCoupling: { make: () => on([4], additiveCoupling(halves(), net)) as AnyBijector, ...vector },
-  affine: { make: () => on([2, 2, 3], affine) as AnyBijector, ...real },
-  actNorm: { make: () => on([2, 2, 3], actNorm) as AnyBijector, ...real },
-  batchNorm: { make: () => on([2, 2, 3], batchNorm()) as AnyBijector, ...real },
-  squeeze: { make: () => on([4, 2, 2], squeeze) as AnyBijector, ...real },
-  squeezeOrdered: { make: () => on([4, 2, 2], squeezeOrdered) as AnyBijector, ...real },
-  ordered: { make: () => on([2, 1, 8], ordered) as AnyBijector, ...real },
-  factorOut: { make: () => on([2, 2, 4], factorOut) as AnyBijector, ...real },
-  permute: { make: () => on([2, 3], permute([2, 0, 1])) as AnyBijector, ...real },
-  flip: { make: () => on([2, 3], flip) as AnyBijector, ...real },
-  reshape: { make: () => on([2, 3], reshapeTo([3, 2, 1])) as AnyBijector, ...real },
-  flatten: { make: () => on([2, 2, 2], flatten) as AnyBijector, ...real },
-  sigmoid: { make: () => on([3], sigmoid) as AnyBijector, ...real },
-  'reverse sigmoid': { make: () => on([3], reverse(sigmoid)) as AnyBijector, ...unit },
-  logit: { make: () => on([2, 2, 1], logit()) as AnyBijector, low: 0, high: 256, tolerance: 1e-4 },
-  exponentialCdf: { make: () => on([3], exponentialCdf(1.5)) as AnyBijector, low: 0.05, high: 2, tolerance: 1e-4 },
-  uniformCdf: { make: () => on([3], uniformCdf(-1, 3)) as AnyBijector, ...unit },
-  logisticCdf: { make: () => on([3], logisticCdf(0.5, 2)) as AnyBijector, ...real },
+  additiveCoupling: { make: () => on([4], additiveCoupling(halves(), net)), ...vector },
+  affine: { make: () => on([2, 2, 3], affine), ...real },
+  actNorm: { make: () => on([2, 2, 3], actNorm), ...real },
+  batchNorm: { make: () => on([2, 2, 3], batchNorm()), ...real },
+  squeeze: { make: () => on([4, 2, 2], squeeze), ...real },
+  squeezeOrdered: { make: () => on([4, 2, 2], squeezeOrdered), ...real },
+  ordered: { make: () => on([2, 1, 8], ordered), ...real },
+  factorOut: { make: () => on([2, 2, 4], factorOut), ...real },
+  permute: { make: () => on([2, 3], permute([2, 0, 1])), ...real },
+  flip: { make: () => on([2, 3], flip), ...real },
+  reshape: { make: () => on([2, 3], reshapeTo([3, 2, 1])), ...real },
+  flatten: { make: () => on([2, 2, 2], flatten), ...real },
+  sigmoid: { make: () => on([3], sigmoid), ...real },
+  'reverse sigmoid': { make: () => on([3], reverse(sigmoid)), ...unit },
+  logit: { make: () => on([2, 2, 1], logit()), low: 0, high: 256, tolerance: 1e-4 },
+  exponentialCdf: { make: () => on([3], exponentialCdf(1.5)), low: 0.05, high: 2, tolerance: 1e-4 },
+  uniformCdf: { make: () => on([3], uniformCdf(-1, 3)), ...unit },
+  logisticCdf: { make: () => on([3], logisticCdf(0.5, 2)), ...real },
   // tfjs approximates erf to 1e-7 absolute, which the tails' small densities magnify
-  normalCdf: { make: () => on([3], normalCdf(0.5, 2)) as AnyBijector, ...real, tolerance: 2e-3 },
-  'reverse normalCdf': { make: () => on([3], reverse(normalCdf(0.5, 2))) as AnyBijector, ...unit, tolerance: 2e-3 },
+  normalCdf: { make: () => on([3], normalCdf(0.5, 2)), ...real, tolerance: 2e-3 },
+  'reverse normalCdf': { make: () => on([3], reverse(normalCdf(0.5, 2))), ...unit, tolerance: 2e-3 },
   'multi-scale composition': {
-    make: () =>
-      compose(input([4, 4, 1]), affine, squeeze, actNorm, ordered, factorOut, batchNorm(), affine) as AnyBijector,
+    make: () => compose(input([4, 4, 1]), affine, squeeze, actNorm, ordered, factorOut, batchNorm(), affine),
     ...real,
   },
   'vector flow': {
-    make: () =>
-      compose(input([4]), coupling(halves(), net), flip, actNorm, coupling(halves('second'), net)) as AnyBijector,
+    make: () => compose(input([4]), coupling(halves(), net), flip, actNorm, coupling(halves('second'), net)),
     ...real,
   },
+  'coupling checkerboard, resnet': { make: () => on([2, 4, 1], coupling(checkerboard(), smooth)), ...real },
+  'coupling checkerboard odd, batch norm': {
+    make: () => on([2, 2, 2], coupling(checkerboard('odd'), resnet({ width: 3, blocks: 1, norm: 'batch' }))),
+    ...kinked,
+  },
+  'coupling channelwise, instance norm': {
+    make: () => on([2, 2, 2], coupling(channelwise(), resnet({ width: 3, blocks: 1, norm: 'instance' }))),
+    ...kinked,
+  },
+  'coupling channelwise second, convNet': {
+    make: () => on([2, 2, 2], coupling(channelwise('second'), convNet({ hidden: [4] }))),
+    ...kinked,
+  },
+  'additiveCoupling checkerboard': { make: () => on([2, 2, 2], additiveCoupling(checkerboard(), smooth)), ...real },
+  'additiveCoupling channelwise': { make: () => on([2, 2, 2], additiveCoupling(channelwise(), smooth)), ...real },
+  'multi-scale with couplings': {
+    make: () =>
+      compose(
+        input([4, 4, 1]),
+        coupling(checkerboard(), smooth),
+        actNorm,
+        squeeze,
+        coupling(channelwise(), smooth),
+        ordered,
+        factorOut,
+        coupling(checkerboard('odd'), smooth),
+      ),
+    ...kinked,
+  },
+  realNvp: {
+    make: () => on([4, 4, 1], realNvp({ scales: 2, width: 2, blocks: 1, norm: 'none' })),
+    low: 20,
+    high: 230,
+    tolerance: 1e-3,
+  },
+  realNvpVector: { make: () => on([3], realNvpVector({ couplings: 4, hidden: [8] })), ...kinked },
 }
-void [channelwise, checkerboard]
