@@ -78,6 +78,7 @@ program
   .command('mnist')
   .description('the small multi-scale Real NVP on the MNIST images')
   .option('--minutes <n>', 'how long to train', number('--minutes', positive), 15)
+  .option('--steps <n>', 'stop after so many steps in all, if that is sooner', number('--steps', integer(1, 2 ** 31)))
   .option('--out <folder>', 'where to leave checkpoint and pictures', 'runs/mnist')
   .option('--resume', 'go on from the checkpoint in that folder', false)
   .option('--seed <n>', 'what all randomness comes from (default: 0)', number('--seed', integer(0, 2 ** 32 - 1)))

@@ -31,6 +31,7 @@ import { clock, progress } from './progress.js'
 /** The flags, decoded. */
 export interface TrainOptions {
   readonly minutes: number
+  readonly steps: number | undefined
   readonly out: string
   readonly resume: boolean
   readonly engine: EngineName | 'auto'
@@ -128,6 +129,7 @@ const learn = async (
     learningRate: run.learningRate,
     batch: run.batch,
     seconds,
+    ...(options.steps === undefined ? {} : { steps: options.steps }),
     signal,
     validation: {
       batches: run.validation,
@@ -196,10 +198,15 @@ const save = (run: Run, config: RunConfig, state: TrainState, out: string): TE.T
   return pipe(
     saveCheckpoint(checkpointIn(out))(snapshot),
     TE.orElse((error) =>
-      pipe(
-        saveCheckpoint(refuge)(snapshot),
-        TE.flatMap(() => TE.left({ ...error, fix: `${error.fix}; it is saved as ${refuge} meanwhile` })),
-      ),
+      state.step === 0
+        ? TE.left(error)
+        : pipe(
+            saveCheckpoint(refuge)(snapshot),
+            TE.matchE(
+              () => TE.left(error),
+              () => TE.left({ ...error, fix: `${error.fix ?? 'find out why'}; it is saved as ${refuge} meanwhile` }),
+            ),
+          ),
     ),
   )
 }
