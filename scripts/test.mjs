@@ -15,6 +15,10 @@ const steps = {
   'types 5.9': compiler('typescript-5.9'),
   'types 6.0': compiler('typescript'),
   'types 7.0': compiler('typescript-7'),
+  naturals: ['node', 'scripts/nat-facts.mjs'],
+  tsd: ['node', 'scripts/tsd.mjs'],
+  messages: ['node', 'scripts/messages.mjs'],
+  docs: ['npx', 'typedoc', '--emit', 'none', '--treatWarningsAsErrors'],
   vitest: ['npx', 'vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
 }
 

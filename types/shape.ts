@@ -44,12 +44,15 @@ export type ShowLatents<L> = L extends Shape
       ? Show<H>
       : `${Show<H>}, ${ShowLatents<T>}`
     : '?'
-/** The sentence of a rule: `op: expected …, got … in …`. */
-type Refuse<
+/**
+ * The sentence of a rule: `op: expected …, got … in …`. A string rather than the error itself, because compilers print
+ * an alias of an interface by its name and would hide the sentence behind it.
+ */
+type Sentence<
   Op extends string,
   Expected extends string,
   Got extends string,
-> = ShapeError<`${Op}: expected ${Expected}, got ${Got}`>
+> = `${Op}: expected ${Expected}, got ${Got}`
 
 // -------------------------------------------------------------------------------------
 // shape functions (defunctionalised)
@@ -86,7 +89,7 @@ export interface SameImage extends KeepsShape {
     ? this['in']
     : this['in'] extends readonly [number, number, number]
       ? this['in']
-      : Refuse<'coupling', 'height×width×channels', Show<this['in']>>
+      : ShapeError<Sentence<'coupling', 'height×width×channels', Show<this['in']>>>
 }
 /** D → D */
 export interface SameVector extends KeepsShape {
@@ -95,7 +98,7 @@ export interface SameVector extends KeepsShape {
     ? this['in']
     : this['in'] extends readonly [number]
       ? this['in']
-      : Refuse<'coupling', 'a vector', Show<this['in']>>
+      : ShapeError<Sentence<'coupling', 'a vector', Show<this['in']>>>
 }
 /** H×W×C → H×W×C, C even */
 export interface EvenChannels extends KeepsShape {
@@ -104,9 +107,9 @@ export interface EvenChannels extends KeepsShape {
     ? this['in']
     : this['in'] extends readonly [number, number, infer C extends number]
       ? Even<C> extends false
-        ? Refuse<'coupling', 'an even number of channels', `${C} in ${Show<this['in']>}`>
+        ? ShapeError<Sentence<'coupling', 'an even number of channels', `${C} in ${Show<this['in']>}`>>
         : this['in']
-      : Refuse<'coupling', 'height×width×channels', Show<this['in']>>
+      : ShapeError<Sentence<'coupling', 'height×width×channels', Show<this['in']>>>
 }
 /** H×W×C → H/2×W/2×4C */
 export interface Squeeze extends ShapeFn {
@@ -114,11 +117,11 @@ export interface Squeeze extends ShapeFn {
     ? readonly [number, number, number]
     : this['in'] extends readonly [infer H extends number, infer W extends number, infer C extends number]
       ? Even<H> extends false
-        ? Refuse<'squeeze', 'an even height', `${H} in ${Show<this['in']>}`>
+        ? ShapeError<Sentence<'squeeze', 'an even height', `${H} in ${Show<this['in']>}`>>
         : Even<W> extends false
-          ? Refuse<'squeeze', 'an even width', `${W} in ${Show<this['in']>}`>
+          ? ShapeError<Sentence<'squeeze', 'an even width', `${W} in ${Show<this['in']>}`>>
           : readonly [Half<H>, Half<W>, Mul<C, 4>]
-      : Refuse<'squeeze', 'height×width×channels', Show<this['in']>>
+      : ShapeError<Sentence<'squeeze', 'height×width×channels', Show<this['in']>>>
 }
 /** …×C → (…×C/2, …×C/2): the first is left behind, the second flows on */
 export interface FactorOut extends ShapeFn {
@@ -126,9 +129,9 @@ export interface FactorOut extends ShapeFn {
     ? readonly [this['in'], this['in']]
     : this['in'] extends readonly [...infer R extends Shape, infer C extends number]
       ? Even<C> extends false
-        ? Refuse<'factorOut', 'an even number of channels', `${C} in ${Show<this['in']>}`>
+        ? ShapeError<Sentence<'factorOut', 'an even number of channels', `${C} in ${Show<this['in']>}`>>
         : readonly [readonly [...R, Half<C>], readonly [...R, Half<C>]]
-      : Refuse<'factorOut', 'at least one dimension', Show<this['in']>>
+      : ShapeError<Sentence<'factorOut', 'at least one dimension', Show<this['in']>>>
 }
 /** Any shape → its number of elements */
 export interface Flatten extends ShapeFn {
@@ -136,7 +139,7 @@ export interface Flatten extends ShapeFn {
     ? readonly [number]
     : this['in'] extends infer S extends Shape
       ? readonly [Product<S>]
-      : Refuse<'flatten', 'a shape', Show<this['in']>>
+      : ShapeError<Sentence<'flatten', 'a shape', Show<this['in']>>>
 }
 /** Any shape of as many elements as `To` → `To` */
 export interface ReshapeTo<in out To extends Shape> extends ShapeFn {
@@ -144,19 +147,19 @@ export interface ReshapeTo<in out To extends Shape> extends ShapeFn {
     ? To
     : this['in'] extends infer S extends Shape
       ? SameSize<Product<S>, Product<To>> extends false
-        ? Refuse<'reshape', `${Product<S>} elements to fit ${Show<S>}`, `${Product<To>} in ${Show<To>}`>
+        ? ShapeError<Sentence<'reshape', `${Product<S>} elements to fit ${Show<S>}`, `${Product<To>} in ${Show<To>}`>>
         : To
-      : Refuse<'reshape', 'a shape', Show<this['in']>>
+      : ShapeError<Sentence<'reshape', 'a shape', Show<this['in']>>>
 }
 type SameSize<A extends number, B extends number> = number extends A | B ? boolean : A extends B ? true : false
 /** Exactly `A` → `B`: a bijector that already stands at its shape */
 export interface Exactly<in out A extends Shape, in out B> extends ShapeFn {
-  readonly out: this['in'] extends A ? B : Fits<A, this['in']> extends false ? Mismatch<A, this['in']> : B
+  readonly out: this['in'] extends A ? B : Fits<A, this['in']> extends false ? ShapeError<Mismatch<A, this['in']>> : B
 }
 /** `Exactly` a shape, where the op has a name */
 export interface Only<in out Op extends string, in out A extends Shape> extends KeepsShape {
   readonly keeps: 'some shapes'
-  readonly out: Fits<A, this['in']> extends false ? Refuse<Op, Show<A>, Show<this['in']>> : this['in']
+  readonly out: Fits<A, this['in']> extends false ? ShapeError<Sentence<Op, Show<A>, Show<this['in']>>> : this['in']
 }
 /** false only where two shapes are known to differ: a wide size fails open */
 export type Fits<A, G> =
@@ -175,4 +178,4 @@ export type Fits<A, G> =
         : G extends readonly []
           ? true
           : false
-type Mismatch<A, G> = Refuse<'compose', Show<A>, `${Show<G>} from the layer before`>
+type Mismatch<A, G> = Sentence<'compose', Show<A>, `${Show<G>} from the layer before`>

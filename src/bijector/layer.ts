@@ -13,7 +13,7 @@ import { type DiffeoError, orThrow, shapeError } from '../error.js'
 import { tidy, zeroPerExample } from '../tensor/ops.js'
 import { initialise, type Params, type ParamsOf, type Spec } from '../tensor/params.js'
 import type { Key } from '../tensor/random.js'
-import { isShape, sameShape, show, showLatents } from '../tensor/shape.js'
+import { exactly, isShape, showLatents } from '../tensor/shape.js'
 import type { AnyTensor, BatchOf, PerExample } from '../tensor/tensor.js'
 import { type Diffeo, diffeo } from './diffeo.js'
 
@@ -104,9 +104,10 @@ export const bijector = <const A extends Shape, const B extends Latents, S exten
     spec: d.spec,
     parts: d.parts ?? [],
     at: (shape) =>
-      sameShape(shape, d.domain)
-        ? E.right(self as AnyBijector)
-        : E.left(shapeError('compose', show(d.domain), `${show(shape)} from the layer before`)),
+      pipe(
+        exactly(d.domain)(shape),
+        E.map(() => self as AnyBijector),
+      ),
     init: (key) => tidy(() => initialise(d.spec, key)),
     bind: (params) =>
       diffeo(
@@ -176,8 +177,9 @@ export const reverse = <L extends HasShapeFn>(of: L & Reversible<L>): Reversed<L
 }
 
 /** A bijector with its shapes exchanged, a layer that keeps the shape as it is. */
-export type Reversed<L> = L extends Bijector<infer A, infer B>
-  ? Bijector<B extends Shape ? B : Shape, A>
-  : L extends Layer<infer F>
-    ? Layer<F>
-    : never
+export type Reversed<L> =
+  L extends Bijector<infer A, infer B>
+    ? Bijector<B extends Shape ? B : Shape, A>
+    : L extends Layer<infer F>
+      ? Layer<F>
+      : never

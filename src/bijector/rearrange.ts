@@ -8,7 +8,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import type { FactorOut, Flatten, Latents, ReshapeTo, Same, Shape, ShapeFn, Squeeze } from '../../types/shape.js'
 import { type DiffeoError, shapeError } from '../error.js'
-import { concat, matmul, reshape, slice, zeroPerExample } from '../tensor/ops.js'
+import { concat, depthToSpace, matmul, reshape, slice, spaceToDepth, zeroPerExample } from '../tensor/ops.js'
 import * as shapes from '../tensor/shape.js'
 import { type AnyTensor, trust, unwrap } from '../tensor/tensor.js'
 import { bijector, type Layer, layer } from './layer.js'
@@ -46,35 +46,6 @@ const rearrange = <F extends ShapeFn>(
 // space and channels
 // -------------------------------------------------------------------------------------
 
-/** Moves 2×2 squares into channels by a transpose of N×h×2×w×2×C; `perm` says where each of the six goes. */
-const blocks = (perm: readonly number[]) => {
-  const back = perm.map((_, i) => perm.indexOf(i))
-  return (shape: Shape) => {
-    const [h, w, c] = [shape[0]! / 2, shape[1]! / 2, shape[2]!]
-    const six = [h, 2, w, 2, c]
-    return {
-      forward: (x: AnyTensor): AnyTensor =>
-        trust(tf.reshape(tf.transpose(unwrap(reshape(six)(x)), [...perm]), [unwrap(x).shape[0]!, h, w, 4 * c])),
-      inverse: (z: AnyTensor): AnyTensor => {
-        const n = unwrap(z).shape[0]!
-        const split = [n, ...six]
-        return trust(
-          tf.reshape(
-            tf.transpose(
-              tf.reshape(
-                unwrap(z),
-                perm.map((p) => split[p]!),
-              ),
-              back,
-            ),
-            [n, ...shape],
-          ),
-        )
-      },
-    }
-  }
-}
-
 /**
  * Squeeze: each 2×2 square becomes 4 channels, in pixel-unshuffle order: channel c·4 + 2·dy + dx (Fig. 3).
  *
@@ -83,7 +54,10 @@ const blocks = (perm: readonly number[]) => {
  * - Inverse: x[2i + dy, 2j + dx, c] = y[i, j, 4c + 2dy + dx]
  * - Inverse log-det: 0
  */
-export const squeeze: Layer<Squeeze> = rearrange('squeeze', shapes.squeeze, blocks([0, 1, 3, 5, 2, 4]))
+export const squeeze: Layer<Squeeze> = rearrange('squeeze', shapes.squeeze, () => ({
+  forward: spaceToDepth,
+  inverse: depthToSpace,
+}))
 
 /** The authors' order of the four corners: one colour of the checkerboard, then the other. */
 const corners = [0, 3, 1, 2] as const
@@ -136,7 +110,6 @@ export const squeezeOrdered: Layer<Squeeze> = layer<Squeeze>('squeezeOrdered', (
   pipe(
     shapes.squeeze(shape),
     E.chain((codomain) => {
-      const plain = blocks([0, 1, 3, 5, 2, 4])(shape)
       const order = permuteLast(
         corners.flatMap((corner) => Array.from({ length: shape[2]! }, (_, i) => 4 * i + corner)),
       )
@@ -144,8 +117,8 @@ export const squeezeOrdered: Layer<Squeeze> = layer<Squeeze>('squeezeOrdered', (
         'squeezeOrdered',
         () => E.right(codomain),
         () => ({
-          forward: (x) => order.forward(plain.forward(x)),
-          inverse: (z) => plain.inverse(order.inverse(z)),
+          forward: (x) => order.forward(spaceToDepth(x)),
+          inverse: (z) => depthToSpace(order.inverse(z)),
         }),
       ).at(shape)
     }),

@@ -9,13 +9,26 @@
  * | `addEvent` `mulEvent` | ['N', …S] with S |
  * | `matmul` | […P, K] · [K, M] → […P, M] |
  * | `conv2d` | ['N', H, W, I] ∗ [k, k, I, O] → ['N', H, W, O], stride 1, same padding |
+ * | `reshape` | ['N', …S] → ['N', …To], as many elements |
+ * | `transpose` | S in another order |
+ * | `concat` | […P, C₁], […P, C₂] → […P, C₁ + C₂] |
+ * | `slice` `split` | […P, C] → […P, size], one or several |
+ * | `spaceToDepth` | ['N', H, W, C] → ['N', H/2, W/2, 4C] |
+ * | `depthToSpace` | ['N', H, W, C] → ['N', 2H, 2W, C/4] |
+ * | `sumAxis` `meanAxis` `maxAxis` | S → S without one dimension |
+ * | `sumEvent` | ['N', …S] → ['N'] |
+ * | `sum` `mean` | S → [] |
  *
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
-import type { Add } from '../../types/nat.js'
-import type { Batch, Dims, Shape } from '../../types/shape.js'
-import { type AnyTensor, type PerExample, type Tensor, trust, unwrap } from './tensor.js'
+import type { AxisRefusal, Without } from '../../types/ops.js'
+import type { Batch, Dims } from '../../types/shape.js'
+import { orThrow } from '../error.js'
+import * as shapes from './shape.js'
+import { type AnyTensor, type PerExample, sizes, type Tensor, trust, unwrap } from './tensor.js'
+
+export * from './structure.js'
 
 // -------------------------------------------------------------------------------------
 // arithmetic
@@ -118,32 +131,6 @@ export const conv2d =
     trust(tf.conv2d(unwrap(x) as tf.Tensor4D, unwrap(kernel) as tf.Tensor4D, 1, 'same'))
 
 // -------------------------------------------------------------------------------------
-// structure
-// -------------------------------------------------------------------------------------
-
-/** The same elements in another event shape; `to` must have as many. */
-export const reshape =
-  <const To extends Shape>(to: To) =>
-  (x: AnyTensor): Tensor<Batch<To>> =>
-    trust(tf.reshape(unwrap(x), [unwrap(x).shape[0]!, ...to]))
-
-/** Two tensors one after another along the last axis. */
-export const concat =
-  <P extends Dims, C2 extends number>(b: Tensor<readonly [...P, C2]>) =>
-  <C1 extends number>(a: Tensor<readonly [...P, C1]>): Tensor<readonly [...P, Add<C1, C2>]> =>
-    trust(tf.concat([unwrap(a), unwrap(b)], -1))
-
-/** `x[…, from : from + size]` along the last axis. */
-export const slice =
-  <Size extends number>(from: number, size: Size) =>
-  <P extends Dims>(x: Tensor<readonly [...P, number]>): Tensor<readonly [...P, Size]> => {
-    const t = unwrap(x)
-    const rank = t.rank
-    const begin = t.shape.map((_, i) => (i === rank - 1 ? from : 0))
-    return trust(tf.slice(t, begin, [...t.shape.slice(0, -1), size]))
-  }
-
-// -------------------------------------------------------------------------------------
 // reductions
 // -------------------------------------------------------------------------------------
 
@@ -156,6 +143,27 @@ export const sumEvent = (x: Tensor<readonly ['N', ...Dims]> | AnyTensor): PerExa
 export const mean = (x: AnyTensor): Tensor<readonly []> => trust(tf.mean(unwrap(x)))
 /** The sum of all elements. */
 export const sum = (x: AnyTensor): Tensor<readonly []> => trust(tf.sum(unwrap(x)))
+
+const overAxis =
+  <Op extends string>(name: Op, op: (x: tf.Tensor, axis: number) => tf.Tensor) =>
+  <const Axis extends number>(axis: Axis) =>
+  <S extends Dims>(x: Tensor<S> & AxisRefusal<Op, S, Axis>): Tensor<Without<S, Axis>> => {
+    orThrow(shapes.axis(name, axis)(sizes(x)))
+    return trust(op(unwrap(x), axis))
+  }
+/**
+ * The sum over one dimension, counted from 0, the batch.
+ *
+ * @example
+ * pipe(x, sumAxis(1)) // Tensor<['N', 4, 3]> → Tensor<['N', 3]>
+ * @throws DiffeoException if an axis known only at run time does not exist
+ */
+export const sumAxis = overAxis('sumAxis', tf.sum)
+/** The mean over one dimension, counted from 0, the batch. */
+export const meanAxis = overAxis('meanAxis', tf.mean)
+/** The greatest value along one dimension, counted from 0, the batch. */
+export const maxAxis = overAxis('maxAxis', tf.max)
+
 /** One zero per example. */
 export const zeroPerExample = (x: AnyTensor): PerExample => trust(tf.zeros([unwrap(x).shape[0]!]))
 

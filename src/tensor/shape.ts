@@ -81,6 +81,51 @@ export const reshapeTo =
           shapeError('reshape', `${product(shape)} elements to fit ${show(shape)}`, `${product(to)} in ${show(to)}`),
         )
 
+/** The dimensions in another order, `order` a permutation of their places */
+export const transpose =
+  (order: readonly number[]): Rule<Shape> =>
+  (shape) =>
+    order.length === shape.length && shape.every((_, i) => order.includes(i))
+      ? E.right(order.map((i) => shape[i]!))
+      : E.left(shapeError('transpose', `a permutation of the places of ${show(shape)}`, `[${order.join(', ')}]`))
+
+/** …×C → …×size for each of the sizes, which add up to C */
+export const split =
+  (sizes: readonly number[]): Rule<readonly Shape[]> =>
+  (shape) => {
+    const total = shape.at(-1)
+    if (total === undefined) return E.left(shapeError('split', 'at least one dimension', show(shape)))
+    return sizes.every((size) => size >= 0) && sizes.reduce((a, b) => a + b, 0) === total
+      ? E.right(sizes.map((size) => [...shape.slice(0, -1), size]))
+      : E.left(shapeError('split', `sizes that add up to ${total} in ${show(shape)}`, `[${sizes.join(', ')}]`))
+  }
+
+/** The shape without one dimension, where the operation has a name */
+export const axis =
+  (op: string, place: number): Rule<Shape> =>
+  (shape) =>
+    place in shape
+      ? E.right(shape.filter((_, i) => i !== place))
+      : E.left(shapeError(op, `an axis of ${show(shape)}`, `${place}`))
+
+/** H×W×C → 2H×2W×C/4 */
+export const depthToSpace: Rule<Shape> = (shape) => {
+  const [h, w, c] = shape
+  if (shape.length !== 3 || h === undefined || w === undefined || c === undefined)
+    return E.left(shapeError('depthToSpace', 'height×width×channels', show(shape)))
+  return c % 4 === 0
+    ? E.right([2 * h, 2 * w, c / 4])
+    : E.left(shapeError('depthToSpace', 'a multiple of 4 channels', `${c} in ${show(shape)}`))
+}
+
+/** Exactly `shape`: what a bijector takes that already stands at its shape */
+export const exactly =
+  (shape: Shape): Rule<Shape> =>
+  (got) =>
+    sameShape(shape, got)
+      ? E.right(got)
+      : E.left(shapeError('compose', show(shape), `${show(got)} from the layer before`))
+
 /** Exactly `shape`, where the operation has a name */
 export const only =
   (op: string, shape: Shape): Rule<Shape> =>

@@ -10,12 +10,14 @@ import type { Batch, Dims, Latents, Shape } from '../../types/shape.js'
 import { type DiffeoError, shapeError } from '../error.js'
 import { show } from './shape.js'
 
-declare const brand: unique symbol
+declare const shape: unique symbol
+declare const type: unique symbol
 export type DType = 'float32' | 'int32' | 'bool'
 
 /** A tensor of shape `S` (sizes, and names such as the batch's `'N'`) and element type `D`. */
 export interface Tensor<in out S extends Dims, in out D extends DType = 'float32'> {
-  readonly [brand]: readonly [shape: S, type: D]
+  readonly [shape]: S
+  readonly [type]: D
 }
 /** A tensor of whatever shape. */
 // biome-ignore lint/suspicious/noExplicitAny: an invariant parameter has no other top

@@ -1,0 +1,133 @@
+/**
+ * Operations that move elements and change none: what goes where is in the types. The table is in `ops.ts`.
+ *
+ * @module
+ */
+import * as tf from '@tensorflow/tfjs-core'
+import * as E from 'fp-ts/lib/Either.js'
+import { pipe } from 'fp-ts/lib/function.js'
+import type { Add } from '../../types/nat.js'
+import type {
+  ReshapeRefusal,
+  SplitRefusal,
+  ToDepth,
+  ToDepthRefusal,
+  ToSpace,
+  ToSpaceRefusal,
+  Transposed,
+  TransposeRefusal,
+} from '../../types/ops.js'
+import type { Batch, Dims, Shape } from '../../types/shape.js'
+import { orThrow } from '../error.js'
+import * as shapes from './shape.js'
+import { sizes, type Tensor, trust, unwrap } from './tensor.js'
+
+// -------------------------------------------------------------------------------------
+// order and form
+// -------------------------------------------------------------------------------------
+
+/**
+ * The same elements in another event shape, row-major; `to` must have as many.
+ *
+ * @example
+ * pipe(x, reshape([4, 6])) // Tensor<['N', 2, 2, 6]> → Tensor<['N', 4, 6]>
+ * @throws DiffeoException if a size known only at run time does not fit
+ */
+export const reshape =
+  <const To extends Shape>(to: To) =>
+  <S extends Shape>(x: Tensor<Batch<S>> & ReshapeRefusal<S, To>): Tensor<Batch<To>> => {
+    const [n, ...event] = sizes(x)
+    return trust(tf.reshape(unwrap(x), [n!, ...orThrow(shapes.reshapeTo(to)(event))]))
+  }
+
+/**
+ * Dimensions in another order, the batch included: dimension i of the result is dimension `order[i]` of `x`.
+ *
+ * @example
+ * pipe(x, transpose([0, 3, 1, 2])) // Tensor<['N', 8, 6, 3]> → Tensor<['N', 3, 8, 6]>
+ * @throws DiffeoException if an order known only at run time is no permutation
+ */
+export const transpose =
+  <const P extends readonly number[]>(order: P) =>
+  <S extends Dims>(x: Tensor<S> & TransposeRefusal<S, P>): Tensor<Transposed<S, P>> => {
+    orThrow(shapes.transpose(order)(sizes(x)))
+    return trust(tf.transpose(unwrap(x), [...order]))
+  }
+
+// -------------------------------------------------------------------------------------
+// the last axis
+// -------------------------------------------------------------------------------------
+
+/** Two tensors one after another along the last axis. */
+export const concat =
+  <P extends Dims, C2 extends number>(b: Tensor<readonly [...P, C2]>) =>
+  <C1 extends number>(a: Tensor<readonly [...P, C1]>): Tensor<readonly [...P, Add<C1, C2>]> =>
+    trust(tf.concat([unwrap(a), unwrap(b)], -1))
+
+/** `x[…, from : from + size]` along the last axis. */
+export const slice =
+  <Size extends number>(from: number, size: Size) =>
+  <P extends Dims>(x: Tensor<readonly [...P, number]>): Tensor<readonly [...P, Size]> => {
+    const t = unwrap(x)
+    const rank = t.rank
+    const begin = t.shape.map((_, i) => (i === rank - 1 ? from : 0))
+    return trust(tf.slice(t, begin, [...t.shape.slice(0, -1), size]))
+  }
+
+/**
+ * The last axis in consecutive pieces of the given sizes, which add up to it.
+ *
+ * @example
+ * const [s, t] = split([2, 1])(x) // Tensor<['N', 3]> → [Tensor<['N', 2]>, Tensor<['N', 1]>]
+ * @throws DiffeoException if a size known only at run time does not fit
+ */
+export const split =
+  <const Sizes extends readonly number[]>(pieces: Sizes) =>
+  <P extends Dims, C extends number>(
+    x: Tensor<readonly [...P, C]> & SplitRefusal<readonly [...P, C], Sizes>,
+  ): { readonly [K in keyof Sizes]: Tensor<readonly [...P, Sizes[K] & number]> } => {
+    orThrow(shapes.split(pieces)(sizes(x)))
+    return tf.split(unwrap(x), [...pieces], -1) as never
+  }
+
+// -------------------------------------------------------------------------------------
+// space and channels
+// -------------------------------------------------------------------------------------
+
+/**
+ * Each 2×2 square becomes 4 channels, in pixel-unshuffle order: y[i, j, 4c + 2dy + dx] = x[2i + dy, 2j + dx, c].
+ *
+ * @example
+ * spaceToDepth(x) // Tensor<['N', 4, 4, 3]> → Tensor<['N', 2, 2, 12]>
+ * @throws DiffeoException if a height or width known only at run time is odd
+ */
+export const spaceToDepth = <H extends number, W extends number, C extends number>(
+  x: Tensor<readonly ['N', H, W, C]> & ToDepthRefusal<H, W, C>,
+): Tensor<ToDepth<H, W, C>> => {
+  const [n, ...event] = sizes(x)
+  const to = pipe(
+    shapes.squeeze(event),
+    E.mapLeft((e) => ({ ...e, op: 'spaceToDepth' })),
+    orThrow,
+  )
+  const [h, w] = to
+  const squares = tf.reshape(unwrap(x), [n!, h!, 2, w!, 2, event[2]!])
+  return trust(tf.reshape(tf.transpose(squares, [0, 1, 3, 5, 2, 4]), [n!, ...to]))
+}
+
+/**
+ * Every 4 channels become a 2×2 square, in pixel-shuffle order: x[2i + dy, 2j + dx, c] = y[i, j, 4c + 2dy + dx]. Undoes
+ * {@link spaceToDepth}.
+ *
+ * @example
+ * depthToSpace(y) // Tensor<['N', 2, 2, 12]> → Tensor<['N', 4, 4, 3]>
+ * @throws DiffeoException if channels known only at run time are no multiple of 4
+ */
+export const depthToSpace = <H extends number, W extends number, C extends number>(
+  y: Tensor<readonly ['N', H, W, C]> & ToSpaceRefusal<H, W, C>,
+): Tensor<ToSpace<H, W, C>> => {
+  const [n, ...event] = sizes(y)
+  const to = orThrow(shapes.depthToSpace(event))
+  const squares = tf.reshape(unwrap(y), [n!, event[0]!, event[1]!, to[2]!, 2, 2])
+  return trust(tf.reshape(tf.transpose(squares, [0, 1, 4, 2, 5, 3]), [n!, ...to]))
+}

@@ -1,0 +1,146 @@
+/**
+ * Every rule of shapes, case by case: the one table that the compiler and the run-time twins both read, so that the
+ * two cannot disagree.
+ */
+import type {
+  Apply,
+  EvenChannels,
+  Exactly,
+  FactorOut,
+  Flatten,
+  Only,
+  ReshapeTo,
+  Same,
+  SameImage,
+  SameVector,
+  Shape,
+  ShapeError,
+  Squeeze,
+} from 'diffeo'
+
+/** A rule at a shape: what comes out, or the sentence. `with` is the rule's own shape, where it has one. */
+export type Case = { readonly rule: string; readonly with?: Shape; readonly in: Shape } & (
+  | { readonly out: Shape | readonly Shape[] }
+  | { readonly sentence: string }
+)
+
+export const cases = [
+  { rule: 'same', in: [], out: [] },
+  { rule: 'same', in: [2], out: [2] },
+  { rule: 'same', in: [32, 32, 3], out: [32, 32, 3] },
+
+  { rule: 'sameImage', in: [32, 32, 3], out: [32, 32, 3] },
+  { rule: 'sameImage', in: [1, 1, 1], out: [1, 1, 1] },
+  { rule: 'sameImage', in: [784], sentence: 'coupling: expected height×width×channels, got 784' },
+  { rule: 'sameImage', in: [], sentence: 'coupling: expected height×width×channels, got scalar' },
+  { rule: 'sameImage', in: [2, 4, 4, 3], sentence: 'coupling: expected height×width×channels, got 2×4×4×3' },
+
+  { rule: 'sameVector', in: [784], out: [784] },
+  { rule: 'sameVector', in: [28, 28, 1], sentence: 'coupling: expected a vector, got 28×28×1' },
+  { rule: 'sameVector', in: [], sentence: 'coupling: expected a vector, got scalar' },
+
+  { rule: 'evenChannels', in: [16, 16, 12], out: [16, 16, 12] },
+  { rule: 'evenChannels', in: [7, 5, 2], out: [7, 5, 2] },
+  {
+    rule: 'evenChannels',
+    in: [32, 32, 3],
+    sentence: 'coupling: expected an even number of channels, got 3 in 32×32×3',
+  },
+  { rule: 'evenChannels', in: [4, 2], sentence: 'coupling: expected height×width×channels, got 4×2' },
+
+  { rule: 'squeeze', in: [32, 32, 3], out: [16, 16, 12] },
+  { rule: 'squeeze', in: [2, 2, 1], out: [1, 1, 4] },
+  { rule: 'squeeze', in: [128, 64, 192], out: [64, 32, 768] },
+  { rule: 'squeeze', in: [1024, 2048, 3072], out: [512, 1024, 12288] },
+  { rule: 'squeeze', in: [15, 15, 12], sentence: 'squeeze: expected an even height, got 15 in 15×15×12' },
+  { rule: 'squeeze', in: [31, 32, 3], sentence: 'squeeze: expected an even height, got 31 in 31×32×3' },
+  { rule: 'squeeze', in: [32, 31, 3], sentence: 'squeeze: expected an even width, got 31 in 32×31×3' },
+  { rule: 'squeeze', in: [784], sentence: 'squeeze: expected height×width×channels, got 784' },
+  { rule: 'squeeze', in: [], sentence: 'squeeze: expected height×width×channels, got scalar' },
+
+  {
+    rule: 'factorOut',
+    in: [16, 16, 12],
+    out: [
+      [16, 16, 6],
+      [16, 16, 6],
+    ],
+  },
+  { rule: 'factorOut', in: [2], out: [[1], [1]] },
+  {
+    rule: 'factorOut',
+    in: [5, 5, 100],
+    out: [
+      [5, 5, 50],
+      [5, 5, 50],
+    ],
+  },
+  { rule: 'factorOut', in: [32, 32, 3], sentence: 'factorOut: expected an even number of channels, got 3 in 32×32×3' },
+  { rule: 'factorOut', in: [1], sentence: 'factorOut: expected an even number of channels, got 1 in 1' },
+  { rule: 'factorOut', in: [], sentence: 'factorOut: expected at least one dimension, got scalar' },
+
+  { rule: 'flatten', in: [], out: [1] },
+  { rule: 'flatten', in: [7], out: [7] },
+  { rule: 'flatten', in: [64, 64, 3], out: [12288] },
+  { rule: 'flatten', in: [128, 64, 64, 3], out: [1572864] },
+  { rule: 'flatten', in: [3, 0, 2], out: [0] },
+
+  { rule: 'reshapeTo', with: [28, 28, 1], in: [784], out: [28, 28, 1] },
+  { rule: 'reshapeTo', with: [1], in: [], out: [1] },
+  {
+    rule: 'reshapeTo',
+    with: [32, 32, 1],
+    in: [32, 32, 3],
+    sentence: 'reshape: expected 3072 elements to fit 32×32×3, got 1024 in 32×32×1',
+  },
+  { rule: 'reshapeTo', with: [], in: [2], sentence: 'reshape: expected 2 elements to fit 2, got 1 in scalar' },
+
+  { rule: 'exactly', with: [7, 7, 16], in: [7, 7, 16], out: [7, 7, 16] },
+  {
+    rule: 'exactly',
+    with: [32, 32, 3],
+    in: [7, 7, 16],
+    sentence: 'compose: expected 32×32×3, got 7×7×16 from the layer before',
+  },
+  { rule: 'exactly', with: [4], in: [4, 4], sentence: 'compose: expected 4, got 4×4 from the layer before' },
+  { rule: 'exactly', with: [4], in: [], sentence: 'compose: expected 4, got scalar from the layer before' },
+
+  { rule: 'only', with: [3], in: [3], out: [3] },
+  { rule: 'only', with: [3], in: [4], sentence: 'mask: expected 3, got 4' },
+  { rule: 'only', with: [2, 3], in: [3, 2], sentence: 'mask: expected 2×3, got 3×2' },
+] as const satisfies readonly Case[]
+
+interface Plain {
+  readonly same: Same
+  readonly sameImage: SameImage
+  readonly sameVector: SameVector
+  readonly evenChannels: EvenChannels
+  readonly squeeze: Squeeze
+  readonly factorOut: FactorOut
+  readonly flatten: Flatten
+}
+interface OfShape<To extends Shape> {
+  readonly reshapeTo: ReshapeTo<To>
+  readonly exactly: Exactly<To, To>
+  readonly only: Only<'mask', To>
+}
+type RuleOf<C> = C extends { readonly rule: infer R; readonly with: infer To extends Shape }
+  ? OfShape<To>[R & keyof OfShape<To>]
+  : C extends { readonly rule: infer R }
+    ? Plain[R & keyof Plain]
+    : never
+type Answer<C> = C extends { readonly sentence: infer M extends string }
+  ? ShapeError<M>
+  : C extends { readonly out: infer Out }
+    ? Out
+    : never
+type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+type Holds<C> = C extends { readonly in: infer S } ? Equal<Apply<RuleOf<C>, S>, Answer<C>> : false
+
+/** The cases that the compiler decides otherwise. */
+type Wrong<Cs extends readonly unknown[]> = { [I in keyof Cs]: Holds<Cs[I]> extends true ? never : Cs[I] }[number]
+const prove = <_P extends 'every case holds'>(): void => undefined
+type Verdict<W> = [W] extends [never] ? 'every case holds' : W
+prove<Verdict<Wrong<typeof cases>>>()
+// @ts-expect-error flattening 2 gives 2
+prove<Verdict<Wrong<[{ rule: 'flatten'; in: readonly [2]; out: readonly [3] }]>>>()

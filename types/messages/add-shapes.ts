@@ -1,0 +1,8 @@
+// Nothing is broadcast in silence.
+
+import { T, type Tensor } from 'diffeo'
+import { pipe } from 'fp-ts/lib/function.js'
+
+declare const x: Tensor<readonly ['N', 32, 32, 3]>
+declare const y: Tensor<readonly ['N', 32, 32, 1]>
+export const z = pipe(x, T.add(y))

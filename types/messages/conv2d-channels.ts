@@ -1,0 +1,8 @@
+// Twelve channels meet a kernel for three.
+
+import { T, type Tensor } from 'diffeo'
+import { pipe } from 'fp-ts/lib/function.js'
+
+declare const x: Tensor<readonly ['N', 16, 16, 12]>
+declare const kernel: Tensor<readonly [3, 3, 3, 32]>
+export const y = pipe(x, T.conv2d(kernel))

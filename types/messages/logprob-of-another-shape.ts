@@ -1,0 +1,6 @@
+// Colour where the flow is over grey.
+import { compose, flow, input, key, logit, standardNormal, type Tensor } from 'diffeo'
+
+declare const x: Tensor<readonly ['N', 28, 28, 3]>
+const model = flow(compose(input([28, 28, 1]), logit()), standardNormal)
+export const scores = model.logProb(model.init(key(0)))(x)

@@ -1,0 +1,6 @@
+// The sentence of a block within a block within a block.
+import { compose, input, squeeze } from 'diffeo'
+
+const twice = compose(squeeze, squeeze)
+const four = compose(twice, twice)
+export const b = compose(input([32, 32, 1]), four, compose(twice, four))

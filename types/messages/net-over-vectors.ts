@@ -1,0 +1,4 @@
+// A dense net cannot serve a mask over images.
+import { checkerboard, compose, coupling, input, mlp } from 'diffeo'
+
+export const b = compose(input([32, 32, 3]), coupling(checkerboard(), mlp()))

@@ -1,0 +1,4 @@
+// A prior is no layer.
+import { compose, input, squeeze, standardNormal } from 'diffeo'
+
+export const b = compose(input([4, 4, 1]), squeeze, standardNormal)

@@ -1,0 +1,107 @@
+/**
+ * Shape rules of tensor operations, for the compiler only. Each has a run-time twin of the same sentence in
+ * `src/tensor/shape.ts`. A rule is two types: what comes out, and `…Refusal`, which is nothing or the sentence at the
+ * argument. A rank or a size known only at run time passes here and meets the twin.
+ *
+ * @module
+ */
+import type { Refusal } from './check.js'
+import type { Add, Even, Half, Mul } from './nat.js'
+import type { Batch, Dims, ReshapeTo, Shape, ShapeError, Show, Squeeze } from './shape.js'
+
+/** Whether the length of a list is known only at run time. */
+type Open<S extends readonly unknown[]> = number extends S['length'] ? true : false
+/** `2, 0, 1` */
+type List<P extends readonly number[]> = P extends readonly [
+  infer H extends number,
+  ...infer R extends readonly number[],
+]
+  ? R extends readonly []
+    ? `${H}`
+    : `${H}, ${List<R>}`
+  : ''
+/** The places of a shape: 0 | 1 | 2 for three dimensions. */
+type Places<S extends Dims> = Exclude<Partial<S>['length'], S['length']>
+
+/** Nothing if `To` has as many elements as `S`, else the sentence. */
+export type ReshapeRefusal<S extends Shape, To extends Shape> =
+  Open<S> extends true ? unknown : Refusal<ReshapeTo<To>, S>
+
+/** Place i of the result is place P[i] of `S`. */
+export type Transposed<S extends Dims, P extends readonly number[]> = { readonly [K in keyof P]: S[P[K] & number] }
+/** Nothing if `P` is a permutation of the places of `S`, else the sentence. */
+export type TransposeRefusal<S extends Dims, P extends readonly number[]> =
+  Open<S> extends true
+    ? unknown
+    : number extends P['length'] | P[number]
+      ? unknown
+      : P['length'] extends S['length']
+        ? [Places<S>] extends [P[number]]
+          ? unknown
+          : ShapeError<NoPermutation<S, P>>
+        : ShapeError<NoPermutation<S, P>>
+type NoPermutation<
+  S extends Dims,
+  P extends readonly number[],
+> = `transpose: expected a permutation of the places of ${Show<S>}, got [${List<P>}]`
+
+/** The sum of a list of sizes. */
+export type Sum<Sizes extends readonly number[], Acc extends number = 0> =
+  Open<Sizes> extends true
+    ? number
+    : Sizes extends readonly [infer H extends number, ...infer R extends readonly number[]]
+      ? Sum<R, Add<Acc, H>>
+      : Acc
+/** Nothing if the sizes add up to the last axis, else the sentence. */
+export type SplitRefusal<S extends Dims, Sizes extends readonly number[]> =
+  Open<S> extends true
+    ? unknown
+    : S extends readonly [...Dims, infer C extends number]
+      ? number extends C | Sum<Sizes>
+        ? unknown
+        : Sum<Sizes> extends C
+          ? unknown
+          : ShapeError<`split: expected sizes that add up to ${C} in ${Show<S>}, got [${List<Sizes>}]`>
+      : unknown
+
+/** `S` without its place `Axis`. */
+export type Without<S extends Dims, Axis extends number, Before extends Dims = readonly []> = number extends
+  | S['length']
+  | Axis
+  ? Dims
+  : S extends readonly [infer H extends number | string, ...infer R extends Dims]
+    ? Before['length'] extends Axis
+      ? readonly [...Before, ...R]
+      : Without<R, Axis, readonly [...Before, H]>
+    : Before
+/** Nothing if `S` has a place `Axis`, else the sentence. */
+export type AxisRefusal<Op extends string, S extends Dims, Axis extends number> =
+  Open<S> extends true
+    ? unknown
+    : number extends Axis
+      ? unknown
+      : Axis extends Places<S>
+        ? unknown
+        : ShapeError<`${Op}: expected an axis of ${Show<S>}, got ${Axis}`>
+
+/** The sentence of a rule in the name of another operation. */
+type InTheNameOf<Op extends string, R> = R extends ShapeError<`${string}: ${infer M}`> ? ShapeError<`${Op}: ${M}`> : R
+/** H×W×C → H/2×W/2×4C */
+export type ToDepth<H extends number, W extends number, C extends number> = Batch<
+  readonly [Half<H>, Half<W>, Mul<C, 4>]
+>
+/** Nothing if height and width are even, else the sentence. */
+export type ToDepthRefusal<H extends number, W extends number, C extends number> = InTheNameOf<
+  'spaceToDepth',
+  Refusal<Squeeze, readonly [H, W, C]>
+>
+/** H×W×C → 2H×2W×C/4 */
+export type ToSpace<H extends number, W extends number, C extends number> = Batch<
+  readonly [Mul<H, 2>, Mul<W, 2>, Half<Half<C>>]
+>
+/** Nothing if the channels are a multiple of 4, else the sentence. */
+export type ToSpaceRefusal<H extends number, W extends number, C extends number> = false extends Even<C> | Even<Half<C>>
+  ? number extends C
+    ? unknown
+    : ShapeError<`depthToSpace: expected a multiple of 4 channels, got ${C} in ${Show<readonly [H, W, C]>}`>
+  : unknown

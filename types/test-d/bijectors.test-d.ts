@@ -1,0 +1,123 @@
+// The codomain of every bijector and of the premade flows.
+import { expectError, expectType } from 'tsd'
+import {
+  actNorm,
+  additiveCoupling,
+  affine,
+  type Bijector,
+  batchNorm,
+  channelwise,
+  checkerboard,
+  compose,
+  convNet,
+  coupling,
+  exponentialCdf,
+  factorOut,
+  flatten,
+  flip,
+  halves,
+  input,
+  logisticCdf,
+  logit,
+  mask,
+  mlp,
+  normalCdf,
+  on,
+  ordered,
+  permute,
+  realNvp,
+  realNvpVector,
+  reshapeTo,
+  resnet,
+  reverse,
+  sigmoid,
+  squeeze,
+  squeezeOrdered,
+  uniformCdf,
+} from '../../dist/src/index.js'
+
+type Image = Bijector<readonly [8, 6, 4], readonly [8, 6, 4]>
+type Vector = Bijector<readonly [5], readonly [5]>
+
+// element by element, at any shape
+expectType<Image>(on([8, 6, 4], sigmoid))
+expectType<Image>(on([8, 6, 4], logit({ alpha: 0.01 })))
+expectType<Image>(on([8, 6, 4], affine))
+expectType<Image>(on([8, 6, 4], normalCdf()))
+expectType<Vector>(on([5], exponentialCdf(2)))
+expectType<Vector>(on([5], uniformCdf(-1, 1)))
+expectType<Vector>(on([5], logisticCdf()))
+expectType<Vector>(on([5], reverse(normalCdf())))
+expectType<Bijector<readonly [], readonly []>>(on([], sigmoid))
+
+// normalisation
+expectType<Image>(on([8, 6, 4], actNorm))
+expectType<Image>(on([8, 6, 4], batchNorm({ momentum: 0.1 })))
+expectType<Vector>(on([5], actNorm))
+
+// couplings
+expectType<Image>(on([8, 6, 4], coupling(checkerboard(), resnet())))
+expectType<Image>(on([8, 6, 4], coupling(channelwise('second'), convNet())))
+expectType<Image>(on([8, 6, 4], additiveCoupling(channelwise(), resnet())))
+expectType<Vector>(on([5], coupling(halves(), mlp())))
+expectType<Vector>(on([5], additiveCoupling(halves('second'), mlp())))
+expectType<Vector>(
+  on(
+    [5],
+    coupling(
+      mask([5], ([i]) => i === 0),
+      mlp(),
+    ),
+  ),
+)
+expectType<Image>(
+  on(
+    [8, 6, 4],
+    coupling(
+      mask([8, 6, 4], ([row]) => row === 0),
+      resnet(),
+    ),
+  ),
+)
+expectError(coupling(checkerboard(), mlp()))
+expectError(coupling(halves(), convNet()))
+expectError(on([8, 6, 3], coupling(channelwise(), resnet())))
+expectError(
+  on(
+    [4],
+    coupling(
+      mask([5], ([i]) => i === 0),
+      mlp(),
+    ),
+  ),
+)
+
+// rearrangements
+expectType<Bijector<readonly [8, 6, 4], readonly [4, 3, 16]>>(on([8, 6, 4], squeeze))
+expectType<Bijector<readonly [8, 6, 4], readonly [4, 3, 16]>>(on([8, 6, 4], squeezeOrdered))
+expectType<Image>(on([8, 6, 4], ordered))
+expectType<Image>(on([8, 6, 4], flip))
+expectType<Vector>(on([5], permute([4, 0, 1, 2, 3])))
+expectType<Bijector<readonly [8, 6, 4], readonly [readonly [8, 6, 2], readonly [8, 6, 2]]>>(on([8, 6, 4], factorOut))
+expectType<Bijector<readonly [6], readonly [readonly [3], readonly [3]]>>(on([6], factorOut))
+expectType<Bijector<readonly [8, 6, 4], readonly [192]>>(on([8, 6, 4], flatten))
+expectType<Bijector<readonly [], readonly [1]>>(on([], flatten))
+expectType<Bijector<readonly [8, 6, 4], readonly [16, 12]>>(on([8, 6, 4], reshapeTo([16, 12])))
+expectType<Bijector<readonly [12], readonly [12]>>(compose(input([12]), reshapeTo([2, 6]), reshapeTo([12])))
+expectError(on([7, 6, 4], squeeze))
+expectError(on([8, 7, 4], squeezeOrdered))
+expectError(on([8, 6, 3], factorOut))
+expectError(on([], factorOut))
+expectError(on([8, 6, 4], reshapeTo([16, 13])))
+
+// premade flows
+expectType<Bijector<readonly [28, 28, 1], readonly [readonly [14, 14, 2], readonly [14, 14, 2]]>>(
+  on([28, 28, 1], realNvp()),
+)
+expectType<readonly [readonly [16, 16, 6], readonly [8, 8, 12], readonly [8, 8, 12]]>(
+  on([32, 32, 3], realNvp({ scales: 3, width: 8 })).codomain,
+)
+expectType<Bijector<readonly [28, 28, 1], readonly [28, 28, 1]>>(on([28, 28, 1], realNvp({ scales: 1 })))
+expectType<Bijector<readonly [2], readonly [2]>>(on([2], realNvpVector()))
+expectError(on([28, 28, 1], realNvp({ scales: 4 })))
+expectError(on([28, 28, 1], realNvpVector()))
