@@ -1,11 +1,13 @@
-/** Gradients against central differences. */
+/** Gradients against differences. */
 import * as tf from '@tensorflow/tfjs-core'
 import { expect } from 'vitest'
 
+const steps = [1e-2, 3e-3, 1e-3, 3e-4]
+
 /**
- * Compares the gradients of Σ w ⊙ f(xs), for fixed random weights w, with central differences at each coordinate, or
- * at the first `most` of each input. A coordinate where half the step answers otherwise has a kink within the step and
- * is left out; no more than a fifth may be.
+ * Compares the gradients of Σ w ⊙ f(xs), for fixed random weights w, with differences at each coordinate, or at the
+ * first `most` of each input. A kink within a step spoils the difference on that side, rounding spoils short steps; so
+ * some step must agree, from the middle or from one side. `tolerance` is relative to the input's largest gradient.
  */
 export const agreesWithDifferences = (
   f: (...xs: tf.Tensor[]) => tf.Tensor,
@@ -18,28 +20,23 @@ export const agreesWithDifferences = (
     const gradients = tf
       .grads(total)([...xs])
       .map((g) => g.dataSync())
-    let [smooth, all] = [0, 0]
+    const middle = total(...xs).dataSync()[0]!
     xs.forEach((x, which) => {
       const values = x.dataSync()
-      const moved = (i: number, by: number): number =>
-        tf.tidy(() => {
-          const shifted = tf.tensor(
-            Array.from(values, (v, j) => (i === j ? v + by : v)),
-            x.shape,
-          )
-          return total(...xs.map((same, k) => (k === which ? shifted : same))).dataSync()[0]!
-        })
-      const slope = (i: number, step: number): number => (moved(i, step) - moved(i, -step)) / (2 * step)
-      const size = Math.max(1, ...Array.from(gradients[which]!, Math.abs))
+      const moved = (i: number, by: number): number => {
+        const shifted = () => tf.tensor(values.map((v, j) => (i === j ? v + by : v)) as Float32Array, x.shape)
+        return tf.tidy(() => total(...xs.map((same, k) => (k === which ? shifted() : same)))).dataSync()[0]!
+      }
+      const allowed = tolerance * Math.max(1, ...Array.from(gradients[which]!, Math.abs))
       for (let i = 0; i < Math.min(x.size, most); i++) {
         const gradient = gradients[which]![i]!
-        expect(Number.isFinite(gradient)).toBe(true)
-        all++
-        const far = slope(i, 1e-2)
-        if (Math.abs(far - slope(i, 5e-3)) > tolerance * size) continue
-        smooth++
-        expect(Math.abs(gradient - far), `input ${which}, coordinate ${i}`).toBeLessThanOrEqual(tolerance * size)
+        const slopes: number[] = []
+        const agrees = steps.some((step) => {
+          const [right, left] = [(moved(i, step) - middle) / step, (middle - moved(i, -step)) / step]
+          slopes.push((left + right) / 2, left, right)
+          return slopes.slice(-3).some((slope) => Math.abs(gradient - slope) <= allowed)
+        })
+        expect(agrees, `input ${which}, coordinate ${i}: gradient ${gradient}, differences ${slopes}`).toBe(true)
       }
     })
-    expect(smooth).toBeGreaterThanOrEqual(0.8 * all)
   })

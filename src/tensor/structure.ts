@@ -67,7 +67,7 @@ export const concat =
 /** `x[…, from : from + size]` along the last axis. */
 export const slice =
   <Size extends number>(from: number, size: Size) =>
-  <P extends Dims>(x: Tensor<readonly [...P, number]>): Tensor<readonly [...P, Size]> => {
+  <P extends Dims, C extends number>(x: Tensor<readonly [...P, C]>): Tensor<readonly [...P, Size]> => {
     const t = unwrap(x)
     const rank = t.rank
     const begin = t.shape.map((_, i) => (i === rank - 1 ? from : 0))

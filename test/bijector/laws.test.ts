@@ -13,10 +13,14 @@ import {
   halves,
   type Key,
   key,
+  type Mask,
   mask,
   mlp,
+  type Net,
   on,
   resnet,
+  type Shape,
+  type ShapeFn,
   T,
   unwrap,
 } from 'diffeo'
@@ -44,32 +48,39 @@ describe.each(Object.entries(registry))('%s', (_, { make, low, high, tolerance }
   })
 })
 
+type Kind = 'image' | 'vector'
 const net = mlp({ hidden: [8], activation: 'tanh' })
 const image = resnet({ width: 3, blocks: 1, norm: 'none' })
-const middle = mask([3], ([i]) => i === 1)
 const board = (parity: 0 | 1) => (i: number) => (Math.floor(i / 4) + (Math.floor(i / 2) % 2)) % 2 === parity
-const couplings: Readonly<Record<string, readonly [b: AnyBijector, keeps: (i: number) => boolean]>> = {
-  'halves first': [on([5], coupling(halves(), net)), (i) => i < 2],
-  'halves second': [on([5], coupling(halves('second'), net)), (i) => i >= 2],
-  'own mask': [on([3], coupling(middle, net)), (i) => i === 1],
-  'additive halves': [on([4], additiveCoupling(halves(), net)), (i) => i < 2],
-  'checkerboard even': [on([2, 2, 2], coupling(checkerboard(), image)), board(0)],
-  'checkerboard odd': [on([2, 2, 2], coupling(checkerboard('odd'), image)), board(1)],
-  'channelwise first': [on([2, 2, 2], coupling(channelwise(), image)), (i) => i % 2 === 0],
-  'channelwise second': [on([2, 2, 2], coupling(channelwise('second'), image)), (i) => i % 2 === 1],
-  'additive checkerboard': [on([2, 2, 2], additiveCoupling(checkerboard(), image)), board(0)],
+/** Every mask at a shape, and which of its flat indices it keeps. */
+const masks: Readonly<Record<string, readonly [Mask<ShapeFn, Kind>, Shape, (i: number) => boolean]>> = {
+  'halves first': [halves(), [5], (i) => i < 2],
+  'halves second': [halves('second'), [5], (i) => i >= 2],
+  'own, of a vector': [mask([3], ([i]) => i === 1), [3], (i) => i === 1],
+  'checkerboard even': [checkerboard(), [2, 2, 2], board(0)],
+  'checkerboard odd': [checkerboard('odd'), [2, 2, 2], board(1)],
+  'channelwise first': [channelwise(), [2, 2, 2], (i) => i % 2 === 0],
+  'channelwise second': [channelwise('second'), [2, 2, 2], (i) => i % 2 === 1],
+  'own, of an image': [mask([2, 2, 2], ([h]) => h === 0), [2, 2, 2], (i) => i < 4],
 }
-describe.each(Object.entries(couplings))('masked positions: %s', (_, [b, keeps]) => {
-  it('keeps them bit for bit in both directions, and changes all others', () => {
+const couplings = Object.entries(masks).flatMap(([name, [of, shape, keeps]]) =>
+  Object.entries({ coupling, additiveCoupling }).map(([op, make]) => {
+    const nets: Net<Kind> = of.kind === 'vector' ? net : image
+    return [`${op}, ${name}`, on(shape, make(of, nets)) as AnyBijector, keeps] as const
+  }),
+)
+describe.each(couplings)('%s', (_, b, keeps) => {
+  it('keeps the masked positions bit for bit in both directions, and changes all others', () => {
     fc.assert(
       fc.property(seeds, (seed) => {
         tf.tidy(() => {
           const f = b.bind(randomParams(b, key(seed)))
-          const x = randomBatch(b.domain, [0.5, 2], 1, key(seed + 1))
+          const x = randomBatch(b.domain, [0.5, 2], 2, key(seed + 1))
+          const size = values(x).length / 2
           for (const y of [f.forward(x)[0], f.inverse(x as never)[0]]) {
             const after = values(y)
             values(x).forEach((v, i) => {
-              if (keeps(i)) expect(after[i]).toBe(v)
+              if (keeps(i % size)) expect(after[i]).toBe(v)
               else expect(after[i]).not.toBe(v)
             })
           }
@@ -77,6 +88,27 @@ describe.each(Object.entries(couplings))('masked positions: %s', (_, [b, keeps])
       }),
       runs,
     )
+  })
+  it('starts as the identity', () => {
+    tf.tidy(() => {
+      const x = randomBatch(b.domain, [-2, 2], 2, key(0))
+      const [y, logDet] = b.bind(b.init(key(1))).forward(x)
+      expect(values(y)).toEqual(values(x))
+      expect(values(logDet)).toEqual([0, 0])
+    })
+  })
+  it('answers in training what it answers in evaluation, and keeps its parameters', () => {
+    tf.tidy(() => {
+      const params = randomParams(b, key(2))
+      const x = randomBatch(b.domain, [-2, 2], 2, key(3))
+      const [y, logDet] = b.bind(params).forward(x)
+      for (const through of [b.train, b.start]) {
+        const [trained, trainedLogDet, next] = through(params)(x)
+        expect(values(trained)).toEqual(values(y))
+        expect(values(trainedLogDet)).toEqual(values(logDet))
+        expect(next).toEqual(params)
+      }
+    })
   })
 })
 

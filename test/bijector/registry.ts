@@ -47,7 +47,8 @@ const real = { low: -2, high: 2, tolerance: 1e-4 }
 const unit = { low: 0.05, high: 0.95, tolerance: 1e-4 }
 const net = mlp({ hidden: [8], activation: 'tanh' })
 const vector = { ...real }
-const smooth = resnet({ width: 3, blocks: 1, norm: 'none' })
+const withNorm = (norm: 'batch' | 'instance' | 'none') => resnet({ width: 3, blocks: 1, norm })
+const smooth = withNorm('none')
 // several nets with ReLU: round-off grows with their slopes
 const kinked = { ...real, tolerance: 5e-4 }
 
@@ -96,13 +97,40 @@ export const registry: Record<string, Entry> = {
     ...real,
   },
   'coupling checkerboard, resnet': { make: () => on([2, 4, 1], coupling(checkerboard(), smooth)), ...real },
+  'coupling checkerboard, instance norm': {
+    make: () => on([2, 3, 2], coupling(checkerboard(), withNorm('instance'))),
+    ...kinked,
+  },
+  'coupling checkerboard, convNet': {
+    make: () => on([3, 2, 2], coupling(checkerboard(), convNet({ hidden: [4] }))),
+    ...kinked,
+  },
   'coupling checkerboard odd, batch norm': {
-    make: () => on([2, 2, 2], coupling(checkerboard('odd'), resnet({ width: 3, blocks: 1, norm: 'batch' }))),
+    make: () => on([2, 2, 2], coupling(checkerboard('odd'), withNorm('batch'))),
     ...kinked,
   },
   'coupling channelwise, instance norm': {
-    make: () => on([2, 2, 2], coupling(channelwise(), resnet({ width: 3, blocks: 1, norm: 'instance' }))),
+    make: () => on([2, 2, 2], coupling(channelwise(), withNorm('instance'))),
     ...kinked,
+  },
+  'coupling channelwise, batch norm': {
+    make: () => on([2, 2, 2], coupling(channelwise(), withNorm('batch'))),
+    ...kinked,
+  },
+  'coupling channelwise second, resnet': {
+    make: () => on([1, 2, 4], coupling(channelwise('second'), smooth)),
+    ...real,
+  },
+  'coupling own mask of an image': {
+    make: () =>
+      on(
+        [2, 2, 2],
+        coupling(
+          mask([2, 2, 2], ([h]) => h === 0),
+          smooth,
+        ),
+      ),
+    ...real,
   },
   'coupling channelwise second, convNet': {
     make: () => on([2, 2, 2], coupling(channelwise('second'), convNet({ hidden: [4] }))),
@@ -110,6 +138,14 @@ export const registry: Record<string, Entry> = {
   },
   'additiveCoupling checkerboard': { make: () => on([2, 2, 2], additiveCoupling(checkerboard(), smooth)), ...real },
   'additiveCoupling channelwise': { make: () => on([2, 2, 2], additiveCoupling(channelwise(), smooth)), ...real },
+  'additiveCoupling checkerboard odd, instance norm': {
+    make: () => on([2, 4, 1], additiveCoupling(checkerboard('odd'), withNorm('instance'))),
+    ...kinked,
+  },
+  'additiveCoupling channelwise second, convNet': {
+    make: () => on([2, 1, 4], additiveCoupling(channelwise('second'), convNet({ hidden: [4], weightNorm: true }))),
+    ...kinked,
+  },
   'multi-scale with couplings': {
     make: () =>
       compose(
@@ -124,8 +160,28 @@ export const registry: Record<string, Entry> = {
       ),
     ...kinked,
   },
+  'multi-scale with couplings and batch norm': {
+    make: () =>
+      compose(
+        input([4, 4, 2]),
+        coupling(checkerboard(), withNorm('batch')),
+        batchNorm(),
+        squeeze,
+        coupling(channelwise('second'), withNorm('instance')),
+        ordered,
+        factorOut,
+        coupling(checkerboard(), convNet({ hidden: [4] })),
+      ),
+    ...kinked,
+  },
   realNvp: {
     make: () => on([4, 4, 1], realNvp({ scales: 2, width: 2, blocks: 1, norm: 'none' })),
+    low: 20,
+    high: 230,
+    tolerance: 1e-3,
+  },
+  'realNvp, batch norm everywhere': {
+    make: () => on([2, 2, 2], realNvp({ scales: 2, width: 2, blocks: 1, norm: 'batch', path: 'batchNorm' })),
     low: 20,
     high: 230,
     tolerance: 1e-3,

@@ -1,0 +1,108 @@
+import * as tf from '@tensorflow/tfjs-core'
+import {
+  type AnyBijector,
+  type AnyTensor,
+  compose,
+  describeError,
+  factorOut,
+  flatten,
+  flip,
+  type Layer,
+  on,
+  ordered,
+  permute,
+  reshapeTo,
+  type Shape,
+  type ShapeFn,
+  squeeze,
+  squeezeOrdered,
+  T,
+} from 'diffeo'
+import fc from 'fast-check'
+import * as E from 'fp-ts/lib/Either.js'
+import { pipe } from 'fp-ts/lib/function.js'
+import { describe, expect, it } from 'vitest'
+import { product } from '../../src/tensor/shape.js'
+import { trust } from '../../src/tensor/tensor.js'
+import { tensors, values } from '../support.js'
+
+/** One event whose values are their own places, so that a forward pass says where each comes from. */
+const sources = (b: AnyBijector): readonly (readonly number[])[] =>
+  T.tidy(() => {
+    const places = tf.range(0, product(b.domain), 1, 'float32')
+    const event: AnyTensor = trust(tf.reshape(places, [1, ...b.domain]))
+    return tensors(b.bind({}).forward(event)[0]).map(values)
+  })
+
+const half = fc.integer({ min: 1, max: 3 })
+const images = fc.tuple(half, half, half)
+const corners = [
+  [0, 0],
+  [1, 1],
+  [0, 1],
+  [1, 0],
+] as const
+
+describe('where the values of a rearrangement come from', () => {
+  it('squeeze: y[i, j, 4c + 2dy + dx] = x[2i + dy, 2j + dx, c]', () => {
+    fc.assert(
+      fc.property(images, ([h, w, c]) => {
+        const expected = Array.from({ length: 4 * h * w * c }, (_, at) => {
+          const [i, j, k] = [Math.floor(at / (4 * c * w)), Math.floor(at / (4 * c)) % w, at % (4 * c)]
+          const [dy, dx] = [Math.floor((k % 4) / 2), k % 2]
+          return ((2 * i + dy) * 2 * w + 2 * j + dx) * c + Math.floor(k / 4)
+        })
+        expect(sources(on([2 * h, 2 * w, c], squeeze))).toEqual([expected])
+      }),
+      { numRuns: 20 },
+    )
+  })
+  it('squeezeOrdered: y[i, j, kC + c] = x[2i + dy(k), 2j + dx(k), c], and is squeeze, then ordered', () => {
+    fc.assert(
+      fc.property(images, ([h, w, c]) => {
+        const expected = Array.from({ length: 4 * h * w * c }, (_, at) => {
+          const [i, j, k] = [Math.floor(at / (4 * c * w)), Math.floor(at / (4 * c)) % w, at % (4 * c)]
+          const [dy, dx] = corners[Math.floor(k / c)]!
+          return ((2 * i + dy) * 2 * w + 2 * j + dx) * c + (k % c)
+        })
+        const shape: Shape = [2 * h, 2 * w, c]
+        expect(sources(on(shape, squeezeOrdered) as AnyBijector)).toEqual([expected])
+        expect(sources(on(shape, compose(squeeze, ordered)) as AnyBijector)).toEqual([expected])
+      }),
+      { numRuns: 20 },
+    )
+  })
+  it('factorOut after the ordered squeeze leaves one colour of the checkerboard behind', () => {
+    const [behind, flowing] = sources(on([4, 6, 2], compose(squeezeOrdered, factorOut)))
+    const colour = (place: number) => (Math.floor(place / 12) + (Math.floor(place / 2) % 6)) % 2
+    expect(behind!.map(colour)).toEqual(Array(24).fill(0))
+    expect(flowing!.map(colour)).toEqual(Array(24).fill(1))
+  })
+  const layers: Readonly<Record<string, readonly [AnyBijector, readonly (readonly number[])[]]>> = {
+    factorOut: [
+      on([2, 4], factorOut),
+      [
+        [0, 1, 4, 5],
+        [2, 3, 6, 7],
+      ],
+    ],
+    permute: [on([2, 3], permute([2, 0, 1])), [[2, 0, 1, 5, 3, 4]]],
+    flip: [on([2, 3], flip), [[2, 1, 0, 5, 4, 3]]],
+    reshape: [on([2, 3], reshapeTo([3, 2])), [[0, 1, 2, 3, 4, 5]]],
+    flatten: [on([2, 3], flatten), [[0, 1, 2, 3, 4, 5]]],
+  }
+  it.each(Object.entries(layers))('%s', (_, [b, expected]) => expect(sources(b)).toEqual(expected))
+})
+
+describe('a shape that cannot be rearranged', () => {
+  it.each<readonly [Layer<ShapeFn>, Shape, string]>([
+    [squeeze, [3, 2, 1], 'squeeze: expected an even height, got 3 in 3×2×1'],
+    [squeezeOrdered, [2, 3, 1], 'squeeze: expected an even width, got 3 in 2×3×1'],
+    [ordered, [2, 2, 6], 'ordered: expected a multiple of 4 channels, got 2×2×6; put it after squeeze'],
+    [factorOut, [2, 3], 'factorOut: expected an even number of channels, got 3 in 2×3'],
+    [permute([0, 0]), [2], 'permute: expected a permutation of 0…1 for 2, got [0, 0]'],
+    [permute([0, 1]), [3], 'permute: expected a permutation of 0…2 for 3, got [0, 1]'],
+  ])('is a sentence', (layer, shape, sentence) => {
+    expect(pipe(layer.at(shape), E.mapLeft(describeError))).toEqual(E.left(sentence))
+  })
+})

@@ -1,0 +1,61 @@
+import * as tf from '@tensorflow/tfjs-core'
+import { describeError, initialise, key, leaves, mlp, orThrow, type Params, type Shape, unwrap } from 'diffeo'
+import { randomBatch, randomParams } from 'diffeo/laws'
+import * as E from 'fp-ts/lib/Either.js'
+import { pipe } from 'fp-ts/lib/function.js'
+import { describe, expect, it } from 'vitest'
+import { values } from '../support.js'
+import { netLaws } from './support.js'
+
+describe.each([
+  ['relu', mlp({ hidden: [5, 4] })],
+  ['tanh', mlp({ hidden: [5, 4], activation: 'tanh' })],
+  ['no hidden layer', mlp({ hidden: [] })],
+])('mlp, %s', (_, net) => {
+  netLaws(net, [3], [4])
+})
+
+describe('mlp', () => {
+  it('is W₂·relu(W₁·x + b₁) + b₂', () => {
+    tf.tidy(() => {
+      const module = orThrow(mlp({ hidden: [3] }).at([2], [2]))
+      const params = randomParams(module.spec, key(0))
+      const at = (layer: string, leaf: string) => values((params[layer] as Params)[leaf])
+      const x = randomBatch([2], [-2, 2], 1, key(1))
+      const layer = (input: readonly number[], name: string) =>
+        at(name, 'bias').map((b, o, bs) => input.reduce((s, v, i) => s + v * at(name, 'kernel')[i * bs.length + o]!, b))
+      const hidden = layer(values(x), 'dense0').map((v) => Math.max(v, 0))
+      const [y] = module.run(params, x, false)
+      layer(hidden, 'dense1').forEach((v, i) => {
+        expect(values(y)[i]).toBeCloseTo(v, 5)
+      })
+    })
+  })
+  it('starts its hidden layers with the variance 2 / width', () => {
+    tf.tidy(() => {
+      const module = orThrow(mlp({ hidden: [200] }).at([50], [1]))
+      const [first] = leaves(initialise(module.spec, key(0)))
+      const kernel = values(first![1])
+      expect(kernel).toHaveLength(10_000)
+      expect(kernel.reduce((s, v) => s + v * v, 0) / kernel.length).toBeCloseTo(2 / 50, 2)
+    })
+  })
+  it('is the same function in training and in evaluation, and keeps its parameters', () => {
+    tf.tidy(() => {
+      const module = orThrow(mlp().at([2], [2]))
+      const params = randomParams(module.spec, key(2))
+      const x = randomBatch([2], [-2, 2], 3, key(3))
+      const [[evaluated], [trained, next]] = [module.run(params, x, false), module.run(params, x, true)]
+      expect(values(trained)).toEqual(values(evaluated))
+      expect(next).toBe(params)
+      expect(unwrap(trained).dtype).toBe('float32')
+    })
+  })
+  it.each<readonly [Shape, Shape, string]>([
+    [[2, 2, 1], [4], 'mlp: expected a vector, got 2×2×1'],
+    [[], [4], 'mlp: expected a vector, got scalar'],
+    [[2], [2, 2, 1], 'mlp: expected a vector to answer, got 2×2×1'],
+  ])('refuses %j → %j', (from, to, sentence) => {
+    expect(pipe(mlp().at(from, to), E.mapLeft(describeError))).toEqual(E.left(sentence))
+  })
+})

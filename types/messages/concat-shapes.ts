@@ -1,0 +1,6 @@
+// Images of two sizes side by side in channels.
+import { T, type Tensor } from 'diffeo'
+
+declare const x: Tensor<readonly ['N', 16, 16, 6]>
+declare const y: Tensor<readonly ['N', 8, 8, 6]>
+export const z = T.concat(y)(x)

@@ -1,0 +1,5 @@
+// Six channels make no 2×2 squares.
+import { T, type Tensor } from 'diffeo'
+
+declare const x: Tensor<readonly ['N', 4, 4, 6]>
+export const y = T.depthToSpace(x)

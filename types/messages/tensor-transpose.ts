@@ -1,0 +1,5 @@
+// Three places for four dimensions.
+import { T, type Tensor } from 'diffeo'
+
+declare const x: Tensor<readonly ['N', 32, 16, 3]>
+export const y = T.transpose([0, 2, 1])(x)

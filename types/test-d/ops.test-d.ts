@@ -1,0 +1,58 @@
+// What the typed operations answer, alone and in a pipe, and what they refuse.
+import { pipe } from 'fp-ts/lib/function.js'
+import { expectError, expectType } from 'tsd'
+import { T, type Tensor } from '../../dist/src/index.js'
+
+declare const image: Tensor<readonly ['N', 8, 6, 4]>
+declare const grey: Tensor<readonly ['N', 8, 6, 1]>
+declare const vector: Tensor<readonly ['N', 12]>
+declare const weights: Tensor<readonly [12, 3]>
+declare const row: Tensor<readonly [4]>
+declare const event: Tensor<readonly [8, 6, 4]>
+declare const kernel: Tensor<readonly [3, 3, 4, 16]>
+declare const bits: Tensor<readonly ['N', 8, 6, 4], 'bool'>
+declare const size: number
+
+// equal shapes
+expectType<Tensor<readonly ['N', 8, 6, 4]>>(pipe(image, T.add(image), T.mul(image), T.exp, T.neg))
+expectError(T.add(grey)(image))
+expectError(T.mul(event)(image))
+expectError(T.add(bits)(image))
+
+// the last axis, the event
+expectType<Tensor<readonly ['N', 8, 6, 4]>>(pipe(image, T.bias(row), T.scale(row)))
+expectType<Tensor<readonly ['N', 8, 6, 4]>>(pipe(image, T.addEvent(event)))
+expectError(T.bias(row)(vector))
+expectError(T.addEvent(event)(grey))
+
+// linear
+expectType<Tensor<readonly ['N', 3]>>(pipe(vector, T.matmul(weights)))
+expectType<Tensor<readonly ['N', 8, 6, 16]>>(pipe(image, T.conv2d(kernel)))
+expectError(T.matmul(weights)(image))
+expectError(T.conv2d(kernel)(grey))
+
+// structure
+expectType<Tensor<readonly ['N', 192]>>(T.reshape([192])(image))
+expectType<Tensor<readonly ['N', 192]>>(pipe(image, T.reshape([192])))
+expectType<Tensor<readonly ['N', 4, 6, 8]>>(T.transpose([0, 3, 2, 1])(image))
+expectType<Tensor<readonly ['N', 8, 6, 5]>>(T.concat(grey)(image))
+expectType<Tensor<readonly ['N', 4, 3, 16]>>(T.spaceToDepth(image))
+expectType<Tensor<readonly ['N', 16, 12, 1]>>(T.depthToSpace(image))
+expectType<Tensor<readonly ['N', 8, 6, 3]>>(T.slice(1, 3)(image))
+expectType<readonly [Tensor<readonly ['N', 8, 6, 1]>, Tensor<readonly ['N', 8, 6, 3]>]>(T.split([1, 3])(image))
+expectError(T.reshape([191])(image))
+expectError(T.transpose([0, 1, 1, 2])(image))
+expectError(T.concat(vector)(image))
+expectError(T.spaceToDepth(T.spaceToDepth(image)))
+expectError(T.depthToSpace(grey))
+expectError(T.split([1, 2])(image))
+
+// reductions
+expectType<Tensor<readonly ['N', 8, 4]>>(T.sumAxis(2)(image))
+expectType<Tensor<readonly ['N']>>(T.sumEvent(image))
+expectType<Tensor<readonly []>>(T.mean(image))
+expectError(T.sumAxis(4)(image))
+
+// sizes known only at run time
+expectType<Tensor<readonly ['N', number]>>(T.reshape([size])(image))
+expectError(T.transpose([0, 1])(image))
