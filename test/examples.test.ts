@@ -1,6 +1,6 @@
 /** Every example runs, as a user runs it, in a folder of its own; the sentences of 02 are those of the compiler. */
 import { execFile } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
@@ -77,4 +77,17 @@ it('05-own-bijector obeys the laws, and its wrong version does not', async () =>
   const { stdout } = await example('05-own-bijector')
   expect(stdout).toContain('sinh obeys the laws')
   expect(stdout).toContain("breaks the law 'inverse'")
+})
+
+it('the thirty lines of the README run', async () => {
+  const blocks = [...readFileSync('README.md', 'utf8').matchAll(/```ts\n(.*?)```/gs)].map(([, code]) => code!)
+  const [source = ''] = blocks.filter((code) => code.startsWith('import'))
+  expect(source).toContain('steps: 2000')
+  const target = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ES2022 }
+  const code = ts.transpileModule(source.replaceAll('2000', '20'), { compilerOptions: target }).outputText
+  const file = resolve('dist/examples/readme.js')
+  writeFileSync(file, code)
+  const { stdout } = await run(process.execPath, [file])
+  expect(stdout).toMatch(/test NLL \d/)
+  expect(stdout).toContain('a sample Float32Array(2)')
 })
