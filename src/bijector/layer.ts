@@ -29,10 +29,10 @@ export interface Layer<F extends ShapeFn> extends HasShapeFn<F> {
 }
 
 /**
- * How a forward pass treats statistics: `evaluate` uses them, `train` answers their next values, `start` sets what
- * depends on the first data (ActNorm).
+ * How a forward pass treats statistics, outside evaluation: `train` answers their next values, `start` sets what depends
+ * on the first data (ActNorm) and leaves the rest.
  */
-export type Mode = 'evaluate' | 'train' | 'start'
+export type Mode = 'train' | 'start'
 
 /** A value, its log-det in nats, and the parameters with their next statistics. */
 export type Trained<B> = readonly [value: B, logDet: PerExample, params: Params]

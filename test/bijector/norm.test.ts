@@ -3,8 +3,10 @@ import {
   type AnyBijector,
   type AnyTensor,
   actNorm,
+  additiveCoupling,
   type BatchOf,
   batchNorm,
+  checkerboard,
   compose,
   coupling,
   halves,
@@ -14,6 +16,7 @@ import {
   on,
   type Params,
   realNvp,
+  resnet,
   type Shape,
   T,
   unwrap,
@@ -93,6 +96,20 @@ describe('actNorm', () => {
       standard(y)
       expect(Object.keys(params)).toEqual(Object.keys(unstarted))
       expect(values(b.bind(params).forward(x)[0])).toEqual(values(y))
+    })
+  })
+  it('starts on what training sees, and leaves the running statistics of nets alone', () => {
+    tf.tidy(() => {
+      const net = resnet({ width: 3, blocks: 1, norm: 'batch' })
+      for (const make of [coupling(checkerboard(), net), additiveCoupling(checkerboard(), net)]) {
+        const b = on([2, 2, 2], make)
+        const params = randomParams(b.spec, key(1))
+        const x = draw([2, 2, 2], 2) as BatchOf<readonly [2, 2, 2]>
+        const [[y, , after], [trained, , next]] = [b.start(params)(x), b.train(params)(x)]
+        expect(values(y)).toEqual(values(trained))
+        expect(after).toBe(params)
+        expect(next).not.toEqual(params)
+      }
     })
   })
   it('starts with a finite scale where a channel is constant', () => {
