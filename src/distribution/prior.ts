@@ -6,7 +6,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { pipe } from 'fp-ts/lib/function.js'
 import type { Latents, Shape } from '../../types/shape.js'
-import { add, neg, plus, softplus, square, sumEvent, times } from '../tensor/ops.js'
+import { add, neg, plus, softplus, square, sumEvent, tidy, times } from '../tensor/ops.js'
 import { foldIn, type Key, normalArray, uniformArray } from '../tensor/random.js'
 import { isShape, latentList, product } from '../tensor/shape.js'
 import { type AnyTensor, type BatchOf, type PerExample, trust } from '../tensor/tensor.js'
@@ -27,9 +27,11 @@ const independent = (
 ): Prior => ({
   name,
   logProb: (z) =>
-    (Array.isArray(z) ? (z as AnyTensor[]) : [z as AnyTensor])
-      .map((part) => sumEvent(logDensity(part)))
-      .reduce((a, b) => add(b)(a)),
+    tidy(() =>
+      (Array.isArray(z) ? (z as AnyTensor[]) : [z as AnyTensor])
+        .map((part) => sumEvent(logDensity(part)))
+        .reduce((a, b) => add(b)(a)),
+    ),
   sample: (latents, key, n, temperature = 1) => {
     const parts = latentList(latents).map((shape: Shape, i) =>
       trust(

@@ -101,7 +101,7 @@ export const tanh = unary(tf.tanh)
 /** 1 / (1 + e⁻ˣ) */
 export const sigmoid = unary(tf.sigmoid)
 /** log(1 + eˣ) = max(x, 0) + log(1 + e^−|x|), which neither overflows nor loses small values */
-export const softplus = unary((x) => tf.add(tf.relu(x), tf.log1p(tf.exp(tf.neg(tf.abs(x))))))
+export const softplus = unary((x) => tf.tidy(() => tf.add(tf.relu(x), tf.log1p(tf.exp(tf.neg(tf.abs(x)))))))
 /** max(x, 0) */
 export const relu = unary(tf.relu)
 /** x² */
@@ -118,11 +118,14 @@ export const abs = unary(tf.abs)
 /** x · w */
 export const matmul =
   <K extends number, M extends number>(w: Tensor<readonly [K, M]>) =>
-  <P extends Dims>(x: Tensor<readonly [...P, K]>): Tensor<readonly [...P, M]> => {
-    const [a, b] = [unwrap(x), unwrap(w)]
-    const rows = tf.reshape(a, [-1, b.shape[0]!])
-    return trust(tf.reshape(tf.matMul(rows as tf.Tensor2D, b as tf.Tensor2D), [...a.shape.slice(0, -1), b.shape[1]!]))
-  }
+  <P extends Dims>(x: Tensor<readonly [...P, K]>): Tensor<readonly [...P, M]> =>
+    trust(
+      tf.tidy(() => {
+        const [a, b] = [unwrap(x), unwrap(w)]
+        const rows = tf.reshape(a, [-1, b.shape[0]!])
+        return tf.reshape(tf.matMul(rows as tf.Tensor2D, b as tf.Tensor2D), [...a.shape.slice(0, -1), b.shape[1]!])
+      }),
+    )
 
 /** Two-dimensional convolution, stride 1, same padding, so that height and width stay. */
 export const conv2d =
@@ -137,7 +140,7 @@ export const conv2d =
 /** The sum over everything but the batch: one number per example. */
 export const sumEvent = (x: Tensor<readonly ['N', ...Dims]> | AnyTensor): PerExample => {
   const t = unwrap(x)
-  return trust(t.rank === 1 ? t : tf.sum(tf.reshape(t, [t.shape[0]!, -1]), 1))
+  return trust(t.rank === 1 ? t : tf.tidy(() => tf.sum(tf.reshape(t, [t.shape[0]!, -1]), 1)))
 }
 /** The mean of all elements. */
 export const mean = (x: AnyTensor): Tensor<readonly []> => trust(tf.mean(unwrap(x)))

@@ -111,8 +111,12 @@ export const spaceToDepth = <H extends number, W extends number, C extends numbe
     orThrow,
   )
   const [h, w] = to
-  const squares = tf.reshape(unwrap(x), [n!, h!, 2, w!, 2, event[2]!])
-  return trust(tf.reshape(tf.transpose(squares, [0, 1, 3, 5, 2, 4]), [n!, ...to]))
+  return trust(
+    tf.tidy(() => {
+      const squares = tf.reshape(unwrap(x), [n!, h!, 2, w!, 2, event[2]!])
+      return tf.reshape(tf.transpose(squares, [0, 1, 3, 5, 2, 4]), [n!, ...to])
+    }),
+  )
 }
 
 /**
@@ -128,6 +132,10 @@ export const depthToSpace = <H extends number, W extends number, C extends numbe
 ): Tensor<ToSpace<H, W, C>> => {
   const [n, ...event] = sizes(y)
   const to = orThrow(shapes.depthToSpace(event))
-  const squares = tf.reshape(unwrap(y), [n!, event[0]!, event[1]!, to[2]!, 2, 2])
-  return trust(tf.reshape(tf.transpose(squares, [0, 1, 4, 2, 5, 3]), [n!, ...to]))
+  return trust(
+    tf.tidy(() => {
+      const squares = tf.reshape(unwrap(y), [n!, event[0]!, event[1]!, to[2]!, 2, 2])
+      return tf.reshape(tf.transpose(squares, [0, 1, 4, 2, 5, 3]), [n!, ...to])
+    }),
+  )
 }

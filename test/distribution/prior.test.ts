@@ -127,4 +127,12 @@ describe.each(Object.entries(priors))('%s', (_, { prior, logDensity, cdf, varian
       expect(values(draws(of, key(3), 2, 0)).every((v) => v === 0)).toBe(true)
     })
   })
+  it('leaves nothing behind but what it answers', () => {
+    const before = tf.memory().numTensors
+    const z = tensors(draws([[3], [2, 2]], key(5), 2))
+    expect(tf.memory().numTensors).toBe(before + 2)
+    const logProb = prior.logProb(z)
+    expect(tf.memory().numTensors).toBe(before + 3)
+    for (const t of [...z, logProb]) unwrap(t).dispose()
+  })
 })
