@@ -1,84 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core'
-import {
-  type AnyTensor,
-  type DiffeoError,
-  describeError,
-  key,
-  permutation,
-  refine,
-  T,
-  type Tensor,
-  unwrap,
-} from 'diffeo'
+import { type AnyTensor, T, unwrap } from 'diffeo'
 import fc from 'fast-check'
-import * as E from 'fp-ts/lib/Either.js'
-import { pipe } from 'fp-ts/lib/function.js'
 import { describe, expect, it } from 'vitest'
-import { product } from '../../src/tensor/shape.js'
 import { trust } from '../../src/tensor/tensor.js'
 import { agreesWithDifferences } from '../gradients.js'
-import '../support.js'
-
-type Index = readonly number[]
-
-const size = fc.integer({ min: 1, max: 4 })
-const shape = fc.array(size, { minLength: 1, maxLength: 4 })
-const seeds = fc.integer({ min: 0, max: 2 ** 31 - 2 })
-const runs = { numRuns: 20 }
-
-/** A tensor of whatever shape. */
-const any = (t: tf.Tensor): AnyTensor => trust(t)
-
-/** Distinct values, half a unit apart and none nearer than an eighth to 0: far from every kink. */
-const draw = (dims: readonly number[], seed: number, offset = 0.25): AnyTensor => {
-  const n = product(dims)
-  const step = Math.min(0.5, 4 / n)
-  return trust(
-    tf.tensor(
-      Array.from(permutation(key(seed), n), (i) => (i - Math.floor(n / 2)) * step + offset * step),
-      [...dims],
-    ),
-  )
-}
-const positive = (dims: readonly number[], seed: number): AnyTensor => T.plus(0.1)(T.abs(draw(dims, seed)))
-
-const place = (dims: readonly number[], index: Index): number => dims.reduce((at, n, i) => at * n + index[i]!, 0)
-const indices = (dims: readonly number[]): readonly Index[] =>
-  dims.reduce<readonly Index[]>((all, n) => all.flatMap((i) => Array.from({ length: n }, (_, j) => [...i, j])), [[]])
-/** A tensor as a function of the index. */
-const read = (t: AnyTensor): ((index: Index) => number) => {
-  const { shape: dims } = unwrap(t)
-  const values = unwrap(t).dataSync()
-  return (index) => values[place(dims, index)]!
-}
-
-/** Every element is what the reference says. */
-const agrees = (got: AnyTensor, dims: readonly number[], expected: (index: Index) => number): void => {
-  expect(unwrap(got).shape).toEqual(dims)
-  expect(unwrap(got).dtype).toBe('float32')
-  const at = read(got)
-  for (const index of indices(dims)) {
-    const e = expected(index)
-    expect(Math.abs(at(index) - e), `at [${index}]: ${at(index)}, not ${e}`).toBeLessThanOrEqual(
-      5e-5 * Math.max(1, Math.abs(e)),
-    )
-  }
-}
-
-/** A property whose body leaves no tensor behind but its answer, which is freed here. */
-const holds = <Ts extends readonly unknown[]>(
-  arbitraries: { readonly [K in keyof Ts]: fc.Arbitrary<Ts[K]> },
-  body: (...args: Ts) => void,
-): void => {
-  const before = tf.memory().numTensors
-  fc.assert(
-    fc.property(fc.tuple(...(arbitraries as unknown as fc.Arbitrary<unknown>[])), (args) => {
-      tf.tidy(() => body(...(args as unknown as Ts)))
-    }),
-    runs,
-  )
-  expect(tf.memory().numTensors).toBe(before)
-}
+import { agrees, any, draw, holds, indices, positive, read, seeds, shape, size } from './reference.js'
 
 type Two = (b: AnyTensor) => (a: AnyTensor) => AnyTensor
 const pairwise: Readonly<Record<string, readonly [Two, (a: number, b: number) => number]>> = {
@@ -209,91 +135,6 @@ describe('conv2d', () => {
 })
 
 // -------------------------------------------------------------------------------------
-// structure
-// -------------------------------------------------------------------------------------
-
-const orders = shape.chain((s) =>
-  fc.tuple(
-    fc.constant(s),
-    fc.shuffledSubarray(
-      s.map((_, i) => i),
-      { minLength: s.length },
-    ),
-  ),
-)
-const pieces = fc.tuple(fc.array(size, { maxLength: 3 }), fc.array(size, { minLength: 1, maxLength: 4 }))
-const half = fc.integer({ min: 1, max: 3 })
-
-describe('structure', () => {
-  it('reshape keeps the row-major order', () =>
-    holds<[number, number[], number]>([size, shape, seeds], (n, s, seed) => {
-      const x = draw([n, ...s], seed)
-      const to = [...s].reverse()
-      const y = T.reshape(to)(x)
-      expect(unwrap(y).shape).toEqual([n, ...to])
-      expect(unwrap(y).dataSync()).toEqual(unwrap(x).dataSync())
-    }))
-  it('transpose permutes the dimensions', () =>
-    holds<[[number[], number[]], number]>([orders, seeds], ([s, order], seed) => {
-      const x = draw(s, seed)
-      agrees(
-        T.transpose(order)(x),
-        order.map((i) => s[i]!),
-        (i) => read(x)(s.map((_, dim) => i[order.indexOf(dim)]!)),
-      )
-    }))
-  it('concat puts one after the other', () =>
-    holds<[number[], number, number]>([shape, size, seeds], (s, more, seed) => {
-      const c = s.at(-1)!
-      const rest = s.slice(0, -1)
-      const [a, b] = [draw(s, seed), draw([...rest, more], seed + 1)]
-      agrees(T.concat(b)(a), [...rest, c + more], (i) => {
-        const last = i.at(-1)!
-        return last < c ? read(a)(i) : read(b)([...i.slice(0, -1), last - c])
-      })
-    }))
-  it('slice and split take runs of the last axis', () =>
-    holds<[[number[], number[]], number]>([pieces, seeds], ([rest, parts], seed) => {
-      const x = draw([...rest, parts.reduce((a, b) => a + b, 0)], seed)
-      let from = 0
-      const runsOf = T.split(parts)(x) as readonly AnyTensor[]
-      expect(runsOf).toHaveLength(parts.length)
-      parts.forEach((part, p) => {
-        const start = from
-        const expected = (i: Index) => read(x)([...i.slice(0, -1), start + i.at(-1)!])
-        agrees(runsOf[p]!, [...rest, part], expected)
-        agrees(T.slice(start, part)(x), [...rest, part], expected)
-        from += part
-      })
-      const back = runsOf.slice(1).reduce((a, b) => T.concat(b)(a) as AnyTensor, runsOf[0]!)
-      expect(unwrap(back).dataSync()).toEqual(unwrap(x).dataSync())
-    }))
-  it('spaceToDepth is pixel-unshuffle, and depthToSpace undoes it', () =>
-    holds<[number, number, number, number, number]>([size, half, half, size, seeds], (n, h, w, c, seed) => {
-      const x = draw([n, 2 * h, 2 * w, c], seed)
-      const y = T.spaceToDepth(x)
-      agrees(y, [n, h, w, 4 * c], ([e, i, j, channel]) => {
-        const [of, dy, dx] = [Math.floor(channel! / 4), Math.floor((channel! % 4) / 2), channel! % 2]
-        return read(x)([e!, 2 * i! + dy, 2 * j! + dx, of])
-      })
-      const back = T.depthToSpace(y as AnyTensor)
-      expect(unwrap(back).shape).toEqual(unwrap(x).shape)
-      expect(unwrap(back).dataSync()).toEqual(unwrap(x).dataSync())
-    }))
-  const moves: Readonly<Record<string, readonly [(x: AnyTensor) => AnyTensor, readonly number[]]>> = {
-    reshape: [(x) => T.reshape([6])(x), [2, 2, 3]],
-    transpose: [(x) => T.transpose([2, 0, 1])(x), [2, 2, 3]],
-    'concat of split': [(x) => pipe(T.split([1, 2])(x), ([a, b]) => T.concat(T.square(a))(b) as AnyTensor), [2, 3]],
-    slice: [(x) => T.slice(1, 2)(x), [2, 4]],
-    spaceToDepth: [(x) => T.spaceToDepth(x), [1, 2, 2, 2]],
-    depthToSpace: [(x) => T.depthToSpace(x), [1, 1, 2, 8]],
-  }
-  it.each(Object.entries(moves))('%s has its gradient', (_, [op, dims]) =>
-    agreesWithDifferences((x) => unwrap(op(any(x!))), [unwrap(draw(dims, 3))]),
-  )
-})
-
-// -------------------------------------------------------------------------------------
 // reductions
 // -------------------------------------------------------------------------------------
 
@@ -340,104 +181,59 @@ describe('whole reductions', () => {
 })
 
 // -------------------------------------------------------------------------------------
-// what does not fit
+// memory
 // -------------------------------------------------------------------------------------
 
-const said = (f: () => unknown): string => {
-  try {
-    tf.tidy(() => void f())
-    return 'nothing'
-  } catch (e) {
-    return (e as Error).message
+describe('every operation', () => {
+  const ones = (...dims: readonly number[]): AnyTensor => trust(tf.ones([...dims]))
+  const [x, row, square] = [() => ones(2, 4, 4, 4), () => ones(4), () => ones(4, 4)]
+  type Call = readonly [f: (...args: readonly AnyTensor[]) => unknown, ...args: readonly (() => AnyTensor)[]]
+  const pointwise = (f: (a: AnyTensor) => unknown): Call => [(a) => f(a!), x]
+  const pair = (f: Two): Call => [(b, a) => f(b!)(a!), x, x]
+  const calls: Readonly<Record<Exclude<keyof typeof T, 'tidy'>, Call>> = {
+    add: pair(T.add),
+    sub: pair(T.sub),
+    mul: pair(T.mul),
+    div: pair(T.div),
+    maximum: pair(T.maximum),
+    plus: pointwise(T.plus(1)),
+    times: pointwise(T.times(2)),
+    bias: [(b, a) => T.bias(b!)(a!), row, x],
+    scale: [(b, a) => T.scale(b!)(a!), row, x],
+    addEvent: [(b, a) => T.addEvent(b!)(a!), () => ones(4, 4, 4), x],
+    mulEvent: [(b, a) => T.mulEvent(b!)(a!), () => ones(4, 4, 4), x],
+    neg: pointwise(T.neg),
+    exp: pointwise(T.exp),
+    log: pointwise(T.log),
+    tanh: pointwise(T.tanh),
+    sigmoid: pointwise(T.sigmoid),
+    softplus: pointwise(T.softplus),
+    relu: pointwise(T.relu),
+    square: pointwise(T.square),
+    sqrt: pointwise(T.sqrt),
+    abs: pointwise(T.abs),
+    matmul: [(w, a) => T.matmul(w!)(a!), square, x],
+    conv2d: [(k, a) => T.conv2d(k!)(a!), () => ones(3, 3, 4, 2), x],
+    reshape: pointwise(T.reshape([64])),
+    transpose: pointwise(T.transpose([0, 3, 1, 2])),
+    concat: pair(T.concat as Two),
+    split: pointwise(T.split([1, 3])),
+    slice: pointwise(T.slice(1, 2)),
+    spaceToDepth: pointwise(T.spaceToDepth),
+    depthToSpace: pointwise(T.depthToSpace),
+    sumAxis: pointwise(T.sumAxis(1)),
+    meanAxis: pointwise(T.meanAxis(1)),
+    maxAxis: pointwise(T.maxAxis(1)),
+    sumEvent: pointwise(T.sumEvent),
+    mean: pointwise(T.mean),
+    sum: pointwise(T.sum),
+    zeroPerExample: pointwise(T.zeroPerExample),
   }
-}
-
-describe('an operation that does not fit', () => {
-  const image = (dims: readonly number[]): AnyTensor => trust(tf.zeros([...dims]))
-  it.each<readonly [string, () => unknown]>([
-    [
-      'reshape: expected 72 elements to fit 4×6×3, got 64 in 8×8',
-      () => T.reshape([8, 8] as readonly number[])(image([2, 4, 6, 3])),
-    ],
-    [
-      'transpose: expected a permutation of the places of 2×4×6, got [0, 2]',
-      () => T.transpose([0, 2])(image([2, 4, 6])),
-    ],
-    [
-      'transpose: expected a permutation of the places of 2×4×6, got [0, 2, 2]',
-      () => T.transpose([0, 2, 2])(image([2, 4, 6])),
-    ],
-    ['split: expected sizes that add up to 5 in 2×5, got [2, 2]', () => T.split([2, 2])(image([2, 5]))],
-    ['split: expected sizes that add up to 5 in 2×5, got [-1, 6]', () => T.split([-1, 6])(image([2, 5]))],
-    ['maxAxis: expected an axis of 2×5, got 2', () => T.maxAxis(2)(image([2, 5]))],
-    ['spaceToDepth: expected an even width, got 3 in 2×3×1', () => T.spaceToDepth(image([1, 2, 3, 1]))],
-    ['spaceToDepth: expected height×width×channels, got 2×3', () => T.spaceToDepth(image([1, 2, 3]))],
-    ['depthToSpace: expected a multiple of 4 channels, got 6 in 2×2×6', () => T.depthToSpace(image([1, 2, 2, 6]))],
-  ])('says %s', (sentence, f) => expect(said(f)).toBe(sentence))
-
-  it('is refused by the compiler, and by the same rule when it runs', () => {
-    const x: Tensor<readonly ['N', 4, 6, 3]> = trust(tf.zeros([2, 4, 6, 3]))
-    // @ts-expect-error 72 elements do not fit into 64
-    expect(() => pipe(x, T.reshape([8, 8]))).toThrow()
-    // @ts-expect-error one dimension is missing
-    expect(() => pipe(x, T.transpose([0, 1, 2]))).toThrow()
-    // @ts-expect-error 3 channels are not 4
-    expect(() => pipe(x, T.split([2, 2]))).toThrow()
-    // @ts-expect-error dimensions are 0 to 3
-    expect(() => pipe(x, T.sumAxis(4))).toThrow()
-    // @ts-expect-error 3 channels are no multiple of 4
-    expect(() => pipe(x, T.depthToSpace)).toThrow()
-    const [a, b]: readonly [Tensor<readonly ['N', 4, 6, 1]>, Tensor<readonly ['N', 4, 6, 2]>] = T.split([1, 2])(x)
-    const deep: Tensor<readonly ['N', 2, 3, 12]> = T.spaceToDepth(x)
-    const means: Tensor<readonly ['N', 3]> = pipe(x, T.meanAxis(1), T.meanAxis(1))
-    const turned: Tensor<readonly ['N', 3, 4, 6]> = pipe(x, T.transpose([0, 3, 1, 2]))
-    for (const t of [x, a, b, deep, means, turned]) unwrap(t).dispose()
-  })
-})
-
-describe('refine', () => {
-  const answer = (dims: readonly (number | string)[], t: tf.Tensor): E.Either<string, unknown> =>
-    pipe(
-      refine(dims)(t),
-      E.bimap(
-        (e: DiffeoError) => describeError(e),
-        (right) => unwrap(right) === t,
-      ),
-    )
-  it.each<readonly [readonly (number | string)[], number[]]>([
-    [
-      ['N', 4, 4, 1],
-      [7, 4, 4, 1],
-    ],
-    [[3], [3]],
-    [[], []],
-    [
-      ['N', 'N'],
-      [2, 2],
-    ],
-    [
-      ['N', 'M'],
-      [2, 3],
-    ],
-  ])('takes %j for %j as it is', (dims, got) => {
-    tf.tidy(() => void expect(answer(dims, tf.zeros(got))).toEqual(E.right(true)))
-  })
-  it.each<readonly [string, readonly (number | string)[], () => tf.Tensor]>([
-    ['another rank', ['N', 4], () => tf.zeros([2, 4, 1])],
-    ['another rank', [4], () => tf.scalar(4)],
-    ['another size', ['N', 4], () => tf.zeros([2, 5])],
-    ['unequal names', ['N', 'N'], () => tf.zeros([2, 3])],
-    ['another dtype', ['N'], () => tf.zeros([2], 'int32')],
-    ['another dtype', ['N'], () => tf.zeros([2], 'bool')],
-  ])('refuses %s', (what, dims, make) => {
-    const show = (s: readonly (number | string)[]) => (s.length === 0 ? 'scalar' : s.join('×'))
-    tf.tidy(() => {
-      const t = make()
-      const sentence =
-        what === 'another dtype'
-          ? `refine: expected float32, got ${t.dtype}`
-          : `refine: expected ${show(dims)}, got ${show(t.shape)}`
-      expect(answer(dims, t)).toEqual(E.left(sentence))
-    })
+  it.each(Object.entries(calls))('%s leaves its answer alone behind', (_, [f, ...make]) => {
+    const args = make.map((one) => one())
+    const before = tf.memory().numTensors
+    const answers = [f(...args)].flat() as readonly AnyTensor[]
+    expect(tf.memory().numTensors).toBe(before + answers.length)
+    tf.dispose([...answers, ...args].map(unwrap))
   })
 })

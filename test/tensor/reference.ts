@@ -53,15 +53,17 @@ export const agrees = (got: AnyTensor, dims: readonly number[], expected: (index
   }
 }
 
-/** A property of random shapes; whatever its body allocates is freed. */
+/** A property of random shapes; whatever its body allocates is freed, unless it was kept. */
 export const holds = <Ts extends readonly unknown[]>(
   arbitraries: { readonly [K in keyof Ts]: fc.Arbitrary<Ts[K]> },
   body: (...args: Ts) => void,
 ): void => {
+  const before = tf.memory().numTensors
   fc.assert(
     fc.property(fc.tuple(...(arbitraries as unknown as fc.Arbitrary<unknown>[])), (args) => {
       tf.tidy(() => body(...(args as unknown as Ts)))
     }),
     runs,
   )
+  expect(tf.memory().numTensors).toBe(before)
 }
