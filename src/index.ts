@@ -49,9 +49,16 @@ export {
   unwrap,
   values,
 } from './tensor/tensor.js'
-export * from './train/checkpoint.js'
+export {
+  type BestFigures,
+  type Checkpoint,
+  loadCheckpoint,
+  type Snapshot,
+  saveCheckpoint,
+} from './train/checkpoint.js'
 export * from './train/evaluate.js'
 export * from './train/fit.js'
 export * from './train/optimiser.js'
+export * from './train/restore.js'
 export { decodeSafetensors, encodeSafetensors, type RawTensor, type Safetensors } from './train/safetensors.js'
 export * from './train/step.js'

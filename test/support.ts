@@ -1,9 +1,10 @@
 /** What the tests share: the cpu backend, random non-identity parameters, the values of tensors. */
 import '@tensorflow/tfjs-backend-cpu'
 import * as tf from '@tensorflow/tfjs-core'
-import { type AnyBijector, type AnyTensor, type Key, type Params, unwrap } from 'diffeo'
+import { type AnyBijector, type Key, type Params, unwrap } from 'diffeo'
 import { randomParams as fromSpec } from 'diffeo/laws'
 import { registerGradients } from '../src/engine/gradients.js'
+import { latentTensors } from '../src/tensor/tensor.js'
 
 registerGradients()
 await tf.setBackend('cpu')
@@ -11,5 +12,5 @@ await tf.setBackend('cpu')
 /** Every parameter away from where it starts. */
 export const randomParams = (b: AnyBijector, key: Key, spread = 0.3): Params => fromSpec(b.spec, key, spread)
 
-export const tensors = (z: unknown): readonly AnyTensor[] => (Array.isArray(z) ? z : [z as AnyTensor])
-export const values = (z: unknown): number[] => tensors(z).flatMap((t) => [...unwrap(t).dataSync()])
+export { latentTensors as tensors }
+export const values = (z: unknown): number[] => latentTensors(z).flatMap((t) => [...unwrap(t).dataSync()])

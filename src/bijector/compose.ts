@@ -13,10 +13,9 @@ import { type DiffeoError, orThrow } from '../error.js'
 import { add, zeroPerExample } from '../tensor/ops.js'
 import { branch, type Params } from '../tensor/params.js'
 import { latentList } from '../tensor/shape.js'
-import type { AnyTensor, PerExample } from '../tensor/tensor.js'
+import { type AnyTensor, latentTensors, type PerExample } from '../tensor/tensor.js'
 import { type AnyBijector, type Bijector, bijector, type Layer, layer, type Trained } from './layer.js'
 
-const list = (value: unknown): readonly AnyTensor[] => (Array.isArray(value) ? value : [value as AnyTensor])
 const one = (values: readonly AnyTensor[]): unknown => (values.length === 1 ? values[0] : values)
 const sumAll = (logDets: readonly PerExample[], like: AnyTensor): PerExample => {
   const [first, ...rest] = logDets
@@ -43,7 +42,7 @@ const chain = (shape: Shape, parts: readonly AnyBijector[]): AnyBijector => {
     let flowing = x as AnyTensor
     parts.forEach((part, i) => {
       const [z, logDet, next] = step(part, i, flowing as never)
-      const out = list(z)
+      const out = latentTensors(z)
       left.push(...out.slice(0, -1))
       flowing = out.at(-1)!
       if (part.name !== 'input') logDets.push(logDet)
@@ -63,13 +62,10 @@ const chain = (shape: Shape, parts: readonly AnyBijector[]): AnyBijector => {
       const [z, logDet] = run(x, (part, i, h) => [...part.bind(own(params, i)).forward(h), {}])
       return [z as never, logDet]
     },
-    next: (params, x, mode) => {
-      const through = (part: AnyBijector, i: number, h: never): Trained<unknown> =>
-        (mode === 'start' ? part.start : part.train)(own(params, i))(h)
-      return run(x, through) as Trained<never>
-    },
+    train: (params, x) => run(x, (part, i, h) => part.train(own(params, i))(h)) as Trained<never>,
+    start: (params, x) => run(x, (part, i, h) => part.start(own(params, i))(h)) as Trained<never>,
     inverse: (params, z) => {
-      const latent = [...list(z)]
+      const latent = [...latentTensors(z)]
       const logDets: PerExample[] = []
       let flowing = latent.pop()!
       for (let i = parts.length - 1; i >= 0; i--) {

@@ -69,10 +69,7 @@ export const coupling = <F extends ShapeFn, K extends 'image' | 'vector', N exte
             const [y, logDet] = forward(params as never, x as Value, false)
             return [y as never, logDet]
           },
-          next: (params, x, mode) => {
-            const [y, logDet, next] = forward(params as never, x as Value, true)
-            return [y as never, logDet, mode === 'start' ? (params as Params) : next]
-          },
+          train: (params, x) => forward(params as never, x as Value, true) as never,
           inverse: (params, y) => {
             const [kept, changed] = split.split(y as Value)
             const [s, t] = conditioner(params as never, kept, false)
@@ -114,10 +111,7 @@ export const additiveCoupling = <F extends ShapeFn, K extends 'image' | 'vector'
           codomain: shape,
           spec: module.spec,
           forward: (params, x) => move(params as Params, x as Value, 1, false).slice(0, 2) as never,
-          next: (params, x, mode) => {
-            const [y, logDet, next] = move(params as Params, x as Value, 1, true)
-            return [y as never, logDet, mode === 'start' ? (params as Params) : next]
-          },
+          train: (params, x) => move(params as Params, x as Value, 1, true) as never,
           inverse: (params, y) => move(params as Params, y as Value, -1, false).slice(0, 2) as never,
         })
       }),

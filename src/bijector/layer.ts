@@ -28,12 +28,6 @@ export interface Layer<F extends ShapeFn> extends HasShapeFn<F> {
   readonly at: (shape: Shape) => E.Either<DiffeoError, AnyBijector>
 }
 
-/**
- * How a forward pass treats statistics, outside evaluation: `train` answers their next values, `start` sets what depends
- * on the first data (ActNorm) and leaves the rest.
- */
-export type Mode = 'train' | 'start'
-
 /** A value, its log-det in nats, and the parameters with their next statistics. */
 export type Trained<B> = readonly [value: B, logDet: PerExample, params: Params]
 
@@ -63,12 +57,10 @@ export interface Definition<A extends Shape, B extends Latents, S extends Spec> 
   readonly spec: S
   readonly forward: (params: ParamsOf<S>, x: BatchOf<A>) => readonly [value: BatchOf<B>, logDet: PerExample]
   readonly inverse: (params: ParamsOf<S>, z: BatchOf<B>) => readonly [value: BatchOf<A>, logDet: PerExample]
-  /** Only for a layer with statistics: `forward` and the parameters with their next statistics. */
-  readonly next?: (
-    params: ParamsOf<S>,
-    x: BatchOf<A>,
-    mode: Mode,
-  ) => readonly [value: BatchOf<B>, logDet: PerExample, params: Params]
+  /** Only for a layer with statistics: `forward` with the batch's, and the parameters with their next ones. */
+  readonly train?: (params: ParamsOf<S>, x: BatchOf<A>) => Trained<BatchOf<B>>
+  /** Only for a layer that depends on the first data; default `train`, with the parameters as they are. */
+  readonly start?: (params: ParamsOf<S>, x: BatchOf<A>) => Trained<BatchOf<B>>
   readonly parts?: readonly AnyBijector[]
 }
 
@@ -91,11 +83,13 @@ export const bijector = <const A extends Shape, const B extends Latents, S exten
 ): Bijector<A, B> => {
   // The spec that made the parameters is the one that types them; a checkpoint that does not fit is refused on reading.
   const typed = (params: Params) => params as ParamsOf<S>
-  const next =
-    (mode: Mode) =>
-    (params: Params) =>
-    (x: BatchOf<A>): Trained<BatchOf<B>> =>
-      tidy(() => d.next?.(typed(params), x, mode) ?? [...d.forward(typed(params), x), params])
+  const train = (params: Params, x: BatchOf<A>): Trained<BatchOf<B>> =>
+    d.train?.(typed(params), x) ?? [...d.forward(typed(params), x), params]
+  const start = (params: Params, x: BatchOf<A>): Trained<BatchOf<B>> => {
+    if (d.start !== undefined) return d.start(typed(params), x)
+    const [z, logDet] = train(params, x)
+    return [z, logDet, params]
+  }
   const self: Bijector<A, B> = {
     _F: undefined as never,
     name: d.name,
@@ -114,8 +108,8 @@ export const bijector = <const A extends Shape, const B extends Latents, S exten
         (x) => d.forward(typed(params), x),
         (z) => d.inverse(typed(params), z),
       ),
-    train: next('train'),
-    start: next('start'),
+    train: (params) => (x) => tidy(() => train(params, x)),
+    start: (params) => (x) => tidy(() => start(params, x)),
   }
   return self
 }

@@ -53,8 +53,8 @@ export const batchNorm = ({ momentum = 0.005, epsilon = 1e-5 }: BatchNormOptions
         codomain: shape,
         spec: { mean: constant([c], 0, 'statistic'), variance: constant([c], 1, 'statistic') },
         forward: (p, x) => normalise(unwrap(x), unwrap(p.mean), unwrap(p.variance)),
-        next: (p, x, mode) => {
-          if (mode === 'start') return [...normalise(unwrap(x), unwrap(p.mean), unwrap(p.variance)), p]
+        start: (p, x) => [...normalise(unwrap(x), unwrap(p.mean), unwrap(p.variance)), p],
+        train: (p, x) => {
           const now = moments(unwrap(x))
           const mix = (old: AnyTensor, fresh: tf.Tensor) =>
             tf.add(tf.mul(unwrap(old), 1 - momentum), tf.mul(fresh, momentum))
@@ -92,8 +92,7 @@ export const actNorm: Layer<Same> = layer<Same>('actNorm', (shape) => {
       codomain: shape,
       spec: { shift: constant([c], 0), logScale: constant([c], 0), started: constant([1], 0, 'statistic') },
       forward: (p, x) => apply(unwrap(x), unwrap(p.shift), unwrap(p.logScale)),
-      next: (p, x, mode) => {
-        if (mode !== 'start') return [...apply(unwrap(x), unwrap(p.shift), unwrap(p.logScale)), p]
+      start: (p, x) => {
         const { mean, variance } = moments(unwrap(x))
         const once = (old: AnyTensor, fresh: tf.Tensor) =>
           tf.add(tf.mul(unwrap(p.started), unwrap(old)), tf.mul(tf.sub(1, unwrap(p.started)), fresh))

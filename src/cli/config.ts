@@ -8,6 +8,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as t from 'io-ts'
 import type { Latents } from '../../types/shape.js'
+import { integer } from '../codec.js'
 import { evaluationBatches, trainBatches } from '../data/batches.js'
 import type { Mnist } from '../data/mnist.js'
 import { holdOut } from '../data/split.js'
@@ -19,16 +20,6 @@ import { foldIn, type Key, key } from '../tensor/random.js'
 import type { BatchOf } from '../tensor/tensor.js'
 import type { Batches } from '../train/evaluate.js'
 import { adam, averaged, constantRate, type Optimiser, type Schedule, warmUp } from '../train/optimiser.js'
-
-/** An integer from `low` to `high`, as a flag or in a file. */
-export const integer = (low: number, high: number): t.Type<number> =>
-  new t.Type<number>(
-    `an integer from ${low} to ${high}`,
-    t.number.is,
-    (u, context) =>
-      Number.isInteger(u) && Number(u) >= low && Number(u) <= high ? t.success(Number(u)) : t.failure(u, context),
-    t.identity,
-  )
 
 /** Everything that decides a run's numbers. */
 export const RunConfig = t.readonly(

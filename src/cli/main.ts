@@ -10,18 +10,13 @@ import { createRequire } from 'node:module'
 import { Command, CommanderError, Option } from 'commander'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
-import * as t from 'io-ts'
+import type * as t from 'io-ts'
+import { guarded, integer } from '../codec.js'
 import { EngineName } from '../engine/engine.js'
 import { type DiffeoError, DiffeoException, describeError, orThrow, usageError } from '../error.js'
-import { integer } from './config.js'
 import { type TrainOptions, train } from './train.js'
 
-const positive = new t.Type<number>(
-  'a number above 0',
-  t.number.is,
-  (u, context) => (typeof u === 'number' && u > 0 && Number.isFinite(u) ? t.success(u) : t.failure(u, context)),
-  t.identity,
-)
+const positive = guarded('a number above 0', (u): u is number => typeof u === 'number' && u > 0 && Number.isFinite(u))
 
 /** Decodes a flag's number, with the codec's name as what was expected. */
 const number =

@@ -20,9 +20,10 @@ import { fileFailure } from '../file.js'
 import { writePng } from '../image/png.js'
 import { countParams } from '../tensor/params.js'
 import { unwrap } from '../tensor/tensor.js'
-import { type Checkpoint, loadCheckpoint, restore, saveCheckpoint } from '../train/checkpoint.js'
+import { type Checkpoint, loadCheckpoint, type Snapshot, saveCheckpoint } from '../train/checkpoint.js'
 import { evaluate } from '../train/evaluate.js'
 import { fit, type Stopped } from '../train/fit.js'
+import { restore } from '../train/restore.js'
 import { averageParams, disposeState, startTraining, type TrainState } from '../train/step.js'
 import { defaultConfig, makeRun, type Run, RunConfig } from './config.js'
 import { reconstruct, samplePicture } from './pictures.js'
@@ -103,6 +104,12 @@ const begin = (run: Run): TrainState => {
   return state
 }
 
+const snapshot = (run: Run, config: RunConfig, state: TrainState): Snapshot => ({
+  state,
+  spec: run.flow.bijector.spec,
+  config,
+})
+
 const bits = (n: number): string => (Number.isNaN(n) ? '…' : n.toFixed(3))
 
 /** Trains until the time is over, something is wrong or a signal comes; a checkpoint at each validation. */
@@ -140,11 +147,7 @@ const learn = async (
     if (event._tag === 'Stopped') end = event
     else if (event._tag === 'Validated') {
       validation = event.mean
-      const written = await saveCheckpoint(checkpointIn(options.out))({
-        state: event.state,
-        spec: run.flow.bijector.spec,
-        config,
-      })()
+      const written = await saveCheckpoint(checkpointIn(options.out))(snapshot(run, config, event.state))()
       if (E.isLeft(written)) say(`\n${describeError(written.left)} (training goes on, and tries again)`)
     } else {
       // a running mean over some twenty steps, since one batch says little
@@ -193,15 +196,15 @@ const finish = (
 
 /** Saves where it should be, or at least somewhere: what was trained is not lost to a full disk. */
 const save = (run: Run, config: RunConfig, state: TrainState, out: string): TE.TaskEither<DiffeoError, void> => {
-  const snapshot = { state, spec: run.flow.bijector.spec, config }
+  const contents = snapshot(run, config, state)
   const refuge = join(tmpdir(), `diffeo-${process.pid}.safetensors`)
   return pipe(
-    saveCheckpoint(checkpointIn(out))(snapshot),
+    saveCheckpoint(checkpointIn(out))(contents),
     TE.orElse((error) =>
       state.step === 0
         ? TE.left(error)
         : pipe(
-            saveCheckpoint(refuge)(snapshot),
+            saveCheckpoint(refuge)(contents),
             TE.matchE(
               () => TE.left(error),
               () => TE.left({ ...error, fix: `${error.fix ?? 'find out why'}; it is saved as ${refuge} meanwhile` }),

@@ -9,7 +9,7 @@ import type { Latents, Shape } from '../../types/shape.js'
 import { add, neg, plus, softplus, square, sumEvent, tidy, times } from '../tensor/ops.js'
 import { foldIn, type Key, normalArray, uniformArray } from '../tensor/random.js'
 import { isShape, latentList, product } from '../tensor/shape.js'
-import { type AnyTensor, type BatchOf, type PerExample, trust } from '../tensor/tensor.js'
+import { type AnyTensor, type BatchOf, latentTensors, type PerExample, trust } from '../tensor/tensor.js'
 
 /** A density over every element alike. */
 export interface Prior {
@@ -28,7 +28,7 @@ const independent = (
   name,
   logProb: (z) =>
     tidy(() =>
-      (Array.isArray(z) ? (z as AnyTensor[]) : [z as AnyTensor])
+      latentTensors(z)
         .map((part) => sumEvent(logDensity(part)))
         .reduce((a, b) => add(b)(a)),
     ),

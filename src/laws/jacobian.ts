@@ -5,10 +5,7 @@
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
-import { type AnyTensor, trust, unwrap } from '../tensor/tensor.js'
-
-/** A batch of latents as a list of tensors. */
-export const latentTensors = (z: unknown): readonly AnyTensor[] => (Array.isArray(z) ? z : [z as AnyTensor])
+import { type AnyTensor, latentTensors, trust, unwrap } from '../tensor/tensor.js'
 
 /** All values of every latent, one row per example. */
 export const rows = (z: unknown): tf.Tensor2D =>

@@ -28,6 +28,9 @@ export type BatchOf<L extends Latents> = L extends Shape
   ? Tensor<Batch<L>>
   : { readonly [K in keyof L]: L[K] extends Shape ? Tensor<Batch<L[K]>> : never }
 
+/** A batch of latents as a list of tensors, of which the last flows on. */
+export const latentTensors = (z: unknown): readonly AnyTensor[] => (Array.isArray(z) ? z : [z as AnyTensor])
+
 /** One number per example, in nats. */
 export type PerExample = Tensor<readonly ['N']>
 

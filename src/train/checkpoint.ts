@@ -26,27 +26,18 @@
  *
  * @module
  */
-import * as tf from '@tensorflow/tfjs-core'
+import type * as tf from '@tensorflow/tfjs-core'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as J from 'fp-ts/lib/Json.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import * as t from 'io-ts'
-import type { Shape } from '../../types/shape.js'
-import { type DiffeoError, formatError, shapeError, trainingError, usageError } from '../error.js'
+import { natural } from '../codec.js'
+import { type DiffeoError, formatError, trainingError, usageError } from '../error.js'
 import { readBytes, writeFileAtomic } from '../file.js'
-import { leaves, mapLeaves, type Param, type Params, type Spec } from '../tensor/params.js'
-import { sameShape, show } from '../tensor/shape.js'
-import { type AnyTensor, trust, unwrap } from '../tensor/tensor.js'
-import type { Optimiser } from './optimiser.js'
-import {
-  decodeSafetensors,
-  decodeWith,
-  encodeSafetensors,
-  plainName,
-  type RawTensor,
-  type Safetensors,
-} from './safetensors.js'
+import { leaves, type Param, type Params, type Spec } from '../tensor/params.js'
+import { type AnyTensor, unwrap } from '../tensor/tensor.js'
+import { decodeSafetensors, decodeWith, encodeSafetensors, type RawTensor, type Safetensors } from './safetensors.js'
 import type { TrainState } from './step.js'
 
 // -------------------------------------------------------------------------------------
@@ -85,13 +76,7 @@ const FORMAT = 'diffeo checkpoint'
 const VERSION = 1
 const OTHER = 'check that it is a checkpoint of this program'
 
-const isNatural = (u: unknown): u is number => Number.isSafeInteger(u) && (u as number) >= 0
-const Natural = new t.Type<number>(
-  'an integer from 0',
-  isNatural,
-  (u, context) => (isNatural(u) ? t.success(u) : t.failure(u, context)),
-  t.identity,
-)
+const Natural = natural('an integer from 0')
 const Figures = t.type({ bitsPerDim: t.number, worse: Natural }, 'an object with bitsPerDim and worse')
 const Header = t.intersection([
   t.type({ format: t.literal(FORMAT), version: t.string }),
@@ -102,7 +87,12 @@ const Header = t.intersection([
 // save
 // -------------------------------------------------------------------------------------
 
-const momentName = (list: number, path: string): string => `moments/${list}/${path}`
+/**
+ * The name of a moment in the file.
+ *
+ * @internal
+ */
+export const momentName = (list: number, path: string): string => `moments/${list}/${path}`
 
 type Named = readonly (readonly [name: string, tensor: tf.Tensor])[]
 
@@ -253,102 +243,3 @@ export const loadCheckpoint = <C>(
   codec: t.Decoder<unknown, C>,
 ): TE.TaskEither<DiffeoError, Checkpoint<C>> =>
   pipe(readBytes(path), TE.flatMapEither(decodeSafetensors(path)), TE.flatMapEither(decodeCheckpoint<C>(path, codec)))
-
-// -------------------------------------------------------------------------------------
-// restore
-// -------------------------------------------------------------------------------------
-
-type Wanted = readonly (readonly [name: string, shape: Shape])[]
-type Found = ReadonlyMap<string, RawTensor>
-
-const wantedParams = (prefix: string, spec: Spec): Wanted =>
-  leaves<Param>(spec).map(([path, { shape }]) => [`${prefix}/${path}`, shape])
-
-const REBUILD = 'build the flow from the configuration in the checkpoint'
-
-/** The named tensors, if they are there, of those shapes, and no others beside them. */
-const pick =
-  (path: string, wanted: Wanted) =>
-  (found: Found): E.Either<DiffeoError, Found> => {
-    for (const [name, shape] of wanted) {
-      const raw = found.get(name)
-      const expected = `${name} of shape ${show(shape)}`
-      if (raw === undefined) return E.left(shapeError(path, expected, 'no such tensor', REBUILD))
-      if (!sameShape(raw.shape, shape)) return E.left(shapeError(path, expected, show(raw.shape), REBUILD))
-    }
-    if (found.size === wanted.length) return E.right(found)
-    const names = new Set(wanted.map(([name]) => name))
-    const extra = [...found.keys()].find((name) => !names.has(name)) ?? ''
-    const got = `also ${plainName(extra)} of shape ${show(found.get(extra)?.shape ?? [])}`
-    return E.left(shapeError(path, `only the ${wanted.length} tensors of the flow`, got, REBUILD))
-  }
-
-const only = (prefix: string, tensors: Found): Found =>
-  new Map([...tensors].filter(([name]) => name.startsWith(prefix)))
-const without = (prefix: string, tensors: Found): Found =>
-  new Map([...tensors].filter(([name]) => !name.startsWith(prefix)))
-
-const toTensor = (tensors: Found, name: string): tf.Tensor => {
-  const { shape, data } = tensors.get(name)!
-  // A copy, because some engines keep the array itself.
-  return tf.tensor(data.slice(), [...shape], 'float32')
-}
-
-const toParams = (spec: Spec, prefix: string, tensors: Found): Params =>
-  mapLeaves<Param, AnyTensor>(spec, (_, path) => trust<Shape>(toTensor(tensors, `${prefix}/${path}`)))
-
-/** How many lists of moments there are; a gap in their numbers shows later, as a tensor that is missing. */
-const momentLists = (tensors: Found): number =>
-  new Set([...tensors.keys()].flatMap((name) => /^moments\/([0-9]+)\//.exec(name)?.[1] ?? [])).size
-
-/**
- * The state of a checkpoint as tensors of their own, the caller's to free. Every tensor has to be there with the shape
- * that the spec says, and no other; on a refusal none is made.
- *
- * @param optimiser if given, refuses the moments of an optimiser with another number of lists: as many as its `init`
- *   answers for no parameters.
- * @returns left: a shape error with the tensor's name and both shapes; a training error for another optimiser.
- * @example pipe(saved, restore(flow.bijector.spec, adam()))
- */
-export const restore =
-  (spec: Spec, optimiser?: Optimiser) =>
-  ({ path, step, best, tensors }: Checkpoint<unknown>): E.Either<DiffeoError, TrainState> => {
-    const trained = leaves<Param>(spec).filter(([, { role }]) => role !== 'statistic')
-    const own = optimiser?.init([]).length
-    // Without trained parameters the file has no trace of the lists; more than it has tensors for are not worth naming.
-    const most = Math.ceil(tensors.size / trained.length)
-    const lists = trained.length === 0 ? (own ?? 0) : Math.min(momentLists(tensors), most)
-    if (own !== undefined && lists !== own)
-      return E.left(trainingError(path, `${own} lists of moments`, `${lists}`, 'choose the optimiser of that run'))
-    const each = Array.from({ length: lists }, (_, i) => i)
-    return pipe(
-      // Left in if nothing speaks of them, so that they are refused.
-      best === undefined ? tensors : without('best/', tensors),
-      pick(path, [
-        ...wantedParams('params', spec),
-        ...each.flatMap((i) => trained.map(([at, { shape }]) => [momentName(i, at), shape] as const)),
-      ]),
-      E.map((all) => ({
-        step,
-        params: toParams(spec, 'params', all),
-        moments: each.map((i) => trained.map(([at]) => toTensor(all, momentName(i, at)))),
-      })),
-    )
-  }
-
-/**
- * The best parameters of a checkpoint as tensors of their own, the caller's to free; `undefined` if it has none.
- *
- * @returns left: a shape error with the tensor's name and both shapes.
- * @example pipe(saved, restoreBest(flow.bijector.spec))
- */
-export const restoreBest =
-  (spec: Spec): ((saved: Checkpoint<unknown>) => E.Either<DiffeoError, Params | undefined>) =>
-  ({ path, best, tensors }) =>
-    best === undefined
-      ? E.right(undefined)
-      : pipe(
-          only('best/', tensors),
-          pick(path, wantedParams('best', spec)),
-          E.map((all) => toParams(spec, 'best', all)),
-        )

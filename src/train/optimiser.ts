@@ -65,14 +65,18 @@ export const constantRate =
   () =>
     rate
 
-/** Rises linearly over `warmUp` steps, then falls along a cosine to `last`·rate at `steps`. */
-export const cosineRate =
-  (rate: number, steps: number, warmUp = 0, last = 0.01): Schedule =>
+/** Another schedule, its rate raised linearly over the first `steps` steps. */
+export const warmUp =
+  (steps: number, schedule: Schedule): Schedule =>
   (step) =>
-    step < warmUp
-      ? (rate * (step + 1)) / warmUp
-      : rate *
-        (last + (1 - last) * 0.5 * (1 + Math.cos(Math.PI * Math.min(1, (step - warmUp) / Math.max(1, steps - warmUp)))))
+    schedule(step) * Math.min(1, (step + 1) / Math.max(1, steps))
+
+/** Rises linearly over `rise` steps, then falls along a cosine to `last`·rate at `steps`. */
+export const cosineRate = (rate: number, steps: number, rise = 0, last = 0.01): Schedule =>
+  warmUp(rise, (step) => {
+    const done = Math.min(1, Math.max(0, step - rise) / Math.max(1, steps - rise))
+    return rate * (last + (1 - last) * 0.5 * (1 + Math.cos(Math.PI * done)))
+  })
 
 /**
  * An optimiser that also keeps an exponential moving average of the parameters, as its last list of moments:
@@ -87,9 +91,3 @@ export const averaged = (optimiser: Optimiser, decay = 0.995): Optimiser => ({
     return [next, [...inner, next.map((p, i) => tf.add(tf.mul(average[i]!, d), tf.mul(p, 1 - d)))]]
   },
 })
-
-/** Another schedule, its rate raised linearly over the first `steps` steps. */
-export const warmUp =
-  (steps: number, schedule: Schedule): Schedule =>
-  (step) =>
-    schedule(step) * Math.min(1, (step + 1) / Math.max(1, steps))

@@ -16,6 +16,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as t from 'io-ts'
 import type { Shape } from '../../types/shape.js'
+import { guarded, natural } from '../codec.js'
 import { type DiffeoError, formatError } from '../error.js'
 import { product, show } from '../tensor/shape.js'
 
@@ -41,19 +42,11 @@ const LONGEST_HEADER = 100_000_000
 const METADATA = '__metadata__'
 const AGAIN = 'check that it is the file you mean, or copy it again'
 
-const Size = new t.Type<number>(
-  'a size: an integer from 0',
-  (u): u is number => Number.isSafeInteger(u) && (u as number) >= 0,
-  (u, context) => (Number.isSafeInteger(u) && (u as number) >= 0 ? t.success(u as number) : t.failure(u, context)),
-  t.identity,
-)
-const isOffsets = (u: unknown): u is readonly [number, number] => Array.isArray(u) && u.length === 2 && u.every(Size.is)
+const Size = natural('a size: an integer from 0')
 // Not t.tuple, which drops what is too much.
-const Offsets = new t.Type<readonly [number, number]>(
+const Offsets = guarded(
   'two offsets: integers from 0',
-  isOffsets,
-  (u, context) => (isOffsets(u) ? t.success(u) : t.failure(u, context)),
-  t.identity,
+  (u): u is readonly [number, number] => Array.isArray(u) && u.length === 2 && u.every(Size.is),
 )
 const Entry = t.type(
   { dtype: t.string, shape: t.array(Size, 'an array of sizes'), data_offsets: Offsets },

@@ -1,0 +1,17 @@
+/**
+ * Codecs of values that are what they look like: each decodes to itself, or refuses with its name as what was expected.
+ *
+ * @module
+ */
+import * as t from 'io-ts'
+
+/** The codec of what a guard lets pass. */
+export const guarded = <A>(name: string, is: (u: unknown) => u is A): t.Type<A> =>
+  new t.Type<A>(name, is, (u, context) => (is(u) ? t.success(u) : t.failure(u, context)), t.identity)
+
+/** An integer from `low` to `high`. */
+export const integer = (low: number, high: number, name = `an integer from ${low} to ${high}`): t.Type<number> =>
+  guarded(name, (u): u is number => Number.isInteger(u) && Number(u) >= low && Number(u) <= high)
+
+/** An integer from 0, as exact as a number can be. */
+export const natural = (name: string): t.Type<number> => integer(0, Number.MAX_SAFE_INTEGER, name)
