@@ -9,6 +9,7 @@ import { mkdirSync } from 'node:fs'
 import {
   adam,
   batch,
+  compiled,
   cosineRate,
   disposeState,
   fit,
@@ -48,13 +49,14 @@ for await (const event of fit(density, start, options)) {
     console.log(`step ${event.state.step}: ${(event.bitsPerDim * 2 * Math.LN2).toFixed(3)} nats`)
   if (event._tag === 'Stopped') {
     const { params } = event.state
-    const logProb = (points: Float32Array) => values(density.logProb(params)(orThrow(batch([2], points))))
+    const { logProb: compiledLogProb, sample } = compiled(density)
+    const logProb = async (points: Float32Array) => values(await compiledLogProb(params)(orThrow(batch([2], points))))
     const test = await logProb(moons.sample(key(3), 10_000))
     const nll = -test.reduce((a, b) => a + b, 0) / test.length
     console.log(`test NLL ${nll.toFixed(3)} nats; the floor is ${moons.entropy().toFixed(3)}`)
 
     const view = { box: { x: [-1.5, 2.5], y: [-1, 1.5] }, width: 640, height: 400 } as const
-    const samples = await values(density.sample(params)(key(4), 500))
+    const samples = await values(await sample(params)(key(4), 500))
     mkdirSync('runs', { recursive: true })
     const picture = heatMap({ ...view, points: samples })((await logProb(gridPoints(view))).map(Math.exp))
     orThrow(await writePng('runs/two-moons.png')(orThrow(picture))())

@@ -13,9 +13,9 @@ import { bijector, type Layer, layer } from './layer.js'
 
 /** Mean and biased variance of each channel over batch and positions. */
 const moments = (x: tf.Tensor): { readonly mean: tf.Tensor; readonly variance: tf.Tensor } => {
-  const rows = tf.reshape(x, [-1, x.shape.at(-1)!])
-  const mean = tf.mean(rows, 0)
-  return { mean, variance: tf.mean(tf.square(tf.sub(rows, mean)), 0) }
+  const all = x.shape.slice(0, -1).map((_, i) => i)
+  const mean = tf.mean(x, all)
+  return { mean, variance: tf.mean(tf.square(tf.sub(x, mean)), all) }
 }
 /** One number per example: each channel's term counts once for each position. */
 const perExample = (term: tf.Tensor, shape: Shape, like: tf.Tensor): PerExample =>

@@ -7,6 +7,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import type * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import type { Latents } from '../../types/shape.js'
+import { compiled } from '../distribution/compiled.js'
 import type { Flow } from '../distribution/flow.js'
 import type { DiffeoError } from '../error.js'
 import { imageGrid } from '../image/grid.js'
@@ -14,7 +15,7 @@ import type { Raster } from '../image/png.js'
 import type { Params } from '../tensor/params.js'
 import type { Key } from '../tensor/random.js'
 import { product } from '../tensor/shape.js'
-import { type BatchOf, unwrap } from '../tensor/tensor.js'
+import { type BatchOf, latentTensors, unwrap } from '../tensor/tensor.js'
 
 type ImageShape = readonly [number, number, number]
 
@@ -29,7 +30,7 @@ export const samplePicture = async <A extends ImageShape, B extends Latents>(
   key: Key,
   side = 8,
 ): Promise<E.Either<DiffeoError, Raster>> => {
-  const samples = unwrap(flow.sample(params)(key, side * side) as never)
+  const samples = unwrap((await compiled(flow).sample(params)(key, side * side)) as never)
   const pixels = await samples.data()
   samples.dispose()
   return imageGrid({ columns: side })(toBytes(pixels), [side * side, ...flow.bijector.domain])
@@ -51,10 +52,11 @@ export const reconstruct = async <A extends ImageShape, B extends Latents>(
 ): Promise<Reconstruction> => {
   const size = product(flow.bijector.domain)
   const x = unwrap(batch as never)
-  const back = tf.tidy(() => {
-    const bound = flow.bijector.bind(params)
-    return unwrap(bound.inverse(bound.forward(batch)[0])[0] as never)
-  })
+  const { forward, inverse } = compiled(flow)
+  const [z, logDet] = await forward(params)(batch)
+  const [inverted, inverseLogDet] = await inverse(params)(z)
+  const back = unwrap(inverted as never)
+  tf.dispose([latentTensors(z).map(unwrap), unwrap(logDet), unwrap(inverseLogDet)])
   const [before, after] = [await x.data<'float32'>(), await back.data<'float32'>()]
   back.dispose()
   const errors = Array.from({ length: x.shape[0]! }, (_, i) => {

@@ -121,12 +121,13 @@ const learn = async (
   { say, signal }: Surroundings,
 ): Promise<Stopped> => {
   const seconds = options.minutes * 60
-  const began = performance.now()
+  let began = performance.now()
   const elapsed = () => (performance.now() - began) / 1000
+  const waiting = { step: `${start.step}`, rate: '…', train: '…', validation: '…', left: clock(seconds) }
   const line = progress(
     '{bar} step {step} · {rate} images/s · train {train}, validation {validation} bits/dim · {left} left',
     seconds,
-    { step: `${start.step}`, rate: '…', train: '…', validation: '…', left: clock(seconds) },
+    waiting,
   )
   let end: Stopped = { _tag: 'Stopped', reason: 'aborted', state: start }
   let train = Number.NaN
@@ -145,6 +146,7 @@ const learn = async (
     },
   })) {
     if (event._tag === 'Stopped') end = event
+    else if (event._tag === 'Compiling') line.update(0, { ...waiting, step: `${start.step} (compiling)` })
     else if (event._tag === 'Validated') {
       validation = event.mean
       const written = await saveCheckpoint(checkpointIn(options.out))(snapshot(run, config, event.state))()
@@ -152,6 +154,7 @@ const learn = async (
     } else {
       // a running mean over some twenty steps, since one batch says little
       train = Number.isNaN(train) ? event.bitsPerDim : 0.95 * train + 0.05 * event.bitsPerDim
+      if (event.state.step === start.step + 1) began = performance.now() - event.seconds * 1000
       line.update(elapsed(), {
         step: `${event.state.step}`,
         rate: (config.batch / event.seconds).toFixed(0),

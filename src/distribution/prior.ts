@@ -6,6 +6,8 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { pipe } from 'fp-ts/lib/function.js'
 import type { Latents, Shape } from '../../types/shape.js'
+import { isTracing } from '../engine/trace.js'
+import { DiffeoException, engineError } from '../error.js'
 import { add, neg, plus, softplus, square, sumEvent, tidy, times } from '../tensor/ops.js'
 import { foldIn, type Key, normalArray, uniformArray } from '../tensor/random.js'
 import { isShape, latentList, product } from '../tensor/shape.js'
@@ -33,6 +35,10 @@ const independent = (
         .reduce((a, b) => add(b)(a)),
     ),
   sample: (latents, key, n, temperature = 1) => {
+    if (isTracing())
+      throw new DiffeoException(
+        engineError('sample in jit', 'random numbers as arguments', 'a draw inside', 'draw outside and pass it in'),
+      )
     const parts = latentList(latents).map((shape: Shape, i) =>
       trust(
         tf.tensor(

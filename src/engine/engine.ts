@@ -12,10 +12,15 @@ import * as TE from 'fp-ts/lib/TaskEither.js'
 import * as t from 'io-ts'
 import { type DiffeoError, describeError, engineError, orThrow, usageError } from '../error.js'
 import { registerGradients } from './gradients.js'
+import { type Compiler, eagerCompiler, setCompiler } from './jit.js'
 import { type Loaded, loadCpu, loadTfjsNode, loadWasm } from './load.js'
+import { loadOnnxruntime } from './onnxruntime.js'
 
 /** The codec of {@link EngineName}. */
-export const EngineName = t.keyof({ 'tfjs-node-gpu': null, 'tfjs-node': null, wasm: null, cpu: null }, 'EngineName')
+export const EngineName = t.keyof(
+  { onnxruntime: null, 'tfjs-node-gpu': null, 'tfjs-node': null, wasm: null, cpu: null },
+  'EngineName',
+)
 
 /** The name of an engine, as `DIFFEO_ENGINE` and `--engine` take it. */
 export type EngineName = t.TypeOf<typeof EngineName>
@@ -27,7 +32,8 @@ export interface Engine extends Loaded {
   readonly note?: string
 }
 
-const loaders: Readonly<Record<EngineName, () => Promise<Loaded>>> = {
+const loaders: Readonly<Record<EngineName, () => Promise<Loaded & { readonly compiler?: Compiler }>>> = {
+  onnxruntime: loadOnnxruntime,
   'tfjs-node-gpu': () => loadTfjsNode('@tensorflow/tfjs-node-gpu'),
   'tfjs-node': () => loadTfjsNode('@tensorflow/tfjs-node'),
   wasm: loadWasm,
@@ -38,10 +44,14 @@ const loaders: Readonly<Record<EngineName, () => Promise<Loaded>>> = {
 const preference = Object.keys(loaders) as readonly EngineName[]
 
 /** Those worth a try when nothing is named: native ones live in Node only. */
-const candidates = preference.filter((name) => globalThis.process !== undefined || !name.startsWith('tfjs-node'))
+const candidates = preference.filter((name) => globalThis.process !== undefined || name === 'wasm' || name === 'cpu')
 
 const packageOf = (name: EngineName): string =>
-  name === 'wasm' || name === 'cpu' ? `@tensorflow/tfjs-backend-${name}` : `@tensorflow/${name}`
+  name === 'onnxruntime'
+    ? 'onnxruntime-node'
+    : name === 'wasm' || name === 'cpu'
+      ? `@tensorflow/tfjs-backend-${name}`
+      : `@tensorflow/${name}`
 
 const isMissing = (name: EngineName, reason: unknown): boolean =>
   reason instanceof Error &&
@@ -76,8 +86,9 @@ const load = (name: EngineName): TE.TaskEither<Failure, Engine> =>
   pipe(
     TE.tryCatch(
       async () => {
-        const loaded = await loaders[name]()
+        const { compiler = eagerCompiler, ...loaded } = await loaders[name]()
         registerGradients()
+        setCompiler(compiler)
         return { name, ...loaded }
       },
       (reason) => ({ error: toError(name, reason), missing: isMissing(name, reason) }),
@@ -105,7 +116,7 @@ const requested = (name: string): E.Either<DiffeoError, EngineName> =>
 
 /**
  * Chooses the engine: the one named; with `'auto'` the one that the environment variable `DIFFEO_ENGINE` names, else
- * the best found (`tfjs-node-gpu`, `tfjs-node`, `wasm`, `cpu`). One that is named and missing is an error that says
+ * the best found (`onnxruntime`, `tfjs-node-gpu`, `tfjs-node`, `wasm`, `cpu`). One that is named and missing is an error that says
  * how to install it; with nothing named the next best is taken, and the engine's `note` says why if something is
  * broken.
  */

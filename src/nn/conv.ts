@@ -84,9 +84,9 @@ export const normalise =
     }
     const running = { mean: unwrap(params['mean'] as AnyTensor), variance: unwrap(params['variance'] as AnyTensor) }
     if (!train) return [finish(running.mean, running.variance), params]
-    const rows = tf.reshape(x, [-1, x.shape.at(-1)!])
-    const mean = tf.mean(rows, 0)
-    const variance = tf.mean(tf.square(tf.sub(rows, mean)), 0)
+    const all = x.shape.slice(0, -1).map((_, i) => i)
+    const mean = tf.mean(x, all)
+    const variance = tf.mean(tf.square(tf.sub(x, mean)), all)
     const mix = (old: tf.Tensor, now: tf.Tensor): AnyTensor =>
       trust(tf.add(tf.mul(old, 1 - momentum), tf.mul(now, momentum)))
     return [

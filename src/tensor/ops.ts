@@ -140,7 +140,14 @@ export const conv2d =
 /** The sum over everything but the batch: one number per example. */
 export const sumEvent = (x: Tensor<readonly ['N', ...Dims]> | AnyTensor): PerExample => {
   const t = unwrap(x)
-  return trust(t.rank === 1 ? t : tf.tidy(() => tf.sum(tf.reshape(t, [t.shape[0]!, -1]), 1)))
+  return trust(
+    t.rank === 1
+      ? t
+      : tf.sum(
+          t,
+          t.shape.slice(1).map((_, i) => i + 1),
+        ),
+  )
 }
 /** The mean of all elements. */
 export const mean = (x: AnyTensor): Tensor<readonly []> => trust(tf.mean(unwrap(x)))

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Latents, Shape } from '../../types/shape.js'
+import { compiled } from '../distribution/compiled.js'
 import type { Flow } from '../distribution/flow.js'
 import type { Params } from '../tensor/params.js'
 import { type BatchOf, unwrap } from '../tensor/tensor.js'
@@ -42,10 +43,10 @@ export const evaluate = async <A extends Shape, B extends Latents>(
   progress: (done: number) => void = () => undefined,
 ): Promise<Evaluation> => {
   const each: number[] = []
-  const bitsPerDim = flow.bitsPerDim(params)
+  const bitsPerDim = compiled(flow).bitsPerDim(params)
   for (let i = 0; i < batches.count; i++) {
     const x = batches.at(i)
-    const bits = bitsPerDim(x)
+    const bits = await bitsPerDim(x)
     for (const bit of await unwrap(bits).data()) each.push(bit)
     unwrap(bits).dispose()
     unwrap(x as never).dispose()

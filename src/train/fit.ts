@@ -16,6 +16,12 @@ import { copyState, disposeState, type StepMetrics, type StepOptions, step, type
 // model
 // -------------------------------------------------------------------------------------
 
+/** The step is about to be compiled for batches of this shape, which may take seconds. `state` is as it came. */
+export interface Compiling {
+  readonly _tag: 'Compiling'
+  readonly state: TrainState
+}
+
 /** One step was taken. `state` is valid until the next event. */
 export interface Stepped extends StepMetrics {
   readonly _tag: 'Stepped'
@@ -43,7 +49,7 @@ export interface Stopped {
   readonly error?: DiffeoError
 }
 
-export type FitEvent = Stepped | Validated | Stopped
+export type FitEvent = Compiling | Stepped | Validated | Stopped
 
 export interface FitOptions<A extends Shape> extends StepOptions {
   /** The batch of a step, counted from 0: a pure function, so that runs can be resumed. */
@@ -63,7 +69,7 @@ export interface FitOptions<A extends Shape> extends StepOptions {
   }
   /** Stop when the state has taken so many steps in all. */
   readonly steps?: number
-  /** Stop after so many seconds. */
+  /** Stop after so many seconds; compiling does not count. */
   readonly seconds?: number
   readonly signal?: AbortSignal
 }
@@ -71,6 +77,15 @@ export interface FitOptions<A extends Shape> extends StepOptions {
 // -------------------------------------------------------------------------------------
 // the loop
 // -------------------------------------------------------------------------------------
+
+/** Frees a batch after its use. */
+const using = async <X, R>(x: X, use: (x: X) => Promise<R>): Promise<R> => {
+  try {
+    return await use(x)
+  } finally {
+    unwrap(x as never).dispose()
+  }
+}
 
 const breathe = () => new Promise((resolve) => setImmediate(resolve))
 
@@ -88,7 +103,8 @@ export async function* fit<A extends Shape, B extends Latents>(
 ): AsyncGenerator<FitEvent, void, undefined> {
   const { batch, validation, steps = Number.POSITIVE_INFINITY, seconds = Number.POSITIVE_INFINITY, signal } = options
   const next = step(flow, options)
-  const began = performance.now()
+  let began = performance.now()
+  let compiled = false
   let state = copyState(from)
   let best = validation?.best ?? Number.POSITIVE_INFINITY
   let worse = validation?.worse ?? 0
@@ -114,15 +130,14 @@ export async function* fit<A extends Shape, B extends Latents>(
         yield stopped(ended)
         return
       }
-      const from = performance.now()
-      const x = batch(state.step)
-      let taken: ReturnType<typeof next>
-      try {
-        taken = next(state, x)
-      } finally {
-        unwrap(x as never).dispose()
+      if (!compiled) {
+        yield { _tag: 'Compiling', state }
+        await using(batch(state.step), (x) => next.prepare(state, x))
+        compiled = true
+        began = performance.now()
       }
-      const [after, metrics] = taken
+      const from = performance.now()
+      const [after, metrics] = await using(batch(state.step), (x) => next(state, x))
       if (!Number.isFinite(metrics.bitsPerDim) || !Number.isFinite(metrics.gradientNorm)) {
         disposeState(after)
         handedOver = true
@@ -148,5 +163,6 @@ export async function* fit<A extends Shape, B extends Latents>(
     }
   } finally {
     if (!handedOver) disposeState(state)
+    await next.dispose()
   }
 }

@@ -11,13 +11,17 @@ export type Moments = readonly (readonly tf.Tensor[])[]
 
 export interface Optimiser {
   readonly init: (params: readonly tf.Tensor[]) => Moments
-  /** The next parameters and moments, at step 1, 2, … with the given learning rate. */
+  /**
+   * The numbers that change from step to step, at step 1, 2, … with the given learning rate. They are computed in
+   * double precision and outside of `update`, which is compiled once and takes them as tensors.
+   */
+  readonly rates: (step: number, learningRate: number) => readonly number[]
+  /** The next parameters and moments; `rates` are scalars. */
   readonly update: (
     grads: readonly tf.Tensor[],
     moments: Moments,
     params: readonly tf.Tensor[],
-    step: number,
-    learningRate: number,
+    rates: readonly tf.Tensor[],
   ) => readonly [params: readonly tf.Tensor[], moments: Moments]
 }
 
@@ -33,14 +37,14 @@ export interface AdamOptions {
  */
 export const adam = ({ beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 }: AdamOptions = {}): Optimiser => ({
   init: (params) => [params.map((p) => tf.zerosLike(p)), params.map((p) => tf.zerosLike(p))],
-  update: (grads, [m = [], v = []], params, step, learningRate) => {
+  rates: (step, learningRate) => {
     const root = Math.sqrt(1 - beta2 ** step)
-    const rate = (learningRate * root) / (1 - beta1 ** step)
+    return [(learningRate * root) / (1 - beta1 ** step), epsilon * root]
+  },
+  update: (grads, [m = [], v = []], params, [rate, floor]) => {
     const nextM = grads.map((g, i) => tf.add(tf.mul(m[i]!, beta1), tf.mul(g, 1 - beta1)))
     const nextV = grads.map((g, i) => tf.add(tf.mul(v[i]!, beta2), tf.mul(tf.square(g), 1 - beta2)))
-    const next = params.map((p, i) =>
-      tf.sub(p, tf.div(tf.mul(nextM[i]!, rate), tf.add(tf.sqrt(nextV[i]!), epsilon * root))),
-    )
+    const next = params.map((p, i) => tf.sub(p, tf.div(tf.mul(nextM[i]!, rate!), tf.add(tf.sqrt(nextV[i]!), floor!))))
     return [next, [nextM, nextV]]
   },
 })
@@ -84,10 +88,14 @@ export const cosineRate = (rate: number, steps: number, rise = 0, last = 0.01): 
  */
 export const averaged = (optimiser: Optimiser, decay = 0.995): Optimiser => ({
   init: (params) => [...optimiser.init(params), params.map((p) => tf.clone(p))],
-  update: (grads, moments, params, step, learningRate) => {
-    const [next, inner] = optimiser.update(grads, moments.slice(0, -1), params, step, learningRate)
+  rates: (step, learningRate) => {
     const d = Math.min(decay, (1 + step) / (10 + step))
+    return [...optimiser.rates(step, learningRate), d, 1 - d]
+  },
+  update: (grads, moments, params, rates) => {
+    const [next, inner] = optimiser.update(grads, moments.slice(0, -1), params, rates.slice(0, -2))
+    const [d, rest] = rates.slice(-2)
     const average = moments.at(-1) ?? []
-    return [next, [...inner, next.map((p, i) => tf.add(tf.mul(average[i]!, d), tf.mul(p, 1 - d)))]]
+    return [next, [...inner, next.map((p, i) => tf.add(tf.mul(average[i]!, d!), tf.mul(p, rest!)))]]
   },
 })

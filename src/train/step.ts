@@ -7,6 +7,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { Latents, Shape } from '../../types/shape.js'
 import type { Flow } from '../distribution/flow.js'
+import { jit } from '../engine/jit.js'
 import { tidy } from '../tensor/ops.js'
 import { leaves, mapLeaves, type Param, type Params } from '../tensor/params.js'
 import type { Key } from '../tensor/random.js'
@@ -71,21 +72,44 @@ export const startTraining = <A extends Shape, B extends Latents>(
     return { step: 0, params, moments: optimiser.init(trained(flow, params)) }
   })
 
-/** The next state. The metrics are not finite if the loss was not: the state that came in is still good then. */
-export const step =
-  <A extends Shape, B extends Latents>(
-    flow: Flow<A, B>,
-    { optimiser, learningRate, clip = 100, l2 = 5e-5 }: StepOptions,
-  ) =>
-  (state: TrainState, x: BatchOf<A>): readonly [TrainState, StepMetrics] => {
-    const dimensions = product(flow.bijector.domain)
-    const scales = leaves<Param>(flow.bijector.spec).flatMap(([, p]) => (trainable(p) ? [p.role === 'scale'] : []))
-    const [next, bits, norm] = tidy(() => {
+/** All elements of a list of tensors, one after another. */
+const flat = (list: readonly tf.Tensor[]): tf.Tensor => tf.concat(list.map((t) => tf.reshape(t, [-1])))
+
+/** The pieces of a vector in the shapes of `like`. */
+const unflat = (vector: tf.Tensor, like: readonly tf.Tensor[]): readonly tf.Tensor[] =>
+  tf
+    .split(
+      vector,
+      like.map(({ size }) => size),
+    )
+    .map((piece, i) => tf.reshape(piece, like[i]!.shape))
+
+/** A step, compiled at its first call: see {@link step}. */
+export interface Stepper<A extends Shape> {
+  (state: TrainState, x: BatchOf<A>): Promise<readonly [TrainState, StepMetrics]>
+  /** Compiles for a state and a batch like these, and takes no step. */
+  readonly prepare: (state: TrainState, x: BatchOf<A>) => Promise<void>
+  /** Frees what was compiled. */
+  readonly dispose: () => Promise<void>
+}
+
+/**
+ * The next state, as one program of forward pass, gradients and update. The metrics are not finite if the loss was
+ * not: the state that came in is still good then. The optimiser sees all trained parameters as one vector.
+ */
+export const step = <A extends Shape, B extends Latents>(
+  flow: Flow<A, B>,
+  { optimiser, learningRate, clip = 100, l2 = 5e-5 }: StepOptions,
+): Stepper<A> => {
+  const dimensions = product(flow.bijector.domain)
+  const scales = leaves<Param>(flow.bijector.spec).flatMap(([, p]) => (trainable(p) ? [p.role === 'scale'] : []))
+  const next = jit((state: Omit<TrainState, 'step'>, x: BatchOf<A>, rates: tf.Tensor) =>
+    tidy(() => {
       let after: Params = state.params
       let nats: tf.Tensor = tf.scalar(0)
       const loss = (...values: tf.Tensor[]): tf.Scalar => {
         const [logProb, params] = flow.train(withTrained(flow, state.params, values))(x)
-        // statistics outlive the tape; the trained leaves among them are only borrowed
+        // the tape frees what it does not answer: statistics outlive it
         after = mapLeaves(params, (leaf) => trust<Shape>(tf.keep(tf.clone(unwrap(leaf))))) as Params
         const own = tf.div(tf.neg(tf.mean(unwrap(logProb))), dimensions)
         // reported without the penalty, which is no part of the likelihood
@@ -95,20 +119,47 @@ export const step =
       }
       const values = trained(flow, state.params)
       const { grads } = tf.valueAndGrads(loss)([...values])
-      const [clipped, norm] = clipByGlobalNorm(grads, clip)
-      const count = state.step + 1
-      const [moved, moments] = optimiser.update(clipped, state.moments, values, count, learningRate(state.step))
-      // clones belong to this scope, so that the kept ones can go
-      const params = mapLeaves(withTrained(flow, after, moved), (leaf) =>
-        trust<Shape>(tf.clone(unwrap(leaf))),
-      ) as Params
-      for (const [, leaf] of leaves<AnyTensor>(after)) unwrap(leaf).dispose()
-      return [{ step: count, params, moments } as TrainState, nats, norm] as const
-    })
-    const metrics = { bitsPerDim: bits.dataSync()[0]! / Math.LN2, gradientNorm: norm.dataSync()[0]! }
-    tf.dispose([bits, norm])
-    return [next, metrics]
+      const [clipped, norm] = clipByGlobalNorm([flat(grads)], clip)
+      const moments = state.moments.map((list) => [flat(list)])
+      const [moved, nextMoments] = optimiser.update(clipped, moments, [flat(values)], tf.unstack(rates))
+      const next = {
+        // clones belong to this scope, so that the kept ones can go
+        params: mapLeaves(withTrained(flow, after, unflat(moved[0]!, values)), (leaf) =>
+          trust<Shape>(tf.clone(unwrap(leaf))),
+        ) as Params,
+        moments: nextMoments.map(([vector]) => unflat(vector!, values)),
+        metrics: tf.stack([tf.div(nats, Math.LN2), norm]),
+      }
+      tf.dispose([nats, leaves<AnyTensor>(after).map(([, leaf]) => unwrap(leaf))] as tf.TensorContainer)
+      return next
+    }),
+  )
+  const inputs = ({ step, params, moments }: TrainState) => {
+    const rates = tf.tensor1d([...optimiser.rates(step + 1, learningRate(step))])
+    return { state: { params, moments }, rates }
   }
+  const run = async (before: TrainState, x: BatchOf<A>): Promise<readonly [TrainState, StepMetrics]> => {
+    const { state, rates } = inputs(before)
+    try {
+      const { params, moments, metrics } = await next(state, x, rates)
+      const [bitsPerDim, gradientNorm] = await metrics.data()
+      metrics.dispose()
+      return [
+        { step: before.step + 1, params, moments },
+        { bitsPerDim: bitsPerDim!, gradientNorm: gradientNorm! },
+      ]
+    } finally {
+      rates.dispose()
+    }
+  }
+  return Object.assign(run, {
+    prepare: async (before: TrainState, x: BatchOf<A>) => {
+      const { state, rates } = inputs(before)
+      await next.prepare(state, x, rates).finally(() => rates.dispose())
+    },
+    dispose: next.dispose,
+  })
+}
 
 /** Frees a state's tensors. */
 export const disposeState = (state: TrainState): void => {

@@ -16,6 +16,12 @@ describe('useEngine', () => {
     expect(describeEngine(engine)).toMatch(/^engine wasm \d+\.\d+\.\d+, 1 thread, CPU, SIMD$/)
   })
 
+  it('starts ONNX Runtime, with wasm for what is not compiled', async () => {
+    const engine = await ready('onnxruntime')
+    expect(tf.getBackend()).toBe('wasm')
+    expect(describeEngine(engine)).toMatch(/^engine onnxruntime \d+\.\d+\.\d+, \d+ threads?, CPU/)
+  })
+
   it('takes the name in DIFFEO_ENGINE', async () => {
     vi.stubEnv('DIFFEO_ENGINE', 'cpu')
     expect(await ready()).toMatchObject({ name: 'cpu', threads: 1 })
@@ -29,7 +35,7 @@ describe('useEngine', () => {
 
   it('takes the best that is installed when nothing is named, without a note', async () => {
     vi.stubEnv('DIFFEO_ENGINE', '')
-    expect(await ready()).toMatchObject({ name: 'wasm' })
+    expect(await ready()).toMatchObject({ name: 'onnxruntime' })
     expect(await ready()).not.toHaveProperty('note')
   })
 
@@ -46,7 +52,7 @@ describe('useEngine', () => {
     vi.stubEnv('DIFFEO_ENGINE', 'abacus')
     const result = await useEngine()()
     expect(E.isLeft(result) && describeError(result.left)).toBe(
-      "engine: expected auto, tfjs-node-gpu, tfjs-node, wasm, cpu, got 'abacus'",
+      "engine: expected auto, onnxruntime, tfjs-node-gpu, tfjs-node, wasm, cpu, got 'abacus'",
     )
     expect(EngineName.is('abacus')).toBe(false)
   })

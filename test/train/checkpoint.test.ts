@@ -60,23 +60,27 @@ afterEach(async () => {
 })
 
 /** Some steps on, so that nothing is at its start any more. */
-const trained = <A extends Shape, B extends Latents>(
+const trained = async <A extends Shape, B extends Latents>(
   flow: Flow<A, B>,
   batch: (step: number) => BatchOf<A>,
   options: StepOptions,
   steps: number,
-): TrainState =>
-  tf.tidy(() => {
-    let state = startTraining(flow, options.optimiser, key(0), batch(0))
-    for (let i = 0; i < steps; i++) state = step(flow, options)(state, batch(i))[0]
-    return state as never
-  })
+): Promise<TrainState> => {
+  const next = step(flow, options)
+  let state = startTraining(flow, options.optimiser, key(0), batch(0))
+  for (let i = 0; i < steps; i++) {
+    const [after] = await next(state, batch(i))
+    disposeState(state)
+    state = after
+  }
+  return state
+}
 const moonOptions: StepOptions = { optimiser: averaged(adam()), learningRate: constantRate(1e-2) }
 const tinyOptions: StepOptions = { optimiser: adam(), learningRate: cosineRate(1e-2, 20, 3) }
 
 let state: TrainState
-beforeAll(() => {
-  state = trained(moons, moonBatch(), moonOptions, 3)
+beforeAll(async () => {
+  state = await trained(moons, moonBatch(), moonOptions, 3)
 })
 afterAll(() => disposeState(state))
 
@@ -112,7 +116,7 @@ describe('a checkpoint', () => {
     disposeState(again)
   })
   it('keeps running statistics and whether ActNorm has started', async () => {
-    const image = trained(tiny, tinyBatch, tinyOptions, 2)
+    const image = await trained(tiny, tinyBatch, tinyOptions, 2)
     const read = await saved({ state: image, spec: tiny.bijector.spec })
     const again = orThrow(restore(tiny.bijector.spec)(read))
     expect(stateBits(again)).toEqual(stateBits(image))
@@ -136,7 +140,7 @@ describe('a checkpoint', () => {
     params.a.dispose()
   })
   it('holds the best parameters and their figures, which other parameters do not touch', async () => {
-    const other = trained(moons, moonBatch(), moonOptions, 1)
+    const other = await trained(moons, moonBatch(), moonOptions, 1)
     const read = await saved({ best: { params: other.params, bitsPerDim: 1.1 / 3, worse: 2 } })
     expect(read.best).toEqual({ bitsPerDim: 1.1 / 3, worse: 2 })
     const best = orThrow(restoreBest(spec)(read))!
@@ -173,7 +177,7 @@ describe('a checkpoint', () => {
     disposeState(b)
   })
   it('reads the tensors when the task starts, so that they may go right after', async () => {
-    const own = trained(moons, moonBatch(), moonOptions, 1)
+    const own = await trained(moons, moonBatch(), moonOptions, 1)
     const before = stateBits(own)
     const writing = saveCheckpoint(path)({ state: own, spec, config })()
     disposeState(own)
@@ -222,7 +226,7 @@ describe('saveCheckpoint refuses', () => {
     expect(await readdir(folder)).toEqual([])
   })
   it('a state that was freed', async () => {
-    const own = trained(moons, moonBatch(), moonOptions, 0)
+    const own = await trained(moons, moonBatch(), moonOptions, 0)
     disposeState(own)
     expect(await said(saveCheckpoint(path)({ state: own, spec, config }))).toBe(
       "checkpoint: expected a state with its tensors, got one that was freed; save it before fit's next event",

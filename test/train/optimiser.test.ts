@@ -13,7 +13,12 @@ const run = (optimiser: Optimiser, start: number[][], grads: number[][][], rate:
     let moments = optimiser.init(params)
     const path = grads.map((gs, i) => {
       const now = gs.map((g) => tf.tensor1d(g))
-      const [next, after] = optimiser.update(now, moments, params, i + 1, rate)
+      const [next, after] = optimiser.update(
+        now,
+        moments,
+        params,
+        optimiser.rates(i + 1, rate).map((r) => tf.scalar(r)),
+      )
       params = next
       moments = after
       return doubles(params)

@@ -1,0 +1,183 @@
+/**
+ * `jit(f)`: a pure function of tensors as one program. The first call with a signature (the shapes and types of the
+ * tensors, and whatever else is among the arguments) traces `f` and has the engine compile it; every other call runs
+ * what was compiled.
+ *
+ * Laws. `await jit(f)(…args)` is `f(…args)`, but for rounding. Of `f` this asks that it computes with tensors alone:
+ * a value that is read, a random draw or a clock would be frozen into the program, so the first two are errors. Tensors
+ * that `f` finds outside its arguments become constants.
+ *
+ * @module
+ */
+import * as tf from '@tensorflow/tfjs-core'
+import { DiffeoException, engineError, usageError } from '../error.js'
+import { type Runner, runEagerly } from './eager.js'
+import { simplify } from './passes.js'
+import type { Program, ProgramType, ValueInfo } from './program.js'
+import { trace } from './trace.js'
+
+// -------------------------------------------------------------------------------------
+// compilers
+// -------------------------------------------------------------------------------------
+
+/** What makes a program run: every engine has one. */
+export type Compiler = (program: Program) => Promise<Compiled>
+
+export interface Compiled {
+  readonly run: Runner
+  readonly dispose: () => Promise<void>
+}
+
+/** The compiler of an engine without one of its own. */
+export const eagerCompiler: Compiler = async (program) => ({ run: runEagerly(program), dispose: async () => {} })
+
+let compiler = eagerCompiler
+
+/** Chooses what compiles from now on; `useEngine` calls it. */
+export const setCompiler = (next: Compiler): void => {
+  compiler = next
+}
+
+// -------------------------------------------------------------------------------------
+// trees
+// -------------------------------------------------------------------------------------
+
+const isPlain = (u: unknown): u is Readonly<Record<string, unknown>> =>
+  typeof u === 'object' && u !== null && Object.getPrototypeOf(u) === Object.prototype
+
+/** The same tree, each tensor replaced. */
+const mapTensors = (tree: unknown, f: (tensor: tf.Tensor) => unknown): unknown =>
+  tree instanceof tf.Tensor
+    ? f(tree)
+    : Array.isArray(tree)
+      ? tree.map((sub) => mapTensors(sub, f))
+      : isPlain(tree)
+        ? Object.fromEntries(Object.entries(tree).map(([name, sub]) => [name, mapTensors(sub, f)]))
+        : tree
+
+const infoOf = ({ shape, dtype }: tf.Tensor): ValueInfo => ({ shape, dtype: dtype as ProgramType })
+
+/** The tensors of a tree, in order, and a text that trees with the same traces share. */
+const flatten = (tree: unknown): { readonly tensors: readonly tf.Tensor[]; readonly signature: string } => {
+  const tensors: tf.Tensor[] = []
+  const parts: string[] = []
+  const walk = (sub: unknown): void => {
+    if (sub instanceof tf.Tensor) {
+      tensors.push(sub)
+      parts.push(sub.dtype, sub.shape.join())
+    } else if (Array.isArray(sub)) {
+      parts.push('[')
+      sub.forEach(walk)
+      parts.push(']')
+    } else if (isPlain(sub)) {
+      parts.push('{')
+      for (const name of Object.keys(sub)) {
+        parts.push(name)
+        walk(sub[name])
+      }
+      parts.push('}')
+    } else if (sub === undefined || sub === null || ['number', 'string', 'boolean'].includes(typeof sub))
+      parts.push(typeof sub === 'string' ? JSON.stringify(sub) : String(sub))
+    else {
+      const got = typeof sub === 'object' ? (sub.constructor?.name ?? 'an object') : `a ${typeof sub}`
+      throw new DiffeoException(
+        usageError('jit', 'arguments made of tensors, numbers, texts, lists and plain objects', got, 'close over it'),
+      )
+    }
+  }
+  walk(tree)
+  return { tensors, signature: parts.join(' ') }
+}
+
+// -------------------------------------------------------------------------------------
+// jit
+// -------------------------------------------------------------------------------------
+
+/** A function that runs as one program. */
+export interface Jitted<Args extends readonly unknown[], R> {
+  (...args: Args): Promise<R>
+  /** Traces and compiles for arguments like these, and runs nothing. */
+  readonly prepare: (...args: Args) => Promise<void>
+  /** The program that arguments like these run, as `describe` prints it. */
+  readonly program: (...args: Args) => Program
+  /** Frees what was compiled; another call compiles anew. */
+  readonly dispose: () => Promise<void>
+}
+
+interface Entry {
+  readonly compiled: Promise<Compiled>
+  /** The result's tree around tensors, which are given in order. */
+  readonly rebuild: (tensors: readonly tf.Tensor[]) => unknown
+}
+
+/** What `f` does with arguments like these. */
+const traceTree = (f: (...args: never[]) => unknown, args: readonly unknown[]) => {
+  let shape: unknown
+  const { tensors } = flatten(args)
+  const program = trace((given) => {
+    let next = 0
+    const result = f(...(mapTensors(args, () => given[next++]) as never[]))
+    const outputs: tf.Tensor[] = []
+    // a place for each tensor: they themselves end with the trace
+    shape = mapTensors(result, (tensor) => new Place(outputs.push(tensor) - 1))
+    return outputs
+  }, tensors.map(infoOf))
+  return { program: simplify(program), rebuild: (made: readonly tf.Tensor[]) => fill(shape, made) }
+}
+
+class Place {
+  constructor(readonly index: number) {}
+}
+
+const fill = (tree: unknown, tensors: readonly tf.Tensor[]): unknown =>
+  tree instanceof Place
+    ? tensors[tree.index]
+    : Array.isArray(tree)
+      ? tree.map((sub) => fill(sub, tensors))
+      : isPlain(tree)
+        ? Object.fromEntries(Object.entries(tree).map(([name, sub]) => [name, fill(sub, tensors)]))
+        : tree
+
+/**
+ * A pure function of tensors, compiled. Arguments and result are trees: lists and plain objects of tensors; numbers,
+ * texts and booleans among the arguments are part of the signature, so that each new one means a new program. The
+ * tensors of the result are the caller's to free; the arguments stay the caller's.
+ *
+ * @example
+ * const logProb = jit((params: Params, x: BatchOf<[2]>) => moons.logProb(params)(x))
+ * const nats = await logProb(params, x) // the first call compiles
+ * @throws DiffeoException (as a rejection) if `f` cannot be traced: it reads a value, or calls an unknown operation
+ */
+export const jit = <Args extends readonly unknown[], R>(f: (...args: Args) => R): Jitted<Args, R> => {
+  const cache = new Map<Compiler, Map<string, Entry>>()
+  const entryOf = (args: Args, signature: string): Entry => {
+    const own = cache.get(compiler) ?? new Map<string, Entry>()
+    cache.set(compiler, own)
+    const known = own.get(signature)
+    if (known !== undefined) return known
+    const { program, rebuild } = traceTree(f as (...args: never[]) => unknown, args)
+    const entry = { compiled: compiler(program), rebuild }
+    own.set(signature, entry)
+    // one that could not be compiled is tried again
+    entry.compiled.catch(() => own.delete(signature))
+    return entry
+  }
+  const call = async (...args: Args): Promise<R> => {
+    const { tensors, signature } = flatten(args)
+    if (tensors.some((t) => t.isDisposed))
+      throw new DiffeoException(engineError('jit', 'tensors', 'one that was freed', 'free arguments after the call'))
+    const { compiled, rebuild } = entryOf(args, signature)
+    return rebuild(await (await compiled).run(tensors)) as R
+  }
+  return Object.assign(call, {
+    prepare: async (...args: Args) => {
+      await entryOf(args, flatten(args).signature).compiled
+    },
+    program: (...args: Args) => traceTree(f as (...args: never[]) => unknown, args).program,
+    dispose: async () => {
+      const entries = [...cache.values()].flatMap((own) => [...own.values()])
+      cache.clear()
+      for (const { compiled } of entries) await (await compiled).dispose()
+    },
+  })
+}

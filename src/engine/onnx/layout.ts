@@ -1,0 +1,106 @@
+/**
+ * Where the channels lie. TensorFlow.js keeps images channels last, ONNX's convolutions want them first. A value of
+ * rank 4 is written in the layout that its operands have, and converted, once, only where another is asked for: so the
+ * transpositions between layers cancel.
+ *
+ * @module
+ */
+
+import { type Elements, type ProgramType, sizeOf, type ValueInfo } from '../program.js'
+import type { Graph } from './model.js'
+
+/** `last`: as TensorFlow.js has it, and every value whose rank is not 4. `first`: N×C×H×W. */
+export type Layout = 'last' | 'first'
+
+const toFirst = [0, 3, 1, 2] as const
+const toLast = [0, 2, 3, 1] as const
+
+/** A shape in a layout. */
+export const arranged = (shape: readonly number[], layout: Layout): readonly number[] =>
+  layout === 'first' ? toFirst.map((i) => shape[i]!) : shape
+
+/** Where an axis lies in a layout. */
+export const axisIn = (axis: number, layout: Layout): number => (layout === 'first' ? toFirst.indexOf(axis as 0) : axis)
+
+/** The values of a program by number, each under a name in every layout that was asked for. */
+export interface Names {
+  /** The layouts that a value has without conversion. */
+  readonly has: (v: number, layout: Layout) => boolean
+  readonly get: (v: number, layout: Layout) => string
+  /** The operand of an operation that broadcasts to a value of rank 4. */
+  readonly operand: (v: number, layout: Layout) => string
+  readonly set: (v: number, layout: Layout, name: string) => void
+  readonly info: (v: number) => ValueInfo
+  readonly constant: (v: number) => Elements | undefined
+}
+
+const transposed = (data: Elements, shape: readonly number[], perm: readonly number[]): Float32Array => {
+  const strides = shape.map((_, i) => sizeOf(shape.slice(i + 1)))
+  const out = new Float32Array(data.length)
+  const to = perm.map((p) => shape[p]!)
+  const index = to.map(() => 0)
+  for (let i = 0; i < out.length; i++) {
+    out[i] = data[index.reduce((sum, n, axis) => sum + n * strides[perm[axis]!]!, 0)]!
+    for (let axis = to.length - 1; axis >= 0; axis--) {
+      if (++index[axis]! < to[axis]!) break
+      index[axis] = 0
+    }
+  }
+  return out
+}
+
+/** An empty table for a program's values; constants are there from the start. */
+export const names = (graph: Graph, values: readonly ValueInfo[], constants: ReadonlyMap<number, Elements>): Names => {
+  const known = new Map<string, string>()
+  const key = (v: number, layout: Layout | 'operand') => `${v}:${layout}`
+  const has = (v: number, layout: Layout) => known.has(key(v, layout))
+  const info = (v: number) => values[v]!
+  const remember = (at: string, make: () => string): string => {
+    const name = known.get(at) ?? make()
+    known.set(at, name)
+    return name
+  }
+  const stored = (dtype: ProgramType, shape: readonly number[], data: Elements) => graph.constant(dtype, shape, data)
+
+  const get = (v: number, layout: Layout): string =>
+    remember(key(v, layout), () => {
+      const { shape, dtype } = info(v)
+      const data = constants.get(v)
+      if (data !== undefined)
+        return layout === 'last'
+          ? stored(dtype, shape, data)
+          : stored(dtype, arranged(shape, 'first'), transposed(data, shape, toFirst))
+      if (shape.length !== 4) throw new Error(`onnx: value ${v} has no layout '${layout}'`)
+      const other = get(v, layout === 'last' ? 'first' : 'last')
+      const perm = layout === 'last' ? toLast : toFirst
+      const [, h, w, c] = shape as [number, number, number, number]
+      // with one channel, or one pixel, the elements lie alike
+      return c === 1 || h * w === 1
+        ? graph.node('Reshape', [other, graph.constant('int64', [4], arranged(shape, layout))])
+        : graph.node('Transpose', [other], { attrs: { perm } })
+    })
+
+  const operand = (v: number, layout: Layout): string => {
+    const { shape, dtype } = info(v)
+    if (layout === 'last' || shape.length === 0) return get(v, 'last')
+    if (shape.length === 4) return get(v, 'first')
+    return remember(key(v, 'operand'), () => {
+      const full = [...Array.from({ length: 4 - shape.length }, () => 1), ...shape]
+      const to = arranged(full, 'first')
+      const data = constants.get(v)
+      if (data !== undefined) return stored(dtype, to, transposed(data, full, toFirst))
+      const moves = full[3] !== 1 && full[1]! * full[2]! !== 1
+      const wide = graph.node('Reshape', [get(v, 'last'), graph.constant('int64', [4], moves ? full : to)])
+      return moves ? graph.node('Transpose', [wide], { attrs: { perm: toFirst } }) : wide
+    })
+  }
+
+  return {
+    has,
+    get,
+    operand,
+    set: (v, layout, name) => known.set(key(v, layout), name),
+    info,
+    constant: (v) => constants.get(v),
+  }
+}

@@ -1,0 +1,193 @@
+/**
+ * ONNX models: the part of the format that programs need, as protobuf messages, and a graph that is built node by node.
+ * Opset 21 of ONNX, IR version 10; field numbers from onnx.proto3 of ONNX 1.16.
+ *
+ * @module
+ */
+import protobuf from 'protobufjs/light.js'
+import type { ProgramType } from '../program.js'
+
+/** The version of ONNX's operators that graphs are written in. */
+export const OPSET = 21
+const IR_VERSION = 10
+
+/** Operators of ONNX Runtime that are not in ONNX: fused products, and convolutions in blocked layouts. */
+export const MICROSOFT = 'com.microsoft'
+export const NCHWC = 'com.microsoft.nchwc'
+
+// -------------------------------------------------------------------------------------
+// messages
+// -------------------------------------------------------------------------------------
+
+type Field = { readonly type: string; readonly id: number; readonly rule?: 'repeated' }
+
+const field = (type: string, id: number, rule?: 'repeated'): Field =>
+  rule === undefined ? { type, id } : { type, id, rule }
+const many = (type: string, id: number): Field => field(type, id, 'repeated')
+
+const ModelProto = protobuf.Root.fromJSON({
+  nested: {
+    ModelProto: {
+      fields: {
+        irVersion: field('int64', 1),
+        producerName: field('string', 2),
+        graph: field('GraphProto', 7),
+        opsetImport: many('OperatorSetIdProto', 8),
+      },
+    },
+    OperatorSetIdProto: { fields: { domain: field('string', 1), version: field('int64', 2) } },
+    GraphProto: {
+      fields: {
+        node: many('NodeProto', 1),
+        name: field('string', 2),
+        initializer: many('TensorProto', 5),
+        input: many('ValueInfoProto', 11),
+        output: many('ValueInfoProto', 12),
+      },
+    },
+    NodeProto: {
+      fields: {
+        input: many('string', 1),
+        output: many('string', 2),
+        name: field('string', 3),
+        opType: field('string', 4),
+        attribute: many('AttributeProto', 5),
+        domain: field('string', 7),
+      },
+    },
+    AttributeProto: {
+      fields: {
+        name: field('string', 1),
+        f: field('float', 2),
+        i: field('int64', 3),
+        s: field('bytes', 4),
+        ints: many('int64', 8),
+        type: field('int32', 20),
+      },
+    },
+    TensorProto: {
+      fields: {
+        dims: many('int64', 1),
+        dataType: field('int32', 2),
+        name: field('string', 8),
+        rawData: field('bytes', 9),
+      },
+    },
+    ValueInfoProto: { fields: { name: field('string', 1), type: field('TypeProto', 2) } },
+    TypeProto: { fields: { tensorType: field('TensorTypeProto', 1) } },
+    TensorTypeProto: { fields: { elemType: field('int32', 1), shape: field('TensorShapeProto', 2) } },
+    TensorShapeProto: { fields: { dim: many('Dimension', 1) } },
+    Dimension: { fields: { dimValue: field('int64', 1), dimParam: field('string', 2) } },
+  },
+}).lookupType('ModelProto')
+
+// -------------------------------------------------------------------------------------
+// graphs
+// -------------------------------------------------------------------------------------
+
+export type ElementType = ProgramType | 'int64'
+
+/** `TensorProto.DataType` */
+const typeNumber: Readonly<Record<ElementType, number>> = { float32: 1, int32: 6, int64: 7, bool: 9 }
+
+/** A real number, where a plain number would be written as an integer. */
+export interface Real {
+  readonly real: number
+}
+export type Attribute = number | string | readonly number[] | Real
+
+const attribute = (name: string, value: Attribute): object =>
+  typeof value === 'number'
+    ? { name, i: value, type: 2 }
+    : typeof value === 'string'
+      ? { name, s: new TextEncoder().encode(value), type: 3 }
+      : 'real' in value
+        ? { name, f: value.real, type: 1 }
+        : { name, ints: value, type: 7 }
+
+/** A size, or the name of one that is known only at run time. */
+export type Dimension = number | string
+
+/** A graph that grows: every method answers the names of what it made. */
+export interface Graph {
+  readonly input: (name: string, dtype: ElementType, shape: readonly Dimension[]) => string
+  /** A constant; the same elements are stored once. */
+  readonly constant: (dtype: ElementType, shape: readonly number[], data: ArrayLike<number>) => string
+  readonly node: (op: string, inputs: readonly string[], options?: NodeOptions) => string
+  /** A node with several outputs. */
+  readonly nodes: (op: string, inputs: readonly string[], outputs: number, options?: NodeOptions) => readonly string[]
+  /** Makes a value an output under a name of its own. */
+  readonly output: (name: string, value: string, dtype: ElementType, shape: readonly Dimension[]) => void
+  /** The model as bytes. */
+  readonly encode: () => Uint8Array
+}
+
+export interface NodeOptions {
+  readonly domain?: string
+  readonly attrs?: Readonly<Record<string, Attribute>>
+}
+
+const rawBytes = (dtype: ElementType, data: ArrayLike<number>): Uint8Array => {
+  const typed =
+    dtype === 'int64'
+      ? BigInt64Array.from({ length: data.length }, (_, i) => BigInt(data[i]!))
+      : dtype === 'float32'
+        ? Float32Array.from(data)
+        : dtype === 'int32'
+          ? Int32Array.from(data)
+          : Uint8Array.from(data)
+  return new Uint8Array(typed.buffer, typed.byteOffset, typed.byteLength)
+}
+
+const valueInfo = (name: string, dtype: ElementType, shape: readonly Dimension[]): object => ({
+  name,
+  type: {
+    tensorType: {
+      elemType: typeNumber[dtype],
+      shape: { dim: shape.map((d) => (typeof d === 'number' ? { dimValue: d } : { dimParam: d })) },
+    },
+  },
+})
+
+/** An empty graph. */
+export const graph = (name: string): Graph => {
+  const node: object[] = []
+  const initializer: object[] = []
+  const input: object[] = []
+  const output: object[] = []
+  const stored = new Map<string, string>()
+  let count = 0
+  const nodes: Graph['nodes'] = (op, inputs, outputs, { domain = '', attrs = {} } = {}) => {
+    const names = Array.from({ length: outputs }, () => `v${count++}`)
+    const attributes = Object.entries(attrs).map(([key, value]) => attribute(key, value))
+    node.push({ opType: op, name: `${op}_${names[0]}`, input: inputs, output: names, domain, attribute: attributes })
+    return names
+  }
+  return {
+    input: (own, dtype, shape) => {
+      input.push(valueInfo(own, dtype, shape))
+      return own
+    },
+    constant: (dtype, shape, data) => {
+      const rawData = rawBytes(dtype, data)
+      const key = `${dtype}[${shape}]${Buffer.from(rawData).toString('latin1')}`
+      const known = stored.get(key)
+      if (known !== undefined) return known
+      const own = `c${count++}`
+      stored.set(key, own)
+      initializer.push({ name: own, dims: shape, dataType: typeNumber[dtype], rawData })
+      return own
+    },
+    node: (op, inputs, options) => nodes(op, inputs, 1, options)[0]!,
+    nodes,
+    output: (own, value, dtype, shape) => {
+      node.push({ opType: 'Identity', name: `output_${own}`, input: [value], output: [own] })
+      output.push(valueInfo(own, dtype, shape))
+    },
+    encode: () => {
+      const opsetImport = ['', MICROSOFT, NCHWC].map((domain) => ({ domain, version: domain === '' ? OPSET : 1 }))
+      const model = { irVersion: IR_VERSION, producerName: 'diffeo', opsetImport }
+      return ModelProto.encode({ ...model, graph: { name, node, initializer, input, output } }).finish()
+    },
+  }
+}

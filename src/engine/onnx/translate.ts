@@ -1,0 +1,429 @@
+/**
+ * Programs as ONNX graphs. One function for each kind of kernel; layouts are chosen value by value, as `layout.ts` says.
+ *
+ * @module
+ */
+import * as tf from '@tensorflow/tfjs-core'
+import { DiffeoException, engineError } from '../../error.js'
+import { type Call, type Program, useCounts } from '../program.js'
+import { convolve, filterGradient, inputGradient, ints } from './convolution.js'
+import { arranged, axisIn, type Layout, type Names, names } from './layout.js'
+import { type Graph, graph, MICROSOFT } from './model.js'
+
+/** What a translation of one call works with. */
+interface Context {
+  readonly graph: Graph
+  readonly names: Names
+  readonly call: Call
+  /** An operand as the operation wants it. */
+  readonly operand: (i: number) => string
+  /** A scalar constant of type float32. */
+  readonly real: (value: number) => string
+  readonly layout: Layout
+}
+
+/** Answers the names of the outputs, in the layout of the context. */
+type Translate = (context: Context) => string | readonly string[]
+
+// -------------------------------------------------------------------------------------
+// element by element
+// -------------------------------------------------------------------------------------
+
+const op =
+  (name: string): Translate =>
+  ({ graph, call, operand }) =>
+    graph.node(
+      name,
+      call.inputs.map((_, i) => operand(i)),
+    )
+
+/** A composition, from a function that makes nodes. */
+const made =
+  (f: (node: (op: string, ...inputs: string[]) => string, context: Context) => string): Translate =>
+  (context) =>
+    f((name, ...inputs) => context.graph.node(name, inputs), context)
+
+/** `log(1 + x)`: by the inverse hyperbolic tangent where 1 + x would round x away. */
+const log1p = made((node, { operand, real }) => {
+  const x = operand(0)
+  const near = node('Mul', node('Atanh', node('Div', x, node('Add', x, real(2)))), real(2))
+  return node('Where', node('Less', node('Abs', x), real(0.5)), near, node('Log', node('Add', x, real(1))))
+})
+
+/** `eˣ − 1 = tanh(x/2)·(eˣ + 1)`, which loses nothing near 0. */
+const expm1 = made((node, { operand, real }) => {
+  const x = operand(0)
+  return node('Mul', node('Tanh', node('Mul', x, real(0.5))), node('Add', node('Exp', x), real(1)))
+})
+
+/** 1 above 0 and α below. HardSigmoid with a steep slope is the fastest way to a mask that there is. */
+const step: Translate = ({ graph, operand, real, call }) => {
+  const mask = graph.node('HardSigmoid', [operand(0)], { attrs: { alpha: { real: 1e38 }, beta: { real: 0 } } })
+  const alpha = (call.attrs['alpha'] as number | undefined) ?? 0
+  return alpha === 0 ? mask : graph.node('Add', [graph.node('Mul', [mask, real(1 - alpha)]), real(alpha)])
+}
+
+const withAlpha =
+  (name: string): Translate =>
+  ({ graph, operand, call }) =>
+    graph.node(name, [operand(0)], { attrs: { alpha: { real: (call.attrs['alpha'] as number | undefined) ?? 1 } } })
+
+const types: Readonly<Record<string, number>> = { float32: 1, int32: 6, bool: 9 }
+
+const pointwise: Readonly<Record<string, Translate>> = {
+  Add: op('Add'),
+  Sub: op('Sub'),
+  Multiply: op('Mul'),
+  RealDiv: op('Div'),
+  Maximum: op('Max'),
+  Minimum: op('Min'),
+  Pow: op('Pow'),
+  Greater: op('Greater'),
+  GreaterEqual: op('GreaterOrEqual'),
+  Less: op('Less'),
+  LessEqual: op('LessOrEqual'),
+  Equal: op('Equal'),
+  NotEqual: made((node, { operand }) => node('Not', node('Equal', operand(0), operand(1)))),
+  LogicalAnd: op('And'),
+  LogicalOr: op('Or'),
+  LogicalNot: op('Not'),
+  SquaredDifference: made((node, { operand }) => {
+    const d = node('Sub', operand(0), operand(1))
+    return node('Mul', d, d)
+  }),
+  Select: op('Where'),
+  Exp: op('Exp'),
+  Expm1: expm1,
+  Log: op('Log'),
+  Log1p: log1p,
+  Tanh: op('Tanh'),
+  Sigmoid: op('Sigmoid'),
+  Softplus: op('Softplus'),
+  Relu: op('Relu'),
+  Relu6: made((node, { operand, real }) => node('Min', node('Relu', operand(0)), real(6))),
+  LeakyRelu: withAlpha('LeakyRelu'),
+  Elu: withAlpha('Elu'),
+  Erf: op('Erf'),
+  Square: made((node, { operand }) => node('Mul', operand(0), operand(0))),
+  Sqrt: op('Sqrt'),
+  Rsqrt: made((node, { operand }) => node('Reciprocal', node('Sqrt', operand(0)))),
+  Reciprocal: op('Reciprocal'),
+  Abs: op('Abs'),
+  Neg: op('Neg'),
+  Sin: op('Sin'),
+  Cos: op('Cos'),
+  Atan: op('Atan'),
+  Sign: op('Sign'),
+  Step: step,
+  Floor: op('Floor'),
+  Ceil: op('Ceil'),
+  Round: op('Round'),
+  IsNan: op('IsNaN'),
+  IsInf: op('IsInf'),
+  IsFinite: made((node, { operand, real }) => node('Equal', node('Sub', operand(0), operand(0)), real(0))),
+  Identity: op('Identity'),
+  AddN: op('Sum'),
+  Cast: ({ graph, operand, call }) =>
+    graph.node('Cast', [operand(0)], { attrs: { to: types[call.attrs['dtype'] as string]! } }),
+  ClipByValue: made((node, { operand, real, call }) =>
+    node(
+      'Min',
+      node('Max', operand(0), real(call.attrs['clipValueMin'] as number)),
+      real(call.attrs['clipValueMax'] as number),
+    ),
+  ),
+}
+
+// -------------------------------------------------------------------------------------
+// axis by axis
+// -------------------------------------------------------------------------------------
+
+/** The rank-4 operand decides; a constant fits either. */
+const chooseLayout = (names: Names, inputs: readonly number[], rank: number): Layout =>
+  rank === 4 &&
+  inputs.some((v) => names.info(v).shape.length === 4 && names.constant(v) === undefined && names.has(v, 'first'))
+    ? 'first'
+    : 'last'
+
+const axesOf = (axis: unknown, rank: number): readonly number[] =>
+  tf.util.parseAxisParam(
+    (axis ?? null) as number,
+    Array.from({ length: rank }, () => 1),
+  )
+
+/** A translation that answers in the layout of its first operand, and is told where an axis lies there. */
+const alongAxes =
+  (
+    f: (
+      context: Context & { readonly at: (axis: number) => number; readonly shape: readonly number[] },
+    ) => string | readonly string[],
+  ): Translate =>
+  (context) => {
+    const { names, call, layout } = context
+    const shape = arranged(names.info(call.inputs[0]!).shape, layout)
+    return f({ ...context, shape, at: (axis) => axisIn(axis, layout) })
+  }
+
+const perAxis = (layout: Layout, values: readonly number[]): readonly number[] => arranged(values, layout)
+
+const moving: Readonly<Record<string, Translate>> = {
+  Slice: alongAxes(({ graph, operand, call, layout, names }) => {
+    const like = { shape: [...names.info(call.inputs[0]!).shape], rank: names.info(call.inputs[0]!).shape.length }
+    const [begin, size] = tf.slice_util.parseSliceParams(
+      like as unknown as tf.Tensor,
+      call.attrs['begin'] as number[],
+      call.attrs['size'] as number[],
+    ) as [number[], number[]]
+    const cut = begin.flatMap((from, i) => (from === 0 && size[i] === like.shape[i] ? [] : [i]))
+    const axes = cut.map((i) => axisIn(i, layout))
+    return graph.node('Slice', [
+      operand(0),
+      ints(
+        graph,
+        cut.map((i) => begin[i]!),
+      ),
+      ints(
+        graph,
+        cut.map((i) => begin[i]! + size[i]!),
+      ),
+      ints(graph, axes),
+    ])
+  }),
+  Concat: alongAxes(({ graph, operand, call, at, shape }) => {
+    const axis = at(axesOf(call.attrs['axis'], shape.length)[0]!)
+    return graph.node(
+      'Concat',
+      call.inputs.map((_, i) => operand(i)),
+      { attrs: { axis } },
+    )
+  }),
+  SplitV: alongAxes(({ graph, operand, call, at, shape, names }) => {
+    const axis = axesOf(call.attrs['axis'], shape.length)[0]!
+    const sizes = call.outputs.map((v) => names.info(v).shape[axis]!)
+    return graph.nodes('Split', [operand(0), ints(graph, sizes)], sizes.length, { attrs: { axis: at(axis) } })
+  }),
+  PadV2: alongAxes(({ graph, operand, call, layout, real }) => {
+    const paddings = call.attrs['paddings'] as number[][]
+    const side = (i: 0 | 1) =>
+      perAxis(
+        layout,
+        paddings.map((p) => p[i]!),
+      )
+    const value = (call.attrs['constantValue'] as number | undefined) ?? 0
+    return graph.node('Pad', [operand(0), ints(graph, [...side(0), ...side(1)]), real(value)])
+  }),
+  Tile: alongAxes(({ graph, operand, call, layout }) =>
+    graph.node('Tile', [operand(0), ints(graph, perAxis(layout, call.attrs['reps'] as number[]))]),
+  ),
+  Reverse: alongAxes(({ graph, operand, call, at, shape }) => {
+    const axes = axesOf(call.attrs['dims'], shape.length).map(at)
+    const all = (n: number) =>
+      ints(
+        graph,
+        axes.map(() => n),
+      )
+    return axes.length === 0
+      ? graph.node('Identity', [operand(0)])
+      : graph.node('Slice', [operand(0), all(-1), all(-(2 ** 31)), ints(graph, axes), all(-1)])
+  }),
+  Cumsum: alongAxes(({ graph, operand, call, at, shape }) => {
+    const { axis, exclusive, reverse } = call.attrs
+    const where = graph.constant('int64', [], [at(axesOf(axis, shape.length)[0]!)])
+    return graph.node('CumSum', [operand(0), where], {
+      attrs: { exclusive: exclusive ? 1 : 0, reverse: reverse ? 1 : 0 },
+    })
+  }),
+}
+
+const lastAxis =
+  (name: string, axisName: string): Translate =>
+  ({ graph, names, call }) =>
+    graph.node(name, [names.get(call.inputs[0]!, 'last')], {
+      attrs: { axis: (call.attrs[axisName] as number | undefined) ?? -1 },
+    })
+
+// -------------------------------------------------------------------------------------
+// form
+// -------------------------------------------------------------------------------------
+
+const plain = ({ names, call }: Context, i: number): string => names.get(call.inputs[i]!, 'last')
+
+const outputShape = ({ names, call }: Context): readonly number[] => names.info(call.outputs[0]!).shape
+
+const toOutputShape: Translate = (context) =>
+  context.graph.node('Reshape', [plain(context, 0), ints(context.graph, outputShape(context))])
+
+const products: Translate = (context) => {
+  const { transposeA, transposeB } = context.call.attrs
+  const inputs = [plain(context, 0), plain(context, 1)]
+  if (!transposeA && !transposeB) return context.graph.node('MatMul', inputs)
+  const attrs = { transA: transposeA ? 1 : 0, transB: transposeB ? 1 : 0 }
+  return context.graph.node('FusedMatMul', inputs, { domain: MICROSOFT, attrs })
+}
+
+const forms: Readonly<Record<string, Translate>> = {
+  Reshape: toOutputShape,
+  ExpandDims: toOutputShape,
+  Transpose: (context) =>
+    context.graph.node('Transpose', [plain(context, 0)], { attrs: { perm: context.call.attrs['perm'] as number[] } }),
+  Fill: (context) => {
+    const { names, call, graph } = context
+    const { dtype } = names.info(call.outputs[0]!)
+    const one = graph.constant(dtype, [], [call.attrs['value'] as number])
+    return graph.node('Expand', [one, ints(graph, outputShape(context))])
+  },
+  Pack: (context) => {
+    const { graph, call } = context
+    const axis = call.attrs['axis'] as number
+    const wide = outputShape(context).with(axis, 1)
+    const parts = call.inputs.map((_, i) => graph.node('Reshape', [plain(context, i), ints(graph, wide)]))
+    return graph.node('Concat', parts, { attrs: { axis } })
+  },
+  Unpack: (context) => {
+    const { graph, call, names } = context
+    const { shape } = names.info(call.inputs[0]!)
+    const axis = axesOf(call.attrs['axis'], shape.length)[0]!
+    const ones = ints(
+      graph,
+      call.outputs.map(() => 1),
+    )
+    const parts = graph.nodes('Split', [plain(context, 0), ones], call.outputs.length, { attrs: { axis } })
+    return parts.map((part) => graph.node('Reshape', [part, ints(graph, outputShape(context))]))
+  },
+  DepthToSpace: (context) => {
+    const { graph, call, names } = context
+    const [n, h, w, c] = names.info(call.inputs[0]!).shape as [number, number, number, number]
+    const k = call.attrs['blockSize'] as number
+    const squares = graph.node('Reshape', [plain(context, 0), ints(graph, [n, h, w, k, k, c / (k * k)])])
+    const moved = graph.node('Transpose', [squares], { attrs: { perm: [0, 1, 3, 2, 4, 5] } })
+    return graph.node('Reshape', [moved, ints(graph, outputShape(context))])
+  },
+  GatherV2: (context) =>
+    context.graph.node('Gather', [plain(context, 0), plain(context, 1)], {
+      attrs: { axis: (context.call.attrs['axis'] as number | undefined) ?? 0 },
+    }),
+  OneHot: (context) => {
+    const { depth, onValue = 1, offValue = 0 } = context.call.attrs as Record<string, number>
+    const { dtype } = context.names.info(context.call.outputs[0]!)
+    const values = context.graph.constant(dtype, [2], [offValue, onValue])
+    const size = context.graph.constant('int64', [], [depth!])
+    return context.graph.node('OneHot', [plain(context, 0), size, values], { attrs: { axis: -1 } })
+  },
+  BatchMatMul: products,
+  Softmax: lastAxis('Softmax', 'dim'),
+  LogSoftmax: lastAxis('LogSoftmax', 'axis'),
+}
+
+// -------------------------------------------------------------------------------------
+// reductions
+// -------------------------------------------------------------------------------------
+
+const reductions: Readonly<Record<string, string>> = {
+  Sum: 'ReduceSum',
+  Mean: 'ReduceMean',
+  Max: 'ReduceMax',
+  Min: 'ReduceMin',
+}
+
+/** A reduction; the layout it answers in is that of its operand, if what is left lies alike in both. */
+const reduce = (graph: Graph, names: Names, { kernel, inputs, attrs, outputs }: Call): void => {
+  const x = inputs[0]!
+  const { shape } = names.info(x)
+  const axes = axesOf(attrs[kernel === 'Max' ? 'reductionIndices' : 'axis'], shape.length)
+  const keep = attrs['keepDims'] === true
+  const rest = shape.map((_, i) => i).filter((i) => !axes.includes(i))
+  const native = chooseLayout(names, inputs, shape.length)
+  const alike = keep || !(rest.includes(3) && (rest.includes(1) || rest.includes(2)))
+  const layout = alike ? native : 'last'
+  const at = axes.map((axis) => (shape.length === 4 ? axisIn(axis, layout) : axis)).sort((a, b) => a - b)
+  const out =
+    axes.length === 0
+      ? graph.node('Identity', [names.get(x, layout)])
+      : graph.node(reductions[kernel]!, [names.get(x, layout), ints(graph, at)], { attrs: { keepdims: keep ? 1 : 0 } })
+  names.set(outputs[0]!, keep && shape.length === 4 ? layout : 'last', out)
+}
+
+// -------------------------------------------------------------------------------------
+// programs
+// -------------------------------------------------------------------------------------
+
+/** The bias that is added to a convolution and to nothing else of it: part of the convolution then. */
+const biases = (program: Program): ReadonlyMap<number, { readonly bias: number; readonly sum: Call }> => {
+  const uses = useCounts(program)
+  const convolutions = new Map(
+    program.calls.flatMap((c) => (c.kernel === 'Conv2D' ? [[c.outputs[0]!, c] as const] : [])),
+  )
+  const inputs = new Set([...program.inputs, ...program.constants.keys()])
+  const makers = new Map(program.calls.flatMap((c, i) => c.outputs.map((v) => [v, i] as const)))
+  const found = new Map<number, { bias: number; sum: Call }>()
+  for (const call of program.calls) {
+    if (call.kernel !== 'Add') continue
+    const [a, b] = call.inputs as readonly [number, number]
+    for (const [y, bias] of [
+      [a, b],
+      [b, a],
+    ] as const) {
+      const conv = convolutions.get(y)
+      const shape = program.values[bias]!.shape
+      const known = inputs.has(bias) || (conv !== undefined && makers.get(bias)! < makers.get(y)!)
+      if (conv && known && uses.get(y) === 1 && shape.length === 1 && shape[0] === program.values[y]!.shape[3])
+        found.set(y, { bias, sum: call })
+    }
+  }
+  return found
+}
+
+const translateCall = (graph: Graph, names: Names, call: Call): void => {
+  const { kernel, inputs, outputs } = call
+  const rank = names.info(outputs[0]!).shape.length
+  const real = (value: number) => graph.constant('float32', [], [value])
+  const answer = (made: string | readonly string[], layout: Layout): void => {
+    for (const [i, name] of [made].flat().entries()) names.set(outputs[i]!, layout, name)
+  }
+  const elementwise = pointwise[kernel] ?? moving[kernel]
+  if (elementwise !== undefined) {
+    const layout = chooseLayout(names, inputs, rank)
+    const operand = (i: number) => names.operand(inputs[i]!, layout)
+    answer(elementwise({ graph, names, call, operand, real, layout }), layout)
+    return
+  }
+  const form = forms[kernel]
+  if (form !== undefined) {
+    answer(form({ graph, names, call, operand: (i) => names.get(inputs[i]!, 'last'), real, layout: 'last' }), 'last')
+    return
+  }
+  if (kernel in reductions) reduce(graph, names, call)
+  else if (kernel === 'Conv2D') answer(convolve(graph, names, call), 'first')
+  else if (kernel === 'Conv2DBackpropInput') answer(inputGradient(graph, names, call), 'first')
+  else if (kernel === 'Conv2DBackpropFilter') answer(filterGradient(graph, names, call), 'last')
+  else
+    throw new DiffeoException(
+      engineError('engine onnxruntime', 'operations that have a translation', `'${kernel}'`, 'choose another engine'),
+    )
+}
+
+export const inputName = (i: number): string => `in${i}`
+export const outputName = (i: number): string => `out${i}`
+
+/** A program as an ONNX model: its bytes. Inputs and outputs are channels last, as everything outside is. */
+export const translate = (program: Program): Uint8Array => {
+  const own = graph('program')
+  const table = names(own, program.values, program.constants)
+  program.inputs.forEach((v, i) => {
+    const { dtype, shape } = program.values[v]!
+    table.set(v, 'last', own.input(inputName(i), dtype, shape))
+  })
+  const biased = biases(program)
+  const sums = new Set([...biased.values()].map(({ sum }) => sum))
+  for (const call of program.calls) {
+    const fused = call.kernel === 'Conv2D' ? biased.get(call.outputs[0]!) : undefined
+    if (fused !== undefined)
+      table.set(fused.sum.outputs[0]!, 'first', convolve(own, table, call, table.get(fused.bias, 'last')))
+    else if (!sums.has(call)) translateCall(own, table, call)
+  }
+  program.outputs.forEach((v, i) => {
+    const { dtype, shape } = program.values[v]!
+    own.output(outputName(i), table.get(v, 'last'), dtype, shape)
+  })
+  return own.encode()
+}

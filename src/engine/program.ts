@@ -1,0 +1,143 @@
+/**
+ * A `Program`: what a function of tensors does, as data. A flat list of kernel calls over numbered values, each value
+ * of a known shape and type; inputs come in, constants are there, outputs go out. It is what `jit` records, what passes
+ * simplify, and what every engine translates.
+ *
+ * Laws. Calls stand in an order in which they can run: each input of a call is an input of the program, a constant, or
+ * an output of an earlier call. Every value is made once.
+ *
+ * @module
+ */
+import type * as tf from '@tensorflow/tfjs-core'
+
+// -------------------------------------------------------------------------------------
+// model
+// -------------------------------------------------------------------------------------
+
+export type ProgramType = 'float32' | 'int32' | 'bool'
+
+/** What is known of a value before it has one. */
+export interface ValueInfo {
+  readonly shape: readonly number[]
+  readonly dtype: ProgramType
+}
+
+/** One call of a kernel of TensorFlow.js. */
+export interface Call {
+  readonly kernel: string
+  /** Numbers of values, in the order of the kernel's signature. */
+  readonly inputs: readonly number[]
+  readonly attrs: tf.NamedAttrMap
+  readonly outputs: readonly number[]
+}
+
+export type Elements = Float32Array | Int32Array | Uint8Array
+
+export interface Program {
+  /** By number. */
+  readonly values: readonly ValueInfo[]
+  readonly inputs: readonly number[]
+  readonly constants: ReadonlyMap<number, Elements>
+  readonly calls: readonly Call[]
+  readonly outputs: readonly number[]
+}
+
+// -------------------------------------------------------------------------------------
+// destructors
+// -------------------------------------------------------------------------------------
+
+export const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1)
+
+/** Which values are read, and how often; an output of the program is read once more. */
+export const useCounts = ({ calls, outputs }: Program): ReadonlyMap<number, number> => {
+  const counts = new Map<number, number>()
+  const use = (v: number) => counts.set(v, (counts.get(v) ?? 0) + 1)
+  for (const call of calls) call.inputs.forEach(use)
+  outputs.forEach(use)
+  return counts
+}
+
+/** Multiplications and additions of one call. */
+const callFlops = ({ values }: Program, { kernel, inputs, outputs }: Call): number => {
+  const shape = (v: number | undefined): readonly number[] => values[v ?? -1]?.shape ?? []
+  const out = sizeOf(shape(outputs[0]))
+  switch (kernel) {
+    case 'Conv2D':
+      return 2 * out * sizeOf(shape(inputs[1]).slice(0, 3))
+    case 'Conv2DBackpropInput':
+      return 2 * sizeOf(shape(inputs[0])) * sizeOf(shape(inputs[1]).slice(0, 3))
+    case 'Conv2DBackpropFilter':
+      return 2 * sizeOf(shape(inputs[1])) * sizeOf(shape(outputs[0]).slice(0, 3))
+    case 'BatchMatMul':
+      return (2 * sizeOf(shape(inputs[0])) * sizeOf(shape(inputs[1]))) / Math.max(1, contracted(shape, inputs, out))
+    case 'Sum':
+    case 'Mean':
+    case 'Max':
+    case 'Min':
+      return sizeOf(shape(inputs[0]))
+    default:
+      return free.has(kernel) ? 0 : out
+  }
+}
+
+/** The factor by which |a|·|b| counts a product of matrices too often: with batches B, |a|·|b| = B²·m·k·k·n. */
+const contracted = (
+  shape: (v: number | undefined) => readonly number[],
+  inputs: readonly number[],
+  out: number,
+): number => {
+  const both = sizeOf(shape(inputs[0])) * sizeOf(shape(inputs[1]))
+  const batch = sizeOf(shape(inputs[0]).slice(0, -2))
+  const k = Math.sqrt(both / Math.max(1, out) / Math.max(1, batch))
+  return both / Math.max(1, out * k)
+}
+
+/** What moves elements and computes nothing. */
+const free = new Set(
+  'Reshape ExpandDims Transpose Slice Concat SplitV Pack Unpack PadV2 Tile Fill Identity Cast Reverse GatherV2'.split(
+    ' ',
+  ),
+)
+
+/** Multiplications and additions of one run. */
+export const flops = (program: Program): number => program.calls.reduce((n, call) => n + callFlops(program, call), 0)
+
+const width = { float32: 4, int32: 4, bool: 1 } as const
+
+/** Bytes of all values that one run reads or makes, were none ever freed. */
+export const bytes = ({ values, inputs, constants, calls }: Program): number =>
+  [...inputs, ...constants.keys(), ...calls.flatMap(({ outputs }) => outputs)].reduce(
+    (n, v) => n + sizeOf(values[v]!.shape) * width[values[v]!.dtype],
+    0,
+  )
+
+const showInfo = ({ shape, dtype }: ValueInfo): string => `${dtype}[${shape.join(', ')}]`
+
+const showConstant = (info: ValueInfo, data: Elements): string =>
+  `${showInfo(info)} = ${[...data.slice(0, 4)].map((v) => Number(v.toPrecision(6))).join(', ')}${data.length > 4 ? ', …' : ''}`
+
+/**
+ * A program as text, a line for each value.
+ *
+ * @example
+ * describe(trace(([x]) => [tf.mul(x, 2)], [{ shape: [3], dtype: 'float32' }]))
+ * // input %0 float32[3]
+ * // constant %1 float32[] = 2
+ * // %2 float32[3] = Multiply(%0, %1)
+ * // output %2
+ */
+export const describe = ({ values, inputs, constants, calls, outputs }: Program): string =>
+  [
+    ...inputs.map((v) => `input %${v} ${showInfo(values[v]!)}`),
+    ...[...constants].map(([v, data]) => `constant %${v} ${showConstant(values[v]!, data)}`),
+    ...calls.map(
+      ({ kernel, inputs, attrs, outputs }) =>
+        `${outputs.map((v) => `%${v} ${showInfo(values[v]!)}`).join(', ')} = ${kernel}(${inputs.map((v) => `%${v}`).join(', ')})` +
+        (Object.keys(attrs).length === 0 ? '' : ` ${JSON.stringify(attrs)}`),
+    ),
+    ...outputs.map((v) => `output %${v}`),
+  ].join('\n')
+
+/** The elements of a type, from plain numbers. */
+export const elements = (dtype: ProgramType, data: ArrayLike<number>): Elements =>
+  dtype === 'float32' ? Float32Array.from(data) : dtype === 'int32' ? Int32Array.from(data) : Uint8Array.from(data)

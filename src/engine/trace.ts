@@ -1,0 +1,167 @@
+/**
+ * Tracing: a backend of TensorFlow.js whose kernels compute nothing, infer the shapes of what they would answer, and
+ * write themselves down. Gradients and optimisers are made of kernels, so they are recorded like anything else.
+ *
+ * @module
+ */
+import * as tf from '@tensorflow/tfjs-core'
+import { DiffeoException, engineError } from '../error.js'
+import { type Call, type Elements, elements, type Program, type ProgramType, type ValueInfo } from './program.js'
+import { signatures } from './signatures.js'
+
+const BACKEND = 'diffeo-trace'
+
+const refuse = (op: string, expected: string, got: string, fix: string): never => {
+  throw new DiffeoException(engineError(op, expected, got, fix))
+}
+
+/** What is being recorded. */
+interface Recording {
+  readonly values: ValueInfo[]
+  readonly constants: Map<number, Elements>
+  readonly calls: Call[]
+  /** The number of each piece of data that belongs to this recording. */
+  readonly numbers: WeakMap<object, number>
+}
+
+let recording: Recording | undefined
+
+/** Whether a function is being traced just now: then there are no numbers to read, and randoms must be inputs. */
+export const isTracing = (): boolean => recording !== undefined
+
+const current = (): Recording => recording ?? refuse('jit', 'a tensor of this engine', 'one of a finished trace', '')
+
+const fresh = (info: ValueInfo): { readonly dataId: object; readonly number: number } => {
+  const { values, numbers } = current()
+  const dataId = {}
+  const number = values.push(info) - 1
+  numbers.set(dataId, number)
+  return { dataId, number }
+}
+
+const constant = (data: Elements, info: ValueInfo): { readonly dataId: object; readonly number: number } => {
+  const made = fresh(info)
+  current().constants.set(made.number, data)
+  return made
+}
+
+class TraceBackend extends tf.KernelBackend {
+  override write(values: tf.BackendValues | null, shape: number[], dtype: tf.DataType): object {
+    const info = { shape, dtype: dtype as ProgramType }
+    // A tensor without values is one whose shape is told and whose contents come later: an input.
+    return (values === null ? fresh(info) : constant(elements(info.dtype, values as Float32Array), info)).dataId
+  }
+  override readSync(dataId: object): tf.BackendValues {
+    const { constants, numbers } = current()
+    const data = constants.get(numbers.get(dataId) ?? -1)
+    return (
+      data ??
+      refuse(
+        'jit',
+        'a function whose values are not looked at while it is traced',
+        'one that reads a value',
+        'return the tensor and read it outside, or pass the value as an argument',
+      )
+    )
+  }
+  override async read(dataId: object): Promise<tf.BackendValues> {
+    return this.readSync(dataId)
+  }
+  override disposeData(): boolean {
+    return true
+  }
+  override refCount(): number {
+    return 1
+  }
+  override incRef(): void {}
+  override numDataIds(): number {
+    return 0
+  }
+  override memory(): { unreliable: boolean } {
+    return { unreliable: true }
+  }
+  override floatPrecision(): 32 {
+    return 32
+  }
+  override epsilon(): number {
+    return 1e-7
+  }
+  override timerAvailable(): boolean {
+    return false
+  }
+}
+
+/** The number of a tensor. One that was made outside becomes a constant: what it holds now is what it will be. */
+const numberOf = ({ dataId, shape, dtype }: tf.TensorInfo): number => {
+  const { numbers } = current()
+  const known = numbers.get(dataId)
+  if (known !== undefined) return known
+  const info = { shape, dtype: dtype as ProgramType }
+  const { number } = constant(elements(info.dtype, tf.engine().readSync(dataId) as Float32Array), info)
+  numbers.set(dataId, number)
+  return number
+}
+
+const record =
+  (kernel: string): tf.KernelFunc =>
+  ({ inputs, attrs }) => {
+    const { calls, values } = current()
+    const { inputs: names, infer } = signatures[kernel]!
+    const given =
+      names === 'list'
+        ? (inputs as unknown as tf.TensorInfo[])
+        : names.map((n) => (inputs as tf.NamedTensorInfoMap)[n]!)
+    const numbers = given.map(numberOf)
+    const known = { ...attrs } as tf.NamedAttrMap
+    const answers = infer(
+      numbers.map((n) => values[n]!),
+      known,
+    ).map((info) => ({ ...info, ...fresh(info) }))
+    calls.push({ kernel, inputs: numbers, attrs: known, outputs: answers.map(({ number }) => number) })
+    const out = answers.map(({ dataId, shape, dtype }) => ({ dataId, shape: [...shape], dtype }))
+    return out.length === 1 && kernel !== 'SplitV' && kernel !== 'Unpack' ? out[0]! : out
+  }
+
+const register = (): void => {
+  if (tf.findBackend(BACKEND) !== null) return
+  tf.registerBackend(BACKEND, () => new TraceBackend(), 0)
+  for (const kernelName of Object.keys(signatures))
+    tf.registerKernel({ kernelName, backendName: BACKEND, kernelFunc: record(kernelName) })
+}
+
+const unknownKernel = /Kernel '(\w+)' not registered/
+
+/**
+ * Runs `f` once on tensors without values and answers what it did. A tensor that `f` finds outside becomes a constant.
+ *
+ * @throws DiffeoException if `f` reads a value, or calls an operation that cannot be traced
+ * @throws whatever `f` throws
+ */
+export const trace = (f: (inputs: tf.Tensor[]) => readonly tf.Tensor[], inputs: readonly ValueInfo[]): Program => {
+  if (isTracing()) refuse('jit', 'a function that is not being traced', 'a jit inside a jit', 'call the plain function')
+  const before = tf.getBackend()
+  const own: Recording = { values: [], constants: new Map(), calls: [], numbers: new WeakMap() }
+  recording = own
+  try {
+    register()
+    // It answers a promise, but has chosen the backend before it does.
+    tf.setBackend(BACKEND)
+    let outputs: readonly number[] = []
+    tf.tidy(() => {
+      const given = inputs.map((info) => {
+        const { shape, dtype } = info
+        return tf.engine().makeTensorFromTensorInfo({ dataId: fresh(info).dataId, shape: [...shape], dtype })
+      })
+      outputs = f(given).map(numberOf)
+    })
+    const { values, constants, calls } = own
+    return { values, inputs: inputs.map((_, i) => i), constants, calls, outputs }
+  } catch (thrown) {
+    const unknown = thrown instanceof Error ? unknownKernel.exec(thrown.message)?.[1] : undefined
+    if (unknown === undefined) throw thrown
+    return refuse('jit', 'operations that can be traced', `'${unknown}'`, 'call it outside the function')
+  } finally {
+    recording = undefined
+    tf.setBackend(before)
+  }
+}

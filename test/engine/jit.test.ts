@@ -1,0 +1,282 @@
+import * as tf from '@tensorflow/tfjs-core'
+import {
+  adam,
+  compiled,
+  constantRate,
+  disposeState,
+  flow,
+  key,
+  normalArray,
+  on,
+  ready,
+  realNvp,
+  standardNormal,
+  startTraining,
+  step,
+  unwrap,
+} from 'diffeo'
+import fc from 'fast-check'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { jit } from '../../src/engine/jit.js'
+import { simplify } from '../../src/engine/passes.js'
+import { bytes, flops, describe as show } from '../../src/engine/program.js'
+import { trace } from '../../src/engine/trace.js'
+import { trust } from '../../src/tensor/tensor.js'
+import { randomParams } from '../support.js'
+import { functions, type Operation } from './functions.js'
+
+beforeAll(async () => {
+  await ready('cpu')
+})
+
+/** The default engine, or the one that DIFFEO_TEST_ENGINE names. */
+const fast = (process.env['DIFFEO_TEST_ENGINE'] ?? 'onnxruntime') as 'onnxruntime'
+
+const noise = (shape: readonly number[], seed = 1): tf.Tensor =>
+  tf.tensor(normalArray(key(seed), size(shape)), [...shape])
+const size = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1)
+
+/** Largest difference over largest magnitude. */
+const distance = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
+  Array.from(a).reduce((worst, v, i) => Math.max(worst, Object.is(v, b[i]) ? 0 : Math.abs(v - b[i]!)), 0) /
+  Array.from(b).reduce((top, v) => Math.max(top, Math.abs(v)), 1e-3)
+
+/** The function and its gradients, compiled, against themselves on the cpu backend. */
+const agrees = async (
+  { f, shapes }: Operation,
+  engine: 'onnxruntime' | 'wasm' | 'cpu',
+  tolerance = 1e-4,
+): Promise<void> => {
+  await ready('cpu')
+  const xs = shapes.map((s, i) => noise(s, i + 1))
+  const both = (inputs: tf.Tensor[], dy: tf.Tensor): tf.Tensor[] => [f(...inputs), ...tf.grads(f)(inputs, dy)]
+  const shape = tf.tidy(() => f(...xs).shape)
+  const dy = noise(shape, 99)
+  const wanted = tf.tidy(() => both(xs, dy))
+  await ready(engine)
+  const run = jit(both)
+  const got = await run(xs, dy)
+  expect(got.map((t) => t.shape)).toEqual(wanted.map((t) => t.shape))
+  got.forEach((t, i) => {
+    expect(distance(t.dataSync(), wanted[i]!.dataSync())).toBeLessThan(tolerance)
+  })
+  tf.dispose([xs, dy, wanted, got])
+  await run.dispose()
+}
+
+describe(`operations and their gradients, compiled by ${fast}, agree with the cpu`, () => {
+  it.each(Object.entries(functions))('%s', async (_, operation) => {
+    await agrees(operation, fast)
+  })
+})
+
+describe('operations and their gradients, traced and run call by call, agree with the cpu', () => {
+  it.each(Object.entries(functions))('%s', async (_, operation) => {
+    await agrees(operation, 'cpu')
+  })
+})
+
+describe(`convolutions of any size, compiled by ${fast}`, () => {
+  const small = fc.integer({ min: 1, max: 9 })
+  const channels = fc.integer({ min: 1, max: 20 })
+  const odd = fc.constantFrom(1, 3, 5)
+  const shapes = fc.record({
+    n: fc.integer({ min: 1, max: 5 }),
+    h: small,
+    w: small,
+    kh: odd,
+    kw: odd,
+    ci: channels,
+    co: channels,
+  })
+  const pad = fc.constantFrom('same' as const, 'valid' as const)
+  it('agree with the cpu, gradients included', async () => {
+    await fc.assert(
+      fc.asyncProperty(shapes, pad, fc.constantFrom(1, 2), async ({ n, h, w, kh, kw, ci, co }, padding, stride) => {
+        const large = [Math.max(h, kh), Math.max(w, kw)] as const
+        const f = (x: tf.Tensor, k: tf.Tensor): tf.Tensor =>
+          tf.conv2d(x as tf.Tensor4D, k as tf.Tensor4D, stride, padding)
+        await agrees(
+          {
+            f,
+            shapes: [
+              [n, ...large, ci],
+              [kh, kw, ci, co],
+            ],
+          },
+          fast,
+        )
+      }),
+      { numRuns: 40 },
+    )
+  })
+})
+
+describe('jit', () => {
+  it('traces once for each signature, and computes at every call', async () => {
+    let traces = 0
+    const double = jit((x: tf.Tensor, by: number) => {
+      traces += 1
+      return tf.mul(x, by)
+    })
+    const read = async (t: tf.Tensor, by: number) => [...(await double(t, by)).dataSync()]
+    expect(await read(tf.tensor1d([1, 2]), 2)).toEqual([2, 4])
+    expect(await read(tf.tensor1d([3, 4]), 2)).toEqual([6, 8])
+    expect(traces).toBe(1)
+    expect(await read(tf.tensor1d([3, 4]), 3)).toEqual([9, 12])
+    expect(await read(tf.tensor1d([3, 4, 5]), 3)).toEqual([9, 12, 15])
+    expect(traces).toBe(3)
+  })
+  it('keeps trees, and gives tensors of their own for what only passes through', async () => {
+    const f = jit((p: { readonly a: tf.Tensor; readonly b: readonly [tf.Tensor, tf.Tensor] }) => ({
+      sum: tf.add(p.a, p.b[0]),
+      same: p.a,
+      fixed: tf.scalar(7),
+      list: [p.b[1], 'text', 3] as const,
+    }))
+    const [a, b, c] = [tf.scalar(1), tf.scalar(2), tf.scalar(3)]
+    const out = await f({ a, b: [b, c] })
+    tf.dispose([a, b, c])
+    expect([out.sum, out.same, out.fixed, out.list[0]].map((t) => t.dataSync()[0])).toEqual([3, 1, 7, 3])
+    expect(out.list.slice(1)).toEqual(['text', 3])
+  })
+  it('says so when a value is read, an operation is unknown, an argument is no tree, a draw is made', async () => {
+    const x = tf.tensor1d([1, 2])
+    await expect(jit((t: tf.Tensor) => tf.scalar(t.dataSync()[0]!))(x)).rejects.toThrow(
+      'jit: expected a function whose values are not looked at while it is traced, got one that reads a value; ' +
+        'return the tensor and read it outside, or pass the value as an argument',
+    )
+    await expect(jit((t: tf.Tensor) => tf.asinh(t))(x)).rejects.toThrow(
+      "jit: expected operations that can be traced, got 'Asinh'; call it outside the function",
+    )
+    await expect(jit((m: Map<string, tf.Tensor>) => [...m.values()][0]!)(new Map([['x', x]]))).rejects.toThrow(
+      'got Map',
+    )
+    await expect(jit(() => standardNormal.sample([2], key(0), 3))()).rejects.toThrow('random numbers as arguments')
+    await expect(
+      jit((t: tf.Tensor) => tf.mul(t, 2))(
+        tf.tidy(() => {
+          const y = tf.scalar(1)
+          y.dispose()
+          return y
+        }),
+      ),
+    ).rejects.toThrow('one that was freed')
+    // and what comes next is as it was
+    expect((await jit((t: tf.Tensor) => tf.mul(t, 2))(x)).dataSync()[1]).toBe(4)
+  })
+  it('makes the tensors that it answers and no others', async () => {
+    for (const engine of [fast, 'wasm', 'cpu'] as const) {
+      await ready(engine)
+      const x = tf.tensor2d([
+        [1, 2],
+        [3, 4],
+      ])
+      const run = jit((t: tf.Tensor) => [tf.matMul(t, t), tf.sum(t)])
+      tf.dispose(await run(x))
+      const before = [tf.memory().numTensors, tf.memory().numDataBuffers]
+      const out = await run(x)
+      expect(tf.memory().numTensors).toBe(before[0]! + 2)
+      tf.dispose(out)
+      expect([tf.memory().numTensors, tf.memory().numDataBuffers]).toEqual(before)
+      x.dispose()
+    }
+  })
+  it('leaves what was read alone when arrays are used again', async () => {
+    await ready(fast)
+    const run = jit((t: tf.Tensor) => tf.add(t, 1))
+    const x = tf.tensor1d([1, 2, 3])
+    const first = await run(x)
+    const held = await first.data()
+    first.dispose()
+    const second = await run(await run(x))
+    expect([...held]).toEqual([2, 3, 4])
+    expect([...second.dataSync()]).toEqual([3, 4, 5])
+  })
+})
+
+describe('programs', () => {
+  const f = (x: tf.Tensor): tf.Tensor => tf.mul(tf.add(tf.mul(x, 1), 0), tf.exp(tf.neg(tf.neg(x))))
+  it('print a line for each value', () => {
+    const program = simplify(trace(([x]) => [tf.mul(x!, 2)], [{ shape: [3], dtype: 'float32' }]))
+    expect(show(program)).toBe(
+      'input %0 float32[3]\nconstant %1 float32[] = 2\n%2 float32[3] = Multiply(%0, %1)\noutput %2',
+    )
+    expect(flops(program)).toBe(3)
+    expect(bytes(program)).toBe(28)
+  })
+  it('lose what computes nothing, and what is computed twice', () => {
+    const program = trace(([x]) => [tf.add(f(x!), f(x!))], [{ shape: [4], dtype: 'float32' }])
+    const kernels = simplify(program).calls.map(({ kernel }) => kernel)
+    expect(kernels).toEqual(['Neg', 'Neg', 'Exp', 'Multiply', 'Add'])
+  })
+  it('count the multiplications and additions of a convolution and a product', () => {
+    const conv = trace(
+      ([x, w]) => [tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, 'same')],
+      [
+        { shape: [2, 8, 8, 3], dtype: 'float32' },
+        { shape: [3, 3, 3, 5], dtype: 'float32' },
+      ],
+    )
+    expect(flops(conv)).toBe(2 * 2 * 64 * 5 * 27)
+    const product = trace(
+      ([a, b]) => [tf.matMul(a!, b!)],
+      [
+        { shape: [4, 5, 6], dtype: 'float32' },
+        { shape: [4, 6, 7], dtype: 'float32' },
+      ],
+    )
+    expect(flops(product)).toBe(2 * 4 * 5 * 6 * 7)
+  })
+})
+
+describe(`a Real NVP on ${fast}`, () => {
+  const nvp = flow(on([8, 8, 2], realNvp({ scales: 2, width: 8, blocks: 1 })), standardNormal)
+  const pixels = trust<readonly ['N', 8, 8, 2]>(
+    tf.tensor(
+      normalArray(key(3), 4 * 128).map((z) => Math.min(255, Math.max(0, 128 + 50 * z))),
+      [4, 8, 8, 2],
+    ),
+  )
+  const params = randomParams(nvp.bijector, key(4), 0.1)
+
+  it('has the density, the latents and the samples of the cpu', async () => {
+    await ready('cpu')
+    const wanted = unwrap(nvp.logProb(params)(pixels)).dataSync()
+    const drawn = unwrap(nvp.sample(params)(key(5), 3)).dataSync()
+    await ready(fast)
+    const own = compiled(nvp)
+    expect(distance(unwrap(await own.logProb(params)(pixels)).dataSync(), wanted)).toBeLessThan(1e-5)
+    expect(distance(unwrap(await own.sample(params)(key(5), 3)).dataSync(), drawn)).toBeLessThan(1e-3)
+    const [z] = await own.forward(params)(pixels)
+    const [back] = await own.inverse(params)(z)
+    expect(distance(unwrap(back).dataSync(), unwrap(pixels).dataSync())).toBeLessThan(1e-4)
+  })
+  it('takes the steps of the cpu: loss, gradients and three updates', async () => {
+    const steps = async (engine: 'cpu' | 'onnxruntime') => {
+      await ready(engine)
+      const optimiser = adam()
+      const next = step(nvp, { optimiser, learningRate: constantRate(1e-3) })
+      let state = { step: 0, params, moments: startTraining(nvp, optimiser, key(0), pixels).moments }
+      const figures: number[] = []
+      let firstMoments: number[] = []
+      for (let i = 0; i < 3; i++) {
+        const [after, { bitsPerDim, gradientNorm }] = await next(state, pixels)
+        figures.push(bitsPerDim, gradientNorm)
+        // after one step the first moment is a tenth of the gradient
+        if (i === 0) firstMoments = after.moments[0]!.flatMap((m) => [...m.dataSync()])
+        if (i > 0) disposeState(state)
+        state = after as typeof state
+      }
+      disposeState(state)
+      await next.dispose()
+      return { figures, firstMoments }
+    }
+    const [wanted, got] = [await steps('cpu'), await steps(fast)]
+    expect(distance(got.figures, wanted.figures)).toBeLessThan(1e-4)
+    const total = (list: readonly number[]) => Math.hypot(...list)
+    const gap = total(got.firstMoments.map((g, i) => g - wanted.firstMoments[i]!)) / total(wanted.firstMoments)
+    expect(gap).toBeLessThan(1e-3)
+    expect(total(wanted.firstMoments)).toBeGreaterThan(0)
+  })
+})
