@@ -123,6 +123,67 @@ const early: Rule = (walk, { kernel, inputs: [x], attrs, outputs }) => {
   return walk.add('Multiply', [inner, ones], {}, info)
 }
 
+const reducedAxes = (walk: Walk, { inputs, attrs }: Call): readonly number[] =>
+  tf.util.parseAxisParam((attrs['axis'] ?? null) as number, [...shapeOf(walk, inputs[0]!)])
+
+/** Whether a value, repeated to a rank, is the same all along some axes. */
+const constantAlong = (walk: Walk, v: number, axes: readonly number[], rank: number): boolean => {
+  const shape = shapeOf(walk, v)
+  return axes.every((axis) => (shape[axis - (rank - shape.length)] ?? 1) === 1)
+}
+
+/** Σ s·x = s·Σ x and Σ −x = −Σ x, where s is the same all along the axes: one pass over the large value, not two. */
+const hoisted: Rule = (walk, call) => {
+  const { kernel, inputs, attrs, outputs } = call
+  const inner = walk.makers.get(inputs[0] ?? -1)
+  if ((kernel !== 'Sum' && kernel !== 'Mean') || inner === undefined) return undefined
+  const info = walk.values[outputs[0]!]!
+  if (inner.kernel === 'Neg') return walk.add('Neg', [walk.add(kernel, inner.inputs, attrs, info)], {}, info)
+  if (inner.kernel !== 'Multiply') return undefined
+  const shape = shapeOf(walk, inputs[0]!)
+  const axes = reducedAxes(walk, call)
+  const [a, b] = inner.inputs as readonly [number, number]
+  for (const [x, s] of [
+    [a, b],
+    [b, a],
+  ] as const) {
+    if (!same(shapeOf(walk, x), shape) || !constantAlong(walk, s, axes, shape.length) || axes.length === 0) continue
+    const total = walk.add(kernel, [x], attrs, info)
+    const small = sizeOf(shapeOf(walk, s)) === 1 ? [] : info.shape
+    if (sizeOf(shapeOf(walk, s)) !== 1 && sizeOf(shapeOf(walk, s)) !== sizeOf(info.shape)) continue
+    const flat = walk.add('Reshape', [s], { shape: [...small] }, { ...walk.values[s]!, shape: small })
+    return walk.add('Multiply', [total, flat], {}, info)
+  }
+  return undefined
+}
+
+/** Σ (x − mean x) = 0, along the axes of the mean. */
+const centred: Rule = (walk, call) => {
+  const difference = walk.makers.get(call.inputs[0] ?? -1)
+  if ((call.kernel !== 'Sum' && call.kernel !== 'Mean') || difference?.kernel !== 'Sub') return undefined
+  const mean = walk.makers.get(difference.inputs[1]!)
+  if (mean?.kernel !== 'Mean' || mean.inputs[0] !== difference.inputs[0]) return undefined
+  const axes = reducedAxes(walk, call)
+  const rank = shapeOf(walk, call.inputs[0]!).length
+  // the mean's own axes have to be the leading ones, so that it is repeated along them and no others
+  const leading = axes.every((axis, i) => axis === i) || mean.attrs['keepDims'] === true
+  if (!leading || !same(axes, reducedAxes(walk, mean)) || axes.length === rank) return undefined
+  const info = walk.values[call.outputs[0]!]!
+  return walk.add('Fill', [], { shape: [...info.shape], value: 0, dtype: info.dtype }, info)
+}
+
+const negatedTwice: Rule = (walk, { kernel, inputs: [x] }) => {
+  const inner = walk.makers.get(x ?? -1)
+  return kernel === 'Neg' && inner?.kernel === 'Neg' ? inner.inputs[0] : undefined
+}
+
+/** 0·x = 0, where x is of the same shape or smaller. */
+const vanishing: Rule = (walk, { kernel, inputs: [a, b], outputs }) => {
+  const info = walk.values[outputs[0]!]!
+  if (kernel !== 'Multiply' || (uniform(walk, a!) !== 0 && uniform(walk, b!) !== 0)) return undefined
+  return walk.add('Fill', [], { shape: [...info.shape], value: 0, dtype: info.dtype }, info)
+}
+
 /** A constant that can be told by a rule need not be stored: large ones of one value stay calls of `Fill`. */
 const filled: Rule = (walk, { kernel, outputs }) => {
   if (kernel !== 'ZerosLike' && kernel !== 'OnesLike') return undefined
@@ -151,7 +212,19 @@ const folded: Rule = (walk, call) => {
   return v
 }
 
-const rules: readonly Rule[] = [nothing, neutral, merged, lazy, early, filled, folded]
+const rules: readonly Rule[] = [
+  nothing,
+  neutral,
+  merged,
+  negatedTwice,
+  vanishing,
+  hoisted,
+  centred,
+  lazy,
+  early,
+  filled,
+  folded,
+]
 
 // -------------------------------------------------------------------------------------
 // passes

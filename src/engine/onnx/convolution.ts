@@ -70,7 +70,8 @@ export const convolve = (graph: Graph, names: Names, { inputs, attrs }: Call, bi
   return graph.node('Conv', given, { attrs: convAttrs(g) })
 }
 
-const isPlain = ({ strides, dilations, pads, kernel: [h, w] }: Geometry): boolean =>
+/** Stride and dilation 1, and no more padding than the filter reaches. */
+export const isPlain = ({ strides, dilations, pads, kernel: [h, w] }: Geometry): boolean =>
   [...strides, ...dilations].every((n) => n === 1) &&
   Math.max(pads.top, pads.bottom) < h &&
   Math.max(pads.left, pads.right) < w

@@ -7,20 +7,23 @@
  */
 
 import { type Elements, type ProgramType, sizeOf, type ValueInfo } from '../program.js'
-import type { Graph } from './model.js'
+import { type Graph, NCHWC } from './model.js'
 
-/** `last`: as TensorFlow.js has it, and every value whose rank is not 4. `first`: N×C×H×W. */
-export type Layout = 'last' | 'first'
+/**
+ * `last`: as TensorFlow.js has it, and every value whose rank is not 4. `first`: N×C×H×W. `blocked`: N×C/b×H×W×b, the
+ * layout of ONNX Runtime's own convolutions, which calls its shape N×C×H×W all the same.
+ */
+export type Layout = 'last' | 'first' | 'blocked'
 
 const toFirst = [0, 3, 1, 2] as const
 const toLast = [0, 2, 3, 1] as const
 
 /** A shape in a layout. */
 export const arranged = (shape: readonly number[], layout: Layout): readonly number[] =>
-  layout === 'first' ? toFirst.map((i) => shape[i]!) : shape
+  layout === 'last' ? shape : toFirst.map((i) => shape[i]!)
 
 /** Where an axis lies in a layout. */
-export const axisIn = (axis: number, layout: Layout): number => (layout === 'first' ? toFirst.indexOf(axis as 0) : axis)
+export const axisIn = (axis: number, layout: Layout): number => (layout === 'last' ? axis : toFirst.indexOf(axis as 0))
 
 /** The values of a program by number, each under a name in every layout that was asked for. */
 export interface Names {
@@ -30,6 +33,8 @@ export interface Names {
   /** The operand of an operation that broadcasts to a value of rank 4. */
   readonly operand: (v: number, layout: Layout) => string
   readonly set: (v: number, layout: Layout, name: string) => void
+  /** Some other arrangement of a value, made once. */
+  readonly once: (v: number, arrangement: string, make: () => string) => string
   readonly info: (v: number) => ValueInfo
   readonly constant: (v: number) => Elements | undefined
 }
@@ -69,8 +74,13 @@ export const names = (graph: Graph, values: readonly ValueInfo[], constants: Rea
       if (data !== undefined)
         return layout === 'last'
           ? stored(dtype, shape, data)
-          : stored(dtype, arranged(shape, 'first'), transposed(data, shape, toFirst))
+          : layout === 'first'
+            ? stored(dtype, arranged(shape, 'first'), transposed(data, shape, toFirst))
+            : graph.node('ReorderInput', [get(v, 'first')], { domain: NCHWC })
       if (shape.length !== 4) throw new Error(`onnx: value ${v} has no layout '${layout}'`)
+      if (layout === 'blocked') return graph.node('ReorderInput', [get(v, 'first')], { domain: NCHWC })
+      if (layout === 'first' && !has(v, 'last'))
+        return graph.node('ReorderOutput', [get(v, 'blocked')], { domain: NCHWC, attrs: { channels: shape[3]! } })
       const other = get(v, layout === 'last' ? 'first' : 'last')
       const perm = layout === 'last' ? toLast : toFirst
       const [, h, w, c] = shape as [number, number, number, number]
@@ -83,7 +93,7 @@ export const names = (graph: Graph, values: readonly ValueInfo[], constants: Rea
   const operand = (v: number, layout: Layout): string => {
     const { shape, dtype } = info(v)
     if (layout === 'last' || shape.length === 0) return get(v, 'last')
-    if (shape.length === 4) return get(v, 'first')
+    if (shape.length === 4) return get(v, layout)
     return remember(key(v, 'operand'), () => {
       const full = [...Array.from({ length: 4 - shape.length }, () => 1), ...shape]
       const to = arranged(full, 'first')
@@ -100,6 +110,7 @@ export const names = (graph: Graph, values: readonly ValueInfo[], constants: Rea
     get,
     operand,
     set: (v, layout, name) => known.set(key(v, layout), name),
+    once: (v, arrangement, make) => remember(`${v}:${arrangement}`, make),
     info,
     constant: (v) => constants.get(v),
   }

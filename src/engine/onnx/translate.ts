@@ -5,7 +5,17 @@
  */
 import * as tf from '@tensorflow/tfjs-core'
 import { DiffeoException, engineError } from '../../error.js'
-import { type Call, type Program, useCounts } from '../program.js'
+import { type Call, type Program, sizeOf } from '../program.js'
+import { affineOf, gatherAffine } from './affine.js'
+import {
+  convolveBlocked,
+  dotBlocked,
+  filterGradientBlocked,
+  poolBlocked,
+  scaleBlocked,
+  suits,
+  suitsFilterGradient,
+} from './blocked.js'
 import { convolve, filterGradient, inputGradient, ints } from './convolution.js'
 import { arranged, axisIn, type Layout, type Names, names } from './layout.js'
 import { type Graph, graph, MICROSOFT } from './model.js'
@@ -21,6 +31,9 @@ interface Context {
   readonly real: (value: number) => string
   readonly layout: Layout
 }
+
+/** What {@link convolveBlocked} translates. */
+const convolutions = new Set(['Conv2D', 'Conv2DBackpropInput'])
 
 /** Answers the names of the outputs, in the layout of the context. */
 type Translate = (context: Context) => string | readonly string[]
@@ -138,10 +151,25 @@ const pointwise: Readonly<Record<string, Translate>> = {
 // axis by axis
 // -------------------------------------------------------------------------------------
 
+/** What is moved from place to place within an image needs it unblocked. */
+const elementwiseOnly = (names: Names, inputs: readonly number[], rank: number): Layout => {
+  const images = inputs.filter((v) => names.info(v).shape.length === 4)
+  const alike = images.every((v) => names.info(v).shape.join() === names.info(images[0]!).shape.join())
+  const others = inputs.every((v) => names.info(v).shape.length === 4 || sizeOf(names.info(v).shape) === 1)
+  return rank === 4 && alike && others && images.some((v) => names.has(v, 'blocked'))
+    ? 'blocked'
+    : chooseLayout(names, inputs, rank)
+}
+
 /** The rank-4 operand decides; a constant fits either. */
 const chooseLayout = (names: Names, inputs: readonly number[], rank: number): Layout =>
   rank === 4 &&
-  inputs.some((v) => names.info(v).shape.length === 4 && names.constant(v) === undefined && names.has(v, 'first'))
+  inputs.some(
+    (v) =>
+      names.info(v).shape.length === 4 &&
+      names.constant(v) === undefined &&
+      (names.has(v, 'first') || names.has(v, 'blocked')),
+  )
     ? 'first'
     : 'last'
 
@@ -332,6 +360,10 @@ const reduce = (graph: Graph, names: Names, { kernel, inputs, attrs, outputs }: 
   const axes = axesOf(attrs[kernel === 'Max' ? 'reductionIndices' : 'axis'], shape.length)
   const keep = attrs['keepDims'] === true
   const rest = shape.map((_, i) => i).filter((i) => !axes.includes(i))
+  if (names.has(x, 'blocked') && !keep && axes.join() === '0,1,2' && (kernel === 'Sum' || kernel === 'Mean')) {
+    names.set(outputs[0]!, 'last', poolBlocked(graph, names.get(x, 'blocked'), shape, kernel === 'Mean'))
+    return
+  }
   const native = chooseLayout(names, inputs, shape.length)
   const alike = keep || !(rest.includes(3) && (rest.includes(1) || rest.includes(2)))
   const layout = alike ? native : 'last'
@@ -347,33 +379,118 @@ const reduce = (graph: Graph, names: Names, { kernel, inputs, attrs, outputs }: 
 // programs
 // -------------------------------------------------------------------------------------
 
-/** The bias that is added to a convolution and to nothing else of it: part of the convolution then. */
-const biases = (program: Program): ReadonlyMap<number, { readonly bias: number; readonly sum: Call }> => {
-  const uses = useCounts(program)
-  const convolutions = new Map(
-    program.calls.flatMap((c) => (c.kernel === 'Conv2D' ? [[c.outputs[0]!, c] as const] : [])),
-  )
-  const inputs = new Set([...program.inputs, ...program.constants.keys()])
-  const makers = new Map(program.calls.flatMap((c, i) => c.outputs.map((v) => [v, i] as const)))
-  const found = new Map<number, { bias: number; sum: Call }>()
-  for (const call of program.calls) {
-    if (call.kernel !== 'Add') continue
-    const [a, b] = call.inputs as readonly [number, number]
-    for (const [y, bias] of [
-      [a, b],
-      [b, a],
-    ] as const) {
-      const conv = convolutions.get(y)
-      const shape = program.values[bias]!.shape
-      const known = inputs.has(bias) || (conv !== undefined && makers.get(bias)! < makers.get(y)!)
-      if (conv && known && uses.get(y) === 1 && shape.length === 1 && shape[0] === program.values[y]!.shape[3])
-        found.set(y, { bias, sum: call })
-    }
+/** The terms of an `Affine`, in whatever layout most of it has. */
+const translateAffine = (graph: Graph, names: Names, call: Call, block: number | undefined): void => {
+  const { terms, bias, conv, relu } = affineOf(call)
+  const at = (place: number): number => call.inputs[place]!
+  const out = call.outputs[0]!
+  const channels = names.info(out).shape[3]!
+  const images = terms.map(({ x, s }) => ({ x: at(x), s: s === undefined ? undefined : at(s) }))
+  const convolution = conv === undefined ? undefined : { ...conv, inputs: conv.inputs.map(at) }
+  const blocked =
+    block !== undefined &&
+    (convolution === undefined ? images.some(({ x }) => names.has(x, 'blocked')) : suits(names, convolution, block))
+  if (!blocked) {
+    const layout: Layout =
+      convolution !== undefined || images.some(({ x }) => names.has(x, 'first') || names.has(x, 'blocked'))
+        ? 'first'
+        : 'last'
+    const b = bias === undefined ? undefined : at(bias)
+    const given = convolution?.kernel === 'Conv2D' && b !== undefined ? vector(graph, names, b, channels) : undefined
+    const parts = [
+      ...(convolution === undefined
+        ? []
+        : [
+            convolution.kernel === 'Conv2D'
+              ? convolve(graph, names, convolution, given)
+              : inputGradient(graph, names, convolution),
+          ]),
+      ...images.map(({ x, s }) =>
+        s === undefined ? names.get(x, layout) : graph.node('Mul', [names.get(x, layout), names.operand(s, layout)]),
+      ),
+      ...(b === undefined || given !== undefined ? [] : [names.operand(b, layout)]),
+    ]
+    const sum = parts.reduce((a, p) => graph.node('Add', [a, p]))
+    names.set(out, layout, relu ? graph.node('Relu', [sum]) : sum)
+    return
   }
-  return found
+  const get = (x: number) => names.get(x, 'blocked')
+  const scaled = images.filter(({ s }) => s !== undefined)
+  const plain = images.filter(({ s }) => s === undefined).map(({ x }) => get(x))
+  const shift = bias === undefined ? {} : { bias: vector(graph, names, at(bias), channels) }
+  // Whatever comes last takes bias and activation; each takes the sum of those before it.
+  const steps: ((sum: string | undefined, last: boolean) => string)[] = [
+    ...scaled.map(
+      ({ x, s }) =>
+        (sum: string | undefined, last: boolean) =>
+          scaleBlocked(graph, get(x), vector(graph, names, s!, channels), channels, {
+            ...(sum === undefined ? {} : { sum }),
+            ...(last ? { ...shift, relu } : {}),
+          }),
+    ),
+    ...(convolution === undefined
+      ? []
+      : [
+          (sum: string | undefined, last: boolean) =>
+            convolveBlocked(graph, names, convolution, block, {
+              ...(sum === undefined ? {} : { sum }),
+              ...(last ? { ...shift, relu } : {}),
+            }).name,
+        ]),
+  ]
+  if (steps.length === 0) {
+    const [first, ...rest] = plain as [string, ...string[]]
+    if (bias === undefined) {
+      const sum = rest.reduce((a, p) => graph.node('Add', [a, p]), first)
+      names.set(out, 'blocked', relu ? graph.node('Relu', [sum]) : sum)
+      return
+    }
+    const one = graph.constant(
+      'float32',
+      [channels],
+      Array.from({ length: channels }, () => 1),
+    )
+    steps.push((sum, last) =>
+      scaleBlocked(graph, first, one, channels, {
+        ...(sum === undefined ? {} : { sum }),
+        ...(last ? { ...shift, relu } : {}),
+      }),
+    )
+    plain.shift()
+  }
+  const start = plain.length === 0 ? undefined : plain.reduce((a, p) => graph.node('Add', [a, p]))
+  const y = steps.reduce<string | undefined>((sum, step, i) => step(sum, i === steps.length - 1), start)
+  names.set(out, 'blocked', y!)
 }
 
-const translateCall = (graph: Graph, names: Names, call: Call): void => {
+/** A value as a vector over channels. */
+const vector = (graph: Graph, names: Names, v: number, channels: number): string => {
+  const { shape } = names.info(v)
+  const own = names.get(v, 'last')
+  if (shape.length === 1 && shape[0] === channels) return own
+  const flat = graph.node('Reshape', [own, ints(graph, [-1])])
+  return sizeOf(shape) === channels ? flat : graph.node('Expand', [flat, ints(graph, [channels])])
+}
+
+const translateDot = (graph: Graph, names: Names, { inputs, attrs, outputs }: Call): void => {
+  const [a, b] = inputs as readonly [number, number]
+  const { shape } = names.info(a)
+  const mean = attrs['mean'] === true
+  if (names.has(a, 'blocked') || names.has(b, 'blocked')) {
+    const [p, q] = [names.get(a, 'blocked'), names.get(b, 'blocked')]
+    names.set(outputs[0]!, 'last', dotBlocked(graph, p, q, shape, mean))
+    return
+  }
+  const layout = chooseLayout(names, inputs, 4)
+  const product = graph.node('Mul', [names.get(a, layout), names.get(b, layout)])
+  const axes = [0, 1, 2].map((axis) => axisIn(axis, layout)).sort((p, q) => p - q)
+  const reduced = graph.node(mean ? 'ReduceMean' : 'ReduceSum', [product, ints(graph, axes)], {
+    attrs: { keepdims: 0 },
+  })
+  names.set(outputs[0]!, 'last', reduced)
+}
+
+const translateCall = (graph: Graph, names: Names, call: Call, block: number | undefined): void => {
   const { kernel, inputs, outputs } = call
   const rank = names.info(outputs[0]!).shape.length
   const real = (value: number) => graph.constant('float32', [], [value])
@@ -382,7 +499,7 @@ const translateCall = (graph: Graph, names: Names, call: Call): void => {
   }
   const elementwise = pointwise[kernel] ?? moving[kernel]
   if (elementwise !== undefined) {
-    const layout = chooseLayout(names, inputs, rank)
+    const layout = (kernel in pointwise ? elementwiseOnly : chooseLayout)(names, inputs, rank)
     const operand = (i: number) => names.operand(inputs[i]!, layout)
     answer(elementwise({ graph, names, call, operand, real, layout }), layout)
     return
@@ -392,7 +509,14 @@ const translateCall = (graph: Graph, names: Names, call: Call): void => {
     answer(form({ graph, names, call, operand: (i) => names.get(inputs[i]!, 'last'), real, layout: 'last' }), 'last')
     return
   }
-  if (kernel in reductions) reduce(graph, names, call)
+  if (kernel === 'Affine') translateAffine(graph, names, call, block)
+  else if (kernel === 'ChannelDot') translateDot(graph, names, call)
+  else if (kernel in reductions) reduce(graph, names, call)
+  else if (block !== undefined && convolutions.has(kernel) && suits(names, call, block)) {
+    const { name, layout } = convolveBlocked(graph, names, call, block)
+    names.set(outputs[0]!, layout, name)
+  } else if (block !== undefined && kernel === 'Conv2DBackpropFilter' && suitsFilterGradient(names, call, block))
+    answer(filterGradientBlocked(graph, names, call, block), 'last')
   else if (kernel === 'Conv2D') answer(convolve(graph, names, call), 'first')
   else if (kernel === 'Conv2DBackpropInput') answer(inputGradient(graph, names, call), 'first')
   else if (kernel === 'Conv2DBackpropFilter') answer(filterGradient(graph, names, call), 'last')
@@ -405,22 +529,24 @@ const translateCall = (graph: Graph, names: Names, call: Call): void => {
 export const inputName = (i: number): string => `in${i}`
 export const outputName = (i: number): string => `out${i}`
 
+export interface TranslateOptions {
+  /** The block of the runtime's own convolutions, if it has them; else ordinary operators. */
+  readonly block?: number
+}
+
+/** Channels are gathered for at least this many, whether blocked or not. */
+const GATHERED = 8
+
 /** A program as an ONNX model: its bytes. Inputs and outputs are channels last, as everything outside is. */
-export const translate = (program: Program): Uint8Array => {
+export const translate = (given: Program, { block }: TranslateOptions = {}): Uint8Array => {
+  const program = gatherAffine(given, block ?? GATHERED)
   const own = graph('program')
   const table = names(own, program.values, program.constants)
   program.inputs.forEach((v, i) => {
     const { dtype, shape } = program.values[v]!
     table.set(v, 'last', own.input(inputName(i), dtype, shape))
   })
-  const biased = biases(program)
-  const sums = new Set([...biased.values()].map(({ sum }) => sum))
-  for (const call of program.calls) {
-    const fused = call.kernel === 'Conv2D' ? biased.get(call.outputs[0]!) : undefined
-    if (fused !== undefined)
-      table.set(fused.sum.outputs[0]!, 'first', convolve(own, table, call, table.get(fused.bias, 'last')))
-    else if (!sums.has(call)) translateCall(own, table, call)
-  }
+  for (const call of program.calls) translateCall(own, table, call, block)
   program.outputs.forEach((v, i) => {
     const { dtype, shape } = program.values[v]!
     own.output(outputName(i), table.get(v, 'last'), dtype, shape)
