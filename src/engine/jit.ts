@@ -20,8 +20,8 @@ import { trace } from './trace.js'
 // compilers
 // -------------------------------------------------------------------------------------
 
-/** What makes a program run: every engine has one. */
-export type Compiler = (program: Program) => Promise<Compiled>
+/** What makes a program run: every engine has one. It is told how many of the inputs belong to each argument. */
+export type Compiler = (program: Program, counts: readonly number[]) => Promise<Compiled>
 
 export interface Compiled {
   readonly run: Runner
@@ -122,7 +122,8 @@ const traceTree = (f: (...args: never[]) => unknown, args: readonly unknown[]) =
     shape = mapTensors(result, (tensor) => new Place(outputs.push(tensor) - 1))
     return outputs
   }, tensors.map(infoOf))
-  return { program: simplify(program), rebuild: (made: readonly tf.Tensor[]) => fill(shape, made) }
+  const counts = args.map((arg) => flatten(arg).tensors.length)
+  return { program: simplify(program), counts, rebuild: (made: readonly tf.Tensor[]) => fill(shape, made) }
 }
 
 class Place {
@@ -155,8 +156,8 @@ export const jit = <Args extends readonly unknown[], R>(f: (...args: Args) => R)
     cache.set(compiler, own)
     const known = own.get(signature)
     if (known !== undefined) return known
-    const { program, rebuild } = traceTree(f as (...args: never[]) => unknown, args)
-    const entry = { compiled: compiler(program), rebuild }
+    const { program, counts, rebuild } = traceTree(f as (...args: never[]) => unknown, args)
+    const entry = { compiled: compiler(program, counts), rebuild }
     own.set(signature, entry)
     // one that could not be compiled is tried again
     entry.compiled.catch(() => own.delete(signature))

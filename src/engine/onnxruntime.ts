@@ -11,6 +11,7 @@ import { registerGradients } from './gradients.js'
 import type { Compiler } from './jit.js'
 import { type Loaded, loadWasm } from './load.js'
 import { inputName, outputName, type TranslateOptions, translate } from './onnx/translate.js'
+import { pack } from './pack.js'
 import type { Elements, Program, ValueInfo } from './program.js'
 import { storage } from './storage.js'
 import { trace } from './trace.js'
@@ -33,32 +34,55 @@ const sessionOptions = (threads: number): InferenceSession.SessionOptions => ({
 /** A compiler for `jit`. */
 export const onnxCompiler =
   (ort: Ort, { threads, ...how }: OnnxOptions): Compiler =>
-  async (program: Program) => {
+  async (given: Program, counts: readonly number[]) => {
+    const { program, inputs, outputs } = pack(given, counts)
     const session = await ort.InferenceSession.create(translate(program, how), sessionOptions(threads))
     const store = storage()
-    const { values, inputs, outputs } = program
-    const wrap = (v: number, data: Elements): OrtTensor =>
-      new ort.Tensor(values[v]!.dtype as 'float32', data as Float32Array, values[v]!.shape)
-    const run = async (given: readonly tf.Tensor[]): Promise<readonly tf.Tensor[]> => {
-      const feeds: Record<string, OrtTensor> = {}
-      const fetches: Record<string, OrtTensor> = {}
-      given.forEach(({ dataId }, i) => {
-        const data = store.peek(dataId) ?? (tf.engine().readSync(dataId) as Elements)
-        feeds[inputName(i)] = wrap(inputs[i]!, data)
-      })
-      const made = outputs.map((v, i) => {
-        const data = store.take(values[v]!)
-        fetches[outputName(i)] = wrap(v, data)
-        return data
-      })
+    const info = (v: number): ValueInfo => program.values[v]!
+    const wrap = ({ dtype, shape }: ValueInfo, data: Elements): OrtTensor =>
+      new ort.Tensor(dtype as 'float32', data as Float32Array, shape)
+    const shapes = given.outputs.map((v) => given.values[v]!.shape)
+    const run = async (tensors: readonly tf.Tensor[]): Promise<readonly tf.Tensor[]> => {
+      const read = ({ dataId }: tf.Tensor): Elements => store.peek(dataId) ?? (tf.engine().readSync(dataId) as Elements)
+      const feeds = Object.fromEntries(
+        inputs.map(({ from, count, size }, i) => {
+          const parts = tensors.slice(from, from + count).map(read)
+          return [inputName(i), wrap(info(program.inputs[i]!), parts.length === 1 ? parts[0]! : joined(parts, size))]
+        }),
+      )
+      const made = outputs.map(({ size }, i) => store.take(info(program.outputs[i]!).dtype, size))
+      const fetches = Object.fromEntries(made.map((data, i) => [outputName(i), wrap(info(program.outputs[i]!), data)]))
       await session.run(feeds, fetches)
-      return made.map((data, i) => {
-        const { shape, dtype } = values[outputs[i]!]!
-        return tf.engine().makeTensor(data, [...shape], dtype, store)
+      return outputs.flatMap(({ from, count, offsets, size }, i) => {
+        const own = shapes.slice(from, from + count)
+        const ends = [...offsets.slice(1), size]
+        return store.tensors(
+          made[i]!,
+          own.map((shape, j) => ({ shape, piece: made[i]!.subarray(offsets[j], ends[j]) })),
+        )
       })
     }
     return { run, dispose: () => session.release() }
   }
+
+/** Pieces as one vector: the one that they lie in, if they lie there in order. */
+const joined = (parts: readonly Elements[], size: number): Elements => {
+  const [first] = parts as readonly [Elements, ...Elements[]]
+  let end = first.byteOffset
+  const inOrder = parts.every((part) => {
+    const follows = part.buffer === first.buffer && part.byteOffset === end
+    end = part.byteOffset + part.byteLength
+    return follows
+  })
+  if (inOrder) return new Float32Array(first.buffer as ArrayBuffer, first.byteOffset, size)
+  const whole = new Float32Array(size)
+  let at = 0
+  for (const part of parts) {
+    whole.set(part, at)
+    at += part.length
+  }
+  return whole
+}
 
 /**
  * The block size of the runtime's own convolutions on this machine. They are not documented, and with a wrong block
@@ -85,7 +109,7 @@ const probe = async (ort: Ort, threads: number): Promise<number | undefined> => 
   )
   const inputs = given.map(([info, data]) => fromElements(data, info))
   const results = async (how: TranslateOptions): Promise<readonly Float32Array[]> => {
-    const { run, dispose } = await onnxCompiler(ort, { threads, ...how })(program)
+    const { run, dispose } = await onnxCompiler(ort, { threads, ...how })(program, [1, 1, 1])
     const out = await run(inputs)
     const read = out.map((t) => t.dataSync<'float32'>())
     tf.dispose([...out])

@@ -123,6 +123,32 @@ const early: Rule = (walk, { kernel, inputs: [x], attrs, outputs }) => {
   return walk.add('Multiply', [inner, ones], {}, info)
 }
 
+/** Neighbouring pieces of one vector, put together again: the vector itself, or a slice of it. */
+const reunited: Rule = (walk, { kernel, inputs, outputs }) => {
+  const info = walk.values[outputs[0]!]!
+  if (kernel !== 'Concat' || info.shape.length !== 1) return undefined
+  type Run = { readonly split: Call; readonly first: number; readonly last: number; readonly own: readonly number[] }
+  const runs: Run[] = []
+  for (const v of inputs) {
+    const split = walk.makers.get(v)
+    const at = split?.kernel === 'SplitV' && shapeOf(walk, v).length === 1 ? split.outputs.indexOf(v) : -1
+    const open = runs.at(-1)
+    if (split !== undefined && at >= 0 && open?.split === split && open.last === at - 1)
+      runs[runs.length - 1] = { ...open, last: at, own: [...open.own, v] }
+    else runs.push({ split: split!, first: at, last: at, own: [v] })
+  }
+  if (runs.length === inputs.length) return undefined
+  const parts = runs.map(({ split, first, last, own }) => {
+    if (own.length === 1) return own[0]!
+    const [whole] = split.inputs as readonly [number]
+    if (first === 0 && last === split.outputs.length - 1) return whole
+    const size = (pieces: readonly number[]) => pieces.reduce((n, v) => n + shapeOf(walk, v)[0]!, 0)
+    const attrs = { begin: [size(split.outputs.slice(0, first))], size: [size(own)] }
+    return walk.add('Slice', [whole], attrs, { ...info, shape: attrs.size })
+  })
+  return parts.length === 1 ? parts[0] : walk.add('Concat', parts, { axis: 0 }, info)
+}
+
 const reducedAxes = (walk: Walk, { inputs, attrs }: Call): readonly number[] =>
   tf.util.parseAxisParam((attrs['axis'] ?? null) as number, [...shapeOf(walk, inputs[0]!)])
 
@@ -217,6 +243,7 @@ const rules: readonly Rule[] = [
   neutral,
   merged,
   negatedTwice,
+  reunited,
   vanishing,
   hoisted,
   centred,

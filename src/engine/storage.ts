@@ -2,49 +2,67 @@
  * Where the results of a native runtime live: a backend of TensorFlow.js that holds plain arrays and has no kernels.
  * An eager operation on such a tensor copies it to the backend that computes; a compiled one takes the array as it is.
  *
- * Arrays are used again: a run needs as many as the one before has freed, so a loop that frees what it replaces
- * settles on two sets and allocates no more. Nobody outside may hold an array, so reading copies.
+ * Tensors may be pieces of one array. An array is used again once all of its pieces are freed, so a loop that frees
+ * what it replaces settles on two arrays and allocates no more. Nobody outside may hold one: reading copies.
  *
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
-import type { Elements, ProgramType, ValueInfo } from './program.js'
-import { sizeOf } from './program.js'
+import type { Elements, ProgramType } from './program.js'
 
 const BACKEND = 'diffeo-storage'
 
+/** An array, and how many tensors are pieces of it. */
+interface Block {
+  readonly data: Elements
+  pieces: number
+}
+
 interface Stored {
   readonly data: Elements
-  readonly dtype: ProgramType
+  readonly block: Block
   refs: number
 }
 
 const allocate = (dtype: ProgramType, size: number): Elements =>
   dtype === 'float32' ? new Float32Array(size) : dtype === 'int32' ? new Int32Array(size) : new Uint8Array(size)
 
-/** Freed arrays of one type and size are kept up to this many. */
-const KEPT = 4096
+const keyOf = (data: Elements): string => `${data.constructor.name}${data.length}`
+
+/** How many freed arrays of one type and size are kept. */
+const KEPT = 4
 
 class Storage extends tf.KernelBackend {
   readonly #stored = new Map<object, Stored>()
   readonly #free = new Map<string, Elements[]>()
 
   /** An array to fill, used before or new. */
-  take({ dtype, shape }: ValueInfo): Elements {
-    const size = sizeOf(shape)
-    return this.#free.get(`${dtype}${size}`)?.pop() ?? allocate(dtype, size)
+  take(dtype: ProgramType, size: number): Elements {
+    const key = `${dtype === 'float32' ? 'Float32Array' : dtype === 'int32' ? 'Int32Array' : 'Uint8Array'}${size}`
+    return this.#free.get(key)?.pop() ?? allocate(dtype, size)
+  }
+  /** Tensors over the pieces of an array that was taken. */
+  tensors(data: Elements, pieces: readonly { readonly shape: readonly number[]; readonly piece: Elements }[]) {
+    const block = { data, pieces: pieces.length }
+    const dtype = data instanceof Float32Array ? 'float32' : data instanceof Int32Array ? 'int32' : 'bool'
+    return pieces.map(({ shape, piece }) => {
+      const dataId = {}
+      this.#stored.set(dataId, { data: piece, block, refs: 1 })
+      return tf.engine().makeTensorFromTensorInfo({ dataId, shape: [...shape], dtype }, this)
+    })
   }
   /** The array itself, if it lives here. */
   peek(dataId: object): Elements | undefined {
     return this.#stored.get(dataId)?.data
   }
-  override write(values: tf.BackendValues, _: number[], dtype: tf.DataType): object {
+  override write(values: tf.BackendValues): object {
     const dataId = {}
-    this.#stored.set(dataId, { data: values as Elements, dtype: dtype as ProgramType, refs: 1 })
+    this.move(dataId, values, [], 'float32', 1)
     return dataId
   }
-  override move(dataId: object, values: tf.BackendValues, _: number[], dtype: tf.DataType, refs: number): void {
-    this.#stored.set(dataId, { data: values as Elements, dtype: dtype as ProgramType, refs })
+  override move(dataId: object, values: tf.BackendValues, _: number[], __: tf.DataType, refs: number): void {
+    const data = values as Elements
+    this.#stored.set(dataId, { data, block: { data, pieces: 1 }, refs })
   }
   override readSync(dataId: object): tf.BackendValues {
     return this.#stored.get(dataId)!.data.slice()
@@ -58,10 +76,13 @@ class Storage extends tf.KernelBackend {
     stored.refs -= 1
     if (!force && stored.refs > 0) return false
     this.#stored.delete(dataId)
-    const key = `${stored.dtype}${stored.data.length}`
+    const { block } = stored
+    block.pieces -= 1
+    if (block.pieces > 0) return true
+    const key = keyOf(block.data)
     const list = this.#free.get(key) ?? []
     this.#free.set(key, list)
-    if (list.length < KEPT) list.push(stored.data)
+    if (list.length < KEPT) list.push(block.data)
     return true
   }
   override refCount(dataId: object): number {
