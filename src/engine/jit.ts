@@ -20,7 +20,7 @@ import { trace } from './trace.js'
 // compilers
 // -------------------------------------------------------------------------------------
 
-/** What makes a program run: every engine has one. It is told how many of the inputs belong to each argument. */
+/** What makes a program run: every engine has one. It is told how many of the inputs belong together. */
 export type Compiler = (program: Program, counts: readonly number[]) => Promise<Compiled>
 
 export interface Compiled {
@@ -89,6 +89,16 @@ const flatten = (tree: unknown): { readonly tensors: readonly tf.Tensor[]; reado
   return { tensors, signature: parts.join(' ') }
 }
 
+/** How many tensors each part of a tree has: a list of tensors is a part, and so is a tree without lists. */
+const groupSizes = (tree: unknown): readonly number[] => {
+  const isList = Array.isArray(tree)
+  const subs: readonly unknown[] = isList ? tree : isPlain(tree) ? Object.values(tree) : []
+  const whole =
+    tree instanceof tf.Tensor || (isList ? subs.every((sub) => sub instanceof tf.Tensor) : !subs.some(hasList))
+  return whole ? [flatten(tree).tensors.length] : subs.flatMap(groupSizes)
+}
+const hasList = (tree: unknown): boolean => Array.isArray(tree) || (isPlain(tree) && Object.values(tree).some(hasList))
+
 // -------------------------------------------------------------------------------------
 // jit
 // -------------------------------------------------------------------------------------
@@ -122,7 +132,7 @@ const traceTree = (f: (...args: never[]) => unknown, args: readonly unknown[]) =
     shape = mapTensors(result, (tensor) => new Place(outputs.push(tensor) - 1))
     return outputs
   }, tensors.map(infoOf))
-  const counts = args.map((arg) => flatten(arg).tensors.length)
+  const counts = args.flatMap(groupSizes)
   return { program: simplify(program), counts, rebuild: (made: readonly tf.Tensor[]) => fill(shape, made) }
 }
 

@@ -1,6 +1,6 @@
 /**
  * Many small tensors as one: a state of a thousand parameters crosses into the runtime and back as a single vector.
- * The tensors of one argument are pieces of one input, and all results are pieces of one output, in order; so a state
+ * The tensors of one list, or of one tree, are pieces of one input, and all results are pieces of one output, in order; so a state
  * that comes back as the next argument lies there as it should, and nothing is copied.
  *
  * @module
@@ -40,7 +40,7 @@ const grouped = (infos: readonly ValueInfo[], counts: readonly number[]): readon
   })
 }
 
-/** The program with the tensors of each argument as one input, and its outputs as one. */
+/** The program with so many tensors each as one input, and its outputs as one. */
 export const pack = (program: Program, counts: readonly number[]): Packed => {
   const values: ValueInfo[] = [...program.values]
   const { constants } = program

@@ -198,6 +198,27 @@ const centred: Rule = (walk, call) => {
   return walk.add('Fill', [], { shape: [...info.shape], value: 0, dtype: info.dtype }, info)
 }
 
+/** (x·c)·d = x·(c·d) for numbers c and d. */
+const reassociated: Rule = (walk, { kernel, inputs, outputs }) => {
+  if (kernel !== 'Multiply') return undefined
+  const number = (v: number): number | undefined =>
+    shapeOf(walk, v).length === 0 && walk.constants.has(v) ? walk.constants.get(v)![0] : undefined
+  const factors = (v: number): readonly [x: number, c: number] | undefined => {
+    const maker = walk.makers.get(v)
+    if (maker?.kernel !== 'Multiply') return undefined
+    const [p, q] = maker.inputs as readonly [number, number]
+    const [c, d] = [number(p), number(q)]
+    return d !== undefined ? [p, d] : c !== undefined ? [q, c] : undefined
+  }
+  const [a, b] = inputs as readonly [number, number]
+  const outer = number(b) ?? number(a)
+  const inner = factors(number(b) === undefined ? b : a)
+  if (outer === undefined || inner === undefined) return undefined
+  const c = walk.values.push({ shape: [], dtype: 'float32' }) - 1
+  walk.constants.set(c, Float32Array.of(outer * inner[1]))
+  return walk.add('Multiply', [inner[0], c], {}, walk.values[outputs[0]!]!)
+}
+
 const negatedTwice: Rule = (walk, { kernel, inputs: [x] }) => {
   const inner = walk.makers.get(x ?? -1)
   return kernel === 'Neg' && inner?.kernel === 'Neg' ? inner.inputs[0] : undefined
@@ -243,6 +264,7 @@ const rules: readonly Rule[] = [
   neutral,
   merged,
   negatedTwice,
+  reassociated,
   reunited,
   vanishing,
   hoisted,

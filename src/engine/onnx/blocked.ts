@@ -151,9 +151,13 @@ const correlate = (
         : graph.node('Pad', [turned, ints(graph, [0, 0, top!, left!, 0, 0, bottom!, right!])])
     return graph.node('ReorderInput', [wide], { domain: NCHWC })
   })
+  // The filter is O/b×N/b×h×w×bₙ×bₒ: the channels as batch, blocked over N, then the channels of a block moved to the
+  // end, as if all that is between were the positions of an image. Two threaded reorders; one transposition is slower.
   const filter = names.once(other, 'filter', () => {
-    const parts = reshape(graph, names.get(other, 'blocked'), [n / block, block, cb / block, h, w, block])
-    return reshape(graph, transpose(graph, parts, [2, 0, 3, 4, 1, 5]), [cb, n, h, w])
+    const byChannel = transpose(graph, names.get(other, 'first'), [1, 0, 2, 3])
+    const overBatch = graph.node('ReorderInput', [byChannel], { domain: NCHWC })
+    const columns = reshape(graph, overBatch, [cb / block, block, n * h, w])
+    return reshape(graph, graph.node('ReorderInput', [columns], { domain: NCHWC }), [cb, n, h, w])
   })
   const y = conv(graph, x, filter, {}, { kernel_shape: [h, w], pads: [0, 0, 0, 0] })
   return reshape(graph, y, [ca, cb / block, kh * kw, block])

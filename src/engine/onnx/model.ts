@@ -151,7 +151,9 @@ const valueInfo = (name: string, dtype: ElementType, shape: readonly Dimension[]
 
 /** An empty graph. */
 export const graph = (name: string): Graph => {
-  const node: object[] = []
+  const node: { readonly input: readonly string[]; readonly output: readonly string[] }[] = []
+  const made = new Set<string>()
+  const renamed = new Map<string, string>()
   const initializer: object[] = []
   const input: object[] = []
   const output: object[] = []
@@ -160,7 +162,9 @@ export const graph = (name: string): Graph => {
   const nodes: Graph['nodes'] = (op, inputs, outputs, { domain = '', attrs = {} } = {}) => {
     const names = Array.from({ length: outputs }, () => `v${count++}`)
     const attributes = Object.entries(attrs).map(([key, value]) => attribute(key, value))
-    node.push({ opType: op, name: `${op}_${names[0]}`, input: inputs, output: names, domain, attribute: attributes })
+    const own = { opType: op, name: `${op}_${names[0]}`, input: inputs, output: names, domain, attribute: attributes }
+    node.push(own)
+    for (const name of names) made.add(name)
     return names
   }
   return {
@@ -181,13 +185,20 @@ export const graph = (name: string): Graph => {
     node: (op, inputs, options) => nodes(op, inputs, 1, options)[0]!,
     nodes,
     output: (own, value, dtype, shape) => {
-      node.push({ opType: 'Identity', name: `output_${own}`, input: [value], output: [own] })
+      // A value that a node made takes the output's name; another one, or one that has two names, is copied.
+      if (made.has(value) && !renamed.has(value)) renamed.set(value, own)
+      else {
+        const copy = { opType: 'Identity', name: `output_${own}`, input: [value], output: [own] }
+        node.push(copy)
+      }
       output.push(valueInfo(own, dtype, shape))
     },
     encode: () => {
       const opsetImport = ['', MICROSOFT, NCHWC].map((domain) => ({ domain, version: domain === '' ? OPSET : 1 }))
       const model = { irVersion: IR_VERSION, producerName: 'diffeo', opsetImport }
-      return ModelProto.encode({ ...model, graph: { name, node, initializer, input, output } }).finish()
+      const rename = (names: readonly string[]) => names.map((value) => renamed.get(value) ?? value)
+      const nodes = node.map((n) => ({ ...n, input: rename(n.input), output: rename(n.output) }))
+      return ModelProto.encode({ ...model, graph: { name, node: nodes, initializer, input, output } }).finish()
     },
   }
 }
