@@ -125,8 +125,8 @@ export const suitsFilterGradient = (names: Names, { inputs, attrs }: Call, block
   const x = names.info(inputs[0]!).shape
   const filter = attrs['filterShape'] as readonly [number, number, number, number]
   const g = geometry(x, filter, attrs)
-  const single = filter[0] * filter[1] === 1 && filter[2] % block === 0
-  return isPlain(g) && x[0]! % block === 0 && (filter[3] % block === 0 || single)
+  // of a 1×1 filter it is one product of matrices, which the ordinary operators do better
+  return isPlain(g) && x[0]! % block === 0 && filter[3] % block === 0 && filter[0] * filter[1] > 1
 }
 
 /**
@@ -144,12 +144,8 @@ const correlate = (
   const [n, , , ca] = names.info(image).shape as readonly [number, number, number, number]
   const [, h, w, cb] = names.info(other).shape as readonly [number, number, number, number]
   const x = names.once(image, `turned ${[top, left, bottom, right]}`, () => {
-    const turned = transpose(graph, names.get(image, 'first'), [1, 0, 2, 3])
-    const wide =
-      top! + left! + bottom! + right! === 0
-        ? turned
-        : graph.node('Pad', [turned, ints(graph, [0, 0, top!, left!, 0, 0, bottom!, right!])])
-    return graph.node('ReorderInput', [wide], { domain: NCHWC })
+    const turned = transpose(graph, padded(graph, names, image, [top!, left!, bottom!, right!], block), [1, 0, 2, 3])
+    return graph.node('ReorderInput', [turned], { domain: NCHWC })
   })
   // The filter is O/b×N/b×h×w×bₙ×bₒ: the channels as batch, blocked over N, then the channels of a block moved to the
   // end, as if all that is between were the positions of an image. Two threaded reorders; one transposition is slower.
@@ -163,20 +159,30 @@ const correlate = (
   return reshape(graph, y, [ca, cb / block, kh * kw, block])
 }
 
+/** An image with a border of zeros, channels first. A depthwise convolution with ones is the fastest way to one. */
+const padded = (graph: Graph, names: Names, v: number, pads: readonly number[], block: number): string => {
+  if (pads.every((n) => n === 0)) return names.get(v, 'first')
+  const channels = names.info(v).shape[3]!
+  const [top, left, bottom, right] = pads as readonly [number, number, number, number]
+  if (!names.has(v, 'blocked') || channels % block !== 0)
+    return graph.node('Pad', [names.get(v, 'first'), ints(graph, [0, 0, top, left, 0, 0, bottom, right])])
+  const ones = graph.constant(
+    'float32',
+    [channels, 1, 1, 1],
+    Array.from({ length: channels }, () => 1),
+  )
+  const wide = conv(graph, names.get(v, 'blocked'), ones, {}, { group: channels, kernel_shape: [1, 1], pads })
+  return graph.node('ReorderOutput', [wide], { domain: NCHWC, attrs: { channels } })
+}
+
 /** dW as h×w×I×O. */
 export const filterGradientBlocked = (graph: Graph, names: Names, { inputs, attrs }: Call, block: number): string => {
   const [x, dy] = inputs as readonly [number, number]
   const filter = attrs['filterShape'] as readonly [number, number, number, number]
-  const [kh, kw, , co] = filter
+  const [kh, kw] = filter
   const pads = padding(geometry(names.info(x).shape, filter, attrs))
-  if (co % block === 0) {
-    const all = correlate(graph, names, x, dy, { pads, block }, [kh, kw])
-    return reshape(graph, transpose(graph, all, [2, 0, 1, 3]), filter)
-  }
-  // one position, so that the two may change places: O×I/b×1×b
-  const all = correlate(graph, names, dy, x, { pads, block }, [1, 1])
-  const [, , ci] = filter
-  return reshape(graph, transpose(graph, reshape(graph, all, [co, ci]), [1, 0]), filter)
+  const all = correlate(graph, names, x, dy, { pads, block }, [kh, kw])
+  return reshape(graph, transpose(graph, all, [2, 0, 1, 3]), filter)
 }
 
 /** s ⊙ x + b + sum, by channel, for blocked images of shape N×H×W×C. */
