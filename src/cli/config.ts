@@ -66,6 +66,19 @@ export interface Run {
 /** How many images are evaluated at once: memory, not results. */
 const EVALUATION_BATCH = 50
 
+/** The sizes of the images that the data sets have. */
+const MNIST: ImageShape = [28, 28, 1]
+
+/** The flow of a configuration, and what trains it: all that there is without the data. */
+export const modelOf = (config: RunConfig): E.Either<DiffeoError, Pick<Run, 'flow' | 'optimiser'>> =>
+  pipe(
+    realNvp(config.model).at(MNIST),
+    E.map((model) => ({
+      flow: flow<ImageShape, Latents>(model, standardNormal),
+      optimiser: averaged(adam(), config.averageDecay),
+    })),
+  )
+
 /** The parts of a run, on the data it names. */
 export const makeRun =
   (config: RunConfig) =>
@@ -74,12 +87,11 @@ export const makeRun =
     const everyTest = Uint32Array.from({ length: test.count }, (_, i) => i)
     return pipe(
       E.Do,
-      E.bind('model', () => realNvp(config.model).at(train.shape)),
+      E.bind('model', () => modelOf(config)),
       E.bind('split', () => holdOut(own(0), config.validation, train.count)),
       E.bind('batch', ({ split }) => trainBatches(train, split.train, own(1), config.batch)),
       E.map(({ model, split, batch }) => ({
-        flow: flow<ImageShape, Latents>(model, standardNormal),
-        optimiser: averaged(adam(), config.averageDecay),
+        ...model,
         learningRate: warmUp(config.warmUp, constantRate(config.learningRate)),
         batch,
         validation: evaluationBatches(train, split.validation, own(2), EVALUATION_BATCH),

@@ -14,6 +14,7 @@ import type * as t from 'io-ts'
 import { guarded, integer } from '../codec.js'
 import { EngineName } from '../engine/engine.js'
 import { type DiffeoError, DiffeoException, describeError, orThrow, usageError } from '../error.js'
+import { exportRun } from './export.js'
 import { type TrainOptions, train } from './train.js'
 
 const positive = guarded('a number above 0', (u): u is number => typeof u === 'number' && u > 0 && Number.isFinite(u))
@@ -90,6 +91,19 @@ program
     '\nExamples:\n  diffeo train mnist --minutes 5 --seed 1 --out runs/one\n  diffeo train mnist --resume --out runs/one',
   )
   .action(runTrain)
+
+program
+  .command('export <run>')
+  .description('write a trained flow as ONNX files: its density, and its inverse')
+  .requiredOption('--to <file>', 'the file of the density; that of the inverse lies beside it')
+  .addHelpText('after', '\nExamples:\n  diffeo export runs/mnist --to model.onnx')
+  .action(async (run: string, { to }: { readonly to: string }) => {
+    const result = await exportRun({ run, to }, (line) => process.stdout.write(`${line}\n`))()
+    pipe(
+      result,
+      E.match(fail, () => undefined),
+    )
+  })
 
 try {
   await program.parseAsync()

@@ -138,10 +138,30 @@ const uniform = (seed: number, size: number): Float32Array => {
   })
 }
 
+/** Runs a model on named inputs; answers every output under its name. */
+export type OnnxRunner = (
+  feeds: readonly { readonly name: string; readonly shape: readonly number[]; readonly data: Float32Array }[],
+) => Promise<Readonly<Record<string, Float32Array>>>
+
+/** A model of whatever origin, read afresh. */
+export const runOnnx = async (model: Uint8Array): Promise<OnnxRunner> => {
+  const ort = await importRuntime()
+  const session = await ort.InferenceSession.create(model, { logSeverityLevel: 3 })
+  return async (feeds) => {
+    const inputs = feeds.map(({ name, shape, data }) => [name, new ort.Tensor('float32', data, shape)] as const)
+    const results = await session.run(Object.fromEntries(inputs))
+    return Object.fromEntries(Object.entries(results).map(([name, { data }]) => [name, data as Float32Array]))
+  }
+}
+
+const importRuntime = async (): Promise<Ort> => {
+  const imported = await import('onnxruntime-node')
+  return ((imported as { readonly default?: Ort }).default ?? imported) as Ort
+}
+
 /** Loads the runtime; throws what the import throws. */
 export const loadOnnxruntime = async (): Promise<Loaded & { readonly compiler: Compiler }> => {
-  const [imported, { availableParallelism }] = await Promise.all([import('onnxruntime-node'), import('node:os')])
-  const ort = ((imported as { readonly default?: Ort }).default ?? imported) as Ort
+  const [ort, { availableParallelism }] = await Promise.all([importRuntime(), import('node:os')])
   await loadWasm()
   const threads = availableParallelism()
   const version = ort.env.versions.node ?? ort.env.versions.common

@@ -65,7 +65,11 @@ export const names = (graph: Graph, values: readonly ValueInfo[], constants: Rea
     known.set(at, name)
     return name
   }
-  const stored = (dtype: ProgramType, shape: readonly number[], data: Elements) => graph.constant(dtype, shape, data)
+  const stored = (dtype: ProgramType, shape: readonly number[], data: Elements): string => {
+    if (!graph.isOpen(shape)) return graph.constant(dtype, shape, data)
+    if (data.some((d) => d !== data[0])) throw new Error('onnx: a constant that differs from example to example')
+    return graph.node('Expand', [graph.constant(dtype, [], [data[0]!]), graph.shape(shape)])
+  }
 
   const get = (v: number, layout: Layout): string =>
     remember(key(v, layout), () => {

@@ -118,6 +118,10 @@ export interface Graph {
   readonly nodes: (op: string, inputs: readonly string[], outputs: number, options?: NodeOptions) => readonly string[]
   /** Makes a value an output under a name of its own. */
   readonly output: (name: string, value: string, dtype: ElementType, shape: readonly Dimension[]) => void
+  /** A shape to fill: a constant, or computed from the batch that comes in. */
+  readonly shape: (shape: readonly number[]) => string
+  /** Whether a shape has the batch in it, whose size is known only at run time. */
+  readonly isOpen: (shape: readonly number[]) => boolean
   /** The model as bytes. */
   readonly encode: () => Uint8Array
 }
@@ -149,8 +153,15 @@ const valueInfo = (name: string, dtype: ElementType, shape: readonly Dimension[]
   },
 })
 
-/** An empty graph. */
-export const graph = (name: string): Graph => {
+/**
+ * An empty graph. With `batch`, every size that is a multiple of that number stands for as many times the batch, and is
+ * open: the graph takes batches of any size. A large prime is a size that no other is a multiple of.
+ */
+export const graph = (name: string, batch?: number): Graph => {
+  const opens = (n: number): boolean => batch !== undefined && n > 0 && n % batch === 0
+  const dimensions = (shape: readonly Dimension[]): readonly Dimension[] =>
+    shape.map((d) => (typeof d === 'number' && opens(d) ? (d === batch ? 'N' : `${d / batch!}N`) : d))
+  let source: string | undefined
   const node: { readonly input: readonly string[]; readonly output: readonly string[] }[] = []
   const made = new Set<string>()
   const renamed = new Map<string, string>()
@@ -167,12 +178,25 @@ export const graph = (name: string): Graph => {
     for (const name of names) made.add(name)
     return names
   }
-  return {
+  const own: Graph = {
+    isOpen: (shape) => shape.some(opens),
+    shape: (shape) => {
+      if (!shape.some(opens)) return own.constant('int64', [shape.length], shape)
+      const vector = (n: number) => own.constant('int64', [1], [n])
+      const size = own.node('Slice', [own.node('Shape', [source ?? '']), vector(0), vector(1)])
+      const parts = shape.map((n) =>
+        !opens(n) ? vector(n) : n === batch ? size : own.node('Mul', [size, vector(n / batch!)]),
+      )
+      return own.node('Concat', parts, { attrs: { axis: 0 } })
+    },
     input: (own, dtype, shape) => {
-      input.push(valueInfo(own, dtype, shape))
+      input.push(valueInfo(own, dtype, dimensions(shape)))
+      if (shape.some((d) => d === batch)) source ??= own
       return own
     },
-    constant: (dtype, shape, data) => {
+    constant: (dtype, shape, given) => {
+      // A reshape finds the one size that is left open.
+      const data = dtype === 'int64' ? Array.from(given, (n) => (opens(n) ? -1 : n)) : given
       const rawData = rawBytes(dtype, data)
       const key = `${dtype}[${shape}]${Buffer.from(rawData).toString('latin1')}`
       const known = stored.get(key)
@@ -191,14 +215,16 @@ export const graph = (name: string): Graph => {
         const copy = { opType: 'Identity', name: `output_${own}`, input: [value], output: [own] }
         node.push(copy)
       }
-      output.push(valueInfo(own, dtype, shape))
+      output.push(valueInfo(own, dtype, dimensions(shape)))
     },
     encode: () => {
-      const opsetImport = ['', MICROSOFT, NCHWC].map((domain) => ({ domain, version: domain === '' ? OPSET : 1 }))
+      const domains = ['', MICROSOFT, NCHWC].filter((d) => d === '' || batch === undefined)
+      const opsetImport = domains.map((domain) => ({ domain, version: domain === '' ? OPSET : 1 }))
       const model = { irVersion: IR_VERSION, producerName: 'diffeo', opsetImport }
       const rename = (names: readonly string[]) => names.map((value) => renamed.get(value) ?? value)
       const nodes = node.map((n) => ({ ...n, input: rename(n.input), output: rename(n.output) }))
       return ModelProto.encode({ ...model, graph: { name, node: nodes, initializer, input, output } }).finish()
     },
   }
+  return own
 }

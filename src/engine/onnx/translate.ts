@@ -30,6 +30,8 @@ interface Context {
   /** A scalar constant of type float32. */
   readonly real: (value: number) => string
   readonly layout: Layout
+  /** Whether only operators of ONNX itself will do. */
+  readonly portable: boolean
 }
 
 /** What {@link convolveBlocked} translates. */
@@ -285,6 +287,16 @@ const products: Translate = (context) => {
   const { transposeA, transposeB } = context.call.attrs
   const inputs = [plain(context, 0), plain(context, 1)]
   if (!transposeA && !transposeB) return context.graph.node('MatMul', inputs)
+  if (context.portable) {
+    const swapped = inputs.map((x, i) => {
+      const rank = context.names.info(context.call.inputs[i]!).shape.length
+      const perm = Array.from({ length: rank }, (_, axis) => axis)
+        .with(-1, rank - 2)
+        .with(-2, rank - 1)
+      return (i === 0 ? transposeA : transposeB) ? context.graph.node('Transpose', [x], { attrs: { perm } }) : x
+    })
+    return context.graph.node('MatMul', swapped)
+  }
   const attrs = { transA: transposeA ? 1 : 0, transB: transposeB ? 1 : 0 }
   return context.graph.node('FusedMatMul', inputs, { domain: MICROSOFT, attrs })
 }
@@ -298,7 +310,7 @@ const forms: Readonly<Record<string, Translate>> = {
     const { names, call, graph } = context
     const { dtype } = names.info(call.outputs[0]!)
     const one = graph.constant(dtype, [], [call.attrs['value'] as number])
-    return graph.node('Expand', [one, ints(graph, outputShape(context))])
+    return graph.node('Expand', [one, graph.shape(outputShape(context))])
   },
   Pack: (context) => {
     const { graph, call } = context
@@ -490,7 +502,7 @@ const translateDot = (graph: Graph, names: Names, { inputs, attrs, outputs }: Ca
   names.set(outputs[0]!, 'last', reduced)
 }
 
-const translateCall = (graph: Graph, names: Names, call: Call, block: number | undefined): void => {
+const translateCall = (graph: Graph, names: Names, call: Call, block: number | undefined, portable: boolean): void => {
   const { kernel, inputs, outputs } = call
   const rank = names.info(outputs[0]!).shape.length
   const real = (value: number) => graph.constant('float32', [], [value])
@@ -501,12 +513,15 @@ const translateCall = (graph: Graph, names: Names, call: Call, block: number | u
   if (elementwise !== undefined) {
     const layout = (kernel in pointwise ? elementwiseOnly : chooseLayout)(names, inputs, rank)
     const operand = (i: number) => names.operand(inputs[i]!, layout)
-    answer(elementwise({ graph, names, call, operand, real, layout }), layout)
+    answer(elementwise({ graph, names, call, operand, real, layout, portable }), layout)
     return
   }
   const form = forms[kernel]
   if (form !== undefined) {
-    answer(form({ graph, names, call, operand: (i) => names.get(inputs[i]!, 'last'), real, layout: 'last' }), 'last')
+    answer(
+      form({ graph, names, call, operand: (i) => names.get(inputs[i]!, 'last'), real, layout: 'last', portable }),
+      'last',
+    )
     return
   }
   if (kernel === 'Affine') translateAffine(graph, names, call, block)
@@ -530,6 +545,12 @@ export const inputName = (i: number): string => `in${i}`
 export const outputName = (i: number): string => `out${i}`
 
 export interface TranslateOptions {
+  /** Operators of ONNX alone, and a batch that is left open: the size that stands for it, and the names outside. */
+  readonly portable?: {
+    readonly batch: number
+    readonly inputs: readonly string[]
+    readonly outputs: readonly string[]
+  }
   /** The block of the runtime's own convolutions, if it has them; else ordinary operators. */
   readonly block?: number
 }
@@ -538,18 +559,18 @@ export interface TranslateOptions {
 const GATHERED = 8
 
 /** A program as an ONNX model: its bytes. Inputs and outputs are channels last, as everything outside is. */
-export const translate = (given: Program, { block }: TranslateOptions = {}): Uint8Array => {
+export const translate = (given: Program, { block, portable }: TranslateOptions = {}): Uint8Array => {
   const program = gatherAffine(given, block ?? GATHERED)
-  const own = graph('program')
+  const own = graph('program', portable?.batch)
   const table = names(own, program.values, program.constants)
   program.inputs.forEach((v, i) => {
     const { dtype, shape } = program.values[v]!
-    table.set(v, 'last', own.input(inputName(i), dtype, shape))
+    table.set(v, 'last', own.input(portable?.inputs[i] ?? inputName(i), dtype, shape))
   })
-  for (const call of program.calls) translateCall(own, table, call, block)
+  for (const call of program.calls) translateCall(own, table, call, block, portable !== undefined)
   program.outputs.forEach((v, i) => {
     const { dtype, shape } = program.values[v]!
-    own.output(outputName(i), table.get(v, 'last'), dtype, shape)
+    own.output(portable?.outputs[i] ?? outputName(i), table.get(v, 'last'), dtype, shape)
   })
   return own.encode()
 }

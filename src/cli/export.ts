@@ -1,0 +1,165 @@
+/**
+ * `diffeo export`: a trained flow as ONNX files that any runtime of ONNX runs, checked by running them.
+ *
+ *   <name>.onnx          x → log_prob, z0, z1, …, log_det     (nats; evaluation mode)
+ *   <name>.inverse.onnx  z0, z1, … → x, log_det               (with standard normal z: a sampler)
+ *
+ * @module
+ */
+import { join } from 'node:path'
+import * as tf from '@tensorflow/tfjs-core'
+import * as E from 'fp-ts/lib/Either.js'
+import { pipe } from 'fp-ts/lib/function.js'
+import * as TE from 'fp-ts/lib/TaskEither.js'
+import type { Latents, Shape } from '../../types/shape.js'
+import type { Flow } from '../distribution/flow.js'
+import { describeEngine, useEngine } from '../engine/engine.js'
+import { type OnnxFunction, toOnnx } from '../engine/onnx/export.js'
+import { type OnnxRunner, runOnnx } from '../engine/onnxruntime.js'
+import { type DiffeoError, engineError } from '../error.js'
+import { writeFileAtomic } from '../file.js'
+import type { Params } from '../tensor/params.js'
+import { key, uniformArray } from '../tensor/random.js'
+import { latentList, product } from '../tensor/shape.js'
+import { type AnyTensor, latentTensors, trust, unwrap } from '../tensor/tensor.js'
+import { loadCheckpoint } from '../train/checkpoint.js'
+import { restore } from '../train/restore.js'
+import { averageParams, disposeState } from '../train/step.js'
+import { type ImageShape, modelOf, RunConfig } from './config.js'
+
+/** The flags. */
+export interface ExportOptions {
+  readonly run: string
+  readonly to: string
+}
+
+/** What goes into the file of the density, and of the inverse. */
+export const onnxFunctions = <A extends Shape, B extends Latents>(
+  flow: Flow<A, B>,
+  params: Params,
+): { readonly density: OnnxFunction; readonly inverse: OnnxFunction } => {
+  const latents = latentList(flow.bijector.codomain).map((shape, i) => ({ name: `z${i}`, shape }))
+  const bound = flow.bijector.bind(params)
+  return {
+    density: {
+      inputs: [{ name: 'x', shape: flow.bijector.domain }],
+      outputs: ['log_prob', ...latents.map(({ name }) => name), 'log_det'],
+      run: ([x]) => {
+        const [z, logDet] = bound.forward(trust(x!) as never)
+        const prior = unwrap(flow.prior.logProb(z))
+        return [tf.add(prior, unwrap(logDet)), ...latentTensors(z).map(unwrap), unwrap(logDet)]
+      },
+    },
+    inverse: {
+      inputs: latents,
+      outputs: ['x', 'log_det'],
+      run: (z) => {
+        const given = z.map((t) => trust(t) as AnyTensor)
+        const [x, logDet] = bound.inverse((given.length === 1 ? given[0] : given) as never)
+        return [unwrap(x as never), unwrap(logDet)]
+      },
+    },
+  }
+}
+
+/** The largest error over the largest magnitude that a file may have against the flow itself. */
+const TOLERANCE = 1e-4
+
+const distance = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
+  let [gap, top] = [0, 1e-3]
+  for (let i = 0; i < b.length; i++) {
+    gap = Math.max(gap, Math.abs(a[i]! - b[i]!))
+    top = Math.max(top, Math.abs(b[i]!))
+  }
+  return a.length === b.length && !Number.isNaN(gap) ? gap / top : Number.POSITIVE_INFINITY
+}
+
+/** Runs a file on a batch of its own size and compares with the function. */
+const verify = async (
+  name: string,
+  { inputs, outputs, run }: OnnxFunction,
+  given: readonly AnyTensor[],
+  model: OnnxRunner,
+): Promise<E.Either<DiffeoError, number>> => {
+  const own = given.map(unwrap)
+  const wanted = run([...own])
+  const feeds = own.map((t, i) => ({ name: inputs[i]!.name, shape: t.shape, data: t.dataSync<'float32'>() }))
+  const got = await model(feeds)
+  const gaps = await Promise.all(wanted.map(async (t, i) => distance(got[outputs[i]!]!, await t.data<'float32'>())))
+  const worst = gaps.reduce((a, b) => Math.max(a, b), 0)
+  return worst <= TOLERANCE
+    ? E.right(worst)
+    : E.left(engineError(`export ${name}`, `the flow's own numbers to ${TOLERANCE}`, `off by ${worst.toPrecision(2)}`))
+}
+
+/** The names of the two files. */
+const paths = (to: string): readonly [density: string, inverse: string] => [
+  to,
+  `${to.replace(/\.onnx$/, '')}.inverse.onnx`,
+]
+
+const write = (
+  flow: Flow<ImageShape, Latents>,
+  params: Params,
+  to: string,
+  say: (line: string) => void,
+): TE.TaskEither<DiffeoError, void> => {
+  const { density, inverse } = onnxFunctions(flow, params)
+  const [first, second] = paths(to)
+  const shape = flow.bijector.domain
+  const size = (bytes: Uint8Array) => `${(bytes.length / 1e6).toFixed(1)} MB`
+  const pixels = (n: number) => uniformArray(key(n), n * product(shape)).map((u) => u * 255)
+  return pipe(
+    TE.tryCatch(
+      async () => {
+        const x = trust(tf.tensor(pixels(5), [5, ...shape])) as AnyTensor
+        const [, ...rest] = density.run([unwrap(x)])
+        const z = rest.slice(0, -1).map((t) => trust(t) as AnyTensor)
+        return { x, z, files: [toOnnx(density), toOnnx(inverse)] as const }
+      },
+      (reason) =>
+        engineError('export', 'a flow that can be traced', reason instanceof Error ? reason.message : `${reason}`),
+    ),
+    TE.bindTo('made'),
+    TE.bind('gaps', ({ made: { x, z, files } }) => async () => {
+      const runners = await Promise.all(files.map(runOnnx))
+      const checks = [
+        await verify(first, density, [x], runners[0]!),
+        await verify(second, inverse, z, runners[1]!),
+      ] as const
+      return pipe(
+        checks[0],
+        E.flatMap((a) =>
+          pipe(
+            checks[1],
+            E.map((b) => Math.max(a, b)),
+          ),
+        ),
+      )
+    }),
+    TE.tap(({ made: { files } }) => writeFileAtomic(first)(files[0])),
+    TE.tap(({ made: { files } }) => writeFileAtomic(second)(files[1])),
+    TE.flatMapIO(({ made: { files }, gaps }) => () => {
+      say(`${first} (${size(files[0])}): x → log_prob, z, log_det`)
+      say(`${second} (${size(files[1])}): z → x, log_det`)
+      say(`both were run and agree with the flow to ${gaps.toPrecision(2)}`)
+    }),
+  )
+}
+
+/** The whole command. */
+export const exportRun = ({ run, to }: ExportOptions, say: (line: string) => void): TE.TaskEither<DiffeoError, void> =>
+  pipe(
+    loadCheckpoint(join(run, 'checkpoint.safetensors'), RunConfig),
+    TE.bindTo('saved'),
+    TE.bind('own', ({ saved }) => TE.fromEither(modelOf(saved.config))),
+    TE.bind('engine', () => useEngine('onnxruntime')),
+    TE.bind('state', ({ saved, own }) => TE.fromEither(restore(own.flow.bijector.spec, own.optimiser)(saved))),
+    TE.flatMap(({ own, engine, state }) => {
+      say(describeEngine(engine))
+      return pipe(
+        write(own.flow, averageParams(own.flow, state), to, say),
+        TE.tapIO(() => () => disposeState(state)),
+      )
+    }),
+  )

@@ -1,0 +1,31 @@
+/**
+ * Functions of tensors as ONNX files for other programs: operators of ONNX alone (opset 21), and a batch of any size.
+ *
+ * @module
+ */
+import type * as tf from '@tensorflow/tfjs-core'
+import { simplify } from '../passes.js'
+import { trace } from '../trace.js'
+import { translate } from './translate.js'
+
+/** Stands for the batch while the function is traced: a prime that no other size is a multiple of. */
+const BATCH = 7919
+
+/** A function's inputs: names, and the shapes of one example each; the names of its outputs. */
+export interface OnnxFunction {
+  readonly inputs: readonly { readonly name: string; readonly shape: readonly number[] }[]
+  readonly outputs: readonly string[]
+  readonly run: (inputs: tf.Tensor[]) => readonly tf.Tensor[]
+}
+
+/**
+ * The bytes of an ONNX model. What the function finds outside its arguments, its parameters for instance, is stored in
+ * the model. Every input and output has the batch first, channels last.
+ *
+ * @throws DiffeoException if the function cannot be traced
+ */
+export const toOnnx = ({ inputs, outputs, run }: OnnxFunction): Uint8Array => {
+  const infos = inputs.map(({ shape }) => ({ shape: [BATCH, ...shape], dtype: 'float32' as const }))
+  const portable = { batch: BATCH, inputs: inputs.map(({ name }) => name), outputs }
+  return translate(simplify(trace(run, infos)), { portable })
+}

@@ -1,0 +1,128 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import * as tf from '@tensorflow/tfjs-core'
+import {
+  compose,
+  coupling,
+  disposeState,
+  flow,
+  halves,
+  input,
+  key,
+  mlp,
+  normalArray,
+  on,
+  orThrow,
+  realNvp,
+  saveCheckpoint,
+  key as seed,
+  standardNormal,
+  startTraining,
+  toOnnx,
+  uniformArray,
+  unwrap,
+} from 'diffeo'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { defaultConfig, modelOf } from '../../src/cli/config.js'
+import { exportRun, onnxFunctions } from '../../src/cli/export.js'
+import { runOnnx } from '../../src/engine/onnxruntime.js'
+import { trust } from '../../src/tensor/tensor.js'
+import { randomParams } from '../support.js'
+
+const folder = mkdtempSync(join(tmpdir(), 'diffeo-export-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+const near = (a: ArrayLike<number>, b: ArrayLike<number>): void => {
+  expect(a.length).toBe(b.length)
+  const top = Array.from(b).reduce((m, v) => Math.max(m, Math.abs(v)), 1e-3)
+  Array.from(a).forEach((v, i) => {
+    expect(Math.abs(v - b[i]!) / top).toBeLessThan(1e-4)
+  })
+}
+
+const images = flow(on([4, 4, 2], realNvp({ scales: 2, width: 8, blocks: 1 })), standardNormal)
+const points = flow(
+  compose(input([2]), coupling(halves(), mlp({ hidden: [8] })), coupling(halves('second'), mlp({ hidden: [8] }))),
+  standardNormal,
+)
+
+describe('an ONNX file', () => {
+  it.each([
+    ['of images', images, 32, (n: number) => uniformArray(key(n), n * 32).map((u) => 255 * u)],
+    ['of points', points, 2, (n: number) => normalArray(key(n), n * 2)],
+  ] as const)(
+    'has the density, the latents and the inverse of the flow for any batch, %s',
+    async (_, f, size, draw) => {
+      const params = randomParams(f.bijector as never, key(1), 0.1)
+      const { density, inverse } = onnxFunctions(f as typeof points, params)
+      const files = [toOnnx(density), toOnnx(inverse)]
+      for (const bytes of files) expect(Buffer.from(bytes).includes('com.microsoft')).toBe(false)
+      const [forward, back] = (await Promise.all(files.map(runOnnx))) as [
+        Awaited<ReturnType<typeof runOnnx>>,
+        Awaited<ReturnType<typeof runOnnx>>,
+      ]
+      for (const n of [1, 3, 8]) {
+        const x = draw(n)
+        expect(x.length).toBe(n * size)
+        const shape = [n, ...f.bijector.domain]
+        const out = await forward([{ name: 'x', shape, data: x }])
+        const wanted = (f as typeof points).logProb(params)(trust(tf.tensor(x, shape)))
+        near(out['log_prob']!, unwrap(wanted).dataSync())
+        const z = density.run([tf.tensor(x, shape)]).slice(1, -1)
+        const latents = z.map((t, i) => ({ name: `z${i}`, shape: t.shape, data: out[`z${i}`]! }))
+        const again = await back(latents)
+        near(again['x']!, x)
+        near(
+          again['log_det']!,
+          out['log_det']!.map((v) => -v),
+        )
+      }
+    },
+  )
+  it('is refused for what cannot be traced', () => {
+    const run = ([x]: tf.Tensor[]) => [tf.scalar(x!.dataSync()[0]!)]
+    expect(() => toOnnx({ inputs: [{ name: 'x', shape: [2] }], outputs: ['y'], run })).toThrow('reads a value')
+  })
+})
+
+describe('diffeo export', () => {
+  const run = join(folder, 'run')
+  beforeAll(async () => {
+    const { mkdir } = await import('node:fs/promises')
+    await mkdir(run)
+    const config = { ...defaultConfig, model: { scales: 2, width: 8, blocks: 1 } }
+    const own = orThrow(modelOf(config))
+    const x = trust<readonly ['N', 28, 28, 1]>(
+      tf.tensor(
+        uniformArray(key(2), 2 * 784).map((u) => u * 255),
+        [2, 28, 28, 1],
+      ),
+    )
+    const state = startTraining(own.flow, own.optimiser, seed(0), x)
+    const snapshot = { state, spec: own.flow.bijector.spec, config }
+    orThrow(await saveCheckpoint(join(run, 'checkpoint.safetensors'))(snapshot)())
+    disposeState(state)
+  })
+  it('writes both files and says that they were checked', async () => {
+    const said: string[] = []
+    const to = join(folder, 'model.onnx')
+    orThrow(await exportRun({ run, to }, (line) => said.push(line))())
+    expect(said.at(-1)).toMatch(/both were run and agree with the flow to \d/)
+    expect([to, join(folder, 'model.inverse.onnx')].every((path) => existsSync(path))).toBe(true)
+  })
+  it('says what is missing where there is no run', () => {
+    const to = join(folder, 'none.onnx')
+    const { status, stderr } = spawnSync('node', [
+      'dist/src/cli/main.js',
+      'export',
+      join(folder, 'nowhere'),
+      '--to',
+      to,
+    ])
+    expect(status).toBe(1)
+    expect(`${stderr}`).toMatch(/^diffeo: .*nowhere.*\n$/)
+    expect(existsSync(to)).toBe(false)
+  })
+})
