@@ -91,3 +91,9 @@ it('the thirty lines of the README run', async () => {
   expect(stdout).toMatch(/test NLL \d/)
   expect(stdout).toContain('a sample Float32Array(2)')
 })
+
+it('06-export-onnx writes files that ONNX Runtime runs', async () => {
+  const { stdout, made } = await example('06-export-onnx', '5')
+  expect(stdout).toContain('x → log_prob')
+  expect(made('runs/moons.onnx') && made('runs/moons.inverse.onnx')).toBe(true)
+})

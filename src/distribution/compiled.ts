@@ -28,11 +28,13 @@ export interface CompiledFlow<A extends Shape, B extends Latents> {
 }
 
 const compile = <A extends Shape, B extends Latents>(flow: Flow<A, B>): CompiledFlow<A, B> => {
-  const logProb = jit((params: Params, x: BatchOf<A>) => flow.logProb(params)(x))
-  const bitsPerDim = jit((params: Params, x: BatchOf<A>) => flow.bitsPerDim(params)(x))
-  const forward = jit((params: Params, x: BatchOf<A>) => flow.bijector.bind(params).forward(x))
-  const inverse = jit((params: Params, z: BatchOf<B>) => flow.bijector.bind(params).inverse(z))
-  const generate = jit((params: Params, z: BatchOf<B>) => flow.bijector.bind(params).inverse(z)[0])
+  // the parameters
+  const steady = { steady: 1 }
+  const logProb = jit((params: Params, x: BatchOf<A>) => flow.logProb(params)(x), steady)
+  const bitsPerDim = jit((params: Params, x: BatchOf<A>) => flow.bitsPerDim(params)(x), steady)
+  const forward = jit((params: Params, x: BatchOf<A>) => flow.bijector.bind(params).forward(x), steady)
+  const inverse = jit((params: Params, z: BatchOf<B>) => flow.bijector.bind(params).inverse(z), steady)
+  const generate = jit((params: Params, z: BatchOf<B>) => flow.bijector.bind(params).inverse(z)[0], steady)
   const all: readonly Jitted<never, unknown>[] = [logProb, bitsPerDim, forward, inverse, generate]
   return {
     logProb: (params) => (x) => logProb(params, x),

@@ -20,8 +20,11 @@ import { trace } from './trace.js'
 // compilers
 // -------------------------------------------------------------------------------------
 
-/** What makes a program run: every engine has one. It is told how many of the inputs belong together. */
-export type Compiler = (program: Program, counts: readonly number[]) => Promise<Compiled>
+/**
+ * What makes a program run: every engine has one. It is told how many of the inputs belong together, and how many of
+ * these groups, the first ones, hold the same tensors in many calls: what depends on them alone need not be computed anew.
+ */
+export type Compiler = (program: Program, counts: readonly number[], steady: number) => Promise<Compiled>
 
 export interface Compiled {
   readonly run: Runner
@@ -114,6 +117,14 @@ export interface Jitted<Args extends readonly unknown[], R> {
   readonly dispose: () => Promise<void>
 }
 
+export interface JitOptions {
+  /**
+   * How many of the arguments, the first ones, are the same tensors in many calls, as parameters are while a flow is
+   * evaluated: what depends on them alone is computed once. Default 0
+   */
+  readonly steady?: number
+}
+
 interface Entry {
   readonly compiled: Promise<Compiled>
   /** The result's tree around tensors, which are given in order. */
@@ -159,7 +170,10 @@ const fill = (tree: unknown, tensors: readonly tf.Tensor[]): unknown =>
  * const nats = await logProb(params, x) // the first call compiles
  * @throws DiffeoException (as a rejection) if `f` cannot be traced: it reads a value, or calls an unknown operation
  */
-export const jit = <Args extends readonly unknown[], R>(f: (...args: Args) => R): Jitted<Args, R> => {
+export const jit = <Args extends readonly unknown[], R>(
+  f: (...args: Args) => R,
+  { steady = 0 }: JitOptions = {},
+): Jitted<Args, R> => {
   const cache = new Map<Compiler, Map<string, Entry>>()
   const entryOf = (args: Args, signature: string): Entry => {
     const own = cache.get(compiler) ?? new Map<string, Entry>()
@@ -167,7 +181,7 @@ export const jit = <Args extends readonly unknown[], R>(f: (...args: Args) => R)
     const known = own.get(signature)
     if (known !== undefined) return known
     const { program, counts, rebuild } = traceTree(f as (...args: never[]) => unknown, args)
-    const entry = { compiled: compiler(program, counts), rebuild }
+    const entry = { compiled: compiler(program, counts, args.slice(0, steady).flatMap(groupSizes).length), rebuild }
     own.set(signature, entry)
     // one that could not be compiled is tried again
     entry.compiled.catch(() => own.delete(signature))

@@ -10,9 +10,9 @@ import { fromElements } from './eager.js'
 import { registerGradients } from './gradients.js'
 import type { Compiler } from './jit.js'
 import { type Loaded, loadWasm } from './load.js'
-import { inputName, outputName, type TranslateOptions, translate } from './onnx/translate.js'
-import { pack } from './pack.js'
-import type { Elements, Program, ValueInfo } from './program.js'
+import { inputName, outputName, type TranslateOptions, translateGraph } from './onnx/translate.js'
+import { type Group, pack } from './pack.js'
+import type { Elements, ValueInfo } from './program.js'
 import { storage } from './storage.js'
 import { trace } from './trace.js'
 
@@ -36,35 +36,67 @@ const sessionOptions = (threads: number): InferenceSession.SessionOptions => ({
 /** A compiler for `jit`. */
 export const onnxCompiler =
   (ort: Ort, { threads, ...how }: OnnxOptions): Compiler =>
-  async (given: Program, counts: readonly number[]) => {
+  async (given, counts, steady) => {
     const { program, inputs, outputs } = pack(given, counts)
-    const session = await ort.InferenceSession.create(translate(program, how), sessionOptions(threads))
+    const model = translateGraph(program, how)
     const store = storage()
     const info = (v: number): ValueInfo => program.values[v]!
     const wrap = ({ dtype, shape }: ValueInfo, data: Elements): OrtTensor =>
       new ort.Tensor(dtype as 'float32', data as Float32Array, shape)
     const shapes = given.outputs.map((v) => given.values[v]!.shape)
+    const read = ({ dataId }: tf.Tensor): Elements => store.peek(dataId) ?? (tf.engine().readSync(dataId) as Elements)
+    const feed = ({ from, count, size }: Group, i: number, tensors: readonly tf.Tensor[]): OrtTensor => {
+      const parts = tensors.slice(from, from + count).map(read)
+      return wrap(info(program.inputs[i]!), parts.length === 1 ? parts[0]! : joined(parts, size))
+    }
+    const create = (bytes: Uint8Array) => ort.InferenceSession.create(bytes, sessionOptions(threads))
+
+    // Groups are inputs of the program, but where one fell apart into single tensors: then there are more of them.
+    const early = inputs.length === counts.filter((n) => n > 0).length ? steady : 0
+    const parts = early === 0 ? undefined : model.encodeParts(inputs.slice(0, early).map((_, i) => inputName(i)))
+    const first = parts === undefined || parts.between.length === 0 ? undefined : await create(parts.first)
+    const session = await create(first === undefined ? model.encode() : parts!.second)
+    const direct = new Set(first === undefined ? inputs.map((_, i) => inputName(i)) : parts!.inputs)
+    let seen: readonly object[] = []
+    let between: Readonly<Record<string, OrtTensor>> = {}
+    /** What depends on the steady inputs alone, computed when they are others than before. */
+    const prepare = async (tensors: readonly tf.Tensor[]): Promise<void> => {
+      if (first === undefined) return
+      const own = tensors
+        .slice(
+          0,
+          inputs.slice(0, early).reduce((n, { count }) => n + count, 0),
+        )
+        .map((t) => t.dataId)
+      if (own.length === seen.length && own.every((dataId, i) => dataId === seen[i])) return
+      const feeds = Object.fromEntries(inputs.slice(0, early).map((g, i) => [inputName(i), feed(g, i, tensors)]))
+      between = (await first.run(feeds)) as Readonly<Record<string, OrtTensor>>
+      seen = own
+    }
+
     const run = async (tensors: readonly tf.Tensor[]): Promise<readonly tf.Tensor[]> => {
-      const read = ({ dataId }: tf.Tensor): Elements => store.peek(dataId) ?? (tf.engine().readSync(dataId) as Elements)
-      const feeds = Object.fromEntries(
-        inputs.map(({ from, count, size }, i) => {
-          const parts = tensors.slice(from, from + count).map(read)
-          return [inputName(i), wrap(info(program.inputs[i]!), parts.length === 1 ? parts[0]! : joined(parts, size))]
-        }),
+      await prepare(tensors)
+      const own = inputs.flatMap((g, i) =>
+        direct.has(inputName(i)) ? [[inputName(i), feed(g, i, tensors)] as const] : [],
       )
       const made = outputs.map(({ size }, i) => store.take(info(program.outputs[i]!).dtype, size))
       const fetches = Object.fromEntries(made.map((data, i) => [outputName(i), wrap(info(program.outputs[i]!), data)]))
-      await session.run(feeds, fetches)
+      await session.run({ ...between, ...Object.fromEntries(own) }, fetches)
       return outputs.flatMap(({ from, count, offsets, size }, i) => {
-        const own = shapes.slice(from, from + count)
         const ends = [...offsets.slice(1), size]
         return store.tensors(
           made[i]!,
-          own.map((shape, j) => ({ shape, piece: made[i]!.subarray(offsets[j], ends[j]) })),
+          shapes
+            .slice(from, from + count)
+            .map((shape, j) => ({ shape, piece: made[i]!.subarray(offsets[j], ends[j]) })),
         )
       })
     }
-    return { run, dispose: () => session.release() }
+    const dispose = async (): Promise<void> => {
+      await first?.release()
+      await session.release()
+    }
+    return { run, dispose }
   }
 
 /** Pieces as one vector: the one that they lie in, if they lie there in order. */
@@ -111,7 +143,7 @@ const probe = async (ort: Ort, threads: number): Promise<number | undefined> => 
   )
   const inputs = given.map(([info, data]) => fromElements(data, info))
   const results = async (how: TranslateOptions): Promise<readonly Float32Array[]> => {
-    const { run, dispose } = await onnxCompiler(ort, { threads, ...how })(program, [1, 1, 1])
+    const { run, dispose } = await onnxCompiler(ort, { threads, ...how })(program, [1, 1, 1], 0)
     const out = await run(inputs)
     const read = out.map((t) => t.dataSync<'float32'>())
     tf.dispose([...out])

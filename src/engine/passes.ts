@@ -279,9 +279,11 @@ const rules: readonly Rule[] = [
 // passes
 // -------------------------------------------------------------------------------------
 
+const latin1 = new TextDecoder('latin1')
+
 /** A key that equal constants share. */
 const constantKey = (data: Elements, { shape, dtype }: ValueInfo): string =>
-  `${dtype}[${shape}]${Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('latin1')}`
+  `${dtype}[${shape}]${latin1.decode(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))}`
 
 /** Every rule at every call, and each value made once (common subexpressions). */
 const simplifyOnce = (program: Program): Program => {

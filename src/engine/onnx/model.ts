@@ -96,6 +96,17 @@ export interface Real {
 }
 export type Attribute = number | string | readonly number[] | Real
 
+interface NamedValue {
+  readonly name: string
+  readonly [field: string]: unknown
+}
+
+interface NodeProto extends NamedValue {
+  readonly opType: string
+  readonly input: readonly string[]
+  readonly output: readonly string[]
+}
+
 const attribute = (name: string, value: Attribute): object =>
   typeof value === 'number'
     ? { name, i: value, type: 2 }
@@ -124,12 +135,30 @@ export interface Graph {
   readonly isOpen: (shape: readonly number[]) => boolean
   /** The model as bytes. */
   readonly encode: () => Uint8Array
+  /**
+   * Two models: of what depends on some inputs alone, and of the rest, which takes from the first what stands between
+   * them.
+   */
+  readonly encodeParts: (steady: readonly string[]) => Parts
+}
+
+/** A model in two parts: see `encodeParts`. */
+export interface Parts {
+  readonly first: Uint8Array
+  readonly second: Uint8Array
+  /** What the first answers and the second takes. */
+  readonly between: readonly string[]
+  /** The inputs of the second, beside those. */
+  readonly inputs: readonly string[]
 }
 
 export interface NodeOptions {
   readonly domain?: string
   readonly attrs?: Readonly<Record<string, Attribute>>
 }
+
+/** One character for each byte, so that equal texts are equal bytes. */
+const latin1 = new TextDecoder('latin1')
 
 const rawBytes = (dtype: ElementType, data: ArrayLike<number>): Uint8Array => {
   const typed =
@@ -143,15 +172,20 @@ const rawBytes = (dtype: ElementType, data: ArrayLike<number>): Uint8Array => {
   return new Uint8Array(typed.buffer, typed.byteOffset, typed.byteLength)
 }
 
-const valueInfo = (name: string, dtype: ElementType, shape: readonly Dimension[]): object => ({
+const valueInfo = (name: string, dtype: ElementType, shape?: readonly Dimension[]): NamedValue => ({
   name,
   type: {
     tensorType: {
       elemType: typeNumber[dtype],
-      shape: { dim: shape.map((d) => (typeof d === 'number' ? { dimValue: d } : { dimParam: d })) },
+      ...(shape && { shape: { dim: shape.map((d) => (typeof d === 'number' ? { dimValue: d } : { dimParam: d })) } }),
     },
   },
 })
+
+/** What may answer something other than float32: it stays out of the first of two parts. */
+const otherTypes = new Set(
+  'Shape Cast Equal Less LessOrEqual Greater GreaterOrEqual Not And Or IsNaN IsInf OneHot'.split(' '),
+)
 
 /**
  * An empty graph. With `batch`, every size that is a multiple of that number stands for as many times the batch, and is
@@ -162,12 +196,12 @@ export const graph = (name: string, batch?: number): Graph => {
   const dimensions = (shape: readonly Dimension[]): readonly Dimension[] =>
     shape.map((d) => (typeof d === 'number' && opens(d) ? (d === batch ? 'N' : `${d / batch!}N`) : d))
   let source: string | undefined
-  const node: { readonly input: readonly string[]; readonly output: readonly string[] }[] = []
+  const node: NodeProto[] = []
   const made = new Set<string>()
   const renamed = new Map<string, string>()
-  const initializer: object[] = []
-  const input: object[] = []
-  const output: object[] = []
+  const initializer: NamedValue[] = []
+  const input: NamedValue[] = []
+  const output: NamedValue[] = []
   const stored = new Map<string, string>()
   let count = 0
   const nodes: Graph['nodes'] = (op, inputs, outputs, { domain = '', attrs = {} } = {}) => {
@@ -177,6 +211,22 @@ export const graph = (name: string, batch?: number): Graph => {
     node.push(own)
     for (const name of names) made.add(name)
     return names
+  }
+  const resolved = (): readonly NodeProto[] => {
+    const rename = (names: readonly string[]) => names.map((value) => renamed.get(value) ?? value)
+    return node.map((n) => ({ ...n, input: rename(n.input), output: rename(n.output) }))
+  }
+  const bytes = (
+    nodes: readonly NodeProto[],
+    inputs: readonly NamedValue[],
+    outputs: readonly NamedValue[],
+  ): Uint8Array => {
+    const domains = ['', MICROSOFT, NCHWC].filter((d) => d === '' || batch === undefined)
+    const opsetImport = domains.map((domain) => ({ domain, version: domain === '' ? OPSET : 1 }))
+    const used = new Set([...nodes.flatMap((n) => n.input), ...outputs.map(({ name }) => name)])
+    const constants = initializer.filter(({ name }) => used.has(name))
+    const own = { name, node: nodes, initializer: constants, input: inputs, output: outputs }
+    return ModelProto.encode({ irVersion: IR_VERSION, producerName: 'diffeo', opsetImport, graph: own }).finish()
   }
   const own: Graph = {
     isOpen: (shape) => shape.some(opens),
@@ -198,7 +248,7 @@ export const graph = (name: string, batch?: number): Graph => {
       // A reshape finds the one size that is left open.
       const data = dtype === 'int64' ? Array.from(given, (n) => (opens(n) ? -1 : n)) : given
       const rawData = rawBytes(dtype, data)
-      const key = `${dtype}[${shape}]${Buffer.from(rawData).toString('latin1')}`
+      const key = `${dtype}[${shape}]${latin1.decode(rawData)}`
       const known = stored.get(key)
       if (known !== undefined) return known
       const own = `c${count++}`
@@ -217,13 +267,26 @@ export const graph = (name: string, batch?: number): Graph => {
       }
       output.push(valueInfo(own, dtype, dimensions(shape)))
     },
-    encode: () => {
-      const domains = ['', MICROSOFT, NCHWC].filter((d) => d === '' || batch === undefined)
-      const opsetImport = domains.map((domain) => ({ domain, version: domain === '' ? OPSET : 1 }))
-      const model = { irVersion: IR_VERSION, producerName: 'diffeo', opsetImport }
-      const rename = (names: readonly string[]) => names.map((value) => renamed.get(value) ?? value)
-      const nodes = node.map((n) => ({ ...n, input: rename(n.input), output: rename(n.output) }))
-      return ModelProto.encode({ ...model, graph: { name, node: nodes, initializer, input, output } }).finish()
+    encode: () => bytes(resolved(), input, output),
+    encodeParts: (steady) => {
+      const known = new Set(['', ...steady, ...initializer.map(({ name }) => name)])
+      const [first, second]: [NodeProto[], NodeProto[]] = [[], []]
+      for (const n of resolved()) {
+        const early = !otherTypes.has(n.opType) && n.input.every((value) => known.has(value))
+        ;(early ? first : second).push(n)
+        if (early) for (const value of n.output) known.add(value)
+      }
+      const wanted = new Set([...second.flatMap((n) => n.input), ...output.map(({ name }) => name)])
+      const between = first.flatMap((n) => n.output.filter((value) => wanted.has(value)))
+      const passed = between.map((value) => valueInfo(value, 'float32'))
+      const direct = input.filter(({ name }) => !steady.includes(name) || wanted.has(name))
+      const own = input.filter(({ name }) => steady.includes(name))
+      return {
+        first: bytes(first, own, passed),
+        second: bytes(second, [...direct, ...passed], output),
+        between,
+        inputs: direct.map(({ name }) => name),
+      }
     },
   }
   return own

@@ -558,8 +558,8 @@ export interface TranslateOptions {
 /** Channels are gathered for at least this many, whether blocked or not. */
 const GATHERED = 8
 
-/** A program as an ONNX model: its bytes. Inputs and outputs are channels last, as everything outside is. */
-export const translate = (given: Program, { block, portable }: TranslateOptions = {}): Uint8Array => {
+/** A program as an ONNX graph. Inputs and outputs are channels last, as everything outside is. */
+export const translateGraph = (given: Program, { block, portable }: TranslateOptions = {}): Graph => {
   const program = gatherAffine(given, block ?? GATHERED)
   const own = graph('program', portable?.batch)
   const table = names(own, program.values, program.constants)
@@ -572,5 +572,9 @@ export const translate = (given: Program, { block, portable }: TranslateOptions 
     const { dtype, shape } = program.values[v]!
     own.output(portable?.outputs[i] ?? outputName(i), table.get(v, 'last'), dtype, shape)
   })
-  return own.encode()
+  return own
 }
+
+/** A program as an ONNX model: its bytes. */
+export const translate = (program: Program, options: TranslateOptions = {}): Uint8Array =>
+  translateGraph(program, options).encode()

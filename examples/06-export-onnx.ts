@@ -1,0 +1,69 @@
+/**
+ * A flow as an ONNX file: train on two moons, write density and inverse, and run them elsewhere.
+ *
+ *     npm run build && node dist/examples/06-export-onnx.js
+ *     python3 examples/onnx/density.py runs/moons.onnx        # pip install onnxruntime
+ *
+ * `examples/onnx/page.html` draws samples in a browser with onnxruntime-web. A run of `diffeo train` is exported by
+ * `npx diffeo export runs/mnist --to model.onnx`.
+ */
+import { mkdirSync } from 'node:fs'
+import type * as tf from '@tensorflow/tfjs-core'
+import {
+  adam,
+  batch,
+  constantRate,
+  disposeState,
+  fit,
+  flow,
+  foldIn,
+  type Key,
+  key,
+  on,
+  orThrow,
+  type PerExample,
+  ready,
+  realNvpVector,
+  refine,
+  standardNormal,
+  startTraining,
+  toOnnx,
+  twoMoons,
+  unwrap,
+  writeFileAtomic,
+} from 'diffeo'
+
+await ready()
+const moons = twoMoons({ noise: 0.05 })
+const density = flow(on([2], realNvpVector({ couplings: 6 })), standardNormal)
+const draw = (k: Key, n: number) => orThrow(batch([2], moons.sample(k, n)))
+const optimiser = adam()
+const start = startTraining(density, optimiser, key(0), draw(key(1), 256))
+const options = {
+  optimiser,
+  learningRate: constantRate(2e-3),
+  batch: (step: number) => draw(foldIn(key(2), step), 256),
+  steps: Number(process.argv[2] ?? 500),
+}
+const points = (x: tf.Tensor) => orThrow(refine(['N', 2])(x))
+const one = (y: PerExample): tf.Tensor => unwrap(y)
+
+for await (const event of fit(density, start, options))
+  if (event._tag === 'Stopped') {
+    const { params } = event.state
+    const logProb = toOnnx({
+      inputs: [{ name: 'x', shape: [2] }],
+      outputs: ['log_prob'],
+      run: ([x]) => [one(density.logProb(params)(points(x!)))],
+    })
+    const sampler = toOnnx({
+      inputs: [{ name: 'z', shape: [2] }],
+      outputs: ['x'],
+      run: ([z]) => [unwrap(density.bijector.bind(params).inverse(points(z!))[0])],
+    })
+    mkdirSync('runs', { recursive: true })
+    orThrow(await writeFileAtomic('runs/moons.onnx')(logProb)())
+    orThrow(await writeFileAtomic('runs/moons.inverse.onnx')(sampler)())
+    console.log('runs/moons.onnx: x → log_prob; runs/moons.inverse.onnx: z → x')
+    disposeState(event.state)
+  }
