@@ -1,0 +1,141 @@
+// @ts-check
+/**
+ * Whether our gradients, densities and samples are PyTorch's: `node bench/agree.mjs --engines onnxruntime,wasm`.
+ *
+ * The judge is PyTorch in float64, and the measure is ‖ours − its‖/‖its‖, over all gradients together; float32 PyTorch
+ * and JAX are judged too, which says how much of an error is float32's. From a start that is not the identity
+ * (rows.mjs). Each side is a process of its own: ours is this file again, with `--side`.
+ */
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import * as diffeo from '../dist/src/index.js'
+import { describeRow, flowOf, rows, writeRow } from './rows.mjs'
+
+const { values: flags } = parseArgs({
+  options: {
+    engines: { type: 'string', default: 'onnxruntime' },
+    peers: { type: 'string', default: 'default,jax' },
+    rows: { type: 'string', default: 'small,plane' },
+    side: { type: 'string' },
+    file: { type: 'string', default: '' },
+    out: { type: 'string', default: '' },
+  },
+})
+const LIMIT = 1e-3
+const here = dirname(fileURLToPath(import.meta.url))
+const bin = process.platform === 'win32' ? ['Scripts', 'python.exe'] : ['bin', 'python']
+const python = join(here, 'peers', '.venv', ...bin)
+
+/** @typedef {ReadonlyMap<string, diffeo.RawTensor>} Tensors */
+/** @param {string} file @returns {Tensors} */
+const read = (file) => diffeo.orThrow(diffeo.decodeSafetensors(file)(readFileSync(file))).tensors
+
+/** An optimiser whose next parameters are the gradients. @type {diffeo.Optimiser} */
+const showGradients = { init: () => [], rates: () => [], update: (grads) => [grads, []] }
+
+/** Ours: gradients of every trained parameter and the results of both directions, into `--out`. */
+const answer = async () => {
+  await diffeo.ready(/** @type {diffeo.EngineName} */ (flags.side))
+  const flow = flowOf(/** @type {import('./rows.mjs').Row} */ (rows.find(({ name }) => name === flags.rows)))
+  const given = read(flags.file)
+  const { spec } = flow.bijector
+  const take = (/** @type {string} */ name) => {
+    const { shape, data } = /** @type {diffeo.RawTensor} */ (given.get(name))
+    return diffeo.orThrow(diffeo.tensor(shape, data))
+  }
+  const params = /** @type {diffeo.Params} */ (diffeo.mapLeaves(spec, (_, path) => take(`params/${path}`)))
+  const x = /** @type {any} */ (take('x'))
+  const z = [...given.keys()].filter((name) => name.startsWith('z/')).map(take)
+  const step = diffeo.step(flow, {
+    optimiser: showGradients,
+    learningRate: diffeo.constantRate(0),
+    clip: Number.POSITIVE_INFINITY,
+  })
+  const [{ params: grads }] = await step({ step: 0, params, moments: [] }, x)
+  const inverse = diffeo.jit(
+    (/** @type {diffeo.Params} */ p, /** @type {any} */ l) => flow.bijector.bind(p).inverse(l)[0],
+  )
+  const roles = new Map(diffeo.leaves(spec).map(([path, { role }]) => [path, role]))
+  /** @type {[string, any][]} */
+  const results = [
+    ...diffeo.leaves(grads).flatMap(([path, t]) => (roles.get(path) === 'statistic' ? [] : [[`grads/${path}`, t]])),
+    ['density', await diffeo.compiled(flow).logProb(params)(x)],
+    ['sample', await inverse(params, z.length === 1 ? z[0] : z)],
+  ]
+  /** @type {Map<string, diffeo.RawTensor>} */
+  const tensors = new Map()
+  for (const [name, t] of results) tensors.set(name, { shape: diffeo.sizes(t), data: await diffeo.values(t) })
+  writeFileSync(flags.out, diffeo.orThrow(diffeo.encodeSafetensors({ metadata: {}, tensors })))
+}
+
+/** ‖a − b‖/‖b‖ over some tensors together. @param {Tensors} a @param {Tensors} b @param {readonly string[]} names */
+const error = (a, b, names) => {
+  let [apart, size] = [0, 0]
+  for (const name of names) {
+    const [own, judge] = [a.get(name), b.get(name)]
+    if (own === undefined || judge === undefined || own.shape.join() !== judge.shape.join())
+      throw new Error(`${name}: ${own?.shape} against ${judge?.shape}`)
+    judge.data.forEach((v, i) => {
+      apart += ((own.data[i] ?? Number.NaN) - v) ** 2
+      size += v ** 2
+    })
+  }
+  return Math.sqrt(apart / size)
+}
+
+/** One side's answers on a row's file. @param {string} name @param {import('./rows.mjs').Row} row @param {string} file */
+const ask = (name, row, file) => {
+  const out = `${file}.answer`
+  const threads = `${availableParallelism()}`
+  const ours = flags.engines.split(',').includes(name)
+  const args = ours
+    ? [fileURLToPath(import.meta.url), '--side', name, '--rows', row.name, '--file', file, '--out', out]
+    : [
+        join(here, 'peers', name === 'jax' ? 'jax_peer.py' : 'torch_peer.py'),
+        ...(name === 'jax' ? [] : [name]),
+        threads,
+      ]
+  const input = [
+    { cmd: 'load', row, file },
+    { cmd: 'write', out },
+  ]
+    .map((r) => `${JSON.stringify(r)}\n`)
+    .join('')
+  rmSync(out, { force: true })
+  spawnSync(ours ? process.execPath : python, args, { input, stdio: ['pipe', 'ignore', 'inherit'] })
+  return read(out)
+}
+
+/** @param {import('./rows.mjs').Row} row @param {string} folder */
+const judgeRow = async (row, folder) => {
+  const file = join(folder, `${row.name}.safetensors`)
+  await writeRow(row, file)
+  console.log(`\n${describeRow(row)}: relative error against PyTorch in float64`)
+  const judge = ask('float64', row, file)
+  const grads = [...judge.keys()].filter((name) => name.startsWith('grads/'))
+  for (const name of `${flags.engines},${flags.peers}`.split(',').filter(Boolean)) {
+    const own = ask(name, row, file)
+    const errors = [grads, ['density'], ['sample']].map((names) => error(own, judge, names))
+    const fine = errors.every((v) => v <= LIMIT)
+    if (!fine) process.exitCode = 1
+    const [gradients, density, sample] = errors.map((v) => v.toExponential(1))
+    console.log(
+      `  ${name.padEnd(14)} gradients ${gradients}  density ${density}  sample ${sample}${fine ? '' : '  DIFFERS'}`,
+    )
+  }
+}
+
+if (flags.side !== undefined) await answer()
+else {
+  await diffeo.ready('wasm')
+  const folder = mkdtempSync(join(tmpdir(), 'diffeo-agree-'))
+  try {
+    for (const row of rows.filter(({ name }) => flags.rows.split(',').includes(name))) await judgeRow(row, folder)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}

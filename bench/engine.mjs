@@ -1,0 +1,84 @@
+// @ts-check
+/**
+ * diffeo's side: one engine in a process of its own, by the peers' protocol (README.md). `node engine.mjs <engine>`
+ */
+import { createInterface } from 'node:readline'
+import * as diffeo from '../dist/src/index.js'
+import { flowOf } from './rows.mjs'
+
+/** @param {object} message */
+const say = (message) => console.log(JSON.stringify(message))
+
+const mean = (/** @type {Float32Array} */ all) => all.reduce((a, b) => a + b, 0) / all.length
+
+/** @param {import('./rows.mjs').Row} row @param {string} file */
+const load = async (row, file) => {
+  const { tensors } = diffeo.orThrow(diffeo.decodeSafetensors(file)(diffeo.orThrow(await diffeo.readBytes(file)())))
+  const flow = flowOf(row)
+  const tensor = (/** @type {string} */ name) => {
+    const { shape, data } = /** @type {diffeo.RawTensor} */ (tensors.get(name))
+    return diffeo.orThrow(diffeo.tensor(shape, /** @type {Float32Array} */ (data)))
+  }
+  const params = /** @type {diffeo.Params} */ (
+    diffeo.mapLeaves(flow.bijector.spec, (_, path) => tensor(`params/${path}`))
+  )
+  const latents = [...tensors.keys()].filter((name) => name.startsWith('z/')).map(tensor)
+  const x = /** @type {any} */ (tensor('x'))
+  const optimiser = diffeo.averaged(diffeo.adam())
+  const trained = diffeo.leaves(flow.bijector.spec).map(([, { role }]) => role !== 'statistic')
+  const moments = optimiser.init(
+    diffeo.leaves(params).flatMap(([, leaf], i) => (trained[i] ? [diffeo.unwrap(/** @type {any} */ (leaf))] : [])),
+  )
+  let state = /** @type {diffeo.TrainState} */ ({ step: 0, params, moments })
+  const next = diffeo.step(flow, { optimiser, learningRate: diffeo.constantRate(1e-3) })
+  const { logProb } = diffeo.compiled(flow)
+  const generate = diffeo.jit(
+    (/** @type {diffeo.Params} */ p, /** @type {any} */ z) => flow.bijector.bind(p).inverse(z)[0],
+    { steady: 1 },
+  )
+  return {
+    step: async () => {
+      const [after, metrics] = await next(state, x)
+      if (state.params !== params) diffeo.disposeState(state)
+      state = after
+      return () => metrics
+    },
+    density: async () => {
+      const nats = await logProb(params)(x)
+      const all = await diffeo.values(nats)
+      diffeo.unwrap(nats).dispose()
+      return () => ({ mean: mean(all) })
+    },
+    sample: async () => {
+      const made = await generate(params, latents.length === 1 ? latents[0] : latents)
+      const all = await diffeo.values(/** @type {any} */ (made))
+      diffeo.unwrap(/** @type {any} */ (made)).dispose()
+      return () => ({ mean: mean(all) })
+    },
+  }
+}
+
+say({ ready: diffeo.describeEngine(await diffeo.ready(/** @type {any} */ (process.argv[2] ?? 'auto'))) })
+/** @type {Awaited<ReturnType<typeof load>> | undefined} */
+let works
+for await (const line of createInterface({ input: process.stdin })) {
+  const { cmd, row, file, work, repeat } = JSON.parse(line)
+  try {
+    if (cmd === 'load') {
+      works = await load(row, file)
+      say({})
+    } else if (cmd === 'memory') say({ peak: process.resourceUsage().maxRSS / 1024 })
+    else {
+      const times = []
+      let read = () => ({})
+      for (let i = 0; i < repeat; i++) {
+        const from = performance.now()
+        read = await /** @type {any} */ (works)[work]()
+        times.push(performance.now() - from)
+      }
+      say({ ms: times, ...read() })
+    }
+  } catch (reason) {
+    say({ error: `${reason}` })
+  }
+}

@@ -1,0 +1,126 @@
+// @ts-check
+/**
+ * The rows of the benchmark, and the file that one row's numbers travel in: parameters, batch and latents, written once
+ * and read by every engine and every peer, so that all of them compute the same thing.
+ *
+ *   params/<path>   every parameter, named by its path in the tree
+ *   x               the batch that is trained on and whose density is taken
+ *   z/<i>           latents drawn from the prior, which sampling sends through the inverse
+ */
+import { writeFileSync } from 'node:fs'
+import * as diffeo from '../dist/src/index.js'
+
+/**
+ * @typedef {{ readonly kind: 'image', readonly shape: readonly [number, number, number], readonly scales: number,
+ *   readonly width: number, readonly blocks: number, readonly norm: 'batch', readonly path: 'actNorm' | 'none' }} Image
+ * @typedef {{ readonly kind: 'vector', readonly shape: readonly [number], readonly couplings: number,
+ *   readonly hidden: readonly number[] }} Vector
+ * @typedef {(Image | Vector) & { readonly name: string, readonly batch: number, readonly samples: number,
+ *   readonly burst: number }} Row `burst`: calls in a turn, so that short ones are not timed from a cold start alone
+ */
+
+const image = /** @type {const} */ ({ kind: 'image', scales: 2, norm: 'batch', path: 'actNorm', samples: 64 })
+
+/** @type {readonly Row[]} */
+export const rows = [
+  { ...image, name: 'small', shape: [32, 32, 1], width: 16, blocks: 2, batch: 32, burst: 3 },
+  { ...image, name: 'large', shape: [32, 32, 3], width: 32, blocks: 4, batch: 32, burst: 2 },
+  { ...image, name: 'large64', shape: [32, 32, 3], width: 32, blocks: 4, batch: 64, burst: 1 },
+  {
+    name: 'plane',
+    kind: 'vector',
+    shape: [2],
+    couplings: 8,
+    hidden: [64, 64],
+    batch: 1000,
+    samples: 1000,
+    burst: 20,
+  },
+]
+
+/** @type {(row: Row) => string} */
+export const describeRow = (row) =>
+  `${row.name}: batch ${row.batch} of ${row.shape.join('×')}, ` +
+  (row.kind === 'image'
+    ? `width ${row.width}, ${row.blocks} blocks, ${row.scales} scales`
+    : `${row.couplings} couplings, hidden ${row.hidden.join('×')}`)
+
+/** The flow of a row. @param {Row} row @returns {diffeo.Flow<any, any>} */
+export const flowOf = (row) => {
+  const layer = row.kind === 'image' ? diffeo.realNvp(row) : diffeo.realNvpVector(row)
+  return diffeo.flow(diffeo.orThrow(layer.at(row.shape)), diffeo.standardNormal)
+}
+
+/**
+ * Images with some smoothness and noise, dequantised, or points of two moons.
+ * @param {Row} row @param {diffeo.Key} key @returns {ArrayLike<number>}
+ */
+const data = (row, key) => {
+  if (row.kind === 'vector') return diffeo.twoMoons({ noise: 0.05 }).sample(key, row.batch)
+  const [, w, c] = row.shape
+  const size = row.batch * row.shape[0] * w * c
+  const [kNoise, kFloat, kWave] = diffeo.split(key, 3)
+  const noise = diffeo.normalArray(kNoise, size)
+  const float = diffeo.uniformArray(kFloat, size)
+  const wave = diffeo.normalArray(kWave, row.batch)
+  return noise.map((n, i) => {
+    const at = Math.floor(i / c)
+    const [y, x, example] = [Math.floor(at / w) % row.shape[0], at % w, Math.floor(at / (w * row.shape[0]))]
+    const level = 128 + 70 * Math.sin(0.3 * x + 0.2 * y * (wave[example] ?? 0) + (i % c)) + 20 * n
+    return Math.min(255, Math.max(0, Math.floor(level))) + (float[i] ?? 0)
+  })
+}
+
+/**
+ * Parameters near the start but not at it: at the start every coupling is the identity, which hides mistakes.
+ * @param {diffeo.Flow<any, any>} flow @param {diffeo.Key} key
+ */
+const mild = (flow, key) => {
+  const roles = new Map(diffeo.leaves(flow.bijector.spec))
+  let place = 0
+  return /** @type {diffeo.Params} */ (
+    diffeo.mapLeaves(flow.init(key), (leaf, path) => {
+      const value = diffeo.unwrap(/** @type {diffeo.AnyTensor} */ (leaf))
+      const noise = diffeo.normalArray(diffeo.foldIn(key, 10_000 + place++), value.size)
+      const old = value.dataSync()
+      const role = roles.get(path)?.role
+      // variances stay positive, and that ActNorm has not started stays so
+      const next = noise.map((n, i) => {
+        const v = old[i] ?? 0
+        return path.endsWith('/variance') ? v * Math.exp(0.1 * n) : path.endsWith('/started') ? v : v + 0.05 * n
+      })
+      // kernels keep their scale: weight norm and He's start set it
+      const keeps = path.endsWith('/kernel') && role === 'weight' && old.some((v) => v !== 0)
+      const made = diffeo.orThrow(diffeo.tensor(value.shape, keeps ? old : next))
+      value.dispose()
+      return made
+    })
+  )
+}
+
+/**
+ * Writes a row's file. An engine must have been chosen.
+ * @param {Row} row @param {string} file @returns {Promise<number>} how many parameters there are
+ */
+export const writeRow = async (row, file) => {
+  const flow = flowOf(row)
+  const [kParams, kData, kLatents] = diffeo.split(diffeo.key(0), 3)
+  const x = diffeo.orThrow(diffeo.batch(row.shape, data(row, kData)))
+  const params = flow.bijector.start(mild(flow, kParams))(x)[2]
+  const z = flow.prior.sample(flow.bijector.codomain, kLatents, row.samples, 1)
+  /** @type {[string, diffeo.AnyTensor][]} */
+  const named = [
+    ...diffeo.leaves(params).map(([path, leaf]) => /** @type {[string, any]} */ ([`params/${path}`, leaf])),
+    ['x', x],
+    ...[z].flat().map((part, i) => /** @type {[string, any]} */ ([`z/${i}`, part])),
+  ]
+  const tensors = new Map(
+    await Promise.all(
+      named.map(
+        async ([name, t]) => /** @type {const} */ ([name, { shape: diffeo.sizes(t), data: await diffeo.values(t) }]),
+      ),
+    ),
+  )
+  writeFileSync(file, diffeo.orThrow(diffeo.encodeSafetensors({ metadata: { row: row.name }, tensors })))
+  return diffeo.countParams(flow.bijector.spec)
+}
