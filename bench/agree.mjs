@@ -60,12 +60,11 @@ const answer = async () => {
     (/** @type {diffeo.Params} */ p, /** @type {any} */ l) => flow.bijector.bind(p).inverse(l)[0],
   )
   const roles = new Map(diffeo.leaves(spec).map(([path, { role }]) => [path, role]))
-  /** @type {[string, any][]} */
-  const results = [
+  const results = /** @type {[string, any][]} */ ([
     ...diffeo.leaves(grads).flatMap(([path, t]) => (roles.get(path) === 'statistic' ? [] : [[`grads/${path}`, t]])),
     ['density', await diffeo.compiled(flow).logProb(params)(x)],
     ['sample', await inverse(params, z.length === 1 ? z[0] : z)],
-  ]
+  ])
   /** @type {Map<string, diffeo.RawTensor>} */
   const tensors = new Map()
   for (const [name, t] of results) tensors.set(name, { shape: diffeo.sizes(t), data: await diffeo.values(t) })

@@ -105,7 +105,7 @@ const mild = (flow, key) => {
 export const writeRow = async (row, file) => {
   const flow = flowOf(row)
   const [kParams, kData, kLatents] = diffeo.split(diffeo.key(0), 3)
-  const x = diffeo.orThrow(diffeo.batch(row.shape, data(row, kData)))
+  const x = /** @type {any} */ (diffeo.orThrow(diffeo.batch(row.shape, data(row, kData))))
   const params = flow.bijector.start(mild(flow, kParams))(x)[2]
   const z = flow.prior.sample(flow.bijector.codomain, kLatents, row.samples, 1)
   /** @type {[string, diffeo.AnyTensor][]} */
