@@ -44,11 +44,12 @@ export const onnxFunctions = <A extends Shape, B extends Latents>(
     density: {
       inputs: [{ name: 'x', shape: flow.bijector.domain }],
       outputs: ['log_prob', ...latents.map(({ name }) => name), 'log_det'],
-      run: ([x]) => {
-        const [z, logDet] = bound.forward(trust(x!) as never)
-        const prior = unwrap(flow.prior.logProb(z))
-        return [tf.add(prior, unwrap(logDet)), ...latentTensors(z).map(unwrap), unwrap(logDet)]
-      },
+      run: ([x]) =>
+        tf.tidy(() => {
+          const [z, logDet] = bound.forward(trust(x!) as never)
+          const prior = unwrap(flow.prior.logProb(z))
+          return [tf.add(prior, unwrap(logDet)), ...latentTensors(z).map(unwrap), unwrap(logDet)]
+        }),
     },
     inverse: {
       inputs: latents,
@@ -86,6 +87,7 @@ const verify = async (
   const feeds = own.map((t, i) => ({ name: inputs[i]!.name, shape: t.shape, data: t.dataSync<'float32'>() }))
   const got = await model(feeds)
   const gaps = await Promise.all(wanted.map(async (t, i) => distance(got[outputs[i]!]!, await t.data<'float32'>())))
+  tf.dispose([...wanted])
   const worst = gaps.reduce((a, b) => Math.max(a, b), 0)
   return worst <= TOLERANCE
     ? E.right(worst)
@@ -113,8 +115,9 @@ const write = (
     TE.tryCatch(
       async () => {
         const x = trust(tf.tensor(pixels(5), [5, ...shape])) as AnyTensor
-        const [, ...rest] = density.run([unwrap(x)])
-        const z = rest.slice(0, -1).map((t) => trust(t) as AnyTensor)
+        const [logProb, ...rest] = density.run([unwrap(x)])
+        tf.dispose([logProb!, rest.pop()!])
+        const z = rest.map((t) => trust(t) as AnyTensor)
         return { x, z, files: [toOnnx(density), toOnnx(inverse)] as const }
       },
       (reason) =>
@@ -127,6 +130,7 @@ const write = (
         await verify(first, density, [x], runners[0]!),
         await verify(second, inverse, z, runners[1]!),
       ] as const
+      tf.dispose([x, ...z].map(unwrap))
       return pipe(
         checks[0],
         E.flatMap((a) =>

@@ -48,14 +48,18 @@ export const setCompiler = (next: Compiler): void => {
 const isPlain = (u: unknown): u is Readonly<Record<string, unknown>> =>
   typeof u === 'object' && u !== null && Object.getPrototypeOf(u) === Object.prototype
 
-/** The same tree, each tensor replaced. */
-const mapTensors = (tree: unknown, f: (tensor: tf.Tensor) => unknown): unknown =>
-  tree instanceof tf.Tensor
+/** The same tree, each leaf of a class replaced. */
+const mapTree = <Leaf>(
+  tree: unknown,
+  kind: abstract new (...args: never[]) => Leaf,
+  f: (leaf: Leaf) => unknown,
+): unknown =>
+  tree instanceof kind
     ? f(tree)
     : Array.isArray(tree)
-      ? tree.map((sub) => mapTensors(sub, f))
+      ? tree.map((sub) => mapTree(sub, kind, f))
       : isPlain(tree)
-        ? Object.fromEntries(Object.entries(tree).map(([name, sub]) => [name, mapTensors(sub, f)]))
+        ? Object.fromEntries(Object.entries(tree).map(([name, sub]) => [name, mapTree(sub, kind, f)]))
         : tree
 
 const infoOf = ({ shape, dtype }: tf.Tensor): ValueInfo => ({ shape, dtype: dtype as ProgramType })
@@ -92,13 +96,13 @@ const flatten = (tree: unknown): { readonly tensors: readonly tf.Tensor[]; reado
   return { tensors, signature: parts.join(' ') }
 }
 
-/** How many tensors each part of a tree has: a list of tensors is a part, and so is a tree without lists. */
+/** How many tensors each part of a tree has that has any: a list of tensors is a part, and so is a tree without lists. */
 const groupSizes = (tree: unknown): readonly number[] => {
   const isList = Array.isArray(tree)
   const subs: readonly unknown[] = isList ? tree : isPlain(tree) ? Object.values(tree) : []
   const whole =
     tree instanceof tf.Tensor || (isList ? subs.every((sub) => sub instanceof tf.Tensor) : !subs.some(hasList))
-  return whole ? [flatten(tree).tensors.length] : subs.flatMap(groupSizes)
+  return whole ? [flatten(tree).tensors.length].filter((n) => n > 0) : subs.flatMap(groupSizes)
 }
 const hasList = (tree: unknown): boolean => Array.isArray(tree) || (isPlain(tree) && Object.values(tree).some(hasList))
 
@@ -137,28 +141,24 @@ const traceTree = (f: (...args: never[]) => unknown, args: readonly unknown[]) =
   const { tensors } = flatten(args)
   const program = trace((given) => {
     let next = 0
-    const result = f(...(mapTensors(args, () => given[next++]) as never[]))
+    const result = f(...(mapTree(args, tf.Tensor, () => given[next++]) as never[]))
     const outputs: tf.Tensor[] = []
     // a place for each tensor: they themselves end with the trace
-    shape = mapTensors(result, (tensor) => new Place(outputs.push(tensor) - 1))
+    shape = mapTree(result, tf.Tensor, (tensor) => new Place(outputs.push(tensor) - 1))
     return outputs
   }, tensors.map(infoOf))
   const counts = args.flatMap(groupSizes)
-  return { program: simplify(program), counts, rebuild: (made: readonly tf.Tensor[]) => fill(shape, made) }
+  return {
+    program: simplify(program),
+    counts,
+    rebuild: (made: readonly tf.Tensor[]) => mapTree(shape, Place, ({ index }) => made[index]),
+  }
 }
 
+/** Where a tensor stands among the results. */
 class Place {
   constructor(readonly index: number) {}
 }
-
-const fill = (tree: unknown, tensors: readonly tf.Tensor[]): unknown =>
-  tree instanceof Place
-    ? tensors[tree.index]
-    : Array.isArray(tree)
-      ? tree.map((sub) => fill(sub, tensors))
-      : isPlain(tree)
-        ? Object.fromEntries(Object.entries(tree).map(([name, sub]) => [name, fill(sub, tensors)]))
-        : tree
 
 /**
  * A pure function of tensors, compiled. Arguments and result are trees: lists and plain objects of tensors; numbers,

@@ -12,11 +12,12 @@ import type { Compiler } from './jit.js'
 import { type Loaded, loadWasm } from './load.js'
 import { inputName, outputName, type TranslateOptions, translateGraph } from './onnx/translate.js'
 import { type Group, pack } from './pack.js'
-import type { Elements, ValueInfo } from './program.js'
+import { type Elements, sizeOf, type ValueInfo } from './program.js'
 import { storage } from './storage.js'
 import { trace } from './trace.js'
 
 type Ort = typeof import('onnxruntime-node')
+type Feeds = InferenceSession.FeedsType
 
 /** What a runtime of ONNX models is asked for. */
 export interface OnnxOptions extends TranslateOptions {
@@ -52,39 +53,41 @@ export const onnxCompiler =
     const create = (bytes: Uint8Array) => ort.InferenceSession.create(bytes, sessionOptions(threads))
 
     // Groups are inputs of the program, but where one fell apart into single tensors: then there are more of them.
-    const early = inputs.length === counts.filter((n) => n > 0).length ? steady : 0
-    const parts = early === 0 ? undefined : model.encodeParts(inputs.slice(0, early).map((_, i) => inputName(i)))
+    const early = inputs.length === counts.length ? inputs.slice(0, steady) : []
+    const parts = early.length === 0 ? undefined : model.encodeParts(early.map((_, i) => inputName(i)))
     const first = parts === undefined || parts.between.length === 0 ? undefined : await create(parts.first)
     const session = await create(first === undefined ? model.encode() : parts!.second)
     const direct = new Set(first === undefined ? inputs.map((_, i) => inputName(i)) : parts!.inputs)
     let seen: readonly object[] = []
-    let between: Readonly<Record<string, OrtTensor>> = {}
+    let known: Feeds = {}
     /** What depends on the steady inputs alone, computed when they are others than before. */
-    const prepare = async (tensors: readonly tf.Tensor[]): Promise<void> => {
-      if (first === undefined) return
+    const between = async (tensors: readonly tf.Tensor[]): Promise<Feeds> => {
+      if (first === undefined) return known
       const own = tensors
         .slice(
           0,
-          inputs.slice(0, early).reduce((n, { count }) => n + count, 0),
+          early.reduce((n, { count }) => n + count, 0),
         )
         .map((t) => t.dataId)
-      if (own.length === seen.length && own.every((dataId, i) => dataId === seen[i])) return
-      const feeds = Object.fromEntries(inputs.slice(0, early).map((g, i) => [inputName(i), feed(g, i, tensors)]))
-      between = (await first.run(feeds)) as Readonly<Record<string, OrtTensor>>
-      seen = own
+      if (own.length !== seen.length || own.some((dataId, i) => dataId !== seen[i])) {
+        known = await first.run(Object.fromEntries(early.map((g, i) => [inputName(i), feed(g, i, tensors)])))
+        seen = own
+      }
+      return known
     }
 
     const run = async (tensors: readonly tf.Tensor[]): Promise<readonly tf.Tensor[]> => {
-      await prepare(tensors)
+      const steadily = await between(tensors)
       const own = inputs.flatMap((g, i) =>
         direct.has(inputName(i)) ? [[inputName(i), feed(g, i, tensors)] as const] : [],
       )
       const made = outputs.map(({ size }, i) => store.take(info(program.outputs[i]!).dtype, size))
       const fetches = Object.fromEntries(made.map((data, i) => [outputName(i), wrap(info(program.outputs[i]!), data)]))
-      await session.run({ ...between, ...Object.fromEntries(own) }, fetches)
+      await session.run({ ...steadily, ...Object.fromEntries(own) }, fetches)
       return outputs.flatMap(({ from, count, offsets, size }, i) => {
         const ends = [...offsets.slice(1), size]
         return store.tensors(
+          info(program.outputs[i]!).dtype,
           made[i]!,
           shapes
             .slice(from, from + count)
@@ -124,24 +127,21 @@ const joined = (parts: readonly Elements[], size: number): Elements => {
  * operators first; where none does, ordinary operators are all that is used.
  */
 const probe = async (ort: Ort, threads: number): Promise<number | undefined> => {
-  const image = (seed: number, shape: readonly number[]): readonly [ValueInfo, Float32Array] => [
-    { shape, dtype: 'float32' },
-    uniform(
-      seed,
-      shape.reduce((a, b) => a * b),
+  const shapes = [[32, 6, 5, 32], [3, 3, 32, 48], [48]]
+  const infos = shapes.map((shape): ValueInfo => ({ shape, dtype: 'float32' }))
+  const program = trace(([x, w, b]) => {
+    const y = (v: tf.Tensor, k: tf.Tensor) =>
+      tf.relu(tf.add(tf.conv2d(v as tf.Tensor4D, k as tf.Tensor4D, 1, 'same'), b!))
+    const { value, grads } = tf.valueAndGrads((v, k) => tf.sum(tf.square(y(v!, k!))) as tf.Scalar)([x!, w!])
+    return [value, ...grads]
+  }, infos)
+  // numbers without a pattern that a wrong order of elements would keep
+  const inputs = infos.map((info) =>
+    fromElements(
+      Float32Array.from({ length: sizeOf(info.shape) }, (_, i) => Math.sin(i * i) / 2),
+      info,
     ),
-  ]
-  const given = [image(1, [32, 6, 5, 32]), image(2, [3, 3, 32, 48]), image(3, [48])]
-  const program = trace(
-    ([x, w, b]) => {
-      const y = (v: tf.Tensor, k: tf.Tensor) =>
-        tf.relu(tf.add(tf.conv2d(v as tf.Tensor4D, k as tf.Tensor4D, 1, 'same'), b!))
-      const { value, grads } = tf.valueAndGrads((v, k) => tf.sum(tf.square(y(v!, k!))) as tf.Scalar)([x!, w!])
-      return [value, ...grads]
-    },
-    given.map(([info]) => info),
   )
-  const inputs = given.map(([info, data]) => fromElements(data, info))
   const results = async (how: TranslateOptions): Promise<readonly Float32Array[]> => {
     const { run, dispose } = await onnxCompiler(ort, { threads, ...how })(program, [1, 1, 1], 0)
     const out = await run(inputs)
@@ -150,24 +150,17 @@ const probe = async (ort: Ort, threads: number): Promise<number | undefined> => 
     await dispose()
     return read
   }
-  const wanted = await results({})
-  const agrees = (got: readonly Float32Array[]): boolean =>
-    got.every((data, i) => data.every((v, j) => Math.abs(v - wanted[i]![j]!) <= 1e-3 * (1 + Math.abs(wanted[i]![j]!))))
   try {
+    const wanted = await results({})
+    const agrees = (got: readonly Float32Array[]): boolean =>
+      got.every((data, i) =>
+        data.every((v, j) => Math.abs(v - wanted[i]![j]!) <= 1e-3 * (1 + Math.abs(wanted[i]![j]!))),
+      )
     for (const block of [16, 8]) if (await results({ block }).then(agrees, () => false)) return block
     return undefined
   } finally {
     tf.dispose(inputs)
   }
-}
-
-/** Numbers of no pattern in [−½, ½), for the probe alone: nothing that anyone sees depends on them. */
-const uniform = (seed: number, size: number): Float32Array => {
-  let state = seed
-  return Float32Array.from({ length: size }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
-    return state / 2 ** 32 - 0.5
-  })
 }
 
 /** Runs a model on named inputs; answers every output under its name. */
@@ -191,20 +184,26 @@ const importRuntime = async (): Promise<Ort> => {
   return ((imported as { readonly default?: Ort }).default ?? imported) as Ort
 }
 
+/** Once for a process: the probe costs time, and a compiler is what compiled programs are kept under. */
+let probed: Promise<{ readonly compiler: Compiler; readonly block: number | undefined }> | undefined
+
+const startCompiler = async (ort: Ort, threads: number) => {
+  registerGradients()
+  // DIFFEO_BLOCK=0 keeps to the ordinary operators
+  const block = globalThis.process.env['DIFFEO_BLOCK'] === '0' ? undefined : await probe(ort, threads)
+  return { block, compiler: onnxCompiler(ort, { threads, ...(block === undefined ? {} : { block }) }) }
+}
+
 /** Loads the runtime; throws what the import throws. */
 export const loadOnnxruntime = async (): Promise<Loaded & { readonly compiler: Compiler }> => {
   const [ort, { availableParallelism }] = await Promise.all([importRuntime(), import('node:os')])
   await loadWasm()
   const threads = availableParallelism()
   const version = ort.env.versions.node ?? ort.env.versions.common
-  registerGradients()
-  // DIFFEO_BLOCK=0 keeps to the ordinary operators
-  const block = globalThis.process.env['DIFFEO_BLOCK'] === '0' ? undefined : await probe(ort, threads)
-  const device = block === undefined ? 'CPU' : `CPU, blocks of ${block}`
-  return {
-    version,
-    threads,
-    device,
-    compiler: onnxCompiler(ort, { threads, ...(block === undefined ? {} : { block }) }),
-  }
+  probed ??= startCompiler(ort, threads)
+  const { block, compiler } = await probed.catch((reason) => {
+    probed = undefined
+    throw reason
+  })
+  return { version, threads, device: block === undefined ? 'CPU' : `CPU, blocks of ${block}`, compiler }
 }

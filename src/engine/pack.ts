@@ -30,12 +30,12 @@ const grouped = (infos: readonly ValueInfo[], counts: readonly number[]): readon
   return counts.flatMap((count) => {
     const own = infos.slice(from, from + count)
     const parts = own.every(({ dtype }) => dtype === 'float32') ? [own] : own.map((info) => [info])
-    return parts.flatMap((part) => {
+    return parts.map((part) => {
       const sizes = part.map(({ shape }) => sizeOf(shape))
       const offsets = sizes.map((_, i) => sizes.slice(0, i).reduce((a, b) => a + b, 0))
       const group = { from, count: part.length, offsets, size: sizes.reduce((a, b) => a + b, 0) }
       from += part.length
-      return part.length === 0 ? [] : [group]
+      return group
     })
   })
 }

@@ -58,7 +58,7 @@ export const useCounts = ({ calls, outputs }: Program): ReadonlyMap<number, numb
 }
 
 /** Multiplications and additions of one call. */
-const callFlops = ({ values }: Program, { kernel, inputs, outputs }: Call): number => {
+const callFlops = ({ values }: Program, { kernel, inputs, attrs, outputs }: Call): number => {
   const shape = (v: number | undefined): readonly number[] => values[v ?? -1]?.shape ?? []
   const out = sizeOf(shape(outputs[0]))
   switch (kernel) {
@@ -69,7 +69,7 @@ const callFlops = ({ values }: Program, { kernel, inputs, outputs }: Call): numb
     case 'Conv2DBackpropFilter':
       return 2 * sizeOf(shape(inputs[1])) * sizeOf(shape(outputs[0]).slice(0, 3))
     case 'BatchMatMul':
-      return (2 * sizeOf(shape(inputs[0])) * sizeOf(shape(inputs[1]))) / Math.max(1, contracted(shape, inputs, out))
+      return 2 * out * shape(inputs[0]).at(attrs['transposeA'] ? -2 : -1)!
     case 'Sum':
     case 'Mean':
     case 'Max':
@@ -78,18 +78,6 @@ const callFlops = ({ values }: Program, { kernel, inputs, outputs }: Call): numb
     default:
       return free.has(kernel) ? 0 : out
   }
-}
-
-/** The factor by which |a|·|b| counts a product of matrices too often: with batches B, |a|·|b| = B²·m·k·k·n. */
-const contracted = (
-  shape: (v: number | undefined) => readonly number[],
-  inputs: readonly number[],
-  out: number,
-): number => {
-  const both = sizeOf(shape(inputs[0])) * sizeOf(shape(inputs[1]))
-  const batch = sizeOf(shape(inputs[0]).slice(0, -2))
-  const k = Math.sqrt(both / Math.max(1, out) / Math.max(1, batch))
-  return both / Math.max(1, out * k)
 }
 
 /** What moves elements and computes nothing. */
@@ -133,10 +121,23 @@ export const describe = ({ values, inputs, constants, calls, outputs }: Program)
     ...calls.map(
       ({ kernel, inputs, attrs, outputs }) =>
         `${outputs.map((v) => `%${v} ${showInfo(values[v]!)}`).join(', ')} = ${kernel}(${inputs.map((v) => `%${v}`).join(', ')})` +
-        (Object.keys(attrs).length === 0 ? '' : ` ${JSON.stringify(attrs)}`),
+        (Object.keys(attrs).length === 0 ? '' : ` ${showAttrs(attrs)}`),
     ),
     ...outputs.map((v) => `output %${v}`),
   ].join('\n')
+
+/**
+ * Attributes as text. JSON has one word for all numbers that are not finite and one zero; here each has its own, so that
+ * equal texts are equal attributes.
+ */
+export const showAttrs = (attrs: tf.NamedAttrMap): string =>
+  JSON.stringify(attrs, (_, value) =>
+    typeof value !== 'number' || (Number.isFinite(value) && !Object.is(value, -0))
+      ? value
+      : Object.is(value, -0)
+        ? '-0'
+        : `${value}`,
+  )
 
 /** The elements of a type, from plain numbers. */
 export const elements = (dtype: ProgramType, data: ArrayLike<number>): Elements =>

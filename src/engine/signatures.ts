@@ -19,11 +19,19 @@ const named = (names: string, signature: Signature): Record<string, Signature> =
   Object.fromEntries(names.split(' ').map((name) => [name, signature]))
 
 const mutable = (shape: readonly number[]): number[] => [...shape]
-const axesOf = (axis: unknown, rank: number): number[] =>
+/** Axes as numbers from 0, of whatever way they were given; none means all. */
+export const axesOf = (axis: unknown, rank: number): number[] =>
   tf.util.parseAxisParam(
     (axis ?? null) as number,
     Array.from({ length: rank }, () => 1),
   )
+
+/** Where a slice begins, and what it cuts out, of whatever way they were given. */
+export const sliceOf = ({ shape }: ValueInfo, attrs: tf.NamedAttrMap): readonly [begin: number[], size: number[]] => {
+  const like = { shape: mutable(shape), rank: shape.length } as tf.Tensor
+  const [begin, size] = tf.slice_util.parseSliceParams(like, attrs['begin'] as number[], attrs['size'] as number[])
+  return [begin!, size!]
+}
 
 const broadcast = (a: ValueInfo, b: ValueInfo): number[] =>
   tf.backend_util.assertAndGetBroadcastShape(mutable(a.shape), mutable(b.shape))
@@ -81,10 +89,7 @@ export const signatures: Readonly<Record<string, Signature>> = {
   Transpose: kernel(['x'], ([x], { perm }) => [
     { shape: (perm as number[]).map((p) => x!.shape[p]!), dtype: x!.dtype },
   ]),
-  Slice: kernel(['x'], ([x], { begin, size }) => {
-    const like = { shape: mutable(x!.shape), rank: x!.shape.length } as tf.Tensor
-    return [{ shape: tf.slice_util.parseSliceParams(like, begin as number[], size as number[])[1]!, dtype: x!.dtype }]
-  }),
+  Slice: kernel(['x'], ([x], attrs) => [{ shape: sliceOf(x!, attrs)[1], dtype: x!.dtype }]),
   Concat: kernel('list', (inputs, { axis }) => {
     const at = axesOf(axis, inputs[0]!.shape.length)[0]!
     const shape = tf.backend_util.computeOutShape(

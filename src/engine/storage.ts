@@ -8,6 +8,7 @@
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
+import { PassiveBackend } from './backend.js'
 import type { Elements, ProgramType } from './program.js'
 
 const BACKEND = 'diffeo-storage'
@@ -15,6 +16,7 @@ const BACKEND = 'diffeo-storage'
 /** An array, and how many tensors are pieces of it. */
 interface Block {
   readonly data: Elements
+  readonly dtype: ProgramType
   pieces: number
 }
 
@@ -27,24 +29,24 @@ interface Stored {
 const allocate = (dtype: ProgramType, size: number): Elements =>
   dtype === 'float32' ? new Float32Array(size) : dtype === 'int32' ? new Int32Array(size) : new Uint8Array(size)
 
-const keyOf = (data: Elements): string => `${data.constructor.name}${data.length}`
-
 /** How many freed arrays of one type and size are kept. */
 const KEPT = 4
 
-class Storage extends tf.KernelBackend {
+class Storage extends PassiveBackend {
   readonly #stored = new Map<object, Stored>()
   readonly #free = new Map<string, Elements[]>()
 
   /** An array to fill, used before or new. */
   take(dtype: ProgramType, size: number): Elements {
-    const key = `${dtype === 'float32' ? 'Float32Array' : dtype === 'int32' ? 'Int32Array' : 'Uint8Array'}${size}`
-    return this.#free.get(key)?.pop() ?? allocate(dtype, size)
+    return this.#free.get(`${dtype}${size}`)?.pop() ?? allocate(dtype, size)
   }
   /** Tensors over the pieces of an array that was taken. */
-  tensors(data: Elements, pieces: readonly { readonly shape: readonly number[]; readonly piece: Elements }[]) {
-    const block = { data, pieces: pieces.length }
-    const dtype = data instanceof Float32Array ? 'float32' : data instanceof Int32Array ? 'int32' : 'bool'
+  tensors(
+    dtype: ProgramType,
+    data: Elements,
+    pieces: readonly { readonly shape: readonly number[]; readonly piece: Elements }[],
+  ): readonly tf.Tensor[] {
+    const block = { data, dtype, pieces: pieces.length }
     return pieces.map(({ shape, piece }) => {
       const dataId = {}
       this.#stored.set(dataId, { data: piece, block, refs: 1 })
@@ -55,20 +57,17 @@ class Storage extends tf.KernelBackend {
   peek(dataId: object): Elements | undefined {
     return this.#stored.get(dataId)?.data
   }
-  override write(values: tf.BackendValues): object {
+  override write(values: tf.BackendValues, shape: number[], dtype: tf.DataType): object {
     const dataId = {}
-    this.move(dataId, values, [], 'float32', 1)
+    this.move(dataId, values, shape, dtype, 1)
     return dataId
   }
-  override move(dataId: object, values: tf.BackendValues, _: number[], __: tf.DataType, refs: number): void {
+  override move(dataId: object, values: tf.BackendValues, _: number[], dtype: tf.DataType, refs: number): void {
     const data = values as Elements
-    this.#stored.set(dataId, { data, block: { data, pieces: 1 }, refs })
+    this.#stored.set(dataId, { data, block: { data, dtype: dtype as ProgramType, pieces: 1 }, refs })
   }
   override readSync(dataId: object): tf.BackendValues {
     return this.#stored.get(dataId)!.data.slice()
-  }
-  override async read(dataId: object): Promise<tf.BackendValues> {
-    return this.readSync(dataId)
   }
   override disposeData(dataId: object, force = false): boolean {
     const stored = this.#stored.get(dataId)
@@ -79,7 +78,7 @@ class Storage extends tf.KernelBackend {
     const { block } = stored
     block.pieces -= 1
     if (block.pieces > 0) return true
-    const key = keyOf(block.data)
+    const key = `${block.dtype}${block.data.length}`
     const list = this.#free.get(key) ?? []
     this.#free.set(key, list)
     if (list.length < KEPT) list.push(block.data)
@@ -94,18 +93,6 @@ class Storage extends tf.KernelBackend {
   }
   override numDataIds(): number {
     return this.#stored.size
-  }
-  override memory(): { unreliable: boolean } {
-    return { unreliable: true }
-  }
-  override floatPrecision(): 32 {
-    return 32
-  }
-  override epsilon(): number {
-    return 1e-7
-  }
-  override timerAvailable(): boolean {
-    return false
   }
 }
 

@@ -6,6 +6,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core'
 import { DiffeoException, engineError } from '../error.js'
+import { PassiveBackend } from './backend.js'
 import { type Call, type Elements, elements, type Program, type ProgramType, type ValueInfo } from './program.js'
 import { signatures } from './signatures.js'
 
@@ -29,7 +30,8 @@ let recording: Recording | undefined
 /** Whether a function is being traced just now: then there are no numbers to read, and randoms must be inputs. */
 export const isTracing = (): boolean => recording !== undefined
 
-const current = (): Recording => recording ?? refuse('jit', 'a tensor of this engine', 'one of a finished trace', '')
+const current = (): Recording =>
+  recording ?? refuse('jit', 'a tensor with a value', 'one that was kept from a trace', 'return it from the function')
 
 const fresh = (info: ValueInfo): { readonly dataId: object; readonly number: number } => {
   const { values, numbers } = current()
@@ -45,11 +47,10 @@ const constant = (data: Elements, info: ValueInfo): { readonly dataId: object; r
   return made
 }
 
-class TraceBackend extends tf.KernelBackend {
-  override write(values: tf.BackendValues | null, shape: number[], dtype: tf.DataType): object {
+class TraceBackend extends PassiveBackend {
+  override write(values: tf.BackendValues, shape: number[], dtype: tf.DataType): object {
     const info = { shape, dtype: dtype as ProgramType }
-    // A tensor without values is one whose shape is told and whose contents come later: an input.
-    return (values === null ? fresh(info) : constant(elements(info.dtype, values as Float32Array), info)).dataId
+    return constant(elements(info.dtype, values as Float32Array), info).dataId
   }
   override readSync(dataId: object): tf.BackendValues {
     const { constants, numbers } = current()
@@ -64,9 +65,6 @@ class TraceBackend extends tf.KernelBackend {
       )
     )
   }
-  override async read(dataId: object): Promise<tf.BackendValues> {
-    return this.readSync(dataId)
-  }
   override disposeData(): boolean {
     return true
   }
@@ -76,18 +74,6 @@ class TraceBackend extends tf.KernelBackend {
   override incRef(): void {}
   override numDataIds(): number {
     return 0
-  }
-  override memory(): { unreliable: boolean } {
-    return { unreliable: true }
-  }
-  override floatPrecision(): 32 {
-    return 32
-  }
-  override epsilon(): number {
-    return 1e-7
-  }
-  override timerAvailable(): boolean {
-    return false
   }
 }
 
@@ -139,7 +125,9 @@ const unknownKernel = /Kernel '(\w+)' not registered/
  */
 export const trace = (f: (inputs: tf.Tensor[]) => readonly tf.Tensor[], inputs: readonly ValueInfo[]): Program => {
   if (isTracing()) refuse('jit', 'a function that is not being traced', 'a jit inside a jit', 'call the plain function')
-  const before = tf.getBackend()
+  // Typed as always there, but undefined where no engine was chosen.
+  const before: string | undefined = tf.getBackend()
+  if (before === undefined) return refuse('jit', 'an engine', 'none', 'choose one first: await ready()')
   const own: Recording = { values: [], constants: new Map(), calls: [], numbers: new WeakMap() }
   recording = own
   try {

@@ -108,9 +108,17 @@ describe('diffeo export', () => {
   it('writes both files and says that they were checked', async () => {
     const said: string[] = []
     const to = join(folder, 'model.onnx')
+    const before = tf.memory().numTensors
     orThrow(await exportRun({ run, to }, (line) => said.push(line))())
+    expect(tf.memory().numTensors).toBe(before)
     expect(said.at(-1)).toMatch(/both were run and agree with the flow to \d/)
     expect([to, join(folder, 'model.inverse.onnx')].every((path) => existsSync(path))).toBe(true)
+  })
+  it('refuses without an engine, in one sentence', () => {
+    const program = `import { toOnnx } from './dist/src/index.js'
+      try { toOnnx({ inputs: [{ name: 'x', shape: [2] }], outputs: ['y'], run: (x) => x }) } catch (e) { console.log(e.message) }`
+    const { status, stdout } = spawnSync('node', ['--input-type=module', '-e', program])
+    expect([status, `${stdout}`]).toEqual([0, 'jit: expected an engine, got none; choose one first: await ready()\n'])
   })
   it('says what is missing where there is no run', () => {
     const to = join(folder, 'none.onnx')

@@ -209,6 +209,16 @@ describe('jit', () => {
     // and what comes next is as it was
     expect((await jit((t: tf.Tensor) => tf.mul(t, 2))(x)).dataSync()[1]).toBe(4)
   })
+  it('says what to do with a tensor that was kept from a trace', async () => {
+    let kept: tf.Tensor | undefined
+    await jit((t: tf.Tensor) => {
+      kept = tf.keep(tf.add(t, 1))
+      return t
+    })(tf.scalar(1))
+    expect(() => kept!.dataSync()).toThrow(
+      'jit: expected a tensor with a value, got one that was kept from a trace; return it from the function',
+    )
+  })
   it('makes the tensors that it answers and no others', async () => {
     for (const engine of [fast, 'wasm', 'cpu'] as const) {
       await ready(engine)
@@ -254,6 +264,17 @@ describe('programs', () => {
     const kernels = simplify(program).calls.map(({ kernel }) => kernel)
     expect(kernels).toEqual(['Exp', 'Multiply', 'Add'])
   })
+  it('tell numbers apart that JSON does not', async () => {
+    await ready('cpu')
+    const f = (x: tf.Tensor): tf.Tensor[] => [
+      tf.add(x, tf.fill([2], Number.POSITIVE_INFINITY)),
+      tf.add(x, tf.fill([2], Number.NEGATIVE_INFINITY)),
+      tf.div(x, tf.fill([2], 0)),
+      tf.div(x, tf.fill([2], -0)),
+    ]
+    const out = await jit(f)(tf.tensor1d([1, 2]))
+    expect(out.map((t) => t.dataSync()[0])).toEqual([Infinity, -Infinity, Infinity, -Infinity])
+  })
   it('count the multiplications and additions of a convolution and a product', () => {
     const conv = trace(
       ([x, w]) => [tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, 'same')],
@@ -271,6 +292,14 @@ describe('programs', () => {
       ],
     )
     expect(flops(product)).toBe(2 * 4 * 5 * 6 * 7)
+    const turned = trace(
+      ([a, b]) => [tf.matMul(a!, b!, true)],
+      [
+        { shape: [4, 6, 5], dtype: 'float32' },
+        { shape: [4, 6, 7], dtype: 'float32' },
+      ],
+    )
+    expect(flops(turned)).toBe(2 * 4 * 5 * 6 * 7)
   })
 })
 

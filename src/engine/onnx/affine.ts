@@ -11,8 +11,10 @@
  *
  * @module
  */
-import * as tf from '@tensorflow/tfjs-core'
+import type * as tf from '@tensorflow/tfjs-core'
 import { type Call, type Elements, type Program, sizeOf, useCounts, type ValueInfo } from '../program.js'
+import { axesOf } from '../signatures.js'
+import { convolutions } from './convolution.js'
 
 /** The attributes of an `Affine`: what its inputs are, by their place among them. */
 export interface Affine {
@@ -39,7 +41,6 @@ interface Form {
 }
 
 const absorbing = new Set(['Add', 'Sub', 'Multiply', 'Neg', 'Relu'])
-const convolutions = new Set(['Conv2D', 'Conv2DBackpropInput'])
 
 /** The program with sums and products by channel gathered, for images whose channels are a multiple of `block`. */
 export const gatherAffine = (program: Program, block: number): Program => {
@@ -166,7 +167,7 @@ export const gatherAffine = (program: Program, block: number): Program => {
   const leadingSum = ({ kernel, inputs, attrs }: Call): boolean =>
     (kernel === 'Sum' || kernel === 'Mean') &&
     attrs['keepDims'] !== true &&
-    tf.util.parseAxisParam((attrs['axis'] ?? null) as number, [...shape(inputs[0]!)]).join() === '0,1,2'
+    axesOf(attrs['axis'], shape(inputs[0]!).length).join() === '0,1,2'
 
   for (const call of program.calls) {
     const { kernel, inputs, outputs: made } = call

@@ -12,8 +12,12 @@ import * as tf from '@tensorflow/tfjs-core'
 import type { Call } from '../program.js'
 import type { Names } from './layout.js'
 import { type Graph, MICROSOFT } from './model.js'
+import { backwards, ints, pad, reshape, sumOver, transpose } from './nodes.js'
 
 type Shape4 = readonly [number, number, number, number]
+
+/** What {@link convolve} and {@link inputGradient} translate. */
+export const convolutions: ReadonlySet<string> = new Set(['Conv2D', 'Conv2DBackpropInput'])
 
 /** What a convolution is, in numbers. */
 export interface Geometry {
@@ -47,12 +51,6 @@ export const geometry = (x: readonly number[], filter: readonly number[], attrs:
   }
 }
 
-export const ints = (graph: Graph, values: readonly number[]): string =>
-  graph.constant('int64', [values.length], values)
-
-const reshape = (graph: Graph, x: string, shape: readonly number[]): string =>
-  graph.node('Reshape', [x, ints(graph, shape)])
-
 /** The attributes of ONNX's Conv. */
 const convAttrs = ({ kernel, strides, dilations, pads: { top, left, bottom, right } }: Geometry) => ({
   kernel_shape: kernel,
@@ -65,7 +63,7 @@ const convAttrs = ({ kernel, strides, dilations, pads: { top, left, bottom, righ
 export const convolve = (graph: Graph, names: Names, { inputs, attrs }: Call, bias?: string): string => {
   const [x, filter] = inputs as readonly [number, number]
   const g = geometry(names.info(x).shape, names.info(filter).shape, attrs)
-  const weights = graph.node('Transpose', [names.get(filter, 'last')], { attrs: { perm: [3, 2, 0, 1] } })
+  const weights = transpose(graph, names.get(filter, 'last'), [3, 2, 0, 1])
   const given = [names.get(x, 'first'), weights, ...(bias === undefined ? [] : [bias])]
   return graph.node('Conv', given, { attrs: convAttrs(g) })
 }
@@ -92,29 +90,17 @@ export const inputGradient = (graph: Graph, names: Names, { inputs, attrs }: Cal
         g.x[i + 1]! - ((g.y[i + 1]! - 1) * g.strides[i]! + (g.kernel[i]! - 1) * g.dilations[i]! + 1 - before - after)
       )
     })
-    const turned = graph.node('Transpose', [weights], { attrs: { perm: [3, 2, 0, 1] } })
+    const turned = transpose(graph, weights, [3, 2, 0, 1])
     const given = [names.get(dy, 'first'), turned]
     return graph.node('ConvTranspose', given, {
       attrs: { ...own, pads: [top, left, bottom, right], output_padding: over },
     })
   }
-  const swapped = graph.node('Transpose', [weights], { attrs: { perm: [2, 3, 0, 1] } })
-  const back = kh * kw === 1 ? swapped : halfTurn(graph, swapped)
+  const swapped = transpose(graph, weights, [2, 3, 0, 1])
+  const back = kh * kw === 1 ? swapped : backwards(graph, swapped, [2, 3])
   const pads = [kh - 1 - top, kw - 1 - left, kh - 1 - bottom, kw - 1 - right]
   return graph.node('Conv', [names.get(dy, 'first'), back], { attrs: { kernel_shape: g.kernel, pads } })
 }
-
-/** Both axes of a filter, its last two, backwards. */
-const halfTurn = (graph: Graph, w: string): string =>
-  graph.node('Slice', [
-    w,
-    ints(graph, [-1, -1]),
-    ints(graph, [-(2 ** 31), -(2 ** 31)]),
-    ints(graph, [2, 3]),
-    ints(graph, [-1, -1]),
-  ])
-
-const pad = (graph: Graph, x: string, pads: readonly number[]): string => graph.node('Pad', [x, ints(graph, pads)])
 
 /** dW as h×w×I×O, the layout of TensorFlow.js. */
 export const filterGradient = (graph: Graph, names: Names, { inputs, attrs }: Call): string => {
@@ -128,8 +114,7 @@ export const filterGradient = (graph: Graph, names: Names, { inputs, attrs }: Ca
   const dy = names.get(dyv, 'first')
   if (!isPlain(g)) {
     // the batch as channels; what strides leave over at the edges is cut away
-    const swap = { attrs: { perm: [1, 0, 2, 3] } }
-    const turned = [graph.node('Transpose', [x], swap), graph.node('Transpose', [dy], swap)]
+    const turned = [x, dy].map((image) => transpose(graph, image, [1, 0, 2, 3]))
     const attrs = {
       kernel_shape: [oh, ow],
       pads: [top, left, bottom, right],
@@ -138,11 +123,11 @@ export const filterGradient = (graph: Graph, names: Names, { inputs, attrs }: Ca
     }
     const all = graph.node('Conv', turned, { attrs })
     const cut = graph.node('Slice', [all, ints(graph, [0, 0]), ints(graph, [kh, kw]), ints(graph, [2, 3])])
-    return graph.node('Transpose', [cut], { attrs: { perm: [2, 3, 0, 1] } })
+    return transpose(graph, cut, [2, 3, 0, 1])
   }
   const multiply = (a: string, b: string) => {
     const products = graph.node('FusedMatMul', [a, b], { domain: MICROSOFT, attrs: { transB: 1 } })
-    return graph.node('ReduceSum', [products, ints(graph, [0])], { attrs: { keepdims: 0 } })
+    return sumOver(graph, products, [0])
   }
   if (kh * kw === 1 && top + left + bottom + right === 0)
     return reshape(graph, multiply(reshape(graph, x, [n, ci, h * w]), reshape(graph, dy, [n, co, h * w])), [
@@ -163,5 +148,5 @@ export const filterGradient = (graph: Graph, names: Names, { inputs, attrs }: Ca
     parts.length === 1 ? parts[0]! : graph.node('Concat', parts, { attrs: { axis: 1 } })
   const all = multiply(join(columns), join(rows))
   const apart = reshape(graph, all, [kw, ci, kh, co])
-  return graph.node('Transpose', [apart], { attrs: { perm: [2, 0, 1, 3] } })
+  return transpose(graph, apart, [2, 0, 1, 3])
 }

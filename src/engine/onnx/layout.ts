@@ -8,6 +8,7 @@
 
 import { type Elements, type ProgramType, sizeOf, type ValueInfo } from '../program.js'
 import { type Graph, NCHWC } from './model.js'
+import { reshape, transpose } from './nodes.js'
 
 /**
  * `last`: as TensorFlow.js has it, and every value whose rank is not 4. `first`: N×C×H×W. `blocked`: N×C/b×H×W×b, the
@@ -89,9 +90,7 @@ export const names = (graph: Graph, values: readonly ValueInfo[], constants: Rea
       const perm = layout === 'last' ? toLast : toFirst
       const [, h, w, c] = shape as [number, number, number, number]
       // with one channel, or one pixel, the elements lie alike
-      return c === 1 || h * w === 1
-        ? graph.node('Reshape', [other, graph.constant('int64', [4], arranged(shape, layout))])
-        : graph.node('Transpose', [other], { attrs: { perm } })
+      return c === 1 || h * w === 1 ? reshape(graph, other, arranged(shape, layout)) : transpose(graph, other, perm)
     })
 
   const operand = (v: number, layout: Layout): string => {
@@ -104,8 +103,8 @@ export const names = (graph: Graph, values: readonly ValueInfo[], constants: Rea
       const data = constants.get(v)
       if (data !== undefined) return stored(dtype, to, transposed(data, full, toFirst))
       const moves = full[3] !== 1 && full[1]! * full[2]! !== 1
-      const wide = graph.node('Reshape', [get(v, 'last'), graph.constant('int64', [4], moves ? full : to)])
-      return moves ? graph.node('Transpose', [wide], { attrs: { perm: toFirst } }) : wide
+      const wide = reshape(graph, get(v, 'last'), moves ? full : to)
+      return moves ? transpose(graph, wide, toFirst) : wide
     })
   }
 
@@ -119,3 +118,25 @@ export const names = (graph: Graph, values: readonly ValueInfo[], constants: Rea
     constant: (v) => constants.get(v),
   }
 }
+
+/** The layout of an operation element by element: blocked will do, if all of its images are alike. */
+export const elementwiseLayout = (names: Names, inputs: readonly number[], rank: number): Layout => {
+  const images = inputs.filter((v) => names.info(v).shape.length === 4)
+  const alike = images.every((v) => names.info(v).shape.join() === names.info(images[0]!).shape.join())
+  const others = inputs.every((v) => names.info(v).shape.length === 4 || sizeOf(names.info(v).shape) === 1)
+  return rank === 4 && alike && others && images.some((v) => names.has(v, 'blocked'))
+    ? 'blocked'
+    : imageLayout(names, inputs, rank)
+}
+
+/** The layout of any other operation: an operand of rank 4 decides, and a constant fits either. */
+export const imageLayout = (names: Names, inputs: readonly number[], rank: number): Layout =>
+  rank === 4 &&
+  inputs.some(
+    (v) =>
+      names.info(v).shape.length === 4 &&
+      names.constant(v) === undefined &&
+      (names.has(v, 'first') || names.has(v, 'blocked')),
+  )
+    ? 'first'
+    : 'last'
