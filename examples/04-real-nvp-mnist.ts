@@ -32,11 +32,13 @@ import {
   logit,
   ordered,
   orThrow,
+  range,
   ready,
   resnet,
   squeeze,
   standardNormal,
   startTraining,
+  subset,
   trainBatches,
   values,
   warmUp,
@@ -87,9 +89,9 @@ const density = flow(model, standardNormal)
 const mnist = orThrow(await loadMnist()())
 const seed = key(0)
 const { train } = orThrow(holdOut(foldIn(seed, 0), 512, mnist.train.count))
-const batch = orThrow(trainBatches(mnist.train, train, foldIn(seed, 1), 32))
+const batch = orThrow(trainBatches(subset(train)(mnist.train), foldIn(seed, 1), 32))
 const optimiser = averaged(adam(), 0.99)
-const start = startTraining(density, optimiser, foldIn(seed, 3), batch(0))
+const start = startTraining(density, optimiser, foldIn(seed, 3), await batch(0))
 
 for await (const event of fit(density, start, {
   optimiser,
@@ -100,8 +102,8 @@ for await (const event of fit(density, start, {
   if (event._tag === 'Stepped') console.log(`step ${event.state.step}: ${event.bitsPerDim.toFixed(3)} bits/dim`)
   if (event._tag === 'Stopped') {
     const params = averageParams(density, event.state)
-    const some = Uint32Array.from({ length: testImages }, (_, i) => i)
-    const test = await evaluate(density, params, evaluationBatches(mnist.test, some, foldIn(seed, 2), 50))
+    const some = subset(range(testImages))(mnist.test)
+    const test = await evaluate(density, params, evaluationBatches(some, foldIn(seed, 2), 50))
     console.log(`test ${test.mean.toFixed(3)} bits/dim on ${test.count} images, worst ${test.worst.toFixed(3)}`)
     const samples = await values(await compiled(density).sample(params)(foldIn(seed, 4), 64))
     const bytes = Uint8Array.from(samples, (v) => Math.max(0, Math.min(255, Math.floor(v))))

@@ -16,7 +16,8 @@ export { channelwise, checkerboard, halves, type KindOf, type Mask, mask, type S
 export * from './bijector/norm.js'
 export * from './bijector/rearrange.js'
 export * from './data/batches.js'
-export type { ImageSet } from './data/image-set.js'
+export * from './data/catalog.js'
+export * from './data/image-set.js'
 export * from './data/mnist.js'
 export * from './data/split.js'
 export * from './data/toys.js'
@@ -53,6 +54,7 @@ export {
   unwrap,
   values,
 } from './tensor/tensor.js'
+export type { MaybeLater } from './train/ahead.js'
 export {
   type BestFigures,
   type Checkpoint,

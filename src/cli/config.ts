@@ -10,6 +10,7 @@ import * as t from 'io-ts'
 import type { Latents } from '../../types/shape.js'
 import { integer } from '../codec.js'
 import { evaluationBatches, trainBatches } from '../data/batches.js'
+import { subset } from '../data/image-set.js'
 import type { Mnist } from '../data/mnist.js'
 import { holdOut } from '../data/split.js'
 import { type Flow, flow } from '../distribution/flow.js'
@@ -57,7 +58,7 @@ export interface Run {
   readonly optimiser: Optimiser
   /** A function of the step alone, so that a run goes on after a stop as if there had been none. */
   readonly learningRate: Schedule
-  readonly batch: (step: number) => BatchOf<ImageShape>
+  readonly batch: (step: number) => Promise<BatchOf<ImageShape>>
   readonly validation: Batches<ImageShape>
   readonly test: Batches<ImageShape>
   readonly keys: { readonly init: Key; readonly sample: Key }
@@ -84,18 +85,17 @@ export const makeRun =
   (config: RunConfig) =>
   ({ train, test }: Mnist): E.Either<DiffeoError, Run> => {
     const own = (use: number): Key => foldIn(key(config.seed), use)
-    const everyTest = Uint32Array.from({ length: test.count }, (_, i) => i)
     return pipe(
       E.Do,
       E.bind('model', () => modelOf(config)),
       E.bind('split', () => holdOut(own(0), config.validation, train.count)),
-      E.bind('batch', ({ split }) => trainBatches(train, split.train, own(1), config.batch)),
+      E.bind('batch', ({ split }) => trainBatches(subset(split.train)(train), own(1), config.batch)),
       E.map(({ model, split, batch }) => ({
         ...model,
         learningRate: warmUp(config.warmUp, constantRate(config.learningRate)),
         batch,
-        validation: evaluationBatches(train, split.validation, own(2), EVALUATION_BATCH),
-        test: evaluationBatches(test, everyTest, own(3), EVALUATION_BATCH),
+        validation: evaluationBatches(subset(split.validation)(train), own(2), EVALUATION_BATCH),
+        test: evaluationBatches(test, own(3), EVALUATION_BATCH),
         keys: { init: own(4), sample: own(5) },
       })),
     )

@@ -97,8 +97,8 @@ const configure = (options: TrainOptions, saved: Saved | undefined): E.Either<Di
   )
 }
 
-const begin = (run: Run): TrainState => {
-  const first = run.batch(0)
+const begin = async (run: Run): Promise<TrainState> => {
+  const first = await run.batch(0)
   const state = startTraining(run.flow, run.optimiser, run.keys.init, first)
   unwrap(first).dispose()
   return state
@@ -183,7 +183,7 @@ const finish = (
       const test = await evaluate(run.flow, params, run.test, line.update)
       line.stop()
       say(`test ${test.mean.toFixed(3)} bits/dim on ${test.count} images, worst ${test.worst.toFixed(3)}`)
-      const images = run.test.at(0)
+      const images = await run.test.at(0)
       const reconstruction = await reconstruct(run.flow, params, images)
       unwrap(images).dispose()
       say(`reconstruction error at most ${reconstruction.largestError.toPrecision(2)} of 256 gray levels`)
@@ -268,7 +268,7 @@ export const train = (options: TrainOptions, surroundings: Surroundings): TE.Tas
         TE.bind('engine', () => useEngine(options.engine)),
         TE.bind('start', ({ checkpoint, run }) =>
           checkpoint === undefined
-            ? TE.rightIO(() => begin(run))
+            ? TE.fromTask(() => begin(run))
             : TE.fromEither(restore(run.flow.bijector.spec, run.optimiser)(checkpoint)),
         ),
         TE.flatMap(({ config, run, engine, start }) => {

@@ -8,47 +8,75 @@ import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import { dequantise } from '../bijector/dequantise.js'
 import type { DiffeoError } from '../error.js'
-import { foldIn, type Key } from '../tensor/random.js'
+import { foldIn, type Key, uniformArray } from '../tensor/random.js'
 import { type BatchOf, trust } from '../tensor/tensor.js'
-import type { ImageSet } from './image-set.js'
-import { batchIndices, gather } from './split.js'
+import type { ImageSet, ImageShape } from './image-set.js'
+import { batchIndices } from './split.js'
 
-type ImageShape = readonly [number, number, number]
+/** Turns images left to right where `chosen` says so, in place. */
+const flip = (pixels: Uint8Array, [h, w, c]: ImageShape, chosen: (image: number) => boolean): Uint8Array => {
+  const row = w * c
+  for (let i = 0; i < pixels.length / (h * row); i++)
+    if (chosen(i))
+      for (let y = 0; y < h; y++) {
+        const from = (i * h + y) * row
+        const line = pixels.slice(from, from + row)
+        for (let x = 0; x < w; x++) pixels.set(line.subarray(x * c, (x + 1) * c), from + row - (x + 1) * c)
+      }
+  return pixels
+}
 
-const noisy =
-  <S extends ImageShape>(set: ImageSet<S>) =>
-  (key: Key, indices: Uint32Array): BatchOf<S> =>
-    tf.tidy(() => {
-      const pixels = gather(set.images, set.shape[0] * set.shape[1] * set.shape[2])(indices)
-      const x = trust<readonly ['N', ...S]>(tf.tensor(Float32Array.from(pixels), [indices.length, ...set.shape]))
-      return dequantise<S>(key).forward(x)[0] as unknown as tf.Tensor
-    }) as unknown as BatchOf<S>
+const noisy = <S extends ImageShape>({ shape }: ImageSet<S>, key: Key, pixels: Uint8Array): BatchOf<S> =>
+  tf.tidy(() => {
+    const count = pixels.length / (shape[0] * shape[1] * shape[2])
+    const x = trust<readonly ['N', ...S]>(tf.tensor(Float32Array.from(pixels), [count, ...shape]))
+    return dequantise<S>(key).forward(x)[0] as unknown as tf.Tensor
+  }) as unknown as BatchOf<S>
 
-/** The batch of each training step: an epoch's order and the noise come from the key and the step alone. */
+/** How {@link trainBatches} augments. */
+export interface Augmentation {
+  /** Each image is turned left to right with probability ½. Not for digits. */
+  readonly flips?: boolean
+}
+
+/**
+ * The batch of each training step: an epoch's order, flips and noise come from the key and the step alone.
+ *
+ * @returns left: a usage error, if `size` is not an integer from 1 to the number of images.
+ * @example trainBatches(mnist.train, key(0), 32)
+ */
 export const trainBatches = <S extends ImageShape>(
   set: ImageSet<S>,
-  indices: Uint32Array,
   key: Key,
   size: number,
-): E.Either<DiffeoError, (step: number) => BatchOf<S>> =>
+  { flips = false }: Augmentation = {},
+): E.Either<DiffeoError, (step: number) => Promise<BatchOf<S>>> =>
   pipe(
-    batchIndices(foldIn(key, 0), size, indices.length),
-    E.map(
-      (order) => (step: number) =>
-        noisy(set)(
-          foldIn(foldIn(key, 1), step),
-          order(step).map((i) => indices[i]!),
-        ),
-    ),
+    batchIndices(foldIn(key, 0), size, set.count),
+    E.map((order) => async (step: number) => {
+      const pixels = await set.read(order(step))
+      if (flips) {
+        const coins = uniformArray(foldIn(foldIn(key, 2), step), size)
+        flip(pixels, set.shape, (i) => coins[i]! < 0.5)
+      }
+      return noisy(set, foldIn(foldIn(key, 1), step), pixels)
+    }),
   )
 
-/** All the given examples in order, each with the same noise at every call; the last batch may be smaller. */
+/**
+ * All images in order, each with the same noise at every call; the last batch may be smaller.
+ *
+ * @example evaluationBatches(mnist.test, key(0), 50).count // 200
+ */
 export const evaluationBatches = <S extends ImageShape>(
   set: ImageSet<S>,
-  indices: Uint32Array,
   key: Key,
   size: number,
-): { readonly count: number; readonly at: (index: number) => BatchOf<S> } => ({
-  count: Math.ceil(indices.length / size),
-  at: (index) => noisy(set)(foldIn(key, index), indices.subarray(index * size, (index + 1) * size)),
+): { readonly count: number; readonly at: (index: number) => Promise<BatchOf<S>> } => ({
+  count: Math.ceil(set.count / size),
+  at: async (index) => {
+    const first = index * size
+    const indices = Uint32Array.from({ length: Math.min(size, set.count - first) }, (_, i) => first + i)
+    return noisy(set, foldIn(key, index), await set.read(indices))
+  },
 })

@@ -7,7 +7,8 @@ import type { Latents, Shape } from '../../types/shape.js'
 import { compiled } from '../distribution/compiled.js'
 import type { Flow } from '../distribution/flow.js'
 import type { Params } from '../tensor/params.js'
-import { type BatchOf, unwrap } from '../tensor/tensor.js'
+import { unwrap } from '../tensor/tensor.js'
+import { ahead, type MaybeLater } from './ahead.js'
 
 /** −log p(x)/(D log 2) of every example, and what one reads first. */
 export interface Evaluation {
@@ -18,10 +19,10 @@ export interface Evaluation {
   readonly each: Float32Array
 }
 
-/** A number of batches, each made when it is needed. */
+/** A number of batches, each begun while the engine computes with the one before. */
 export interface Batches<A extends Shape> {
   readonly count: number
-  readonly at: (index: number) => BatchOf<A>
+  readonly at: (index: number) => MaybeLater<A>
 }
 
 /** What `each` comes to. */
@@ -35,6 +36,8 @@ export const summarise = (each: Float32Array): Evaluation => ({
 /**
  * Bits/dim of every example in evaluation mode. Yields to the event loop between batches; `progress` hears how many
  * batches are done.
+ *
+ * @throws DiffeoException (as a rejection) if a batch cannot be read.
  */
 export const evaluate = async <A extends Shape, B extends Latents>(
   flow: Flow<A, B>,
@@ -44,13 +47,12 @@ export const evaluate = async <A extends Shape, B extends Latents>(
 ): Promise<Evaluation> => {
   const each: number[] = []
   const bitsPerDim = compiled(flow).bitsPerDim(params)
-  for (let i = 0; i < batches.count; i++) {
-    const x = batches.at(i)
+  let done = 0
+  for await (const x of ahead(batches.at, 0, batches.count)) {
     const bits = await bitsPerDim(x)
     for (const bit of await unwrap(bits).data()) each.push(bit)
     unwrap(bits).dispose()
-    unwrap(x as never).dispose()
-    progress(i + 1)
+    progress(++done)
     await new Promise((resolve) => setImmediate(resolve))
   }
   return summarise(Float32Array.from(each))

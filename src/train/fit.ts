@@ -4,11 +4,12 @@
  *
  * @module
  */
+import * as E from 'fp-ts/lib/Either.js'
 import type { Latents, Shape } from '../../types/shape.js'
 import type { Flow } from '../distribution/flow.js'
-import { type DiffeoError, trainingError } from '../error.js'
+import { type DiffeoError, DiffeoException, trainingError } from '../error.js'
 import type { Params } from '../tensor/params.js'
-import { type BatchOf, unwrap } from '../tensor/tensor.js'
+import { ahead, type MaybeLater } from './ahead.js'
 import { type Batches, type Evaluation, evaluate } from './evaluate.js'
 import { copyState, disposeState, type StepMetrics, type StepOptions, step, type TrainState } from './step.js'
 
@@ -26,7 +27,7 @@ export interface Compiling {
 export interface Stepped extends StepMetrics {
   readonly _tag: 'Stepped'
   readonly state: TrainState
-  /** Seconds of this step, the making of its batch included. */
+  /** Seconds of this step, the waiting for its batch included. */
   readonly seconds: number
 }
 
@@ -43,17 +44,17 @@ export interface Validated extends Evaluation {
 /** Training ended. `state` is the last good one, and the caller's to free. */
 export interface Stopped {
   readonly _tag: 'Stopped'
-  readonly reason: 'steps' | 'time' | 'patience' | 'aborted' | 'notFinite'
+  readonly reason: 'steps' | 'time' | 'patience' | 'aborted' | 'notFinite' | 'failed'
   readonly state: TrainState
-  /** Why, if it was not meant to end. */
+  /** Why, if it was not meant to end: `notFinite`, or `failed` because a batch or a validation could not be made. */
   readonly error?: DiffeoError
 }
 
 export type FitEvent = Compiling | Stepped | Validated | Stopped
 
 export interface FitOptions<A extends Shape> extends StepOptions {
-  /** The batch of a step, counted from 0: a pure function, so that runs can be resumed. */
-  readonly batch: (step: number) => BatchOf<A>
+  /** The batch of a step, counted from 0: a pure function, so that runs can be resumed. The next is begun one step early. */
+  readonly batch: (step: number) => MaybeLater<A>
   readonly validation?: {
     readonly batches: Batches<A>
     /** Validate after each so many steps. */
@@ -78,14 +79,12 @@ export interface FitOptions<A extends Shape> extends StepOptions {
 // the loop
 // -------------------------------------------------------------------------------------
 
-/** Frees a batch after its use. */
-const using = async <X, R>(x: X, use: (x: X) => Promise<R>): Promise<R> => {
-  try {
-    return await use(x)
-  } finally {
-    unwrap(x as never).dispose()
-  }
-}
+/** The right of what can be rejected with a sentence for the user; all else is a fault of the program. */
+const orError = <X>(promise: Promise<X>): Promise<E.Either<DiffeoError, X>> =>
+  promise.then(E.right, (thrown: unknown) => {
+    if (thrown instanceof DiffeoException) return E.left(thrown.error)
+    throw thrown
+  })
 
 const breathe = () => new Promise((resolve) => setImmediate(resolve))
 
@@ -109,11 +108,13 @@ export async function* fit<A extends Shape, B extends Latents>(
   let best = validation?.best ?? Number.POSITIVE_INFINITY
   let worse = validation?.worse ?? 0
   const patience = validation?.patience ?? Number.POSITIVE_INFINITY
+  let handedOver = false
   const stopped = (reason: Stopped['reason'], error?: DiffeoError): Stopped => {
+    handedOver = true
     const final = { _tag: 'Stopped', reason, state } as const
     return error === undefined ? final : { ...final, error }
   }
-  let handedOver = false
+  const batches = ahead(batch, state.step, steps)
   try {
     for (;;) {
       const ended: Stopped['reason'] | undefined = signal?.aborted
@@ -126,21 +127,24 @@ export async function* fit<A extends Shape, B extends Latents>(
               ? 'time'
               : undefined
       if (ended !== undefined) {
-        handedOver = true
         yield stopped(ended)
         return
       }
-      if (!compiled) {
-        yield { _tag: 'Compiling', state }
-        await using(batch(state.step), (x) => next.prepare(state, x))
-        compiled = true
-        began = performance.now()
+      if (!compiled) yield { _tag: 'Compiling', state }
+      let from = performance.now()
+      const x = await orError(batches.next())
+      if (E.isLeft(x)) {
+        yield stopped('failed', x.left)
+        return
       }
-      const from = performance.now()
-      const [after, metrics] = await using(batch(state.step), (x) => next(state, x))
+      if (!compiled) {
+        await next.prepare(state, x.right.value!)
+        compiled = true
+        from = began = performance.now()
+      }
+      const [after, metrics] = await next(state, x.right.value!)
       if (!Number.isFinite(metrics.bitsPerDim) || !Number.isFinite(metrics.gradientNorm)) {
         disposeState(after)
-        handedOver = true
         const what = Number.isFinite(metrics.bitsPerDim) ? 'gradient' : 'loss'
         const fix = 'lower the learning rate or the gradient clip, or look for bad values in the data'
         yield stopped(
@@ -153,7 +157,12 @@ export async function* fit<A extends Shape, B extends Latents>(
       state = after
       yield { _tag: 'Stepped', state, ...metrics, seconds: (performance.now() - from) / 1000 }
       if (validation !== undefined && state.step % validation.every === 0) {
-        const evaluation = await evaluate(flow, (validation.params ?? ((s) => s.params))(state), validation.batches)
+        const made = await orError(evaluate(flow, (validation.params ?? ((s) => s.params))(state), validation.batches))
+        if (E.isLeft(made)) {
+          yield stopped('failed', made.left)
+          return
+        }
+        const evaluation = made.right
         const better = evaluation.mean < best
         worse = better ? 0 : worse + 1
         if (better) best = evaluation.mean
@@ -162,6 +171,7 @@ export async function* fit<A extends Shape, B extends Latents>(
       await breathe()
     }
   } finally {
+    await batches.return(undefined)
     if (!handedOver) disposeState(state)
     await next.dispose()
   }

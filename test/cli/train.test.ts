@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, truncateSync, writeFileSync } fr
 import { mkdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { loadMnist, orThrow } from 'diffeo'
+import { loadMnist, orThrow, range, subset } from 'diffeo'
 import { beforeAll, describe, expect, it } from 'vitest'
 
 const main = resolve('dist/src/cli/main.js')
@@ -49,9 +49,9 @@ beforeAll(async () => {
     ['train', 'train', 560],
     ['test', 't10k', 20],
   ] as const) {
-    const { images, labels } = mnist[part]
-    writeFileSync(join(data, `${name}-images-idx3-ubyte`), idx(0x803, [n, 28, 28], images.subarray(0, n * 784)))
-    writeFileSync(join(data, `${name}-labels-idx1-ubyte`), idx(0x801, [n], labels.subarray(0, n)))
+    const few = subset(range(n))(mnist[part])
+    writeFileSync(join(data, `${name}-images-idx3-ubyte`), idx(0x803, [n, 28, 28], await few.read(range(n))))
+    writeFileSync(join(data, `${name}-labels-idx1-ubyte`), idx(0x801, [n], few.labels!))
   }
 })
 

@@ -6,7 +6,6 @@ import * as tf from '@tensorflow/tfjs-core'
 import {
   adam,
   averaged,
-  type BatchOf,
   type Checkpoint,
   constantRate,
   cosineRate,
@@ -18,6 +17,7 @@ import {
   key,
   leaves,
   loadCheckpoint,
+  type MaybeLater,
   orThrow,
   restore,
   restoreBest,
@@ -62,14 +62,14 @@ afterEach(async () => {
 /** Some steps on, so that nothing is at its start any more. */
 const trained = async <A extends Shape, B extends Latents>(
   flow: Flow<A, B>,
-  batch: (step: number) => BatchOf<A>,
+  batch: (step: number) => MaybeLater<A>,
   options: StepOptions,
   steps: number,
 ): Promise<TrainState> => {
   const next = step(flow, options)
-  let state = startTraining(flow, options.optimiser, key(0), batch(0))
+  let state = startTraining(flow, options.optimiser, key(0), await batch(0))
   for (let i = 0; i < steps; i++) {
-    const [after] = await next(state, batch(i))
+    const [after] = await next(state, await batch(i))
     disposeState(state)
     state = after
   }
@@ -361,12 +361,12 @@ describe('a run that is saved, restored and continued', () => {
   /** The last state of a run, which stops for a while after the given steps. */
   const run = async <A extends Shape, B extends Latents>(
     flow: Flow<A, B>,
-    batch: (step: number) => BatchOf<A>,
+    batch: (step: number) => MaybeLater<A>,
     options: StepOptions,
     steps: number,
     stops: readonly number[],
   ) => {
-    let current = startTraining(flow, options.optimiser, key(0), batch(0))
+    let current = startTraining(flow, options.optimiser, key(0), await batch(0))
     const bits: number[] = []
     for (const until of [...stops, steps]) {
       const training = train(flow, current, { ...options, batch, steps: until })

@@ -1,8 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core'
 import {
   type Batches,
+  DiffeoException,
   evaluate,
   evaluationBatches,
+  fileError,
   flow,
   input,
   key,
@@ -17,7 +19,6 @@ import { trust } from '../../src/tensor/tensor.js'
 import { randomParams, values } from '../support.js'
 import { grown, images, tiny } from './toy.js'
 
-const all = Uint32Array.from({ length: 20 }, (_, i) => i)
 const params: Params = randomParams(tiny.bijector, key(2), 0.1)
 
 describe('summarise', () => {
@@ -42,25 +43,25 @@ describe('summarise', () => {
 describe('evaluate', () => {
   it('counts every example once, those of a smaller last batch too, and says how far it is', async () => {
     const done: number[] = []
-    const { count, each } = await evaluate(tiny, params, evaluationBatches(images, all, key(5), 8), (n) => done.push(n))
+    const { count, each } = await evaluate(tiny, params, evaluationBatches(images, key(5), 8), (n) => done.push(n))
     expect(count).toBe(20)
     expect(each.length).toBe(20)
     expect(done).toEqual([1, 2, 3])
   })
   it('answers the bits/dim of each example with running statistics, whatever else is in its batch', async () => {
-    const batches = evaluationBatches(images, all, key(5), 20)
+    const batches = evaluationBatches(images, key(5), 20)
     const whole = await evaluate(tiny, params, batches)
     const single: Batches<readonly [4, 4, 1]> = {
       count: 20,
-      at: (i) => {
-        const x = batches.at(0)
+      at: async (i) => {
+        const x = await batches.at(0)
         const one = tf.slice(unwrap(x), [i, 0, 0, 0], [1, 4, 4, 1])
         unwrap(x).dispose()
         return trust(one)
       },
     }
     const alone = await evaluate(tiny, params, single)
-    const direct = values(tiny.bitsPerDim(params)(batches.at(0)))
+    const direct = values(tiny.bitsPerDim(params)(await batches.at(0)))
     expect([...whole.each]).toEqual(direct)
     whole.each.forEach((bits, i) => {
       expect(alone.each[i]).toBeCloseTo(bits, 4)
@@ -69,7 +70,7 @@ describe('evaluate', () => {
     expect(whole.worst).toBe(Math.max(...direct))
   })
   it('is the same at every call and changes no number of tensors', async () => {
-    const batches = evaluationBatches(images, all, key(5), 8)
+    const batches = evaluationBatches(images, key(5), 8)
     const first = await evaluate(tiny, params, batches)
     expect(
       await grown(async () => {
@@ -84,10 +85,30 @@ describe('evaluate', () => {
     expect(count).toBe(300_000)
     expect(mean).toBeCloseTo(Math.log2(2 * Math.PI) / 2, 5)
   })
+  it('begins a batch while its predecessor is evaluated, and no more than one', async () => {
+    const batches = evaluationBatches(images, key(5), 5)
+    const begun: number[] = []
+    const seen: number[] = []
+    const at = (i: number) => {
+      begun.push(i)
+      return batches.at(i)
+    }
+    await evaluate(tiny, params, { count: 4, at }, () => seen.push(begun.length))
+    expect([begun, seen]).toEqual([
+      [0, 1, 2, 3],
+      [2, 3, 4, 4],
+    ])
+  })
+  it('is rejected with the sentence of a batch that cannot be read, and leaves no tensor', async () => {
+    const batches = evaluationBatches(images, key(5), 5)
+    const lost = new DiffeoException(fileError('read a.bin', 'a file', 'nothing there'))
+    const at = (i: number) => (i === 2 ? Promise.reject(lost) : batches.at(i))
+    expect(await grown(() => expect(evaluate(tiny, params, { count: 4, at })).rejects.toBe(lost))).toBe(0)
+  })
   it('lets other work run between batches', async () => {
     let ticks = 0
     const ticking = setInterval(() => ticks++, 0)
-    await evaluate(tiny, params, evaluationBatches(images, all, key(5), 1))
+    await evaluate(tiny, params, evaluationBatches(images, key(5), 1))
     clearInterval(ticking)
     expect(ticks).toBeGreaterThan(2)
   })

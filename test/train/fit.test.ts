@@ -6,10 +6,12 @@ import {
   type Batches,
   type BatchOf,
   constantRate,
+  DiffeoException,
   describeError,
   disposeState,
   type FitEvent,
   type FitOptions,
+  fileError,
   key,
   leaves,
   type Stepped,
@@ -28,6 +30,7 @@ import { collect, grown, moonBatch, moons, stateBits } from './toy.js'
 
 const optimiser = adam()
 const options: FitOptions<readonly [2]> = { optimiser, learningRate: constantRate(1e-2), batch: moonBatch() }
+const lost = new DiffeoException(fileError('read a.bin', 'a file', 'nothing there'))
 const heldOut: Batches<readonly [2]> = { count: 2, at: moonBatch(32, 9) }
 
 let start: TrainState
@@ -196,6 +199,34 @@ describe('fit', () => {
     expect(fixed[0]).toBe(fixed[1])
     expect(fixed[0]).not.toBe(plain[0])
     disposeState(begin)
+  })
+  it.each([
+    ['a batch', { batch: (n: number) => (n === 2 ? Promise.reject(lost) : moonBatch()(n)) }],
+    ['a validation', { validation: { every: 2, batches: { count: 1, at: () => Promise.reject(lost) } } }],
+  ])('stops with the last good state and the reason when %s cannot be read', async (_, more) => {
+    const { end } = await run({ ...more, steps: 9 })
+    expect([end.reason, end.state.step, end.error]).toEqual(['failed', 2, lost.error])
+  })
+  it('begins a batch before the engine has the one before, one ahead and never past the end', async () => {
+    const order: string[] = []
+    const slow = async (n: number) => {
+      order.push(`begin ${n}`)
+      await new Promise((resolve) => setTimeout(resolve, 1))
+      return moonBatch()(n)
+    }
+    const noted = ({ step, params }: TrainState) => {
+      order.push(`step ${step}`)
+      return params
+    }
+    const direct = await run({ steps: 3 })
+    const { events } = await run({
+      steps: 3,
+      batch: slow,
+      validation: { every: 1, batches: heldOut, params: noted },
+    })
+    expect(order).toEqual(['begin 0', 'begin 1', 'step 1', 'begin 2', 'step 2', 'step 3'])
+    const bits = (list: readonly FitEvent[]) => list.flatMap((e) => (e._tag === 'Stepped' ? [e.bitsPerDim] : []))
+    expect(bits(events)).toEqual(bits(direct.events))
   })
   it('reports the loss without the L2 term', async () => {
     const bits = async (l2: number) => ((await run({ steps: 1, l2 })).events[1] as Stepped).bitsPerDim

@@ -20,6 +20,7 @@ import {
   input,
   key,
   leaves,
+  type MaybeLater,
   mapLeaves,
   mlp,
   normalArray,
@@ -53,9 +54,9 @@ describe('step', () => {
     ['in the plane', () => [moons, moonBatch()] as const],
     ['with batch statistics', () => [tiny, tinyBatch] as const],
   ])('is a function: the same state and batch give the same bits, and are not changed, %s', async (_, make) => {
-    const [f, batch] = make() as unknown as readonly [Flow<Shape, Latents>, (step: number) => BatchOf<Shape>]
-    const state = startTraining(f, options.optimiser, key(0), batch(0))
-    const x = batch(1)
+    const [f, batch] = make() as unknown as readonly [Flow<Shape, Latents>, (step: number) => MaybeLater<Shape>]
+    const state = startTraining(f, options.optimiser, key(0), await batch(0))
+    const x = await batch(1)
     const before = [stateBits(state), values(x)]
     const [first, metrics] = await step(f, options)(state, x)
     const [second, again] = await step(f, options)(state, x)
@@ -72,9 +73,9 @@ describe('step', () => {
     unwrap(x as never).dispose()
   })
   it('makes the tensors of the next state and no others', async () => {
-    const state = startTraining(tiny, options.optimiser, key(0), tinyBatch(0))
+    const state = startTraining(tiny, options.optimiser, key(0), await tinyBatch(0))
     const size = leaves(state.params).length + state.moments.flat().length
-    const x = tinyBatch(0)
+    const x = await tinyBatch(0)
     let next = state
     expect(
       await grown(async () => {
@@ -87,8 +88,8 @@ describe('step', () => {
     unwrap(x).dispose()
   })
   it('moves the statistics with the batch, and ActNorm stays started', async () => {
-    const state = startTraining(tiny, options.optimiser, key(0), tinyBatch(0))
-    const [next] = await step(tiny, options)(state, tinyBatch(0))
+    const state = startTraining(tiny, options.optimiser, key(0), await tinyBatch(0))
+    const [next] = await step(tiny, options)(state, await tinyBatch(0))
     const changed = specs(tiny).flatMap(([path, { role }], i) =>
       role === 'statistic' && `${numbers(next.params)[i]}` !== `${numbers(state.params)[i]}` ? [path] : [],
     )
@@ -139,7 +140,7 @@ describe('step', () => {
   })
   it('reports −log p/(D log 2) with batch statistics', async () => {
     const start = { step: 0, params: randomParams(tiny.bijector, key(6), 0.1), moments: [] }
-    const x = tinyBatch(0)
+    const x = await tinyBatch(0)
     const [next, { bitsPerDim }] = await step(tiny, { ...options, optimiser: descent })(start, x)
     const logProb = values(tiny.train(start.params)(x)[0])
     expect(bitsPerDim).toBeCloseTo(-logProb.reduce((a, b) => a + b, 0) / logProb.length / (16 * Math.LN2), 4)
@@ -262,8 +263,8 @@ describe('states', () => {
   })
   it('borrow the average of the trained parameters, and keep the statistics', async () => {
     const optimiser = averaged(adam())
-    const state = startTraining(tiny, optimiser, key(1), tinyBatch(0))
-    const [next] = await step(tiny, { ...options, optimiser })(state, tinyBatch(0))
+    const state = startTraining(tiny, optimiser, key(1), await tinyBatch(0))
+    const [next] = await step(tiny, { ...options, optimiser })(state, await tinyBatch(0))
     const average = averageParams(tiny, next)
     const roles = specs(tiny).map(([, { role }]) => role)
     const own = treeBits(next.params)

@@ -12,7 +12,7 @@ import {
   flow,
   foldIn,
   halves,
-  type ImageSet,
+  inMemory,
   input,
   key,
   leaves,
@@ -57,21 +57,12 @@ export const tiny = flow(
   ),
   standardNormal,
 )
-export const images: ImageSet<typeof shape> = {
+export const images = inMemory({
   name: 'tiny',
   shape,
-  count: 20,
-  labels: new Uint8Array(20),
   images: Uint8Array.from(permutation(key(3), 320), (n) => n % 256),
-}
-export const tinyBatch = orThrow(
-  trainBatches(
-    images,
-    Uint32Array.from({ length: 20 }, (_, i) => i),
-    key(4),
-    8,
-  ),
-)
+})
+export const tinyBatch = orThrow(trainBatches(images, key(4), 8))
 
 export const bitsOf = (t: tf.Tensor): readonly number[] => [...new Uint32Array(Float32Array.from(t.dataSync()).buffer)]
 /** Names, shapes and bits of a tree. */

@@ -1,0 +1,73 @@
+import { evaluationBatches, inMemory, key, loadData, orThrow, range, subset, trainBatches } from 'diffeo'
+import { describe, expect, it } from 'vitest'
+import { values } from '../support.js'
+
+const images = inMemory({
+  name: 'numbered',
+  shape: [1, 3, 2],
+  images: Uint8Array.from({ length: 6 * 40 }, (_, i) => i),
+  labels: Uint8Array.from(range(40)),
+})
+const pixels = async (x: Promise<unknown>) => values(await x).map(Math.floor)
+
+describe('an image set', () => {
+  it('answers the images asked for, in that order', async () => {
+    expect([...(await images.read(Uint32Array.of(2, 0)))]).toEqual([12, 13, 14, 15, 16, 17, 0, 1, 2, 3, 4, 5])
+  })
+  it('has subsets, and these have subsets, labels too', async () => {
+    const some = subset(Uint32Array.of(1, 2))(subset(Uint32Array.of(9, 7, 5))(images))
+    expect([some.count, ...some.labels!]).toEqual([2, 7, 5])
+    expect(await some.read(range(2))).toEqual(await images.read(Uint32Array.of(7, 5)))
+  })
+})
+
+describe('trainBatches', () => {
+  it('is a function of key and step', async () => {
+    const [batch, again] = [0, 0].map(() => orThrow(trainBatches(images, key(1), 8, { flips: true })))
+    const later = values(await batch!(7))
+    await batch!(0)
+    expect(values(await again!(7))).toEqual(later)
+    expect(values(await again!(8))).not.toEqual(later)
+  })
+  it('turns about half of the images left to right, channels as they were, if asked', async () => {
+    const plain = orThrow(trainBatches(images, key(2), 40))
+    const turning = orThrow(trainBatches(images, key(2), 40, { flips: true }))
+    const [own, turned] = [await pixels(plain(0)), await pixels(turning(0))]
+    let flips = 0
+    for (let i = 0; i < 240; i += 6) {
+      const image = own.slice(i, i + 6)
+      const mirrored = [4, 5, 2, 3, 0, 1].map((j) => image[j])
+      const got = turned.slice(i, i + 6)
+      if (got.every((v, j) => v === mirrored[j])) flips++
+      else expect(got).toEqual(image)
+    }
+    expect(flips).toBeGreaterThan(8)
+    expect(flips).toBeLessThan(32)
+    expect(await images.read(range(40))).toEqual(
+      await inMemory({ ...images, images: Uint8Array.from(range(240)) }).read(range(40)),
+    )
+  })
+})
+
+describe('evaluationBatches', () => {
+  it('has every image once, the rest in a smaller batch, never turned', async () => {
+    const { count, at } = evaluationBatches(images, key(0), 16)
+    const all = await Promise.all(Array.from({ length: count }, (_, i) => pixels(at(i))))
+    expect(all.flat()).toEqual([...range(240)])
+  })
+})
+
+describe('loadData', () => {
+  it('shares out MNIST by the seed', async () => {
+    const [a, b, c] = await Promise.all(
+      [0, 0, 1].map(async (seed) => orThrow(await loadData({ name: 'mnist', validation: 100, seed })())),
+    )
+    expect([a!.train.count, a!.validation.count, a!.test.count]).toEqual([59_900, 100, 10_000])
+    expect(a!.summary).toBe(
+      'MNIST 28×28×1: 59,900 images to train, 100 to validate, 10,000 to test; the official files by their checksums',
+    )
+    const first = (data: typeof a) => data!.validation.read(range(3))
+    expect(await first(a)).toEqual(await first(b))
+    expect(await first(a)).not.toEqual(await first(c))
+  })
+})
