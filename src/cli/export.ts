@@ -84,7 +84,9 @@ const verify = async (
 ): Promise<E.Either<DiffeoError, number>> => {
   const own = given.map(unwrap)
   const wanted = run([...own])
-  const feeds = own.map((t, i) => ({ name: inputs[i]!.name, shape: t.shape, data: t.dataSync<'float32'>() }))
+  const feeds = await Promise.all(
+    own.map(async (t, i) => ({ name: inputs[i]!.name, shape: t.shape, data: await t.data<'float32'>() })),
+  )
   const got = await model(feeds)
   const gaps = await Promise.all(wanted.map(async (t, i) => distance(got[outputs[i]!]!, await t.data<'float32'>())))
   tf.dispose([...wanted])

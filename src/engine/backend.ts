@@ -1,5 +1,6 @@
 /**
- * What the backends of this folder that compute nothing have in common: `trace.ts` records, `storage.ts` keeps.
+ * What the backends of this folder that compute nothing have in common: `trace.ts` records, `storage.ts` keeps. And
+ * where constants are computed.
  *
  * @module
  */
@@ -21,5 +22,18 @@ export abstract class PassiveBackend extends tf.KernelBackend {
   }
   override timerAvailable(): boolean {
     return false
+  }
+}
+
+/** Runs `f` where what it makes can be read at once, which it cannot on WebGPU. */
+export const readably = <A>(f: () => A): A => {
+  const before = tf.getBackend()
+  if (before !== 'webgpu') return f()
+  try {
+    // It answers a promise, but has chosen the backend before it does.
+    tf.setBackend('cpu')
+    return f()
+  } finally {
+    tf.setBackend(before)
   }
 }

@@ -10,15 +10,15 @@ import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import * as t from 'io-ts'
-import { type DiffeoError, describeError, engineError, orThrow, usageError } from '../error.js'
+import { type DiffeoError, DiffeoException, describeError, engineError, orThrow, usageError } from '../error.js'
 import { registerGradients } from './gradients.js'
 import { type Compiler, eagerCompiler, setCompiler } from './jit.js'
-import { type Loaded, loadCpu, loadTfjsNode, loadWasm } from './load.js'
+import { type Loaded, loadCpu, loadTfjsNode, loadWasm, loadWebgpu } from './load.js'
 import { loadOnnxruntime } from './onnxruntime.js'
 
 /** The codec of {@link EngineName}. */
 export const EngineName = t.keyof(
-  { onnxruntime: null, 'tfjs-node-gpu': null, 'tfjs-node': null, wasm: null, cpu: null },
+  { onnxruntime: null, 'tfjs-node-gpu': null, 'tfjs-node': null, webgpu: null, wasm: null, cpu: null },
   'EngineName',
 )
 
@@ -36,6 +36,7 @@ const loaders: Readonly<Record<EngineName, () => Promise<Loaded & { readonly com
   onnxruntime: loadOnnxruntime,
   'tfjs-node-gpu': () => loadTfjsNode('@tensorflow/tfjs-node-gpu'),
   'tfjs-node': () => loadTfjsNode('@tensorflow/tfjs-node'),
+  webgpu: loadWebgpu,
   wasm: loadWasm,
   cpu: loadCpu,
 }
@@ -43,39 +44,41 @@ const loaders: Readonly<Record<EngineName, () => Promise<Loaded & { readonly com
 /** Best first. */
 const preference = Object.keys(loaders) as readonly EngineName[]
 
-/** Those worth a try when nothing is named: native ones live in Node only. */
-const candidates = preference.filter((name) => globalThis.process !== undefined || name === 'wasm' || name === 'cpu')
+/** Native engines live in Node only. WebGPU is left to browsers: in Node its results cannot be read at once. */
+const tried: readonly EngineName[] =
+  globalThis.process === undefined ? ['webgpu', 'wasm', 'cpu'] : preference.filter((name) => name !== 'webgpu')
 
-const packageOf = (name: EngineName): string =>
-  name === 'onnxruntime'
-    ? 'onnxruntime-node'
-    : name === 'wasm' || name === 'cpu'
-      ? `@tensorflow/tfjs-backend-${name}`
-      : `@tensorflow/${name}`
+const packages: Readonly<Record<EngineName, readonly string[]>> = {
+  onnxruntime: ['onnxruntime-node'],
+  'tfjs-node-gpu': ['@tensorflow/tfjs-node-gpu'],
+  'tfjs-node': ['@tensorflow/tfjs-node'],
+  webgpu: ['@tensorflow/tfjs-backend-webgpu', ...(globalThis.process === undefined ? [] : ['webgpu'])],
+  wasm: ['@tensorflow/tfjs-backend-wasm'],
+  cpu: ['@tensorflow/tfjs-backend-cpu'],
+}
 
-const isMissing = (name: EngineName, reason: unknown): boolean =>
-  reason instanceof Error &&
-  'code' in reason &&
-  ['ERR_MODULE_NOT_FOUND', 'MODULE_NOT_FOUND'].includes(String(reason.code)) &&
-  reason.message.includes(`'${packageOf(name)}'`)
+/** The package of an engine that is not installed. */
+const missingOf = (name: EngineName, reason: unknown): string | undefined =>
+  reason instanceof Error && 'code' in reason && /^(ERR_)?MODULE_NOT_FOUND$/.test(String(reason.code))
+    ? packages[name].find((known) => reason.message.includes(`'${known}'`))
+    : undefined
 
 const firstLine = (reason: unknown): string =>
   (reason instanceof Error ? reason.message : String(reason)).split('\n')[0] ?? ''
 
-const toError = (name: EngineName, reason: unknown): DiffeoError =>
-  isMissing(name, reason)
+const toError = (name: EngineName, reason: unknown): DiffeoError => {
+  if (reason instanceof DiffeoException) return reason.error
+  const missing = missingOf(name, reason)
+  const all = packages[name].join(' ')
+  return missing === undefined
     ? engineError(
         `engine ${name}`,
-        `the package ${packageOf(name)}`,
-        'no such package',
-        `run \`npm install ${packageOf(name)}\``,
-      )
-    : engineError(
-        `engine ${name}`,
-        `the package ${packageOf(name)} to load`,
+        `the package ${all.replace(' ', ' and ')} to load`,
         firstLine(reason),
         'install it anew, or choose another engine with DIFFEO_ENGINE',
       )
+    : engineError(`engine ${name}`, `the package ${missing}`, 'no such package', `run \`npm install ${all}\``)
+}
 
 interface Failure {
   readonly error: DiffeoError
@@ -91,7 +94,7 @@ const load = (name: EngineName): TE.TaskEither<Failure, Engine> =>
         setCompiler(compiler)
         return { name, ...loaded }
       },
-      (reason) => ({ error: toError(name, reason), missing: isMissing(name, reason) }),
+      (reason) => ({ error: toError(name, reason), missing: missingOf(name, reason) !== undefined }),
     ),
   )
 
@@ -116,14 +119,14 @@ const requested = (name: string): E.Either<DiffeoError, EngineName> =>
 
 /**
  * Chooses the engine: the one named; with `'auto'` the one that the environment variable `DIFFEO_ENGINE` names, else
- * the best found (`onnxruntime`, `tfjs-node-gpu`, `tfjs-node`, `wasm`, `cpu`). One that is named and missing is an error that says
+ * the best found (`onnxruntime`, `tfjs-node-gpu`, `tfjs-node`, `wasm`, `cpu`; in a browser `webgpu`, `wasm`, `cpu`). One that is named and missing is an error that says
  * how to install it; with nothing named the next best is taken, and the engine's `note` says why if something is
  * broken.
  */
 export const useEngine = (name: EngineName | 'auto' = 'auto'): TE.TaskEither<DiffeoError, Engine> => {
   const asked = name !== 'auto' ? name : (globalThis.process?.env['DIFFEO_ENGINE'] ?? 'auto')
   return asked === 'auto' || asked === ''
-    ? loadBest(candidates, [])
+    ? loadBest(tried, [])
     : pipe(
         TE.fromEither(requested(asked)),
         TE.flatMap((known) =>

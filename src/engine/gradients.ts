@@ -179,7 +179,6 @@ const reductions: readonly tf.GradConfig[] = [
     },
     'logits',
   ),
-  ofY('LogSoftmax', (dy, y, { axis }) => tf.sub(dy, tf.mul(tf.sum(dy, axis as number, true), tf.exp(y))), 'logits'),
   ofDy('Cumsum', (dy, { axis, exclusive, reverse }) =>
     tf.cumsum(dy, axis as number, exclusive as boolean, !(reverse as boolean)),
   ),

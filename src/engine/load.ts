@@ -5,6 +5,7 @@
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
+import { DiffeoException, engineError } from '../error.js'
 import { registerWasmKernels } from './wasmKernels.js'
 
 /** What an engine says of itself once it is loaded. */
@@ -45,6 +46,48 @@ export const loadWasm = async (): Promise<Loaded> => {
   registerWasmKernels()
   const simd = await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT')
   return { version: version_wasm, threads: getThreadsCount(), device: simd ? 'CPU, SIMD' : 'CPU, no SIMD' }
+}
+
+/** What this module asks of WebGPU, whose types are not among those of Node. */
+interface Gpu {
+  readonly requestAdapter: (options: object) => Promise<{ readonly info?: Readonly<Record<string, unknown>> } | null>
+}
+
+/** The WebGPU of the browser, or in Node that of the package `webgpu`, put where a browser has it. */
+const provideGpu = async (): Promise<Gpu | undefined> => {
+  const scope = globalThis as { navigator?: { readonly gpu?: Gpu } }
+  if (scope.navigator?.gpu === undefined && globalThis.process !== undefined) {
+    // only Node needs it: a name that bundlers do not see
+    const dawn = 'webgpu'
+    const { create, globals } = (await import(dawn)) as { create: (flags: readonly string[]) => Gpu; globals: object }
+    Object.assign(globalThis, globals)
+    scope.navigator ??= {}
+    Object.defineProperty(scope.navigator, 'gpu', { value: create([]), configurable: true })
+  }
+  return scope.navigator?.gpu
+}
+
+/** WebGPU. Values are read asynchronously: in Node a `dataSync` of a result throws. */
+export const loadWebgpu = async (): Promise<Loaded> => {
+  const gpu = await provideGpu()
+  const adapter = await gpu?.requestAdapter({ powerPreference: 'high-performance' })
+  if (!adapter)
+    throw new DiffeoException(
+      engineError(
+        'engine webgpu',
+        'an adapter',
+        gpu === undefined ? 'a browser without WebGPU' : 'none',
+        globalThis.process === undefined
+          ? "use a current browser, with WebGPU and graphics acceleration on, or the engine 'wasm'"
+          : 'install the driver of the graphics card, with Vulkan on Linux: `apt-get install mesa-vulkan-drivers`',
+      ),
+    )
+  await import('@tensorflow/tfjs-backend-webgpu' as string)
+  // constants are computed here, where they can be read at once
+  await import('@tensorflow/tfjs-backend-cpu')
+  await select('webgpu')
+  const { vendor, architecture } = adapter.info ?? {}
+  return { version: tf.version_core, threads: 1, device: ['GPU', vendor, architecture].filter(Boolean).join(' ') }
 }
 
 /** Functions of `node:util` that Node 23 removed and tfjs-node 4.22 calls. */

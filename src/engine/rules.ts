@@ -5,6 +5,7 @@
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
+import { readably } from './backend.js'
 import { fromElements, runCall } from './eager.js'
 import { type Call, type Elements, elements, sizeOf, type ValueInfo } from './program.js'
 import { axesOf } from './signatures.js'
@@ -247,11 +248,13 @@ const folded: Rule = (walk, call) => {
   if (call.kernel === 'Fill' ? size !== 1 : size > LARGEST_FOLDED || call.inputs.length === 0) return undefined
   const data = call.inputs.map((v) => walk.constants.get(v))
   if (data.some((d) => d === undefined)) return undefined
-  const result = tf.tidy(() =>
-    runCall(
-      call,
-      data.map((d, i) => fromElements(d!, walk.values[call.inputs[i]!]!)),
-    )[0]!.dataSync<'float32'>(),
+  const result = readably(() =>
+    tf.tidy(() =>
+      runCall(
+        call,
+        data.map((d, i) => fromElements(d!, walk.values[call.inputs[i]!]!)),
+      )[0]!.dataSync<'float32'>(),
+    ),
   )
   const v = call.outputs[0]!
   walk.constants.set(v, elements(info.dtype, result))

@@ -74,7 +74,7 @@ export const signatures: Readonly<Record<string, Signature>> = {
   ...named('Reciprocal Abs Neg Sin Cos Atan Sign Step Floor Ceil Round ClipByValue Identity', pointwise()),
   ...named('ZerosLike OnesLike', pointwise()),
   ...named('LogicalNot IsNan IsInf IsFinite', pointwise('bool')),
-  ...named('Softmax LogSoftmax', pointwise(undefined, 'logits')),
+  Softmax: pointwise(undefined, 'logits'),
   ...named('Sum Mean Min', reduction()),
   ...named('Max', reduction('reductionIndices')),
   ...named('All Any', reduction('axis', 'bool')),

@@ -77,13 +77,28 @@ class TraceBackend extends PassiveBackend {
   }
 }
 
+/** What a tensor from outside holds. In Node, WebGPU cannot tell at once what it has computed. */
+const contentOf = ({ dataId }: tf.TensorInfo): Float32Array => {
+  try {
+    return tf.engine().readSync(dataId) as Float32Array
+  } catch {
+    return refuse(
+      'jit',
+      'outer tensors with values at hand',
+      'one that cannot be read at once',
+      'pass it as an argument',
+    )
+  }
+}
+
 /** The number of a tensor. One that was made outside becomes a constant: what it holds now is what it will be. */
-const numberOf = ({ dataId, shape, dtype }: tf.TensorInfo): number => {
+const numberOf = (tensor: tf.TensorInfo): number => {
+  const { dataId, shape, dtype } = tensor
   const { numbers } = current()
   const known = numbers.get(dataId)
   if (known !== undefined) return known
   const info = { shape, dtype: dtype as ProgramType }
-  const { number } = constant(elements(info.dtype, tf.engine().readSync(dataId) as Float32Array), info)
+  const { number } = constant(elements(info.dtype, contentOf(tensor)), info)
   numbers.set(dataId, number)
   return number
 }

@@ -48,11 +48,18 @@ describe('useEngine', () => {
     await expect(ready('tfjs-node-gpu')).rejects.toThrow(DiffeoException)
   })
 
+  it('starts WebGPU where there is an adapter, and says elsewhere what would bring it', async () => {
+    const line = await ready('webgpu').then(describeEngine, (thrown: DiffeoException) => thrown.message)
+    expect(line).toMatch(
+      /^engine webgpu( \d+\.\d+\.\d+, 1 thread, GPU .+|: expected (the package .+; run `npm install @tensorflow\/tfjs-backend-webgpu webgpu`|an adapter, got none; install the driver .+))$/,
+    )
+  })
+
   it('lists the engines for a name that is none', async () => {
     vi.stubEnv('DIFFEO_ENGINE', 'abacus')
     const result = await useEngine()()
     expect(E.isLeft(result) && describeError(result.left)).toBe(
-      "engine: expected auto, onnxruntime, tfjs-node-gpu, tfjs-node, wasm, cpu, got 'abacus'",
+      "engine: expected auto, onnxruntime, tfjs-node-gpu, tfjs-node, webgpu, wasm, cpu, got 'abacus'",
     )
     expect(EngineName.is('abacus')).toBe(false)
   })

@@ -4,6 +4,7 @@ import {
   compiled,
   constantRate,
   disposeState,
+  type EngineName,
   flow,
   key,
   normalArray,
@@ -30,7 +31,7 @@ beforeAll(async () => {
 })
 
 /** The default engine, or the one that DIFFEO_TEST_ENGINE names. */
-const fast = (process.env['DIFFEO_TEST_ENGINE'] ?? 'onnxruntime') as 'onnxruntime'
+const fast = (process.env['DIFFEO_TEST_ENGINE'] ?? 'onnxruntime') as EngineName
 
 const noise = (shape: readonly number[], seed = 1): tf.Tensor =>
   tf.tensor(normalArray(key(seed), size(shape)), [...shape])
@@ -41,32 +42,31 @@ const distance = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
   Array.from(a).reduce((worst, v, i) => Math.max(worst, Object.is(v, b[i]) ? 0 : Math.abs(v - b[i]!)), 0) /
   Array.from(b).reduce((top, v) => Math.max(top, Math.abs(v)), 1e-3)
 
+const firsts = (tensors: readonly tf.Tensor[]): Promise<number[]> =>
+  Promise.all(tensors.map(async (t) => (await t.data())[0]!))
+
 /** The function and its gradients, compiled, against themselves on the cpu backend. */
-const agrees = async (
-  { f, shapes }: Operation,
-  engine: 'onnxruntime' | 'wasm' | 'cpu',
-  tolerance = 1e-4,
-): Promise<void> => {
+const agrees = async ({ f, shapes }: Operation, engine: EngineName, tolerance = 1e-4): Promise<void> => {
   await ready('cpu')
   const xs = shapes.map((s, i) => noise(s, i + 1))
   const both = (inputs: tf.Tensor[], dy: tf.Tensor): tf.Tensor[] => [f(...inputs), ...tf.grads(f)(inputs, dy)]
   const shape = tf.tidy(() => f(...xs).shape)
   const dy = noise(shape, 99)
-  const wanted = tf.tidy(() => both(xs, dy))
+  const made = tf.tidy(() => both(xs, dy))
+  const wanted = made.map((t) => ({ shape: t.shape, data: t.dataSync() }))
   await ready(engine)
   const run = jit(both)
   const got = await run(xs, dy)
   expect(got.map((t) => t.shape)).toEqual(wanted.map((t) => t.shape))
-  got.forEach((t, i) => {
-    expect(distance(t.dataSync(), wanted[i]!.dataSync())).toBeLessThan(tolerance)
-  })
-  tf.dispose([xs, dy, wanted, got])
+  for (const [i, t] of got.entries()) expect(distance(await t.data(), wanted[i]!.data)).toBeLessThan(tolerance)
+  tf.dispose([xs, dy, made, got])
   await run.dispose()
 }
 
 describe(`operations and their gradients, compiled by ${fast}, agree with the cpu`, () => {
-  it.each(Object.entries(functions))('%s', async (_, operation) => {
-    await agrees(operation, fast)
+  // WGSL allows an error of 2⁻¹¹ in sines and cosines
+  it.each(Object.entries(functions))('%s', async (name, operation) => {
+    await agrees(operation, fast, fast === 'webgpu' && name.match(/^(sin|cos) /) ? 2 ** -11 : 1e-4)
   })
 })
 
@@ -163,7 +163,7 @@ describe('jit', () => {
       traces += 1
       return tf.mul(x, by)
     })
-    const read = async (t: tf.Tensor, by: number) => [...(await double(t, by)).dataSync()]
+    const read = async (t: tf.Tensor, by: number) => [...(await (await double(t, by)).data())]
     expect(await read(tf.tensor1d([1, 2]), 2)).toEqual([2, 4])
     expect(await read(tf.tensor1d([3, 4]), 2)).toEqual([6, 8])
     expect(traces).toBe(1)
@@ -181,7 +181,7 @@ describe('jit', () => {
     const [a, b, c] = [tf.scalar(1), tf.scalar(2), tf.scalar(3)]
     const out = await f({ a, b: [b, c] })
     tf.dispose([a, b, c])
-    expect([out.sum, out.same, out.fixed, out.list[0]].map((t) => t.dataSync()[0])).toEqual([3, 1, 7, 3])
+    expect(await firsts([out.sum, out.same, out.fixed, out.list[0]])).toEqual([3, 1, 7, 3])
     expect(out.list.slice(1)).toEqual(['text', 3])
   })
   it('says so when a value is read, an operation is unknown, an argument is no tree, a draw is made', async () => {
@@ -207,7 +207,7 @@ describe('jit', () => {
       ),
     ).rejects.toThrow('one that was freed')
     // and what comes next is as it was
-    expect((await jit((t: tf.Tensor) => tf.mul(t, 2))(x)).dataSync()[1]).toBe(4)
+    expect(await firsts([await jit((t: tf.Tensor) => tf.mul(t, 2))(x)])).toEqual([2])
   })
   it('says what to do with a tensor that was kept from a trace', async () => {
     let kept: tf.Tensor | undefined
@@ -245,7 +245,7 @@ describe('jit', () => {
     first.dispose()
     const second = await run(await run(x))
     expect([...held]).toEqual([2, 3, 4])
-    expect([...second.dataSync()]).toEqual([3, 4, 5])
+    expect([...(await second.data())]).toEqual([3, 4, 5])
   })
 })
 
@@ -273,7 +273,7 @@ describe('programs', () => {
       tf.div(x, tf.fill([2], -0)),
     ]
     const out = await jit(f)(tf.tensor1d([1, 2]))
-    expect(out.map((t) => t.dataSync()[0])).toEqual([Infinity, -Infinity, Infinity, -Infinity])
+    expect(await firsts(out)).toEqual([Infinity, -Infinity, Infinity, -Infinity])
   })
   it('count the multiplications and additions of a convolution and a product', () => {
     const conv = trace(
@@ -305,29 +305,33 @@ describe('programs', () => {
 
 describe(`a Real NVP on ${fast}`, () => {
   const nvp = flow(on([4, 4, 2], realNvp({ scales: 2, width: 16, blocks: 1 })), standardNormal)
-  const pixels = trust<readonly ['N', 4, 4, 2]>(
-    tf.tensor(
-      normalArray(key(3), 16 * 32).map((z) => Math.min(255, Math.max(0, 128 + 50 * z))),
-      [16, 4, 4, 2],
-    ),
-  )
-  const params = randomParams(nvp.bijector, key(4), 0.1)
+  // made anew for each engine: a tensor that has been on one does not come back from every one of them
+  const makePixels = () =>
+    trust<readonly ['N', 4, 4, 2]>(
+      tf.tensor(
+        normalArray(key(3), 16 * 32).map((z) => Math.min(255, Math.max(0, 128 + 50 * z))),
+        [16, 4, 4, 2],
+      ),
+    )
+  const makeParams = () => randomParams(nvp.bijector, key(4), 0.1)
 
   it('has the density, the latents and the samples of the cpu', async () => {
     await ready('cpu')
+    const [params, pixels] = [makeParams(), makePixels()]
     const wanted = unwrap(nvp.logProb(params)(pixels)).dataSync()
     const drawn = unwrap(nvp.sample(params)(key(5), 3)).dataSync()
     await ready(fast)
     const own = compiled(nvp)
-    expect(distance(unwrap(await own.logProb(params)(pixels)).dataSync(), wanted)).toBeLessThan(1e-5)
-    expect(distance(unwrap(await own.sample(params)(key(5), 3)).dataSync(), drawn)).toBeLessThan(1e-3)
+    expect(distance(await unwrap(await own.logProb(params)(pixels)).data(), wanted)).toBeLessThan(1e-5)
+    expect(distance(await unwrap(await own.sample(params)(key(5), 3)).data(), drawn)).toBeLessThan(1e-3)
     const [z] = await own.forward(params)(pixels)
     const [back] = await own.inverse(params)(z)
-    expect(distance(unwrap(back).dataSync(), unwrap(pixels).dataSync())).toBeLessThan(1e-4)
+    expect(distance(await unwrap(back).data(), await unwrap(pixels).data())).toBeLessThan(1e-4)
   })
   it('takes the steps of the cpu: loss, gradients and three updates', async () => {
-    const steps = async (engine: 'cpu' | 'onnxruntime') => {
+    const steps = async (engine: EngineName) => {
       await ready(engine)
+      const [params, pixels] = [makeParams(), makePixels()]
       const optimiser = adam()
       const next = step(nvp, { optimiser, learningRate: constantRate(1e-3) })
       let state = { step: 0, params, moments: startTraining(nvp, optimiser, key(0), pixels).moments }
@@ -337,7 +341,8 @@ describe(`a Real NVP on ${fast}`, () => {
         const [after, { bitsPerDim, gradientNorm }] = await next(state, pixels)
         figures.push(bitsPerDim, gradientNorm)
         // after one step the first moment is a tenth of the gradient
-        if (i === 0) firstMoments = after.moments[0]!.flatMap((m) => [...m.dataSync()])
+        if (i === 0)
+          firstMoments = (await Promise.all(after.moments[0]!.map(async (m) => [...(await m.data())]))).flat()
         if (i > 0) disposeState(state)
         state = after as typeof state
       }

@@ -169,5 +169,4 @@ export const forms: Readonly<Record<string, Translate>> = {
   },
   BatchMatMul: products,
   Softmax: lastAxis('Softmax', 'dim'),
-  LogSoftmax: lastAxis('LogSoftmax', 'axis'),
 }
