@@ -7,21 +7,17 @@ import * as tf from '@tensorflow/tfjs-core'
 import type * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import type { Latents } from '../../types/shape.js'
+import type { ImageShape } from '../data/image-set.js'
 import { compiled } from '../distribution/compiled.js'
 import type { Flow } from '../distribution/flow.js'
 import type { DiffeoError } from '../error.js'
 import { imageGrid } from '../image/grid.js'
 import type { Raster } from '../image/png.js'
+import { toBytes } from '../report/images.js'
 import type { Params } from '../tensor/params.js'
 import type { Key } from '../tensor/random.js'
 import { product } from '../tensor/shape.js'
 import { type BatchOf, latentTensors, unwrap } from '../tensor/tensor.js'
-
-type ImageShape = readonly [number, number, number]
-
-/** Pixels in [0, 256) as bytes; a sample may lie a little outside. */
-const toBytes = (pixels: ArrayLike<number>): Uint8Array =>
-  Uint8Array.from(pixels, (v) => Math.max(0, Math.min(255, Math.floor(v))))
 
 /** A square of samples. */
 export const samplePicture = async <A extends ImageShape, B extends Latents>(

@@ -1,0 +1,82 @@
+/**
+ * TensorBoard's event files: records of TFRecord, each a protocol buffer `Event`
+ * (tensorflow/core/util/event.proto, tensorflow/core/framework/summary.proto).
+ *
+ *     record = length (8 bytes, little endian) · mask(crc(length)) · event · mask(crc(event))
+ *     mask(c) = (c rotated right by 15 bits) + 0xa282ead8,  crc = CRC-32C
+ *
+ * @module
+ */
+import crc32c from 'crc-32/crc32c.js'
+import protobuf from 'protobufjs/light.js'
+
+const Event = protobuf.Root.fromJSON({
+  nested: {
+    Event: {
+      fields: {
+        wallTime: { type: 'double', id: 1 },
+        step: { type: 'int64', id: 2 },
+        fileVersion: { type: 'string', id: 3 },
+        summary: { type: 'Summary', id: 5 },
+      },
+    },
+    Summary: { fields: { value: { type: 'Value', id: 1, rule: 'repeated' } } },
+    Value: {
+      fields: {
+        tag: { type: 'string', id: 1 },
+        simpleValue: { type: 'float', id: 2 },
+        image: { type: 'Image', id: 4 },
+      },
+    },
+    Image: {
+      fields: {
+        height: { type: 'int32', id: 1 },
+        width: { type: 'int32', id: 2 },
+        colorspace: { type: 'int32', id: 3 },
+        encodedImageString: { type: 'bytes', id: 4 },
+      },
+    },
+  },
+}).lookupType('Event')
+
+/** A number, or a PNG file with its size, under a name. */
+export type Summary =
+  | { readonly tag: string; readonly value: number }
+  | { readonly tag: string; readonly png: Uint8Array; readonly width: number; readonly height: number }
+
+const mask = (bytes: Uint8Array): number => {
+  const crc = crc32c.buf(bytes) >>> 0
+  return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0
+}
+
+const record = (event: object): Uint8Array => {
+  const body = Event.encode(Event.create(event)).finish()
+  const out = new Uint8Array(16 + body.length)
+  const view = new DataView(out.buffer)
+  view.setBigUint64(0, BigInt(body.length), true)
+  view.setUint32(8, mask(out.subarray(0, 8)), true)
+  out.set(body, 12)
+  view.setUint32(12 + body.length, mask(body), true)
+  return out
+}
+
+/** The record that an event file begins with. `wallTime` in seconds since 1970. */
+export const eventHeader = (wallTime: number): Uint8Array => record({ wallTime, fileVersion: 'brain.Event:2' })
+
+/**
+ * One record with what is known at a step, to be appended to an event file.
+ *
+ * @example appendFile('events.out.tfevents.1', eventRecord(now, 100, [{ tag: 'bits/dim', value: 1.4 }]))
+ */
+export const eventRecord = (wallTime: number, step: number, summaries: readonly Summary[]): Uint8Array =>
+  record({
+    wallTime,
+    step,
+    summary: {
+      value: summaries.map((s) =>
+        'value' in s
+          ? { tag: s.tag, simpleValue: s.value }
+          : { tag: s.tag, image: { height: s.height, width: s.width, colorspace: 3, encodedImageString: s.png } },
+      ),
+    },
+  })

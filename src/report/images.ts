@@ -1,0 +1,87 @@
+/**
+ * Pictures of a flow of images: samples at several temperatures, and what each scale's latent holds.
+ *
+ * @module
+ */
+import * as tf from '@tensorflow/tfjs-core'
+import type * as E from 'fp-ts/lib/Either.js'
+import type { Latents } from '../../types/shape.js'
+import type { ImageShape } from '../data/image-set.js'
+import { compiled } from '../distribution/compiled.js'
+import type { Flow } from '../distribution/flow.js'
+import type { DiffeoError } from '../error.js'
+import { imageGrid } from '../image/grid.js'
+import type { Raster } from '../image/png.js'
+import type { Params } from '../tensor/params.js'
+import { foldIn, type Key } from '../tensor/random.js'
+import { latentList } from '../tensor/shape.js'
+import { type AnyTensor, type BatchOf, latentTensors, unwrap } from '../tensor/tensor.js'
+
+/** A flow of images. */
+export type ImageFlow<A extends ImageShape = ImageShape, B extends Latents = Latents> = Flow<A, B>
+
+/** Pixels in [0, 256) as bytes; a sample may lie a little outside. */
+export const toBytes = (pixels: ArrayLike<number>): Uint8Array =>
+  Uint8Array.from(pixels, (v) => Math.max(0, Math.min(255, Math.floor(v))))
+
+const free = (value: unknown): void => {
+  for (const t of latentTensors(value)) unwrap(t).dispose()
+}
+
+/** A tensor's pixels as bytes; the tensor is freed. */
+const drain = async (batch: unknown): Promise<Uint8Array> => {
+  const tensor = unwrap(batch as AnyTensor)
+  const pixels = await tensor.data()
+  tensor.dispose()
+  return toBytes(pixels)
+}
+
+/**
+ * A row of samples for each temperature: the same draws, nearer to the mode the lower it is.
+ *
+ * @returns left: a shape error, if the flow's images do not have 1 or 3 channels
+ */
+export const temperatureRows = async <A extends ImageShape, B extends Latents>(
+  flow: Flow<A, B>,
+  params: Params,
+  key: Key,
+  temperatures: readonly number[] = [0.5, 0.7, 0.85, 1],
+  columns = 12,
+): Promise<E.Either<DiffeoError, Raster>> => {
+  const rows: Uint8Array[] = []
+  for (const temperature of temperatures)
+    rows.push(await drain(await compiled(flow).sample(params)(key, columns, temperature)))
+  return imageGrid({ columns })(Buffer.concat(rows), [columns * rows.length, ...flow.bijector.domain])
+}
+
+/**
+ * What each scale holds (Dinh et al. 2016, Appendix D): the images first, then in row k what is left of them when their
+ * last k latents are kept and those of the finer scales before are drawn anew. The last latent is the coarsest.
+ *
+ * @returns left: a shape error, if the flow's images do not have 1 or 3 channels
+ */
+export const resampledRows = async <A extends ImageShape, B extends Latents>(
+  flow: Flow<A, B>,
+  params: Params,
+  key: Key,
+  images: BatchOf<A>,
+): Promise<E.Either<DiffeoError, Raster>> => {
+  const { forward, inverse } = compiled(flow)
+  const count = unwrap(images as unknown as AnyTensor).shape[0]!
+  const [z, logDet] = await forward(params)(images)
+  const kept = latentTensors(z)
+  const scales = latentList(flow.bijector.codomain).length
+  const rows: Uint8Array[] = []
+  for (let keep = scales; keep >= 1; keep--) {
+    const drawn = flow.prior.sample(flow.bijector.codomain, foldIn(key, keep), count)
+    const fresh = latentTensors(drawn)
+    const mixed = fresh.map((t, i) => (i < scales - keep ? t : kept[i]!))
+    const [x, inverseLogDet] = await inverse(params)((Array.isArray(z) ? mixed : mixed[0]) as BatchOf<B>)
+    rows.push(await drain(x))
+    free(drawn)
+    free(inverseLogDet)
+  }
+  free(z)
+  tf.dispose(unwrap(logDet))
+  return imageGrid({ columns: count })(Buffer.concat(rows), [count * rows.length, ...flow.bijector.domain])
+}

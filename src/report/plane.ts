@@ -1,0 +1,149 @@
+/**
+ * Pictures of a flow of the plane: its density with the points that it learned from, its samples, and the grid of
+ * latent coordinates as the inverse bends it.
+ *
+ * @module
+ */
+import * as tf from '@tensorflow/tfjs-core'
+import * as E from 'fp-ts/lib/Either.js'
+import { pipe } from 'fp-ts/lib/function.js'
+import type { Latents } from '../../types/shape.js'
+import { compiled } from '../distribution/compiled.js'
+import type { Flow } from '../distribution/flow.js'
+import type { DiffeoError } from '../error.js'
+import { type Box, gridPoints, heatMap } from '../image/heatmap.js'
+import { encodePng } from '../image/png.js'
+import type { Params } from '../tensor/params.js'
+import type { Key } from '../tensor/random.js'
+import { type BatchOf, trust, unwrap, values } from '../tensor/tensor.js'
+import { colours, type Plot } from './plot.js'
+
+/** A flow of points of the plane. */
+export type PlaneFlow = Flow<readonly [2], Latents>
+
+/** The box around points, with a margin of a twelfth on each side. */
+export const boxAround = (points: Float32Array): Box => {
+  const side = (axis: 0 | 1): readonly [number, number] => {
+    const own = points.filter((_, i) => i % 2 === axis)
+    const [low, high] = [own.reduce((a, b) => Math.min(a, b)), own.reduce((a, b) => Math.max(a, b))]
+    const margin = (high - low) / 12 || 1
+    return [low - margin, high + margin]
+  }
+  return { x: side(0), y: side(1) }
+}
+
+const asBatch = (points: Float32Array): BatchOf<readonly [2]> => trust(tf.tensor2d(points, [points.length / 2, 2]))
+
+type Line = readonly (readonly [x: number, y: number])[]
+
+/** Lines of constant latent coordinates, seen in the plane: `f⁻¹` of a square grid that reaches `reach` from 0. */
+export const latentGrid = async (
+  flow: PlaneFlow,
+  params: Params,
+  { lines = 13, reach = 2.4, points = 161 } = {},
+): Promise<readonly Line[]> => {
+  const at = (i: number, n: number) => -reach + (2 * reach * i) / (n - 1)
+  const grid = new Float32Array(2 * lines * points * 2)
+  for (let axis = 0; axis < 2; axis++)
+    for (let l = 0; l < lines; l++)
+      for (let p = 0; p < points; p++) {
+        const place = 2 * ((axis * lines + l) * points + p)
+        grid[place + axis] = at(l, lines)
+        grid[place + 1 - axis] = at(p, points)
+      }
+  const z = asBatch(grid)
+  const [x, logDet] = await compiled(flow).inverse(params)(z as unknown as BatchOf<Latents>)
+  const bent = await values(x)
+  for (const t of [z, x, logDet]) unwrap(t).dispose()
+  return Array.from({ length: 2 * lines }, (_, l) =>
+    Array.from({ length: points }, (_, p) => {
+      const place = 2 * (l * points + p)
+      return [bent[place]!, bent[place + 1]!] as const
+    }),
+  )
+}
+
+const pairs = (points: Float32Array): readonly { readonly x: number; readonly y: number }[] =>
+  Array.from({ length: points.length / 2 }, (_, i) => ({ x: points[2 * i]!, y: points[2 * i + 1]! }))
+
+/** What {@link planePicture} shows. */
+export interface PlaneOptions {
+  readonly title: string
+  /** Points that the flow learned from: x and y in turn. */
+  readonly data: Float32Array
+  readonly key: Key
+  /** How many of the points, and how many samples, are drawn. Default 800 */
+  readonly show?: number
+  /** The side of the density's image in pixels. Default 200 */
+  readonly resolution?: number
+}
+
+/**
+ * Density, samples and warped grid beside each other, on the same axes. The points that the flow learned
+ * from lie over the grid.
+ *
+ * @returns left: a shape error, if there are no points
+ */
+export const planePicture = async (
+  flow: PlaneFlow,
+  params: Params,
+  { title, data, key, show = 800, resolution = 200 }: PlaneOptions,
+): Promise<E.Either<DiffeoError, Plot>> => {
+  const box = boxAround(data)
+  const view = { box, width: resolution, height: resolution }
+  const { logProb, sample } = compiled(flow)
+  const at = asBatch(gridPoints(view))
+  const [scores, drawn] = [await logProb(params)(at), await sample(params)(key, show)]
+  const [logDensity, samples] = [await values(scores), await values(drawn)]
+  for (const t of [at, scores, drawn]) unwrap(t).dispose()
+  const grid = await latentGrid(flow, params)
+  const size = 260
+  const axis = (field: 'x' | 'y') => ({
+    field,
+    type: 'quantitative' as const,
+    title: null,
+    scale: { domain: [...box[field]], nice: false, zero: false },
+  })
+  const encoding = { x: axis('x'), y: axis('y') }
+  const dots = (points: Float32Array, color: string) =>
+    ({
+      data: { values: pairs(points.subarray(0, 2 * show)) },
+      mark: { type: 'circle', size: 6, opacity: 0.7, clip: true, color },
+      encoding,
+    }) as const
+  return pipe(
+    heatMap(view)(logDensity.map(Math.exp)),
+    E.flatMap(encodePng),
+    E.map((png): Plot => {
+      const url = `data:image/png;base64,${Buffer.from(png).toString('base64')}`
+      const middle = { x: (box.x[0] + box.x[1]) / 2, y: (box.y[0] + box.y[1]) / 2 }
+      return {
+        title,
+        hconcat: [
+          {
+            title: 'density',
+            width: size,
+            height: size,
+            data: { values: [{ ...middle, url }] },
+            mark: { type: 'image', width: size, height: size, aspect: false },
+            encoding: { ...encoding, url: { field: 'url', type: 'nominal' } },
+          },
+          { title: 'samples', width: size, height: size, ...dots(samples, colours.blue) },
+          {
+            title: 'training points, and the grid of z',
+            width: size,
+            height: size,
+            layer: [
+              {
+                data: { values: grid.flatMap((line, l) => line.map(([x, y], p) => ({ x, y, l, p }))) },
+                mark: { type: 'line', strokeWidth: 0.7, clip: true, color: '#555555' },
+                encoding: { ...encoding, detail: { field: 'l' }, order: { field: 'p' } },
+              },
+              dots(data, colours.orange),
+            ],
+          },
+        ],
+      }
+    }),
+  )
+}

@@ -1,0 +1,177 @@
+/**
+ * Plots of training and of densities, as Vega-Lite specifications, and their SVG.
+ *
+ * The colours are Okabe and Ito's, which colour-blind readers tell apart; lines differ in dashes as well, so that a
+ * print in gray says the same.
+ *
+ * @module
+ */
+import type { TopLevelSpec } from 'vega-lite'
+
+/** What is drawn: a specification of Vega-Lite, to be changed like any other before {@link toSvg}. */
+export type Plot = TopLevelSpec
+
+/** Okabe and Ito 2008. */
+export const colours = { black: '#000000', blue: '#0072b2', orange: '#d55e00', green: '#009e73', pink: '#cc79a7' }
+
+const look = {
+  background: '#ffffff',
+  font: 'sans-serif',
+  view: { stroke: '#cccccc' },
+  axis: { gridColor: '#eeeeee', labelFontSize: 11, titleFontSize: 12, titleFontWeight: 'normal' },
+  legend: { orient: 'top', title: null, labelFontSize: 11 },
+  title: { fontSize: 13, fontWeight: 'normal', anchor: 'start' },
+} as const
+
+/**
+ * The plot as the text of an SVG file. Vega is loaded at the first call.
+ *
+ * @example const svg = await toSvg(histogram({ title: 'z', x: 'z', values }))
+ */
+export const toSvg = async (plot: Plot): Promise<string> => {
+  const [{ compile }, vega] = await Promise.all([import('vega-lite'), import('vega')])
+  const { spec } = compile(plot, { config: look as never })
+  const view = new vega.View(vega.parse(spec), { renderer: 'none' })
+  const svg = await view.toSVG()
+  view.finalize()
+  return svg
+}
+
+// -------------------------------------------------------------------------------------
+// training
+// -------------------------------------------------------------------------------------
+
+/** One quantity along the steps of a run. */
+export interface Curve {
+  readonly name: string
+  /** Step and value, in order of the steps. */
+  readonly points: readonly (readonly [step: number, value: number])[]
+}
+
+const dashes = [[], [6, 3], [2, 2], [8, 2, 2, 2]]
+
+/** Running medians over a twentieth of the curve: one batch says little, and one bad batch nothing. */
+const smooth = ({ name, points }: Curve, most = 400): Curve => {
+  const width = Math.max(1, Math.floor(points.length / 20))
+  const stride = Math.max(1, Math.floor(points.length / most))
+  const medians = points.map(([step], i) => {
+    const window = points.slice(Math.max(0, i - width + 1), i + 1).map(([, v]) => v)
+    return [step, window.sort((a, b) => a - b)[window.length >> 1]!] as const
+  })
+  return { name, points: medians.filter((_, i) => (medians.length - 1 - i) % stride === 0) }
+}
+
+/** The part of the values that is worth seeing: a start far above all that follows does not squeeze the rest. */
+const visible = (curves: readonly Curve[]): readonly [number, number] | undefined => {
+  const all = curves.flatMap(({ points }) => points.map(([, v]) => v).filter(Number.isFinite)).sort((a, b) => a - b)
+  const [low, high] = [all[0], all[Math.floor(0.97 * (all.length - 1))]]
+  return low === undefined || high === undefined || low === high ? undefined : [low, high + 0.05 * (high - low)]
+}
+
+/**
+ * Curves over the steps, each with a colour and a dash of its own; those of more than forty points are smoothed.
+ *
+ * @example lines({ title: 'bits/dim', y: 'bits/dim', curves: [train, validation] })
+ */
+export const lines = (of: { readonly title: string; readonly y: string; readonly curves: readonly Curve[] }): Plot => {
+  const curves = of.curves.map((curve) => (curve.points.length > 40 ? smooth(curve) : curve))
+  const domain = visible(curves)
+  const names = curves.map(({ name }) => name)
+  return {
+    title: of.title,
+    width: 560,
+    height: 240,
+    data: { values: curves.flatMap(({ name, points }) => points.map(([step, value]) => ({ name, step, value }))) },
+    mark: { type: 'line', clip: true },
+    encoding: {
+      x: { field: 'step', type: 'quantitative', title: 'step' },
+      y: {
+        field: 'value',
+        type: 'quantitative',
+        title: of.y,
+        scale: domain === undefined ? { zero: false } : { domain: [...domain], zero: false, nice: true },
+      },
+      color: { field: 'name', type: 'nominal', scale: { domain: names, range: Object.values(colours).slice(1) } },
+      strokeDash: { field: 'name', type: 'nominal', scale: { domain: names, range: dashes } },
+    },
+  }
+}
+
+// -------------------------------------------------------------------------------------
+// distributions
+// -------------------------------------------------------------------------------------
+
+/** What {@link histogram} draws. */
+export interface Histogram {
+  readonly title: string
+  /** The quantity and its unit. */
+  readonly x: string
+  readonly values: ArrayLike<number>
+  readonly bins?: number
+  /** A density to compare with, drawn as a dashed line. */
+  readonly density?: (x: number) => number
+  /** The part of the axis to show; from the least to the greatest value unless told. */
+  readonly range?: readonly [number, number]
+}
+
+/** How often values fall into equal bins, as a density: the areas of the bars add up to the share that is in range. */
+export const histogram = ({ title, x, values, bins = 50, density, range }: Histogram): Plot => {
+  const finite = Array.from(values).filter(Number.isFinite)
+  const least = (all: readonly number[]) => all.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY)
+  const [from, to] = range ?? [least(finite), -least(finite.map((v) => -v))]
+  const width = (to - from) / bins || 1
+  const counts = new Float64Array(bins)
+  for (const v of finite) {
+    const bin = Math.min(bins - 1, Math.floor((v - from) / width))
+    if (v >= from && v <= to) counts[bin]! += 1
+  }
+  const bars = Array.from(counts, (n, i) => ({
+    x: from + i * width,
+    end: from + (i + 1) * width,
+    density: n / (finite.length * width),
+  }))
+  const curve =
+    density === undefined
+      ? []
+      : Array.from({ length: 121 }, (_, i) => from + (i * (to - from)) / 120).map((at) => ({
+          x: at,
+          density: density(at),
+        }))
+  return {
+    title,
+    width: 360,
+    height: 180,
+    encoding: {
+      x: { field: 'x', type: 'quantitative', title: x, scale: { zero: false } },
+      y: { field: 'density', type: 'quantitative', title: 'density' },
+    },
+    layer: [
+      {
+        data: { values: bars },
+        mark: { type: 'rect', color: '#9ecae1' },
+        encoding: { x2: { field: 'end' }, y2: { datum: 0 } },
+      },
+      { data: { values: curve }, mark: { type: 'line', color: colours.black, strokeDash: [5, 3], strokeWidth: 1.5 } },
+    ],
+  }
+}
+
+/** Named figures as horizontal bars, in the order given: the rows of an ablation, for one. */
+export const bars = (of: {
+  readonly title: string
+  readonly x: string
+  readonly values: readonly (readonly [name: string, value: number])[]
+}): Plot => {
+  const y = { field: 'name', type: 'nominal', title: null, sort: null, axis: { labelLimit: 320 } } as const
+  const x = { field: 'value', type: 'quantitative', title: of.x } as const
+  return {
+    title: of.title,
+    width: 420,
+    height: { step: 20 },
+    data: { values: of.values.map(([name, value]) => ({ name, value, text: value.toFixed(3) })) },
+    layer: [
+      { mark: { type: 'bar', color: colours.blue }, encoding: { y, x } },
+      { mark: { type: 'text', align: 'left', dx: 3 }, encoding: { y, x, text: { field: 'text' } } },
+    ],
+  }
+}

@@ -1,0 +1,176 @@
+import * as tf from '@tensorflow/tfjs-core'
+import {
+  batch,
+  compose,
+  coupling,
+  factorOut,
+  flow,
+  halves,
+  input,
+  key,
+  mlp,
+  on,
+  orThrow,
+  realNvp,
+  squeeze,
+  standardNormal,
+  twoMoons,
+} from 'diffeo'
+import protobuf from 'protobufjs/light.js'
+import { describe, expect, it } from 'vitest'
+import { eventHeader, eventRecord } from '../../src/report/events.js'
+import { resampledRows, temperatureRows } from '../../src/report/images.js'
+import { html } from '../../src/report/page.js'
+import { boxAround, latentGrid, planePicture } from '../../src/report/plane.js'
+import { bars, histogram, lines, toSvg } from '../../src/report/plot.js'
+import { randomParams } from '../support.js'
+
+describe('plots', () => {
+  it('draw curves with their names, each in a colour and dash of its own', async () => {
+    const points = Array.from({ length: 200 }, (_, i) => [i, 7 * Math.exp(-i / 20) + 1] as const)
+    const svg = await toSvg(
+      lines({
+        title: 'loss',
+        y: 'bits/dim',
+        curves: [
+          { name: 'train', points },
+          { name: 'validation', points: points.filter(([i]) => i % 50 === 0) },
+        ],
+      }),
+    )
+    for (const said of ['loss', 'bits/dim', 'train', 'validation', 'stroke-dasharray="6,3"', '#0072b2', '#d55e00'])
+      expect(svg).toContain(said)
+  })
+  it('smooth long curves by medians of what came before, and leave short ones alone', () => {
+    const values = (points: readonly (readonly [number, number])[]) =>
+      (
+        lines({ title: '', y: '', curves: [{ name: 'a', points }] }) as unknown as {
+          data: { values: { step: number; value: number }[] }
+        }
+      ).data.values
+    const zigzag = Array.from({ length: 100 }, (_, i) => [i, i % 2] as const)
+    expect(values(zigzag).at(-1)).toEqual({ name: 'a', step: 99, value: 1 })
+    expect(values(zigzag.slice(0, 40)).map(({ value }) => value)).toEqual(zigzag.slice(0, 40).map(([, v]) => v))
+  })
+  it('draw histograms whose bars are a density', () => {
+    const plot = histogram({ title: '', x: 'z', values: [0, 0.1, 0.9, 1, Number.NaN], bins: 2 }) as unknown as {
+      layer: [{ data: { values: { density: number }[] } }]
+    }
+    expect(plot.layer[0].data.values.map(({ density }) => density)).toEqual([1, 1])
+  })
+  it('draw bars with their figures', async () => {
+    expect(await toSvg(bars({ title: 'ablation', x: 'bits/dim', values: [['plain', 1.25]] }))).toContain('1.250')
+  })
+})
+
+describe('the plane', () => {
+  const b = compose(
+    input([2]),
+    coupling(halves(), mlp({ hidden: [8] })),
+    coupling(halves('second'), mlp({ hidden: [8] })),
+  )
+  const moons = flow(b, standardNormal)
+  const params = randomParams(b, key(1))
+  const data = twoMoons().sample(key(2), 300)
+  it('boxes points with a margin', () => {
+    expect(boxAround(Float32Array.of(0, 0, 12, 24))).toEqual({ x: [-1, 13], y: [-2, 26] })
+  })
+  it('bends the grid as the inverse does', async () => {
+    const lines = await latentGrid(moons as never, params, { lines: 3, reach: 2, points: 5 })
+    const z = orThrow(batch([2], [-2, -1]))
+    const [x] = b.bind(params).inverse(z)
+    // the second point of the first line of constant z₁
+    expect(lines[0]![1]![0]).toBeCloseTo((x as unknown as tf.Tensor).dataSync()[0]!, 4)
+    expect(lines[0]![1]![1]).toBeCloseTo((x as unknown as tf.Tensor).dataSync()[1]!, 4)
+    expect([lines.length, lines[0]!.length]).toEqual([6, 5])
+  })
+  it('shows density, samples and grid, and frees what it made', async () => {
+    const draw = async () =>
+      orThrow(
+        await planePicture(moons as never, params, { title: 'two moons', data, key: key(3), resolution: 20, show: 50 }),
+      )
+    const before = tf.memory().numTensors
+    const svg = await toSvg(await draw())
+    expect(tf.memory().numTensors).toBe(before)
+    for (const said of ['two moons', 'density', 'samples', 'data:image/png;base64,']) expect(svg).toContain(said)
+  })
+})
+
+describe('images', () => {
+  const model = on([8, 8, 1], realNvp({ scales: 2, width: 2, blocks: 1 }))
+  const params = randomParams(model, key(1), 0.1)
+  const own = flow(model, standardNormal)
+  const pixels = orThrow(
+    batch(
+      [8, 8, 1],
+      Array.from({ length: 3 * 64 }, (_, i) => (i * 37) % 251),
+    ),
+  )
+  it('keep all latents in the first row, which is then the images', async () => {
+    const before = tf.memory().numTensors
+    const { width, height, data } = orThrow(await resampledRows(own, params, key(2), pixels))
+    expect(tf.memory().numTensors).toBe(before)
+    expect([width, height]).toEqual([2 + 3 * 10, 2 + 2 * 10])
+    const at = (row: number, column: number) => data[row * width + column]!
+    const truth = (pixels as unknown as tf.Tensor).dataSync()
+    for (let y = 0; y < 8; y++)
+      for (let x = 0; x < 8; x++) expect(Math.abs(at(2 + y, 2 + x) - truth[y * 8 + x]!)).toBeLessThanOrEqual(1)
+    // in the second row the finer latent is drawn anew
+    const changed = Array.from({ length: 64 }, (_, i) => Math.abs(at(12 + (i >> 3), 2 + (i & 7)) - truth[i]!) > 2)
+    expect(changed.filter(Boolean).length).toBeGreaterThan(5)
+  })
+  it('draw a row for each temperature', async () => {
+    const before = tf.memory().numTensors
+    const { height } = orThrow(await temperatureRows(own, params, key(2), [0.5, 1, 2], 4))
+    expect(tf.memory().numTensors).toBe(before)
+    expect(height).toBe(2 + 3 * 10)
+  })
+  it('refuse channels that have no colours', async () => {
+    const odd = compose(input([4, 4, 2]), squeeze, factorOut)
+    expect(await temperatureRows(flow(odd, standardNormal), {}, key(0))).toMatchObject({
+      left: { expected: '1 or 3 channels' },
+    })
+  })
+})
+
+describe('event files', () => {
+  it('frame records with the checksums of TFRecord', () => {
+    // as TensorBoard's RecordWriter writes Event(wall_time=1, file_version='brain.Event:2')
+    const theirs = '1800000000000000a37f4b2209000000000000f03f1a0d627261696e2e4576656e743a3286bf577a'
+    expect(Buffer.from(eventHeader(1)).toString('hex')).toBe(theirs)
+  })
+  it('hold scalars and pictures', () => {
+    const bytes = eventRecord(5, 100, [
+      { tag: 'bits/dim', value: 1.5 },
+      { tag: 'samples', png: Uint8Array.of(1, 2, 3), width: 4, height: 2 },
+    ])
+    const body = bytes.subarray(12, bytes.length - 4)
+    const reader = protobuf.Reader.create(body)
+    expect([reader.uint32() >>> 3, reader.double(), reader.uint32() >>> 3, reader.int32()]).toEqual([1, 5, 2, 100])
+    expect(Buffer.from(body).includes('bits/dim')).toBe(true)
+    expect(Buffer.from(body).includes(Buffer.of(1, 2, 3))).toBe(true)
+  })
+})
+
+describe('pages', () => {
+  it('need nothing beside them, and escape what they are given', () => {
+    const page = html({
+      title: 'a < b',
+      facts: [['command', 'diffeo "train" & more']],
+      sections: [
+        {
+          title: 'curves',
+          text: 'text',
+          figures: [
+            { caption: 'c', image: '<svg/>' },
+            { caption: 'd', image: Uint8Array.of(1) },
+          ],
+        },
+      ],
+    })
+    expect(page).toContain('<title>a &lt; b</title>')
+    expect(page).toContain('diffeo &quot;train&quot; &amp; more')
+    expect(page).toContain(`data:image/svg+xml;base64,${btoa('<svg/>')}`)
+    expect(page).not.toMatch(/(src|href)="(?!data:)/)
+  })
+})
