@@ -34,6 +34,8 @@ const facts = Array.from({ length: 60 }, () => {
     [`Mul<${c}, ${d}>`, c * d],
     [`Half<${a}>`, Math.floor(a / 2)],
     [`Even<${b}>`, b % 2 === 0],
+    [`AtMost<${a}, ${b}>`, a <= b],
+    [`AtMost<${a}, ${a}>`, true],
     [`Product<[${h}, ${w}, 3]>`, h * w * 3],
   ]
 }).flat()

@@ -55,6 +55,13 @@ type HalfDigits<S extends string, Carry extends string = '0', Acc extends string
   S extends \`\${infer D}\${infer R}\`
     ? Get<Halves, \`\${Carry}\${D}\`> extends [infer Q extends string, infer C extends string] ? HalfDigits<R, C, \`\${Acc}\${Q}\`> : never
     : Numeral<Acc>
+/** X ≤ Y, least significant digit first: the last digits that differ decide */
+type NotAbove<X extends string, Y extends string, Acc extends boolean = true> =
+  X extends \`\${infer A}\${infer Xs}\`
+    ? Y extends \`\${infer B}\${infer Ys}\`
+      ? NotAbove<Xs, Ys, A extends B ? Acc : '0123456789' extends \`\${string}\${A}\${string}\${B}\${string}\` ? true : false>
+      : false
+    : Y extends '' ? Acc : true
 type Trim<S extends string> = S extends \`0\${infer R}\` ? (R extends '' ? '0' : Trim<R>) : S
 type Numeral<S extends string> = Trim<S> extends \`\${infer N extends number}\` ? N : never
 
@@ -69,6 +76,8 @@ export type Half<X extends number> = number extends X ? number : HalfDigits<\`\$
 /** Whether X is even; \`boolean\` for a size known only at run time, and for sizes of both kinds */
 export type Even<X extends number> = number extends X ? boolean
   : X extends number ? (\`\${X}\` extends \`\${string}\${'0' | '2' | '4' | '6' | '8'}\` ? true : false) : never
+/** Whether X ≤ Y; \`boolean\` for a size known only at run time */
+export type AtMost<X extends number, Y extends number> = number extends X | Y ? boolean : NotAbove<Reverse<\`\${X}\`>, Reverse<\`\${Y}\`>>
 /** The number of elements of a shape */
 export type Product<S extends readonly number[], Acc extends number = 1> = number extends S['length'] ? number
   : S extends readonly [infer H extends number, ...infer R extends readonly number[]] ? Product<R, Mul<Acc, H>> : Acc

@@ -10,7 +10,7 @@ import type { Apply, KeepsShape, Latents, Same, Shape, ShapeError, ShapeFn, Show
 export interface HasShapeFn<F extends ShapeFn = ShapeFn> {
   readonly _F: F
 }
-type FnOf<L> = L extends { readonly _F: infer F extends ShapeFn } ? F : never
+export type FnOf<L> = L extends { readonly _F: infer F extends ShapeFn } ? F : never
 /** Who knows how many latents, from a layer that is only known to be one, are `Latents`. */
 type Known<O> = readonly Shape[] extends O ? Latents : O
 type Step<L, S> = Known<Apply<FnOf<L>, S>>
@@ -23,6 +23,15 @@ type Left<O> = O extends readonly [...infer Z extends readonly Shape[], Shape] ?
 /** The event shape of a bijector that comes first, `undefined` if what comes first has no shape yet. */
 export type Start<Ls> = Ls extends readonly [{ readonly domain: infer A extends Shape }, ...unknown[]] ? A : undefined
 
+/** Nothing if `L` is a layer, else the sentence for what it is. */
+export type OnlyLayer<L> = L extends HasShapeFn
+  ? unknown
+  : L extends { readonly logProb: unknown }
+    ? ShapeError<'compose: expected a layer, got a density; flow(bijector, prior) joins the two'>
+    : L extends (...args: never) => unknown
+      ? ShapeError<'compose: expected a layer, got a function that may answer one; call it'>
+      : ShapeError<'compose: expected a layer, got something else'>
+
 // A layer that takes any shape is asked first and without the shape: so code that is generic over shapes is proved in
 // its own body, where `S` is not known yet.
 
@@ -34,11 +43,13 @@ export type Check<
 > = Ls extends readonly [infer L, ...infer R]
   ? L extends HasShapeFn<Same>
     ? Check<R, S, readonly [...Acc, L]>
-    : Step<L, S> extends infer O
-      ? [O] extends [ShapeError<string>]
-        ? readonly [...Acc, O, ...R]
-        : Check<R, Flowing<O>, readonly [...Acc, L]>
-      : never
+    : L extends HasShapeFn
+      ? Step<L, S> extends infer O
+        ? [O] extends [ShapeError<string>]
+          ? readonly [...Acc, O, ...R]
+          : Check<R, Flowing<O>, readonly [...Acc, L]>
+        : never
+      : readonly [...Acc, OnlyLayer<L>, ...R]
   : Acc
 
 /** What a list of layers makes of the shape `S`: latents, or the first sentence. */
@@ -76,6 +87,29 @@ export interface Composed<in out Ls extends readonly unknown[]> extends ShapeFn 
     : 'no shape'
   readonly out: Result<Ls, this['in']>
 }
+
+/** How often, as far as it is known: 0 is `false`, and so is what is no whole number. */
+type IsCount<N extends number> = number extends N
+  ? boolean
+  : N extends number
+    ? `${N}` extends '0' | `-${string}` | `${string}.${string}` | `${string}e-${string}`
+      ? false
+      : true
+    : never
+/** Nothing if `N` is a whole number of at least 1, else the sentence. */
+export type CountRefusal<N extends number> =
+  IsCount<N> extends false ? ShapeError<`repeat: expected a whole number of at least 1, got ${N}`> : unknown
+type ListOf<L, N extends number, Acc extends readonly unknown[] = readonly []> = number extends N
+  ? readonly L[]
+  : Acc['length'] extends N
+    ? Acc
+    : ListOf<L, N, readonly [...Acc, L]>
+/** `F` applied `N` times */
+export interface Repeated<in out N extends number, in out F extends ShapeFn> extends ShapeFn {
+  readonly out: Result<ListOf<HasShapeFn<F>, N>, this['in']>
+}
+/** What a layer is when it is repeated: itself where it keeps the shape. */
+export type RepeatedFn<N extends number, F extends ShapeFn> = [F] extends [KeepsShape] ? F : Repeated<N, F>
 
 /** What `F` makes of the shape `S`, where it must answer latents. */
 export type LatentsAt<F extends ShapeFn, S> = F extends Same

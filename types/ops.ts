@@ -6,7 +6,7 @@
  * @module
  */
 import type { Refusal } from './check.js'
-import type { Add, Even, Half, Mul } from './nat.js'
+import type { Add, AtMost, Even, Half, Mul } from './nat.js'
 import type { Batch, Dims, ReshapeTo, Shape, ShapeError, Show, Squeeze } from './shape.js'
 
 /** Whether the length of a list is known only at run time. */
@@ -63,6 +63,19 @@ export type SplitRefusal<S extends Dims, Sizes extends readonly number[]> =
           ? unknown
           : ShapeError<`split: expected sizes that add up to ${C} in ${Show<S>}, got [${List<Sizes>}]`>
       : unknown
+
+/** Nothing if the last axis has `Size` places from `From` on, else the sentence. */
+export type SliceRefusal<S extends Dims, From extends number, Size extends number> =
+  Open<S> extends true
+    ? unknown
+    : S extends readonly [...Dims, infer C extends number]
+      ? Inside<C, From, Size> extends false
+        ? ShapeError<`slice: expected places from 0 to ${C} in ${Show<S>}, got ${Size} places from ${From}`>
+        : unknown
+      : unknown
+type Inside<C extends number, From extends number, Size extends number> = `${From} ${Size}` extends `${string}-${string}`
+  ? false
+  : AtMost<Add<From, Size>, C>
 
 /** `S` without its place `Axis`. */
 export type Without<S extends Dims, Axis extends number, Before extends Dims = readonly []> = number extends

@@ -7,9 +7,9 @@
  */
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
-import type { At, Composed, HasShapeFn, Result, Start } from '../../types/check.js'
+import type { At, Composed, CountRefusal, OnlyLayer, RepeatedFn, Result, Start } from '../../types/check.js'
 import type { Latents, Shape, ShapeFn } from '../../types/shape.js'
-import { type DiffeoError, orThrow } from '../error.js'
+import { type DiffeoError, orThrow, shapeError } from '../error.js'
 import { add, zeroPerExample } from '../tensor/ops.js'
 import { branch, type Params } from '../tensor/params.js'
 import { latentList } from '../tensor/shape.js'
@@ -109,8 +109,10 @@ const partsAt =
  * const b = compose(input([32, 32, 3]), squeeze, factorOut) // Bijector<[32, 32, 3], [[16, 16, 6], [16, 16, 6]]>
  * @throws DiffeoException if a size known only at run time does not fit; `layer.at(shape)` answers an `Either`
  */
-export const compose = <const Ls extends readonly HasShapeFn[]>(
-  ...layers: { [K in keyof Ls]: Start<Ls> extends infer S extends Shape ? At<Ls, S, K> & Ls[K] : Ls[K] }
+export const compose = <const Ls extends readonly unknown[]>(
+  ...layers: {
+    [K in keyof Ls]: Start<Ls> extends infer S extends Shape ? At<Ls, S, K> & Ls[K] : OnlyLayer<Ls[K]> & Ls[K]
+  }
 ): Start<Ls> extends infer S extends Shape
   ? Bijector<S, Result<Ls, S> extends infer B extends Latents ? B : never>
   : Layer<Composed<Ls>> => {
@@ -123,3 +125,22 @@ export const compose = <const Ls extends readonly HasShapeFn[]>(
       : layer<ShapeFn>('compose', at)
   return composed as never
 }
+
+/**
+ * A layer `n` times, each time with parameters of its own: `repeat(3, f)` is `compose(f, f, f)`.
+ *
+ * Laws: `repeat(1, f) = compose(f)`, `repeat(n + m, f) = compose(repeat(n, f), repeat(m, f))`.
+ *
+ * @example
+ * const step = compose(actNorm, coupling(checkerboard(), net))
+ * compose(input([32, 32, 3]), repeat(32, step), squeeze) // Bijector<[32, 32, 3], [16, 16, 12]>
+ */
+export const repeat = <const N extends number, F extends ShapeFn>(
+  n: N & CountRefusal<N>,
+  of: Layer<F>,
+): Layer<RepeatedFn<N, F>> =>
+  layer('repeat', (shape) =>
+    Number.isSafeInteger(n) && n > 0
+      ? partsAt(Array.from({ length: n }, () => of as Layer<ShapeFn>))(shape)
+      : E.left(shapeError('repeat', 'a whole number of at least 1', `${n}`)),
+  )

@@ -100,6 +100,17 @@ export const split =
       : E.left(shapeError('split', `sizes that add up to ${total} in ${show(shape)}`, `[${sizes.join(', ')}]`))
   }
 
+/** …×C → …×size, the places from `from` on, which C has */
+export const slice =
+  (from: number, size: number): Rule<Shape> =>
+  (shape) => {
+    const total = shape.at(-1)
+    if (total === undefined) return E.left(shapeError('slice', 'at least one dimension', show(shape)))
+    return from >= 0 && size >= 0 && from + size <= total
+      ? E.right([...shape.slice(0, -1), size])
+      : E.left(shapeError('slice', `places from 0 to ${total} in ${show(shape)}`, `${size} places from ${from}`))
+  }
+
 /** The shape without one dimension, where the operation has a name */
 export const axis =
   (op: string, place: number): Rule<Shape> =>

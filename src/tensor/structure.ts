@@ -9,6 +9,7 @@ import { pipe } from 'fp-ts/lib/function.js'
 import type { Add } from '../../types/nat.js'
 import type {
   ReshapeRefusal,
+  SliceRefusal,
   SplitRefusal,
   ToDepth,
   ToDepthRefusal,
@@ -64,11 +65,20 @@ export const concat =
   <C1 extends number>(a: Tensor<readonly [...P, C1]>): Tensor<readonly [...P, Add<C1, C2>]> =>
     trust(tf.concat([unwrap(a), unwrap(b)], -1))
 
-/** `x[…, from : from + size]` along the last axis. */
+/**
+ * `x[…, from : from + size]` along the last axis.
+ *
+ * @example
+ * pipe(x, slice(1, 2)) // Tensor<['N', 3]> → Tensor<['N', 2]>
+ * @throws DiffeoException if a size known only at run time does not fit
+ */
 export const slice =
-  <Size extends number>(from: number, size: Size) =>
-  <P extends Dims, C extends number>(x: Tensor<readonly [...P, C]>): Tensor<readonly [...P, Size]> => {
+  <const From extends number, const Size extends number>(from: From, size: Size) =>
+  <P extends Dims, C extends number>(
+    x: Tensor<readonly [...P, C]> & SliceRefusal<readonly [...P, C], From, Size>,
+  ): Tensor<readonly [...P, Size]> => {
     const t = unwrap(x)
+    orThrow(shapes.slice(from, size)(t.shape))
     const rank = t.rank
     const begin = t.shape.map((_, i) => (i === rank - 1 ? from : 0))
     return trust(tf.slice(t, begin, [...t.shape.slice(0, -1), size]))
