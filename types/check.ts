@@ -30,7 +30,9 @@ export type OnlyLayer<L> = L extends HasShapeFn
     ? ShapeError<'compose: expected a layer, got a density; flow(bijector, prior) joins the two'>
     : L extends (...args: never) => unknown
       ? ShapeError<'compose: expected a layer, got a function that may answer one; call it'>
-      : ShapeError<'compose: expected a layer, got something else'>
+      : L extends { readonly kind: string }
+        ? ShapeError<'compose: expected a layer, got a net or a mask; coupling(mask, net) takes one of each'>
+        : ShapeError<'compose: expected a layer, got something else'>
 
 // A layer that takes any shape is asked first and without the shape: so code that is generic over shapes is proved in
 // its own body, where `S` is not known yet.
@@ -123,6 +125,12 @@ export type Refusal<F extends ShapeFn, S> = F extends Same
   : Known<Apply<F, S>> extends infer O extends ShapeError<string>
     ? O
     : unknown
+/** Nothing if `L` stands at a shape, else a sentence. */
+export type Placed<L> = L extends { readonly domain: unknown }
+  ? unknown
+  : L extends HasShapeFn
+    ? ShapeError<'flow: expected a bijector, got a layer without a shape; put it at one with on'>
+    : ShapeError<'flow: expected a bijector, got what is no layer at all'>
 /** Nothing if `L` can run backwards, else a sentence: it takes one latent, or a layer that keeps the shape. */
 export type Reversible<L> = L extends { readonly domain: Shape; readonly codomain: infer B }
   ? Known<B> extends infer O

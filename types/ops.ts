@@ -73,9 +73,11 @@ export type SliceRefusal<S extends Dims, From extends number, Size extends numbe
         ? ShapeError<`slice: expected places from 0 to ${C} in ${Show<S>}, got ${Size} places from ${From}`>
         : unknown
       : unknown
-type Inside<C extends number, From extends number, Size extends number> = `${From} ${Size}` extends `${string}-${string}`
-  ? false
-  : AtMost<Add<From, Size>, C>
+type Inside<
+  C extends number,
+  From extends number,
+  Size extends number,
+> = `${From} ${Size}` extends `${string}-${string}` ? false : AtMost<Add<From, Size>, C>
 
 /** `S` without its place `Axis`. */
 export type Without<S extends Dims, Axis extends number, Before extends Dims = readonly []> = number extends

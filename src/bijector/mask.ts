@@ -33,7 +33,7 @@ export interface Split {
 
 /** A family of masks, one per event shape; `K` says which nets can serve it. */
 export interface Mask<F extends ShapeFn, K extends 'image' | 'vector'> {
-  readonly _F: F
+  readonly _fits: F
   readonly kind: K
   readonly name: string
   readonly at: (shape: Shape) => E.Either<DiffeoError, Split>
@@ -43,7 +43,7 @@ const make = <F extends ShapeFn, K extends 'image' | 'vector'>(
   name: string,
   kind: K,
   at: Mask<F, K>['at'],
-): Mask<F, K> => ({ _F: undefined as never, name, kind, at })
+): Mask<F, K> => ({ _fits: undefined as never, name, kind, at })
 
 /** Keeps where `keeps` is true, by multiplication. */
 const binary = (shape: Shape, keeps: (flat: number) => boolean): Split => {

@@ -12,6 +12,7 @@
  * @module
  */
 import { pipe } from 'fp-ts/lib/function.js'
+import type { Placed } from '../../types/check.js'
 import type { Latents, Shape } from '../../types/shape.js'
 import type { Bijector } from '../bijector/layer.js'
 import { add, tidy, times } from '../tensor/ops.js'
@@ -47,7 +48,10 @@ export const toBitsPerDim = (logProb: number, dimensions: number): number => -lo
  * const params = moons.init(key(0))
  * moons.logProb(params)(x) // Tensor<['N']>, nats
  */
-export const flow = <A extends Shape, B extends Latents>(bijector: Bijector<A, B>, prior: Prior): Flow<A, B> => {
+export const flow = <A extends Shape, B extends Latents, L = Bijector<A, B>>(
+  bijector: L & Placed<L> & Bijector<A, B>,
+  prior: Prior,
+): Flow<A, B> => {
   const logProb: Flow<A, B>['logProb'] = (params) => (x) =>
     tidy(() => {
       const [z, logDet] = bijector.bind(params).forward(x)

@@ -1,0 +1,4 @@
+// A net alone cannot be inverted.
+import { flow, mlp, standardNormal } from 'diffeo'
+
+export const a = flow(mlp(), standardNormal)

@@ -1,0 +1,4 @@
+// A net stands in a coupling.
+import { compose, input, resnet, squeeze } from 'diffeo'
+
+export const a = compose(input([28, 28, 1]), resnet(), squeeze)
