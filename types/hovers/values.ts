@@ -1,0 +1,50 @@
+// What an editor shows over the names that the carets point at.
+import {
+  actNorm,
+  checkerboard,
+  compose,
+  coupling,
+  factorOut,
+  flow,
+  input,
+  key,
+  on,
+  realNvp,
+  repeat,
+  resnet,
+  reverse,
+  squeeze,
+  standardNormal,
+  T,
+  type Tensor,
+} from 'diffeo'
+
+const net = resnet()
+//    ^
+const step = compose(actNorm, coupling(checkerboard(), net))
+//    ^
+const steps = repeat(32, step)
+//    ^
+const squeezes = repeat(2, squeeze)
+//    ^
+const b = compose(input([32, 32, 3]), steps, squeeze, factorOut)
+//    ^
+const small = on([28, 28, 1], squeeze)
+//    ^
+const back = reverse(small)
+//    ^
+const premade = on([32, 32, 3], realNvp({ scales: 3 }))
+//    ^
+const density = flow(b, standardNormal)
+//    ^
+const params = density.init(key(0))
+//    ^
+declare const images: Tensor<readonly ['N', 32, 32, 3]>
+const scores = density.logProb(params)(images)
+//    ^
+const [z, logDet] = b.bind(params).forward(images)
+//     ^
+const halves = T.split([1, 2])(images)
+
+//    ^
+export { back, halves, logDet, premade, scores, squeezes, z }
