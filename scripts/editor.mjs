@@ -16,6 +16,7 @@ const talk = (args, frame) => {
   const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'ignore'] })
   let buffer = Buffer.alloc(0)
   let waiting = []
+  let reply = () => undefined
   child.stdout.on('data', (chunk) => {
     buffer = Buffer.concat([buffer, chunk])
     for (;;) {
@@ -27,6 +28,7 @@ const talk = (args, frame) => {
       const found = waiting.find(({ is }) => is(message))
       waiting = waiting.filter((w) => w !== found)
       found?.resolve(message)
+      if (message.method !== undefined && message.id !== undefined) reply(message)
     }
   })
   const died = new Promise((_, reject) => child.once('exit', (code) => reject(new Error(`${args[0]} exited: ${code}`))))
@@ -34,12 +36,19 @@ const talk = (args, frame) => {
   return {
     send: (message) => child.stdin.write(frame(JSON.stringify(message))),
     until: (is) => Promise.race([died, new Promise((resolve) => waiting.push({ is, resolve }))]),
+    /** Who answers what the server asks. */
+    asked: (answer) => {
+      reply = answer
+    },
     close: () => child.kill(),
   }
 }
 
 const tsserver = (name) => {
-  const { send, until, close } = talk([join(packageOf(name), 'lib', 'tsserver.js')], (json) => `${json}\n`)
+  const { send, until, close } = talk(
+    [join(packageOf(name), 'lib', 'tsserver.js'), '--disableAutomaticTypingAcquisition'],
+    (json) => `${json}\n`,
+  )
   let seq = 0
   const request = (command, args) => send({ seq: ++seq, type: 'request', command, arguments: args })
   const answer = (command, args) => {
@@ -55,7 +64,10 @@ const tsserver = (name) => {
   return {
     open: async (file) => request('open', { file, fileContent: readFileSync(file, 'utf8') }),
     /** Line and column from 1. */
-    hover: async (file, line, offset) => (await answer('quickinfo', { file, line, offset })).body.displayString,
+    hover: async (file, line, offset) => {
+      const { body, message } = await answer('quickinfo', { file, line, offset })
+      return body?.displayString ?? message
+    },
     diagnose,
     edit: async (file, line, text) => {
       const length = readFileSync(file, 'utf8').split('\n')[line - 1].length
@@ -68,7 +80,7 @@ const tsserver = (name) => {
 
 const languageServer = async (name) => {
   const frame = (json) => `Content-Length: ${Buffer.byteLength(json)}\r\n\r\n${json}`
-  const { send, until, close } = talk([join(packageOf(name), 'bin', 'tsc'), '--lsp', '--stdio'], frame)
+  const { send, until, asked, close } = talk([join(packageOf(name), 'bin', 'tsc'), '--lsp', '--stdio'], frame)
   let id = 0
   const tell = (method, params) => send({ jsonrpc: '2.0', method, params })
   const ask = async (method, params) => {
@@ -79,6 +91,7 @@ const languageServer = async (name) => {
     return result
   }
   const document = (file) => ({ textDocument: { uri: pathToFileURL(file).href } })
+  asked((m) => send({ jsonrpc: '2.0', id: m.id, result: m.params?.items?.map(() => null) ?? null }))
   await ask('initialize', { processId: process.pid, rootUri: null, capabilities: { textDocument: { diagnostic: {} } } })
   tell('initialized', {})
   let version = 1

@@ -24,10 +24,9 @@ const said = await Promise.all(
 )
 /** Servers that say the same share a line. */
 const reports = places.map((_, i) => {
-  const versions = Map.groupBy(said, ([, hovers]) => hovers[i])
-  return [...versions]
-    .map(([text, of]) => (of.length === said.length ? text : `[${of.map(([v]) => v)}] ${text}`))
-    .join('\n')
+  const texts = [...new Set(said.map(([, hovers]) => hovers[i]))]
+  const by = (text) => said.flatMap(([version, hovers]) => (hovers[i] === text ? [version] : []))
+  return texts.map((text) => (texts.length === 1 ? text : `[${by(text)}] ${text}`)).join('\n')
 })
 const now = `${reports.join('\n\n')}\n`
 if (process.argv.includes('--update')) writeFileSync(snapshot, now)

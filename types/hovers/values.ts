@@ -47,4 +47,5 @@ const [z, logDet] = b.bind(params).forward(images)
 const halves = T.split([1, 2])(images)
 
 //    ^
+
 export { back, halves, logDet, premade, scores, squeezes, z }
