@@ -18,6 +18,8 @@ const steps = {
   naturals: ['node', 'scripts/nat-facts.mjs'],
   tsd: ['node', 'scripts/tsd.mjs'],
   messages: ['node', 'scripts/messages.mjs'],
+  hovers: ['node', 'scripts/hovers.mjs'],
+  'cost of types': ['node', 'scripts/perf.mjs'],
   docs: ['npx', 'typedoc', '--emit', 'none', '--treatWarningsAsErrors'],
   vitest: ['npx', 'vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
 }

@@ -26,6 +26,7 @@ import {
   permute,
   realNvp,
   realNvpVector,
+  repeat,
   reshapeTo,
   resnet,
   reverse,
@@ -91,6 +92,7 @@ export const registry: Record<string, Entry> = {
     make: () => compose(input([4, 4, 1]), affine, squeeze, actNorm, ordered, factorOut, batchNorm(), affine),
     ...real,
   },
+  repeat: { make: () => on([4], repeat(3, compose(coupling(halves(), net), flip))), ...kinked },
   'vector flow': {
     make: () => compose(input([4]), coupling(halves(), net), flip, actNorm, coupling(halves('second'), net)),
     ...real,

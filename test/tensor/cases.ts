@@ -4,6 +4,7 @@
  */
 import type {
   Apply,
+  Dims,
   EvenChannels,
   Exactly,
   FactorOut,
@@ -17,6 +18,16 @@ import type {
   ShapeError,
   Squeeze,
 } from 'diffeo'
+import type {
+  AxisRefusal,
+  SliceRefusal,
+  SplitRefusal,
+  ToSpace,
+  ToSpaceRefusal,
+  Transposed,
+  TransposeRefusal,
+  Without,
+} from '../../types/ops.js'
 
 /** A rule at a shape: what comes out, or the sentence. `with` is the rule's own shape, where it has one. */
 export type Case = { readonly rule: string; readonly with?: Shape; readonly in: Shape } & (
@@ -108,6 +119,66 @@ export const cases = [
   { rule: 'only', with: [3], in: [3], out: [3] },
   { rule: 'only', with: [3], in: [4], sentence: 'mask: expected 3, got 4' },
   { rule: 'only', with: [2, 3], in: [3, 2], sentence: 'mask: expected 2×3, got 3×2' },
+
+  { rule: 'transpose', with: [2, 0, 1], in: [8, 6, 3], out: [3, 8, 6] },
+  { rule: 'transpose', with: [], in: [], out: [] },
+  {
+    rule: 'transpose',
+    with: [0, 1, 1],
+    in: [8, 6, 3],
+    sentence: 'transpose: expected a permutation of the places of 8×6×3, got [0, 1, 1]',
+  },
+  {
+    rule: 'transpose',
+    with: [0, 1],
+    in: [8, 6, 3],
+    sentence: 'transpose: expected a permutation of the places of 8×6×3, got [0, 1]',
+  },
+
+  {
+    rule: 'split',
+    with: [1, 2],
+    in: [8, 3],
+    out: [
+      [8, 1],
+      [8, 2],
+    ],
+  },
+  { rule: 'split', with: [12], in: [12], out: [[12]] },
+  {
+    rule: 'split',
+    with: [1, 1],
+    in: [8, 3],
+    sentence: 'split: expected sizes that add up to 3 in 8×3, got [1, 1]',
+  },
+
+  { rule: 'slice', with: [0, 3], in: [8, 3], out: [8, 3] },
+  { rule: 'slice', with: [99, 1], in: [100], out: [1] },
+  { rule: 'slice', with: [3, 0], in: [3], out: [0] },
+  { rule: 'slice', with: [9, 3], in: [11], sentence: 'slice: expected places from 0 to 11 in 11, got 3 places from 9' },
+  {
+    rule: 'slice',
+    with: [-1, 1],
+    in: [8, 3],
+    sentence: 'slice: expected places from 0 to 3 in 8×3, got 1 places from -1',
+  },
+  {
+    rule: 'slice',
+    with: [0, 100],
+    in: [8, 99],
+    sentence: 'slice: expected places from 0 to 99 in 8×99, got 100 places from 0',
+  },
+
+  { rule: 'axis', with: [1], in: [8, 6, 3], out: [8, 3] },
+  { rule: 'axis', with: [0], in: [8], out: [] },
+  { rule: 'axis', with: [3], in: [8, 6, 3], sentence: 'sumAxis: expected an axis of 8×6×3, got 3' },
+
+  { rule: 'depthToSpace', in: [4, 3, 16], out: [8, 6, 4] },
+  {
+    rule: 'depthToSpace',
+    in: [4, 4, 6],
+    sentence: 'depthToSpace: expected a multiple of 4 channels, got 6 in 4×4×6',
+  },
 ] as const satisfies readonly Case[]
 
 interface Plain {
@@ -135,7 +206,32 @@ type Answer<C> = C extends { readonly sentence: infer M extends string }
     ? Out
     : never
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
-type Holds<C> = C extends { readonly in: infer S } ? Equal<Apply<RuleOf<C>, S>, Answer<C>> : false
+/** What a typed operation makes of a shape, or its sentence. */
+type Outcome<R, Out> = R extends ShapeError<string> ? R : Out
+type Pieces<S extends Dims, Sizes> = S extends readonly [...infer P, number]
+  ? { readonly [K in keyof Sizes]: readonly [...P, Sizes[K]] }
+  : never
+interface Operations<S extends Dims, By extends Shape> {
+  readonly transpose: Outcome<TransposeRefusal<S, By>, Transposed<S, By>>
+  readonly split: Outcome<SplitRefusal<S, By>, Pieces<S, By>>
+  readonly slice: Outcome<SliceRefusal<S, By[0] & number, By[1] & number>, Pieces<S, readonly [By[1]]>[0]>
+  readonly axis: Outcome<AxisRefusal<'sumAxis', S, By[0] & number>, Without<S, By[0] & number>>
+  readonly depthToSpace: S extends readonly [infer H extends number, infer W extends number, infer C extends number]
+    ? Outcome<
+        ToSpaceRefusal<H, W, C>,
+        ToSpace<H, W, C> extends readonly ['N', ...infer Out] ? readonly [...Out] : never
+      >
+    : never
+}
+type Says<C> = C extends {
+  readonly rule: infer R extends keyof Operations<Dims, Shape>
+  readonly in: infer S extends Dims
+}
+  ? Operations<S, C extends { readonly with: infer By extends Shape } ? By : readonly []>[R]
+  : C extends { readonly in: infer S }
+    ? Apply<RuleOf<C>, S>
+    : never
+type Holds<C> = Equal<Says<C>, Answer<C>>
 
 /** The cases that the compiler decides otherwise. */
 type Wrong<Cs extends readonly unknown[]> = { [I in keyof Cs]: Holds<Cs[I]> extends true ? never : Cs[I] }[number]
@@ -144,3 +240,5 @@ type Verdict<W> = [W] extends [never] ? 'every case holds' : W
 prove<Verdict<Wrong<typeof cases>>>()
 // @ts-expect-error flattening 2 gives 2
 prove<Verdict<Wrong<[{ rule: 'flatten'; in: readonly [2]; out: readonly [3] }]>>>()
+// @ts-expect-error of 3 places there are 2 from the second on
+prove<Verdict<Wrong<[{ rule: 'slice'; with: readonly [1, 2]; in: readonly [3]; out: readonly [3] }]>>>()

@@ -17,6 +17,11 @@ const rules: Record<(typeof cases)[number]['rule'], (own: readonly number[]) => 
   reshapeTo: shapes.reshapeTo,
   exactly: shapes.exactly,
   only: (own) => shapes.only('mask', own),
+  transpose: shapes.transpose,
+  split: shapes.split,
+  slice: ([from = 0, size = 0]) => shapes.slice(from, size),
+  axis: ([place = 0]) => shapes.axis('sumAxis', place),
+  depthToSpace: () => shapes.depthToSpace,
 }
 
 const at = (c: Case) => rules[c.rule as keyof typeof rules](c.with ?? [])(c.in)

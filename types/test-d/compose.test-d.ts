@@ -17,6 +17,7 @@ import {
   logit,
   mlp,
   on,
+  repeat,
   resnet,
   reverse,
   squeeze,
@@ -68,6 +69,15 @@ expectType<typeof flat>(
 expectType<typeof flat>(compose(compose(input([64, 64, 3]), squeeze, factorOut), squeeze, factorOut, squeeze))
 expectType<typeof flat>(on([64, 64, 3], compose(squeeze, factorOut, squeeze, factorOut, squeeze)))
 
+// repetition: a layer that keeps the shape stays what it is, another is applied as often
+expectType<Bijector<readonly [28, 28, 1], readonly [7, 7, 16]>>(on([28, 28, 1], repeat(2, squeeze)))
+expectType<typeof twoScales.codomain>(compose(input([32, 32, 3]), repeat(2, scale)).codomain)
+expectType<Bijector<readonly [6], readonly [6]>>(compose(input([6]), repeat(8, on([6], actNorm))))
+expectError(on([28, 28, 1], repeat(3, squeeze)))
+expectError(repeat(0, squeeze))
+expectError(repeat(-1, actNorm))
+expectError(repeat(1.5, actNorm))
+
 // six scales of large images
 const six = compose(input([128, 128, 3]), logit(), scale, scale, scale, scale, scale, scale)
 expectType<
@@ -108,6 +118,7 @@ expectError(reverse(twoScales))
 expectError(reverse(squeeze))
 expectError(reverse(compose(actNorm, squeeze)))
 const step = compose(actNorm, coupling(halves(), mlp()))
+expectType<typeof step>(repeat(32, step))
 expectType<Bijector<readonly [2], readonly [2]>>(compose(input([2]), reverse(step)))
 expectError(compose(input([4, 4, 1]), reverse(step)))
 

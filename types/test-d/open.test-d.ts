@@ -31,6 +31,7 @@ import {
   type ReshapeTo,
   realNvp,
   refine,
+  repeat,
   reshapeTo,
   resnet,
   reverse,
@@ -80,6 +81,7 @@ expectError(compose(input(shape), squeeze, coupling(halves(), mlp())))
 declare const layers: readonly Layer<ShapeFn>[]
 declare const squeezes: readonly Layer<Squeeze>[]
 declare const some: Layer<ShapeFn>
+const checkered = coupling(checkerboard(), net)
 expectType<Bijector<readonly [28, 28, 1], Latents>>(compose(input([28, 28, 1]), ...layers))
 expectType<Bijector<readonly [28, 28, 1], Latents>>(compose(input([28, 28, 1]), ...squeezes))
 expectType<Bijector<readonly [28, 28, 1], Latents>>(compose(input([28, 28, 1]), some, squeeze, factorOut))
@@ -88,6 +90,11 @@ expectType<Bijector<readonly [28, 28, 1], Latents>>(on([28, 28, 1], realNvp({ sc
 expectType<Layer<ShapeFn>>(reverse(some))
 expectError(compose(input([28, 28, 1]), some, squeeze, coupling(halves(), mlp())))
 expectError(compose(input([27, 28, 1]), squeeze, some))
+
+expectType<Bijector<readonly [28, 28, 1], Latents>>(on([28, 28, 1], repeat(size, squeeze)))
+expectType<readonly [28, 28, 1]>(on([28, 28, 1], repeat(size, checkered)).codomain)
+expectType<Bijector<readonly [28, 28, 1], Latents>>(on([28, 28, 1], repeat(2, some)))
+expectError(on([28], repeat(size, checkered)))
 
 // any: nothing is known, nothing is invented
 declare const anything: AnyBijector

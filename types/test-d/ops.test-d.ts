@@ -46,6 +46,10 @@ expectError(T.concat(vector)(image))
 expectError(T.spaceToDepth(T.spaceToDepth(image)))
 expectError(T.depthToSpace(grey))
 expectError(T.split([1, 2])(image))
+expectError(T.slice(2, 3)(image))
+expectError(T.slice(-1, 3)(image))
+expectType<Tensor<readonly ['N', 8, 6, 4]>>(T.slice(size, 4)(image))
+expectType<Tensor<readonly ['N', 8, 6, number]>>(T.slice(0, size)(image))
 
 // reductions
 expectType<Tensor<readonly ['N', 8, 4]>>(T.sumAxis(2)(image))

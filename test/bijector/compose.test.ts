@@ -1,0 +1,69 @@
+import * as tf from '@tensorflow/tfjs-core'
+import {
+  actNorm,
+  affine,
+  compose,
+  coupling,
+  describeError,
+  flip,
+  halves,
+  key,
+  leaves,
+  mlp,
+  on,
+  repeat,
+  squeeze,
+} from 'diffeo'
+import { randomBatch } from 'diffeo/laws'
+import * as E from 'fp-ts/lib/Either.js'
+import { pipe } from 'fp-ts/lib/function.js'
+import { describe, expect, it } from 'vitest'
+import { randomParams, values } from '../support.js'
+
+describe('repeat', () => {
+  const step = compose(actNorm, coupling(halves(), mlp({ hidden: [4] })), flip)
+
+  it('is the composition of as many copies, each with parameters of its own', () => {
+    tf.tidy(() => {
+      const [a, b] = [on([4], repeat(3, step)), on([4], compose(step, step, step))]
+      expect(a.spec).toEqual(b.spec)
+      const params = randomParams(a, key(1))
+      const x = randomBatch([4], [-2, 2], 3, key(2))
+      const [z, logDet] = a.bind(params).forward(x)
+      const [same, sameLogDet] = b.bind(params).forward(x)
+      expect(values(z)).toEqual(values(same))
+      expect(values(logDet)).toEqual(values(sameLogDet))
+      const kernels = leaves(a.init(key(3))).filter(([path]) => path.endsWith('dense0/kernel'))
+      expect(new Set(kernels.map(([, leaf]) => values(leaf).join())).size).toBe(3)
+    })
+  })
+
+  it('adds up: n + m times are n times, then m times', () => {
+    tf.tidy(() => {
+      const whole = on([3], repeat(5, affine))
+      const inParts = on([3], compose(repeat(2, affine), repeat(3, affine)))
+      const params = randomParams(whole, key(4))
+      const from = (first: number, n: number) =>
+        Object.fromEntries(Array.from({ length: n }, (_, i) => [`${i}.affine`, params[`${first + i}.affine`]!]))
+      const x = randomBatch([3], [-1, 1], 2, key(5))
+      const inTwo = inParts.bind({ '0.compose': from(0, 2), '1.compose': from(2, 3) }).forward(x)
+      const atOnce = whole.bind(params).forward(x)
+      expect(values(inTwo[0])).toEqual(values(atOnce[0]))
+      // the sums of log-dets are associated otherwise
+      values(inTwo[1]).forEach((logDet, i) => {
+        expect(logDet).toBeCloseTo(values(atOnce[1])[i]!, 5)
+      })
+    })
+  })
+
+  it.each([0, -1, 2.5, Number.NaN, Number.POSITIVE_INFINITY])('refuses %d times in a sentence', (n: number) => {
+    const said = pipe(repeat(n, squeeze).at([4, 4, 1]), E.mapLeft(describeError))
+    expect(said).toEqual(E.left(`repeat: expected a whole number of at least 1, got ${n}`))
+  })
+
+  it('refuses what does not fit at the time at which it does not', () => {
+    const times: number = 3
+    const said = pipe(repeat(times, squeeze).at([28, 28, 1]), E.mapLeft(describeError))
+    expect(said).toEqual(E.left('squeeze: expected an even height, got 7 in 7×7×16'))
+  })
+})
