@@ -37,7 +37,7 @@ const density = flow(on([2], realNvpVector({ couplings: 8, hidden: [64, 64] })),
 
 const draw = (k: Key, n: number) => orThrow(batch([2], moons.sample(k, n)))
 const optimiser = adam()
-const start = startTraining(density, optimiser, key(0), draw(key(1), 256))
+const start = await startTraining(density, optimiser, key(0), draw(key(1), 256))
 const options = {
   optimiser,
   learningRate: cosineRate(5e-3, steps),

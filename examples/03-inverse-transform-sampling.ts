@@ -6,21 +6,35 @@
  *     npm run build && node dist/examples/03-inverse-transform-sampling.js
  */
 import { mkdirSync } from 'node:fs'
-import { batch, exponentialCdf, key, on, orThrow, ready, uniformArray, values, writeFileAtomic } from 'diffeo'
+import {
+  type BatchOf,
+  batch,
+  exponentialCdf,
+  jit,
+  key,
+  on,
+  orThrow,
+  ready,
+  uniformArray,
+  values,
+  writeFileAtomic,
+} from 'diffeo'
 import * as vega from 'vega'
 import { compile } from 'vega-lite'
 
-await ready('cpu')
+await ready()
 const rate = 1.5
 const cdf = on([1], exponentialCdf(rate)).bind({})
+const quantile = jit((u: BatchOf<readonly [1]>) => cdf.inverse(u)[0])
+const logDensityAt = jit((x: BatchOf<readonly [1]>) => cdf.forward(x)[1])
 
 const uniforms = orThrow(batch([1], uniformArray(key(0), 10_000)))
-const samples = await values(cdf.inverse(uniforms)[0])
+const samples = await values(await quantile(uniforms))
 const mean = samples.reduce((a, b) => a + b, 0) / samples.length
 console.log(`mean ${mean.toFixed(3)}; 1/λ is ${(1 / rate).toFixed(3)}`)
 
 const at = Float32Array.from({ length: 100 }, (_, i) => (i + 0.5) * 0.04)
-const logDensity = await values(cdf.forward(orThrow(batch([1], at)))[1])
+const logDensity = await values(await logDensityAt(orThrow(batch([1], at))))
 
 const width = 0.1
 const counts = Array.from({ length: 40 }, () => 0)

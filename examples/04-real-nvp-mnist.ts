@@ -91,7 +91,7 @@ const seed = key(0)
 const { train } = orThrow(holdOut(foldIn(seed, 0), 512, mnist.train.count))
 const batch = orThrow(trainBatches(subset(train)(mnist.train), foldIn(seed, 1), 32))
 const optimiser = averaged(adam(), 0.99)
-const start = startTraining(density, optimiser, foldIn(seed, 3), await batch(0))
+const start = await startTraining(density, optimiser, foldIn(seed, 3), await batch(0))
 
 for await (const event of fit(density, start, {
   optimiser,

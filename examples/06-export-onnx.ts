@@ -38,7 +38,7 @@ const moons = twoMoons({ noise: 0.05 })
 const density = flow(on([2], realNvpVector({ couplings: 6 })), standardNormal)
 const draw = (k: Key, n: number) => orThrow(batch([2], moons.sample(k, n)))
 const optimiser = adam()
-const start = startTraining(density, optimiser, key(0), draw(key(1), 256))
+const start = await startTraining(density, optimiser, key(0), draw(key(1), 256))
 const options = {
   optimiser,
   learningRate: constantRate(2e-3),

@@ -27,7 +27,7 @@ import { restore } from '../train/restore.js'
 import { averageParams, disposeState, startTraining, type TrainState } from '../train/step.js'
 import { defaultConfig, makeRun, type Run, RunConfig } from './config.js'
 import { reconstruct, samplePicture } from './pictures.js'
-import { clock, progress } from './progress.js'
+import { clock, type Progress, progress } from './progress.js'
 
 /** The flags, decoded. */
 export interface TrainOptions {
@@ -99,7 +99,7 @@ const configure = (options: TrainOptions, saved: Saved | undefined): E.Either<Di
 
 const begin = async (run: Run): Promise<TrainState> => {
   const first = await run.batch(0)
-  const state = startTraining(run.flow, run.optimiser, run.keys.init, first)
+  const state = await startTraining(run.flow, run.optimiser, run.keys.init, first)
   unwrap(first).dispose()
   return state
 }
@@ -124,11 +124,7 @@ const learn = async (
   let began = performance.now()
   const elapsed = () => (performance.now() - began) / 1000
   const waiting = { step: `${start.step}`, rate: '…', train: '…', validation: '…', left: clock(seconds) }
-  const line = progress(
-    '{bar} step {step} · {rate} images/s · train {train}, validation {validation} bits/dim · {left} left',
-    seconds,
-    waiting,
-  )
+  let line: Progress | undefined
   let end: Stopped = { _tag: 'Stopped', reason: 'aborted', state: start }
   let train = Number.NaN
   let validation = Number.NaN
@@ -146,16 +142,23 @@ const learn = async (
     },
   })) {
     if (event._tag === 'Stopped') end = event
-    else if (event._tag === 'Compiling') line.update(0, { ...waiting, step: `${start.step} (compiling)` })
-    else if (event._tag === 'Validated') {
+    else if (event._tag === 'Compiling') say('compiling the train step …')
+    else if (event._tag === 'Compiled') {
+      say(`compiled in ${event.seconds.toFixed(1)} s`)
+      began = performance.now()
+      line = progress(
+        '{bar} step {step} · {rate} images/s · train {train}, validation {validation} bits/dim · {left} left',
+        seconds,
+        waiting,
+      )
+    } else if (event._tag === 'Validated') {
       validation = event.mean
       const written = await saveCheckpoint(checkpointIn(options.out))(snapshot(run, config, event.state))()
       if (E.isLeft(written)) say(`\n${describeError(written.left)} (training goes on, and tries again)`)
     } else {
       // a running mean over some twenty steps, since one batch says little
       train = Number.isNaN(train) ? event.bitsPerDim : 0.95 * train + 0.05 * event.bitsPerDim
-      if (event.state.step === start.step + 1) began = performance.now() - event.seconds * 1000
-      line.update(elapsed(), {
+      line?.update(elapsed(), {
         step: `${event.state.step}`,
         rate: (config.batch / event.seconds).toFixed(0),
         train: bits(train),
@@ -164,7 +167,7 @@ const learn = async (
       })
     }
   }
-  line.stop()
+  line?.stop()
   return end
 }
 

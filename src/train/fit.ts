@@ -23,6 +23,13 @@ export interface Compiling {
   readonly state: TrainState
 }
 
+/** It was compiled: no step was taken yet, and the time that `seconds` allows begins now. */
+export interface Compiled {
+  readonly _tag: 'Compiled'
+  readonly state: TrainState
+  readonly seconds: number
+}
+
 /** One step was taken. `state` is valid until the next event. */
 export interface Stepped extends StepMetrics {
   readonly _tag: 'Stepped'
@@ -50,7 +57,7 @@ export interface Stopped {
   readonly error?: DiffeoError
 }
 
-export type FitEvent = Compiling | Stepped | Validated | Stopped
+export type FitEvent = Compiling | Compiled | Stepped | Validated | Stopped
 
 export interface FitOptions<A extends Shape> extends StepOptions {
   /** The batch of a step, counted from 0: a pure function, so that runs can be resumed. The next is begun one step early. */
@@ -140,6 +147,7 @@ export async function* fit<A extends Shape, B extends Latents>(
       if (!compiled) {
         await next.prepare(state, x.right.value!)
         compiled = true
+        yield { _tag: 'Compiled', state, seconds: (performance.now() - from) / 1000 }
         from = began = performance.now()
       }
       const [after, metrics] = await next(state, x.right.value!)

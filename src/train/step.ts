@@ -9,7 +9,7 @@ import type { Latents, Shape } from '../../types/shape.js'
 import type { Flow } from '../distribution/flow.js'
 import { jit } from '../engine/jit.js'
 import { tidy } from '../tensor/ops.js'
-import { leaves, mapLeaves, type Param, type Params } from '../tensor/params.js'
+import { disposeParams, leaves, mapLeaves, type Param, type Params } from '../tensor/params.js'
 import type { Key } from '../tensor/random.js'
 import { product } from '../tensor/shape.js'
 import { type AnyTensor, type BatchOf, trust, unwrap } from '../tensor/tensor.js'
@@ -60,17 +60,28 @@ const withTrained = <A extends Shape, B extends Latents>(
   return mapLeaves(params, (leaf) => (trainable(specs[place++]![1]) ? trust<Shape>(values[next++]!) : leaf)) as Params
 }
 
-/** Where training begins; the first data set what depends on them (ActNorm). */
-export const startTraining = <A extends Shape, B extends Latents>(
+/**
+ * Where training begins; the first data set what depends on them (ActNorm), as one program.
+ *
+ * @example
+ * const start = await startTraining(moons, adam(), key(0), firstBatch)
+ */
+export const startTraining = async <A extends Shape, B extends Latents>(
   flow: Flow<A, B>,
   optimiser: Optimiser,
   key: Key,
   first: BatchOf<A>,
-): TrainState =>
-  tidy(() => {
-    const params = flow.bijector.start(flow.init(key))(first)[2]
+): Promise<TrainState> => {
+  const begin = jit((params: Params, x: BatchOf<A>) => flow.bijector.start(params)(x)[2])
+  const drawn = flow.init(key)
+  try {
+    const params = await begin(drawn, first)
     return { step: 0, params, moments: optimiser.init(trained(flow, params)) }
-  })
+  } finally {
+    disposeParams(drawn)
+    await begin.dispose()
+  }
+}
 
 /** All elements of a list of tensors, one after another. */
 const flat = (list: readonly tf.Tensor[]): tf.Tensor => tf.concat(list.map((t) => tf.reshape(t, [-1])))

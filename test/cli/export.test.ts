@@ -100,7 +100,7 @@ describe('diffeo export', () => {
         [2, 28, 28, 1],
       ),
     )
-    const state = startTraining(own.flow, own.optimiser, seed(0), x)
+    const state = await startTraining(own.flow, own.optimiser, seed(0), x)
     const snapshot = { state, spec: own.flow.bijector.spec, config }
     orThrow(await saveCheckpoint(join(run, 'checkpoint.safetensors'))(snapshot)())
     disposeState(state)

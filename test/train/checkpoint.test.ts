@@ -67,7 +67,7 @@ const trained = async <A extends Shape, B extends Latents>(
   steps: number,
 ): Promise<TrainState> => {
   const next = step(flow, options)
-  let state = startTraining(flow, options.optimiser, key(0), await batch(0))
+  let state = await startTraining(flow, options.optimiser, key(0), await batch(0))
   for (let i = 0; i < steps; i++) {
     const [after] = await next(state, await batch(i))
     disposeState(state)
@@ -366,7 +366,7 @@ describe('a run that is saved, restored and continued', () => {
     steps: number,
     stops: readonly number[],
   ) => {
-    let current = startTraining(flow, options.optimiser, key(0), await batch(0))
+    let current = await startTraining(flow, options.optimiser, key(0), await batch(0))
     const bits: number[] = []
     for (const until of [...stops, steps]) {
       const training = train(flow, current, { ...options, batch, steps: until })

@@ -34,8 +34,8 @@ const lost = new DiffeoException(fileError('read a.bin', 'a file', 'nothing ther
 const heldOut: Batches<readonly [2]> = { count: 2, at: moonBatch(32, 9) }
 
 let start: TrainState
-beforeEach(() => {
-  start = startTraining(moons, optimiser, key(0), moonBatch()(0))
+beforeEach(async () => {
+  start = await startTraining(moons, optimiser, key(0), moonBatch()(0))
 })
 afterEach(() => disposeState(start))
 
@@ -59,7 +59,7 @@ describe('fit stops', () => {
     expect([end.reason, end.state.step, steps]).toEqual(['steps', 4, 4])
     expect('error' in end).toBe(false)
     const later = await collect(train(moons, { ...start, step: 3 }, { ...options, steps: 4 }))
-    expect(later.map((e) => e._tag)).toEqual(['Compiling', 'Stepped', 'Stopped'])
+    expect(later.map((e) => e._tag)).toEqual(['Compiling', 'Compiled', 'Stepped', 'Stopped'])
     disposeState((later.at(-1) as Stopped).state)
   })
   it('at once, with the state it got, if there is nothing to do', async () => {
@@ -81,7 +81,7 @@ describe('fit stops', () => {
       if (event._tag === 'Stepped' && event.state.step === 3) controller.abort()
     }
     const end = events.at(-1) as Stopped
-    expect([end.reason, end.state.step, events.length]).toEqual(['aborted', 3, 5])
+    expect([end.reason, end.state.step, events.length]).toEqual(['aborted', 3, 6])
     disposeState(end.state)
   })
   it('before the first step if its signal is aborted already', async () =>
@@ -106,8 +106,8 @@ describe('fit stops', () => {
       good.push(stateBits(event.state))
     }
     const end = events.at(-1) as Stopped
-    expect([end.reason, end.state.step, events.length]).toEqual(['notFinite', 2, 4])
-    expect(good[3]).toEqual(good[2])
+    expect([end.reason, end.state.step, events.length]).toEqual(['notFinite', 2, 5])
+    expect(good[4]).toEqual(good[3])
     expect(describeError(end.error!)).toContain(`fit at step 3: ${words}`)
     disposeState(end.state)
   })
@@ -143,9 +143,30 @@ describe('fit', () => {
     await run({ steps: 3 }, (end) => expect(stateBits(end.state)).toEqual(wanted))
     expect(stateBits(start)).toEqual(before)
   })
+  it('says what compiling took, and counts it neither as a step nor in the time that it has', async () => {
+    let compiling = 0
+    const tags: string[] = []
+    for await (const event of train(moons, start, { ...options, seconds: 0.2 })) {
+      tags.push(event._tag)
+      if (event._tag === 'Compiling') {
+        compiling = performance.now()
+        expect(event.state.step).toBe(0)
+        // longer than the time that training has
+        await new Promise((resolve) => setTimeout(resolve, 300))
+      }
+      if (event._tag === 'Compiled') {
+        expect(event.state.step).toBe(0)
+        expect(event.seconds).toBeGreaterThan(0)
+        expect(event.seconds * 1000).toBeLessThanOrEqual(performance.now() - compiling)
+      }
+      if (event._tag === 'Stopped') disposeState(event.state)
+    }
+    expect(tags.slice(0, 3)).toEqual(['Compiling', 'Compiled', 'Stepped'])
+  })
   it('says what each step was', async () => {
     const { events } = await run({ steps: 2 })
-    for (const event of events.slice(1, 3) as Stepped[]) {
+    for (const event of events.slice(2, 4) as Stepped[]) {
+      expect(event._tag).toBe('Stepped')
       expect(Number.isFinite(event.bitsPerDim) && event.gradientNorm > 0 && event.seconds > 0).toBe(true)
     }
   })
@@ -185,7 +206,7 @@ describe('fit', () => {
   })
   it('validates the parameters that it is told to', async () => {
     const own = averaged(adam(), 0)
-    const begin = startTraining(moons, own, key(0), moonBatch()(0))
+    const begin = await startTraining(moons, own, key(0), moonBatch()(0))
     const means = async (params?: (state: TrainState) => ReturnType<typeof averageParams>) => {
       const validation = { batches: heldOut, every: 2, ...(params === undefined ? {} : { params }) }
       const events = await collect(train(moons, begin, { ...options, optimiser: own, steps: 4, validation }))

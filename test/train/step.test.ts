@@ -55,7 +55,7 @@ describe('step', () => {
     ['with batch statistics', () => [tiny, tinyBatch] as const],
   ])('is a function: the same state and batch give the same bits, and are not changed, %s', async (_, make) => {
     const [f, batch] = make() as unknown as readonly [Flow<Shape, Latents>, (step: number) => MaybeLater<Shape>]
-    const state = startTraining(f, options.optimiser, key(0), await batch(0))
+    const state = await startTraining(f, options.optimiser, key(0), await batch(0))
     const x = await batch(1)
     const before = [stateBits(state), values(x)]
     const [first, metrics] = await step(f, options)(state, x)
@@ -73,7 +73,7 @@ describe('step', () => {
     unwrap(x as never).dispose()
   })
   it('makes the tensors of the next state and no others', async () => {
-    const state = startTraining(tiny, options.optimiser, key(0), await tinyBatch(0))
+    const state = await startTraining(tiny, options.optimiser, key(0), await tinyBatch(0))
     const size = leaves(state.params).length + state.moments.flat().length
     const x = await tinyBatch(0)
     let next = state
@@ -88,7 +88,7 @@ describe('step', () => {
     unwrap(x).dispose()
   })
   it('moves the statistics with the batch, and ActNorm stays started', async () => {
-    const state = startTraining(tiny, options.optimiser, key(0), await tinyBatch(0))
+    const state = await startTraining(tiny, options.optimiser, key(0), await tinyBatch(0))
     const [next] = await step(tiny, options)(state, await tinyBatch(0))
     const changed = specs(tiny).flatMap(([path, { role }], i) =>
       role === 'statistic' && `${numbers(next.params)[i]}` !== `${numbers(state.params)[i]}` ? [path] : [],
@@ -100,7 +100,7 @@ describe('step', () => {
     disposeState(next)
   })
   it('lowers the loss on two moons', async () => {
-    let state = startTraining(moons, options.optimiser, key(0), moonBatch(128)(0))
+    let state = await startTraining(moons, options.optimiser, key(0), moonBatch(128)(0))
     const next = step(moons, options)
     const bits: number[] = []
     for (let i = 0; i < 120; i++) {
@@ -168,7 +168,7 @@ describe('step', () => {
     unwrap(x).dispose()
   })
   it('answers figures that are not finite for bad data, and the state that came in is still good', async () => {
-    const start = startTraining(moons, options.optimiser, key(0), moonBatch()(0))
+    const start = await startTraining(moons, options.optimiser, key(0), moonBatch()(0))
     const before = stateBits(start)
     const [next, metrics] = await step(moons, options)(start, trust(tf.fill([4, 2], Number.NaN)))
     expect(metrics.bitsPerDim).toBeNaN()
@@ -239,8 +239,9 @@ describe('step', () => {
 })
 
 describe('states', () => {
-  it('start from the key, with ActNorm set by the first batch', () => {
-    const [a, b] = [0, 0].map(() => startTraining(moons, options.optimiser, key(1), moonBatch()(0)))
+  it('start from the key, with ActNorm set by the first batch', async () => {
+    const begin = () => startTraining(moons, options.optimiser, key(1), moonBatch()(0))
+    const [a, b] = [await begin(), await begin()]
     expect(stateBits(a!)).toEqual(stateBits(b!))
     expect(a!.step).toBe(0)
     const started = leaves(a!.params).filter(([path]) => path.endsWith('started'))
@@ -249,7 +250,7 @@ describe('states', () => {
     disposeState(b!)
   })
   it('are copied into tensors of their own and freed whole', async () => {
-    const state = startTraining(moons, averaged(adam()), key(1), moonBatch()(0))
+    const state = await startTraining(moons, averaged(adam()), key(1), moonBatch()(0))
     const before = stateBits(state)
     let copy = state
     expect(
@@ -263,7 +264,7 @@ describe('states', () => {
   })
   it('borrow the average of the trained parameters, and keep the statistics', async () => {
     const optimiser = averaged(adam())
-    const state = startTraining(tiny, optimiser, key(1), await tinyBatch(0))
+    const state = await startTraining(tiny, optimiser, key(1), await tinyBatch(0))
     const [next] = await step(tiny, { ...options, optimiser })(state, await tinyBatch(0))
     const average = averageParams(tiny, next)
     const roles = specs(tiny).map(([, { role }]) => role)
