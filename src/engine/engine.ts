@@ -98,7 +98,10 @@ const load = (name: EngineName): TE.TaskEither<Failure, Engine> =>
     ),
   )
 
-/** The first engine that loads. One that is installed and broken is worth a note, one that is not installed is not. */
+/**
+ * The first engine that loads. One that is installed and broken is worth a note, one that is not installed is not: but
+ * for the first, which comes with the library.
+ */
 const loadBest = (
   [name, ...rest]: readonly EngineName[],
   notes: readonly string[],
@@ -108,7 +111,9 @@ const loadBest = (
     : pipe(
         load(name),
         TE.map((engine) => (notes.length > 0 ? { ...engine, note: notes.join('; ') } : engine)),
-        TE.orElse(({ error, missing }) => loadBest(rest, missing ? notes : [...notes, describeError(error)])),
+        TE.orElse(({ error, missing }) =>
+          loadBest(rest, missing && name !== preference[0] ? notes : [...notes, describeError(error)]),
+        ),
       )
 
 const requested = (name: string): E.Either<DiffeoError, EngineName> =>
@@ -121,7 +126,7 @@ const requested = (name: string): E.Either<DiffeoError, EngineName> =>
  * Chooses the engine: the one named; with `'auto'` the one that the environment variable `DIFFEO_ENGINE` names, else
  * the best found (`onnxruntime`, `tfjs-node-gpu`, `tfjs-node`, `wasm`, `cpu`; in a browser `webgpu`, `wasm`, `cpu`). One that is named and missing is an error that says
  * how to install it; with nothing named the next best is taken, and the engine's `note` says why if something is
- * broken.
+ * broken, or if `onnxruntime` is missing.
  */
 export const useEngine = (name: EngineName | 'auto' = 'auto'): TE.TaskEither<DiffeoError, Engine> => {
   const asked = name !== 'auto' ? name : (globalThis.process?.env['DIFFEO_ENGINE'] ?? 'auto')

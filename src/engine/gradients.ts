@@ -1,8 +1,9 @@
 /**
  * The gradients of the kernels that the library runs. The bundle of `@tensorflow/tfjs-core` that Node loads registers
  * none (they come with the much larger `@tensorflow/tfjs`), so this table does. Every gradient is made of ops, hence
- * itself differentiable, and of the ops that are cheap on every engine. A gradient that is registered already, by
- * `@tensorflow/tfjs` for instance, is left alone.
+ * itself differentiable, and of the ops that are cheap on every engine and can be traced. They replace those of
+ * `@tensorflow/tfjs`, some of which have the shape of the wrong operand (`Maximum`, `SquaredDifference`) or kernels of
+ * their own (`EluGrad`, `UnsortedSegmentSum`).
  *
  * @module
  */
@@ -299,8 +300,8 @@ const products: readonly tf.GradConfig[] = [
   })),
 ]
 
-/** Registers the gradients that nothing has registered yet. Calling it again changes nothing. */
+/** Registers the gradients, in place of others that are registered. Calling it again changes nothing. */
 export const registerGradients = (): void => {
-  const table = [...pairwise, ...pointwise, ...reductions, ...movements, ...lists, ...products]
-  for (const g of table) if (tf.getGradient(g.kernelName) === undefined) tf.registerGradient(g)
+  for (const g of [...pairwise, ...pointwise, ...reductions, ...movements, ...lists, ...products])
+    tf.registerGradient(g)
 }

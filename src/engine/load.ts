@@ -94,7 +94,6 @@ export const loadWebgpu = async (): Promise<Loaded> => {
 const removedUtils = {
   isNullOrUndefined: (x: unknown): boolean => x === null || x === undefined,
   isArray: Array.isArray,
-  isString: (x: unknown): boolean => typeof x === 'string',
 }
 
 interface TfjsNode {

@@ -1,8 +1,17 @@
+import { createRequire } from 'node:module'
 import * as tf from '@tensorflow/tfjs-core'
 import * as E from 'fp-ts/lib/Either.js'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { describeEngine, EngineName, ready, useEngine } from '../../src/engine/engine.js'
 import { DiffeoException, describeError } from '../../src/error.js'
+
+const installed = (name: string): boolean => {
+  try {
+    return createRequire(import.meta.url).resolve(name) !== ''
+  } catch {
+    return false
+  }
+}
 
 afterEach(() => {
   vi.unstubAllEnvs()
@@ -39,7 +48,23 @@ describe('useEngine', () => {
     expect(await ready()).not.toHaveProperty('note')
   })
 
-  it('says which command brings a missing engine', async () => {
+  it('goes on to the next where the native package does not load, and says so', async () => {
+    vi.stubEnv('DIFFEO_ENGINE', '')
+    vi.doMock('onnxruntime-node', () => {
+      throw new Error('no binary for this platform')
+    })
+    try {
+      const engine = await ready()
+      expect(engine.name).not.toBe('onnxruntime')
+      expect(describeEngine(engine)).toContain(
+        '(engine onnxruntime: expected the package onnxruntime-node to load, got ',
+      )
+    } finally {
+      vi.doUnmock('onnxruntime-node')
+    }
+  })
+
+  it.skipIf(installed('@tensorflow/tfjs-node'))('says which command brings a missing engine', async () => {
     const result = await useEngine('tfjs-node')()
     expect(E.isLeft(result) && describeError(result.left)).toBe(
       'engine tfjs-node: expected the package @tensorflow/tfjs-node, got no such package; ' +
