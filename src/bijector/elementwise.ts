@@ -52,15 +52,28 @@ const pointwise = (
 /** log(p) − log(1 − p) */
 const logitOf = (p: AnyTensor): AnyTensor => sub(log(pipe(p, neg, plus(1))))(log(p))
 
+/** Probabilities held off from 0 and 1, where a density ends, by as little as float32 can say, or by `margin`. */
+const inside = (p: AnyTensor, least = 2 ** -126, margin = 2 ** -24): AnyTensor =>
+  trust(tf.minimum(tf.maximum(unwrap(p), least), 1 - margin))
+
 /**
- * The logistic sigmoid, ℝ → (0, 1).
+ * The logistic sigmoid, ℝ → (0, 1). In float32 it reaches 1 at x = 17; the inverse counts 0 as 2⁻¹²⁶ and 1 as 1 − 2⁻²⁴,
+ * so it is finite everywhere and exact for x in (−87, 16).
  *
  * - Forward: y = 1 / (1 + e⁻ˣ)
  * - Forward log-det: −Σ softplus(x) + softplus(−x)
  * - Inverse: x = log y − log(1 − y)
  * - Inverse log-det: Σ softplus(x) + softplus(−x)
  */
-export const sigmoid: Layer<Same> = pointwise('sigmoid', sigma, logitOf, (x) => neg(add(softplus(neg(x)))(softplus(x))))
+export const sigmoid: Layer<Same> = pointwise(
+  'sigmoid',
+  sigma,
+  (y) => logitOf(inside(y)),
+  (x) => neg(add(softplus(neg(x)))(softplus(x))),
+)
+
+/** How near to 0 and 1 a probability survives the way through a pixel in float32: σ(−15). */
+const resolved = 3e-7
 
 /** α of the logit preprocessing, and how many values a pixel takes. */
 export interface LogitOptions {
@@ -72,7 +85,9 @@ export interface LogitOptions {
 
 /**
  * Logit preprocessing of images (Eq. 16), x in [0, bins], p = α + (1 − 2α)·x/bins. Finite at both ends, where the
- * paper's logit(α + (1 − α)·x/256) is not.
+ * paper's logit(α + (1 − α)·x/256) is not. Float32 has no x for |y| > 15, where σ(y) rounds to 0 or 1 within the
+ * precision of x: the inverse answers the one for 15 there, so that forward(inverse(y)) is finite; its log-det is that of
+ * y itself.
  *
  * - Forward: y = log p − log(1 − p)
  * - Forward log-det: Σ softplus(y) + softplus(−y) + log((1 − 2α)/bins)
@@ -94,7 +109,7 @@ export const logit = ({ alpha = 0.05, bins = 256 }: LogitOptions = {}): Layer<Sa
           return [y, sumEvent(logDerivative(y))]
         },
         inverse: (_, y) => [
-          pipe(sigma(y as AnyTensor), plus(-alpha), times(1 / slope)),
+          pipe(inside(sigma(y as AnyTensor), resolved, resolved), plus(-alpha), times(1 / slope)),
           neg(sumEvent(logDerivative(y))),
         ],
       }),
@@ -138,7 +153,8 @@ const spread = (event: AnyTensor, like: AnyTensor): AnyTensor =>
 // -------------------------------------------------------------------------------------
 
 /**
- * The CDF of the exponential distribution, [0, ∞) → [0, 1). `reverse(exponentialCdf())` samples it from uniforms.
+ * The CDF of the exponential distribution, [0, ∞) → [0, 1). `reverse(exponentialCdf())` samples it from uniforms; 1
+ * counts as 1 − 2⁻²⁴.
  *
  * - Forward: y = 1 − e^−λx
  * - Forward log-det: Σ log λ − λx
@@ -149,7 +165,7 @@ export const exponentialCdf = (rate = 1): Layer<Same> =>
   pointwise(
     'exponentialCdf',
     (x) => trust(tf.neg(tf.expm1(tf.mul(unwrap(x), -rate)))),
-    (y) => trust(tf.mul(tf.log1p(tf.neg(unwrap(y))), -1 / rate)),
+    (y) => trust(tf.mul(tf.log1p(tf.neg(unwrap(inside(y, 0)))), -1 / rate)),
     (x) => pipe(x, times(-rate), plus(Math.log(rate))),
   )
 
@@ -170,7 +186,7 @@ export const uniformCdf = (low = 0, high = 1): Layer<Same> =>
   )
 
 /**
- * The CDF of the logistic distribution, ℝ → (0, 1).
+ * The CDF of the logistic distribution, ℝ → (0, 1). The inverse counts 0 as 2⁻¹²⁶ and 1 as 1 − 2⁻²⁴.
  *
  * - Forward: y = σ((x − mean)/scale)
  * - Forward log-det: −Σ softplus(u) + softplus(−u) + log scale, u = (x − mean)/scale
@@ -182,7 +198,7 @@ export const logisticCdf = (mean = 0, scale = 1): Layer<Same> => {
   return pointwise(
     'logisticCdf',
     (x) => sigma(standard(x)),
-    (y) => pipe(logitOf(y), times(scale), plus(mean)),
+    (y) => pipe(logitOf(inside(y)), times(scale), plus(mean)),
     (x) => {
       const u = standard(x)
       return pipe(softplus(u), add(softplus(neg(u))), plus(Math.log(scale)), neg)

@@ -9,9 +9,9 @@ import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import type { HasShapeFn, LatentsAt, Refusal, Reversible } from '../../types/check.js'
 import type { Exactly, Latents, Shape, ShapeFn } from '../../types/shape.js'
-import { type DiffeoError, orThrow, shapeError } from '../error.js'
+import { type DiffeoError, orThrow, shapeError, usageError } from '../error.js'
 import { tidy, zeroPerExample } from '../tensor/ops.js'
-import { initialise, type Params, type ParamsOf, type Spec } from '../tensor/params.js'
+import { initialise, leaves, type Param, type Params, type ParamsOf, type Spec } from '../tensor/params.js'
 import type { Key } from '../tensor/random.js'
 import { exactly, isShape, showLatents } from '../tensor/shape.js'
 import type { AnyTensor, BatchOf, PerExample } from '../tensor/tensor.js'
@@ -142,24 +142,38 @@ export const on = <const S extends Shape, F extends ShapeFn>(
 // combinators
 // -------------------------------------------------------------------------------------
 
+const learnsFromData = (b: AnyBijector): boolean => leaves<Param>(b.spec).some(([, { role }]) => role === 'statistic')
+
 const reversed = (b: AnyBijector): E.Either<DiffeoError, AnyBijector> =>
-  isShape(b.codomain)
-    ? E.right(
-        bijector({
-          name: `reverse(${b.name})`,
-          domain: b.codomain,
-          codomain: b.domain,
-          spec: b.spec,
-          parts: [b],
-          forward: (params, x) => b.bind(params as Params).inverse(x) as never,
-          inverse: (params, z) => b.bind(params as Params).forward(z) as never,
-        }),
-      )
-    : E.left(shapeError('reverse', 'one latent', showLatents(b.codomain)))
+  !isShape(b.codomain)
+    ? E.left(shapeError('reverse', 'one latent', showLatents(b.codomain)))
+    : learnsFromData(b)
+      ? E.left(
+          usageError(
+            'reverse',
+            'a bijector without statistics of the data',
+            b.name,
+            'reverse it with its parameters bound: Diffeo.reverse(b.bind(params))',
+          ),
+        )
+      : E.right(
+          bijector({
+            name: `reverse(${b.name})`,
+            domain: b.codomain,
+            codomain: b.domain,
+            spec: b.spec,
+            parts: [b],
+            forward: (params, x) => b.bind(params as Params).inverse(x) as never,
+            inverse: (params, z) => b.bind(params as Params).forward(z) as never,
+          }),
+        )
 
 /**
  * The two directions exchanged: `reverse(normalCdf())` turns uniforms into normals. For a bijector with one latent,
- * and for a layer that keeps the shape.
+ * and for a layer that keeps the shape. ActNorm and batch norm have no reverse, on the path or in a net: their statistics
+ * make what comes out normal, and in the other direction would move away from what they saw, step by step.
+ *
+ * @throws DiffeoException for a bijector with such statistics; `layer.at(shape)` answers an `Either`
  */
 export const reverse = <L extends HasShapeFn>(of: L & Reversible<L>): Reversed<L> => {
   const l = of as HasShapeFn as AnyBijector | Layer<ShapeFn>

@@ -23,7 +23,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core'
 import type { AxisRefusal, Without } from '../../types/ops.js'
-import type { Batch, Dims } from '../../types/shape.js'
+import type { Batch, Dims, Shape } from '../../types/shape.js'
 import { orThrow } from '../error.js'
 import * as shapes from './shape.js'
 import { type AnyTensor, type PerExample, sizes, type Tensor, trust, unwrap } from './tensor.js'
@@ -100,8 +100,16 @@ export const log = unary(tf.log)
 export const tanh = unary(tf.tanh)
 /** 1 / (1 + e⁻ˣ) */
 export const sigmoid = unary(tf.sigmoid)
-/** log(1 + eˣ) = max(x, 0) + log(1 + e^−|x|), which neither overflows nor loses small values */
-export const softplus = unary((x) => tf.tidy(() => tf.add(tf.relu(x), tf.log1p(tf.exp(tf.neg(tf.abs(x)))))))
+/**
+ * log(1 + eˣ) = (x + |x|)/2 + log(1 + e^−|x|), which neither overflows nor loses small values, and whose gradient is ½
+ * at 0, where that of max(x, 0) would be 0
+ */
+export const softplus = unary((x) =>
+  tf.tidy(() => {
+    const size = tf.abs(x)
+    return tf.add(tf.mul(tf.add(x, size), 0.5), tf.log1p(tf.exp(tf.neg(size))))
+  }),
+)
 /** max(x, 0) */
 export const relu = unary(tf.relu)
 /** x² */
@@ -137,17 +145,26 @@ export const conv2d =
 // reductions
 // -------------------------------------------------------------------------------------
 
-/** The sum over everything but the batch: one number per example. */
+/**
+ * The sum over everything but the batch: one number per example. Rows first, then their sums: the engines add in float32
+ * one after another, which over 12,288 numbers of one sign would lose 3e-4 of the sum, and in two stages loses 1e-5 at most.
+ */
 export const sumEvent = (x: Tensor<readonly ['N', ...Dims]> | AnyTensor): PerExample => {
   const t = unwrap(x)
+  if (t.rank === 1) return trust(tf.clone(t)) // a tensor of its own: whoever frees the sum keeps x
   return trust(
-    t.rank === 1
-      ? t
-      : tf.sum(
-          t,
-          t.shape.slice(1).map((_, i) => i + 1),
-        ),
+    tf.tidy(() => {
+      const rows = t.rank === 2 && t.shape[1]! > 1024 ? tf.reshape(t, [t.shape[0]!, ...inRows(t.shape[1]!)]) : t
+      const within = rows.shape.slice(2).map((_, i) => i + 2)
+      return tf.sum(within.length > 0 ? tf.sum(rows, within) : rows, 1)
+    }),
   )
+}
+/** A long vector as rows of about as many elements as there are rows. */
+const inRows = (size: number): Shape => {
+  let rows = Math.floor(Math.sqrt(size))
+  while (size % rows !== 0) rows--
+  return [rows, size / rows]
 }
 /** The mean of all elements. */
 export const mean = (x: AnyTensor): Tensor<readonly []> => trust(tf.mean(unwrap(x)))
