@@ -5,6 +5,8 @@
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
+import type { Latents } from '../../types/shape.js'
+import { isShape, latentList, product } from '../tensor/shape.js'
 import { type AnyTensor, latentTensors, trust, unwrap } from '../tensor/tensor.js'
 
 /** All values of every latent, one row per example. */
@@ -13,6 +15,16 @@ export const rows = (z: unknown): tf.Tensor2D =>
     latentTensors(z).map((t) => tf.reshape(unwrap(t), [unwrap(t).shape[0]!, -1])),
     1,
   ) as tf.Tensor2D
+
+/** Undoes {@link rows}: one tensor, or one for each latent. */
+export const fromRows =
+  (latents: Latents) =>
+  (flat: AnyTensor): AnyTensor | readonly AnyTensor[] => {
+    const shapes = latentList(latents)
+    const pieces = tf.split(unwrap(flat), shapes.map(product), 1)
+    const parts = pieces.map((piece, i) => trust(tf.reshape(piece, [piece.shape[0]!, ...shapes[i]!])) as AnyTensor)
+    return isShape(latents) ? parts[0]! : parts
+  }
 
 const logAbsDet = (matrix: readonly (readonly number[])[]): number => {
   const m = matrix.map((row) => [...row])
@@ -29,16 +41,16 @@ const logAbsDet = (matrix: readonly (readonly number[])[]): number => {
   return logDet
 }
 
-/** log |det ∂f/∂x| in nats at the one example of the batch `x`. */
-export const denseLogDet = (f: (x: AnyTensor) => unknown, x: AnyTensor): number => {
-  const at = unwrap(x)
-  return logAbsDet(
-    Array.from({ length: at.size }, (_, i) =>
-      tf.tidy(() => [
-        ...tf
-          .grad((v: tf.Tensor) => tf.sum(tf.slice(rows(f(trust(v))), [0, i], [1, 1])))(at)
-          .dataSync(),
-      ]),
-    ),
-  )
-}
+/**
+ * log |det ∂f/∂x| in nats at the one example of the batch `x`. Row i comes from copy i of the example, so that one
+ * gradient gives them all; that examples do not depend on each other is a law of its own.
+ */
+export const denseLogDet = (f: (x: AnyTensor) => unknown, x: AnyTensor): number =>
+  tf.tidy(() => {
+    const one = unwrap(x)
+    const size = one.size
+    const copies = tf.tile(one, [size, ...one.shape.slice(1).map(() => 1)])
+    const jacobian = tf.grad((v: tf.Tensor) => tf.sum(tf.mul(rows(f(trust(v))), tf.eye(size))))(copies)
+    const values = jacobian.dataSync()
+    return logAbsDet(Array.from({ length: size }, (_, i) => [...values.subarray(i * size, (i + 1) * size)]))
+  })

@@ -35,28 +35,38 @@ import {
   squeezeOrdered,
   uniformCdf,
 } from 'diffeo'
+import type { LawOptions } from 'diffeo/laws'
 
-export interface Entry {
+export interface Entry extends Omit<LawOptions, 'runs' | 'seed'> {
   readonly make: () => AnyBijector
-  /** Where inputs are drawn from: uniform on [low, high]. */
-  readonly low: number
-  readonly high: number
-  /** Relative error allowed. */
+  readonly domain: readonly [low: number, high: number]
   readonly tolerance: number
+  /** Why the tolerance is what it is. */
+  readonly because: string
+  /** Whether it takes every real number, so that it may stand after any other. */
+  readonly anywhere: boolean
 }
-const real = { low: -2, high: 2, tolerance: 1e-4 }
-const unit = { low: 0.05, high: 0.95, tolerance: 1e-4 }
+const fine = { tolerance: 1e-4, because: 'a few dozen roundings of 6e-8, with slopes up to some tens' }
+const real = { ...fine, domain: [-2, 2], anywhere: true, edges: [-30, -2, 0, 2, 30] } as const
+const unit = { ...fine, domain: [0.05, 0.95], anywhere: false, edges: [0, 2 ** -24, 0.5, 1 - 2 ** -24, 1] } as const
+const pixels = { domain: [0, 256], anywhere: false, edges: [0, 2 ** -10, 255, 255.999, 256] } as const
+const moved = { ...real, permutes: true }
 const net = mlp({ hidden: [8], activation: 'tanh' })
 const vector = { ...real }
 const withNorm = (norm: 'batch' | 'instance' | 'none') => resnet({ width: 3, blocks: 1, norm })
 const smooth = withNorm('none')
-// several nets with ReLU: round-off grows with their slopes
-const kinked = { ...real, tolerance: 5e-4 }
+const kinked = { ...real, tolerance: 5e-4, because: 'several nets with ReLU: round-off grows with their slopes' }
+const deep = { ...pixels, tolerance: 1e-3, because: 'ten couplings and a logit whose inverse has slopes up to 1400' }
+const wholeLine = { mass: [-30, 30] } as const
 
 export const registry: Record<string, Entry> = {
-  input: { make: () => input([3]), ...real },
-  'coupling halves': { make: () => on([4], coupling(halves(), net)), ...vector },
-  'coupling halves second, odd': { make: () => on([5], coupling(halves('second'), net)), ...vector },
+  input: { make: () => input([3]), ...moved, keeps: () => true },
+  'coupling halves': { make: () => on([4], coupling(halves(), net)), ...vector, keeps: (i) => i < 2 },
+  'coupling halves second, odd': {
+    make: () => on([5], coupling(halves('second'), net)),
+    ...vector,
+    keeps: (i) => i >= 2,
+  },
   'coupling own mask': {
     make: () =>
       on(
@@ -68,23 +78,24 @@ export const registry: Record<string, Entry> = {
       ),
     ...vector,
   },
-  additiveCoupling: { make: () => on([4], additiveCoupling(halves(), net)), ...vector },
+  additiveCoupling: { make: () => on([4], additiveCoupling(halves(), net)), ...vector, keeps: (i) => i < 2 },
   affine: { make: () => on([2, 2, 3], affine), ...real },
-  actNorm: { make: () => on([2, 2, 3], actNorm), ...real },
-  batchNorm: { make: () => on([2, 2, 3], batchNorm()), ...real },
-  squeeze: { make: () => on([4, 2, 2], squeeze), ...real },
-  squeezeOrdered: { make: () => on([4, 2, 2], squeezeOrdered), ...real },
-  ordered: { make: () => on([2, 1, 8], ordered), ...real },
-  factorOut: { make: () => on([2, 2, 4], factorOut), ...real },
-  permute: { make: () => on([2, 3], permute([2, 0, 1])), ...real },
-  flip: { make: () => on([2, 3], flip), ...real },
-  reshape: { make: () => on([2, 3], reshapeTo([3, 2, 1])), ...real },
-  flatten: { make: () => on([2, 2, 2], flatten), ...real },
+  actNorm: { make: () => on([2, 2, 3], actNorm), ...real, normalises: true },
+  'actNorm of a vector': { make: () => on([4], actNorm), ...real, normalises: true },
+  batchNorm: { make: () => on([2, 2, 3], batchNorm({ momentum: 0.1 })), ...real },
+  squeeze: { make: () => on([4, 2, 2], squeeze), ...moved },
+  squeezeOrdered: { make: () => on([4, 2, 2], squeezeOrdered), ...moved },
+  ordered: { make: () => on([2, 1, 8], ordered), ...moved },
+  factorOut: { make: () => on([2, 2, 4], factorOut), ...moved },
+  permute: { make: () => on([2, 3], permute([2, 0, 1])), ...moved },
+  flip: { make: () => on([2, 3], flip), ...moved },
+  reshape: { make: () => on([2, 3], reshapeTo([3, 2, 1])), ...moved },
+  flatten: { make: () => on([2, 2, 2], flatten), ...moved },
   sigmoid: { make: () => on([3], sigmoid), ...real },
   'reverse sigmoid': { make: () => on([3], reverse(sigmoid)), ...unit },
-  logit: { make: () => on([2, 2, 1], logit()), low: 0, high: 256, tolerance: 1e-4 },
-  exponentialCdf: { make: () => on([3], exponentialCdf(1.5)), low: 0.05, high: 2, tolerance: 1e-4 },
-  uniformCdf: { make: () => on([3], uniformCdf(-1, 3)), ...unit },
+  logit: { make: () => on([2, 2, 1], logit()), ...fine, ...pixels },
+  exponentialCdf: { make: () => on([3], exponentialCdf(1.5)), ...unit, domain: [0.05, 2], edges: [0, 2 ** -24, 2, 80] },
+  uniformCdf: { make: () => on([3], uniformCdf(-1, 3)), ...real },
   logisticCdf: { make: () => on([3], logisticCdf(0.5, 2)), ...real },
   normalCdf: { make: () => on([3], normalCdf(0.5, 2)), ...real },
   'reverse normalCdf': { make: () => on([3], reverse(normalCdf(0.5, 2))), ...unit },
@@ -177,15 +188,29 @@ export const registry: Record<string, Entry> = {
   },
   realNvp: {
     make: () => on([4, 4, 1], realNvp({ scales: 2, width: 2, blocks: 1, norm: 'none' })),
-    low: 20,
-    high: 230,
-    tolerance: 1e-3,
+    ...deep,
   },
   'realNvp, batch norm everywhere': {
     make: () => on([2, 2, 2], realNvp({ scales: 2, width: 2, blocks: 1, norm: 'batch', path: 'batchNorm' })),
-    low: 20,
-    high: 230,
-    tolerance: 1e-3,
+    ...deep,
   },
   realNvpVector: { make: () => on([3], realNvpVector({ couplings: 4, hidden: [8] })), ...kinked },
+  'affine, one dimension': { make: () => on([1], affine), ...real, ...wholeLine },
+  'actNorm, one dimension': { make: () => on([1], actNorm), ...real, ...wholeLine, normalises: true },
+  'batchNorm, one dimension': { make: () => on([1], batchNorm({ momentum: 0.1 })), ...real, ...wholeLine },
+  'reverse normalCdf, one dimension': { make: () => on([1], reverse(normalCdf(0.5, 2))), ...unit, mass: [0, 1] },
+  'reverse logisticCdf, one dimension': { make: () => on([1], reverse(logisticCdf(0.5, 2))), ...unit, mass: [0, 1] },
+  'logit, one dimension': {
+    make: () => on([1], logit()),
+    ...fine,
+    ...pixels,
+    // σ⁻¹ of 0 and 1, where the margins would end
+    mass: [(-0.05 / 0.9) * 256, (0.95 / 0.9) * 256],
+  },
+  'coupling, two dimensions': { make: () => on([2], coupling(halves(), net)), ...real, mass: [-12, 12] },
+  'vector flow, two dimensions': {
+    make: () => compose(input([2]), coupling(halves(), net), flip, coupling(halves('second'), net)),
+    ...real,
+    mass: [-12, 12],
+  },
 }
