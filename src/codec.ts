@@ -15,3 +15,7 @@ export const integer = (low: number, high: number, name = `an integer from ${low
 
 /** An integer from 0, as exact as a number can be. */
 export const natural = (name: string): t.Type<number> => integer(0, Number.MAX_SAFE_INTEGER, name)
+
+/** A number from `low` to `high`. */
+export const finite = (low: number, high: number, name = `a number from ${low} to ${high}`): t.Type<number> =>
+  guarded(name, (u): u is number => typeof u === 'number' && u >= low && u <= high)

@@ -1,102 +1,181 @@
 /**
- * What a run is: everything that decides its numbers beside the engine, kept in its checkpoint and read back by the
- * same codec; and the parts that it stands for.
+ * What a run is: everything that decides its numbers beside the engine. It is kept in every checkpoint and as
+ * `config.json` in the run's folder, and read back by the same codec: `diffeo train mnist --config config.json` is the
+ * same run again.
+ *
+ * Rates. With the schedule `cosine` the learning rate rises over `warmUp` steps and falls along a cosine until `steps`;
+ * before `steps` is known (a budget in minutes, still in its warm-up) it is what it is for every `steps`. So it is a
+ * function of the step alone, and a run that stops and goes on is exact.
  *
  * @module
  */
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as t from 'io-ts'
-import type { Latents } from '../../types/shape.js'
-import { integer } from '../codec.js'
-import { evaluationBatches, trainBatches } from '../data/batches.js'
-import { subset } from '../data/image-set.js'
-import type { Mnist } from '../data/mnist.js'
-import { holdOut } from '../data/split.js'
-import { type Flow, flow } from '../distribution/flow.js'
-import { standardNormal } from '../distribution/prior.js'
+import { finite, guarded, integer } from '../codec.js'
 import type { DiffeoError } from '../error.js'
-import { realNvp } from '../models/realNvp.js'
-import { foldIn, type Key, key } from '../tensor/random.js'
-import type { BatchOf } from '../tensor/tensor.js'
-import type { Batches } from '../train/evaluate.js'
-import { adam, averaged, constantRate, type Optimiser, type Schedule, warmUp } from '../train/optimiser.js'
+import { usageError } from '../error.js'
+import { product } from '../tensor/shape.js'
+import { constantRate, cosineRate, type Schedule, warmUp } from '../train/optimiser.js'
 
-/** Everything that decides a run's numbers. */
-export const RunConfig = t.readonly(
-  t.type({
-    data: t.literal('mnist'),
-    model: t.readonly(t.type({ scales: integer(1, 8), width: integer(1, 1024), blocks: integer(0, 64) })),
-    seed: integer(0, 2 ** 32 - 1),
-    batch: integer(1, 4096),
-    validation: integer(1, 59_999),
-    learningRate: t.number,
-    warmUp: integer(0, 1e9),
-    averageDecay: t.number,
-  }),
-  'RunConfig',
+// -------------------------------------------------------------------------------------
+// model
+// -------------------------------------------------------------------------------------
+
+const width = integer(1, 4096)
+const hidden = guarded(
+  'one to sixteen widths from 1 to 4096',
+  (u): u is readonly number[] => Array.isArray(u) && u.length >= 1 && u.length <= 16 && u.every(width.is),
 )
-export type RunConfig = t.TypeOf<typeof RunConfig>
 
-/** The small model of MNIST and its recipe. */
-export const defaultConfig: RunConfig = {
-  data: 'mnist',
-  model: { scales: 2, width: 16, blocks: 2 },
+/** A model by its name and sizes, or the user's own by its file. */
+const ModelConfig = t.union(
+  [
+    t.type({ name: t.literal('realnvp'), scales: integer(1, 8), width: integer(1, 1024), blocks: integer(0, 64) }),
+    t.type({ name: t.literal('realnvp-vector'), couplings: integer(1, 256), hidden }),
+    t.type({ name: t.literal('file'), path: t.string }),
+  ],
+  "a model: 'realnvp', 'realnvp-vector' or 'file' with its sizes",
+)
+export type ModelConfig = Readonly<t.TypeOf<typeof ModelConfig>>
+
+/** Which data set: as the command line names it. */
+const DataConfig = t.intersection([t.type({ name: t.string }), t.partial({ folder: t.string, size: integer(1, 1024) })])
+export type DataConfig = Readonly<t.TypeOf<typeof DataConfig>>
+
+const eventShape = guarded(
+  'a shape of 2 or H×W×C',
+  (u): u is readonly number[] =>
+    Array.isArray(u) && (u.length === 1 || u.length === 3) && u.every(width.is) && product(u) <= 2 ** 24,
+)
+
+export const ScheduleName = t.keyof({ cosine: null, constant: null }, "'cosine' or 'constant'")
+
+/** How it is trained. */
+const Recipe = t.intersection([
+  t.type({
+    seed: integer(0, 2 ** 32 - 1),
+    /** Examples in a step. */
+    batch: integer(1, 65_536),
+    /** Examples held out of the training set, to choose by. */
+    validation: integer(1, 1_000_000),
+    /** Steps between validations. */
+    validateEvery: integer(1, 1e9),
+    learningRate: finite(0, 1e6),
+    schedule: ScheduleName,
+    warmUp: integer(0, 1e9),
+    averageDecay: finite(0, 1),
+    /** The largest joint norm of the gradients. */
+    clip: finite(0, 1e30),
+    /** The factor of Σ scale² in the loss. */
+    l2: finite(0, 1e6),
+  }),
+  /** Where the cosine ends. */
+  t.partial({ steps: integer(1, 2 ** 31) }),
+])
+export type Recipe = Readonly<t.TypeOf<typeof Recipe>>
+
+export interface RunConfig {
+  readonly data: DataConfig
+  /** Of one example. */
+  readonly shape: readonly number[]
+  readonly model: ModelConfig
+  readonly recipe: Recipe
+}
+
+const Current = t.type({ data: DataConfig, shape: eventShape, model: ModelConfig, recipe: Recipe }, 'RunConfig')
+
+/** What the first checkpoints hold. */
+const First = t.type({
+  data: t.literal('mnist'),
+  model: t.type({ scales: integer(1, 8), width: integer(1, 1024), blocks: integer(0, 64) }),
+  seed: integer(0, 2 ** 32 - 1),
+  batch: integer(1, 4096),
+  validation: integer(1, 59_999),
+  learningRate: finite(0, 1e6),
+  warmUp: integer(0, 1e9),
+  averageDecay: finite(0, 1),
+})
+
+const upgrade = ({ model, data, ...recipe }: t.TypeOf<typeof First>): RunConfig => ({
+  data: { name: data },
+  shape: [28, 28, 1],
+  model: { name: 'realnvp', ...model },
+  recipe: { ...recipe, validateEvery: 100, schedule: 'constant', clip: 100, l2: 5e-5 },
+})
+
+const isFirst = (u: unknown): boolean => typeof u === 'object' && u !== null && 'data' in u && u.data === 'mnist'
+
+/** The codec: what is written now, and what was written before. */
+export const RunConfig: t.Type<RunConfig, unknown> = new t.Type<RunConfig, unknown>(
+  'RunConfig',
+  Current.is,
+  (u, context) => (isFirst(u) ? pipe(First.validate(u, context), E.map(upgrade)) : Current.validate(u, context)),
+  t.identity,
+)
+
+// -------------------------------------------------------------------------------------
+// defaults
+// -------------------------------------------------------------------------------------
+
+const images: Recipe = {
   seed: 0,
   batch: 32,
   validation: 512,
+  validateEvery: 100,
   learningRate: 2e-3,
+  schedule: 'cosine',
   warmUp: 50,
   averageDecay: 0.99,
+  clip: 100,
+  l2: 5e-5,
 }
 
-export type ImageShape = readonly [28, 28, 1]
+/** The recipe for examples of a shape, unless flags say otherwise. */
+export const defaultRecipe = (shape: readonly number[]): Recipe =>
+  shape.length === 3 ? images : { ...images, batch: 256, validation: 2000, learningRate: 5e-3 }
 
-/** What a configuration stands for. */
-export interface Run {
-  readonly flow: Flow<ImageShape, Latents>
-  readonly optimiser: Optimiser
-  /** A function of the step alone, so that a run goes on after a stop as if there had been none. */
-  readonly learningRate: Schedule
-  readonly batch: (step: number) => Promise<BatchOf<ImageShape>>
-  readonly validation: Batches<ImageShape>
-  readonly test: Batches<ImageShape>
-  readonly keys: { readonly init: Key; readonly sample: Key }
+/** The model of that name, of the sizes that the flags do not tell. */
+const sizes = {
+  realnvp: { name: 'realnvp', scales: 2, width: 16, blocks: 2 },
+  'realnvp-vector': { name: 'realnvp-vector', couplings: 8, hidden: [64, 64] },
+} as const
+
+/** What the flags say of a model's sizes. */
+export type Sizes = { readonly [K in 'scales' | 'width' | 'blocks' | 'couplings']?: number } & {
+  readonly hidden?: readonly number[]
 }
 
-/** How many images are evaluated at once: memory, not results. */
-const EVALUATION_BATCH = 50
-
-/** The sizes of the images that the data sets have. */
-const MNIST: ImageShape = [28, 28, 1]
-
-/** The flow of a configuration, and what trains it: all that there is without the data. */
-export const modelOf = (config: RunConfig): E.Either<DiffeoError, Pick<Run, 'flow' | 'optimiser'>> =>
-  pipe(
-    realNvp(config.model).at(MNIST),
-    E.map((model) => ({
-      flow: flow<ImageShape, Latents>(model, standardNormal),
-      optimiser: averaged(adam(), config.averageDecay),
-    })),
-  )
-
-/** The parts of a run, on the data it names. */
-export const makeRun =
-  (config: RunConfig) =>
-  ({ train, test }: Mnist): E.Either<DiffeoError, Run> => {
-    const own = (use: number): Key => foldIn(key(config.seed), use)
-    return pipe(
-      E.Do,
-      E.bind('model', () => modelOf(config)),
-      E.bind('split', () => holdOut(own(0), config.validation, train.count)),
-      E.bind('batch', ({ split }) => trainBatches(subset(split.train)(train), own(1), config.batch)),
-      E.map(({ model, split, batch }) => ({
-        ...model,
-        learningRate: warmUp(config.warmUp, constantRate(config.learningRate)),
-        batch,
-        validation: evaluationBatches(subset(split.validation)(train), own(2), EVALUATION_BATCH),
-        test: evaluationBatches(test, own(3), EVALUATION_BATCH),
-        keys: { init: own(4), sample: own(5) },
-      })),
+/** The model of a name or a file, or the one that suits the shape; in the sizes that are told. */
+export const modelConfig = (
+  name: string | undefined,
+  shape: readonly number[],
+  told: Sizes,
+  base?: ModelConfig,
+): E.Either<DiffeoError, ModelConfig> => {
+  const known = (n: string): n is keyof typeof sizes => Object.hasOwn(sizes, n)
+  const start: ModelConfig | undefined =
+    name === undefined
+      ? (base ?? sizes[shape.length === 3 ? 'realnvp' : 'realnvp-vector'])
+      : base?.name === name
+        ? base
+        : known(name)
+          ? sizes[name]
+          : /\.[cm]?[jt]s$/.test(name)
+            ? { name: 'file', path: name }
+            : undefined
+  if (start === undefined)
+    return E.left(
+      usageError('--model', `${Object.keys(sizes).join(', ')}, or a file ending in .js or .ts`, `'${name}'`),
     )
-  }
+  const strange = Object.keys(told).find((key) => !Object.hasOwn(start, key))
+  return strange === undefined
+    ? E.right({ ...start, ...told } as ModelConfig)
+    : E.left(usageError(`--${strange}`, `a model with ${strange}`, `'${start.name}'`, 'leave it out'))
+}
+
+/** The learning rate of each step. */
+export const scheduleOf = ({ schedule, learningRate, steps, warmUp: rise }: Recipe): Schedule =>
+  schedule === 'constant' || steps === undefined
+    ? warmUp(rise, constantRate(learningRate))
+    : cosineRate(learningRate, steps, rise)

@@ -6,14 +6,13 @@
  *
  * @module
  */
-import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
+import type { Command } from 'commander'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import type { Latents, Shape } from '../../types/shape.js'
 import type { Flow } from '../distribution/flow.js'
-import { describeEngine, useEngine } from '../engine/engine.js'
 import { type OnnxFunction, toOnnx } from '../engine/onnx/export.js'
 import { type OnnxRunner, runOnnx } from '../engine/onnxruntime.js'
 import { type DiffeoError, engineError } from '../error.js'
@@ -22,15 +21,16 @@ import type { Params } from '../tensor/params.js'
 import { key, uniformArray } from '../tensor/random.js'
 import { latentList, product } from '../tensor/shape.js'
 import { type AnyTensor, latentTensors, trust, unwrap } from '../tensor/tensor.js'
-import { loadCheckpoint } from '../train/checkpoint.js'
-import { restore } from '../train/restore.js'
-import { averageParams, disposeState } from '../train/step.js'
-import { type ImageShape, modelOf, RunConfig } from './config.js'
+import { type GlobalFlags, type Io, type Outcome, perform } from './console.js'
+import { examples } from './flags.js'
+import { withRun } from './run.js'
 
 /** The flags. */
 export interface ExportOptions {
   readonly run: string
   readonly to: string
+  /** The file of the run's model, if it is the user's own. */
+  readonly model?: string
 }
 
 /** What goes into the file of the density, and of the inverse. */
@@ -103,7 +103,7 @@ const paths = (to: string): readonly [density: string, inverse: string] => [
 ]
 
 const write = (
-  flow: Flow<ImageShape, Latents>,
+  flow: Flow<Shape, Latents>,
   params: Params,
   to: string,
   say: (line: string) => void,
@@ -154,18 +154,25 @@ const write = (
 }
 
 /** The whole command. */
-export const exportRun = ({ run, to }: ExportOptions, say: (line: string) => void): TE.TaskEither<DiffeoError, void> =>
+export const exportRun = ({ run, to, model }: ExportOptions, io: Io): TE.TaskEither<DiffeoError, Outcome> =>
   pipe(
-    loadCheckpoint(join(run, 'checkpoint.safetensors'), RunConfig),
-    TE.bindTo('saved'),
-    TE.bind('own', ({ saved }) => TE.fromEither(modelOf(saved.config))),
-    TE.bind('engine', () => useEngine('onnxruntime')),
-    TE.bind('state', ({ saved, own }) => TE.fromEither(restore(own.flow.bijector.spec, own.optimiser)(saved))),
-    TE.flatMap(({ own, engine, state }) => {
-      say(describeEngine(engine))
-      return pipe(
-        write(own.flow, averageParams(own.flow, state), to, say),
-        TE.tapIO(() => () => disposeState(state)),
-      )
+    withRun(run, { engine: 'onnxruntime', ...(model === undefined ? {} : { model }) }, io, ({ flow, params }) =>
+      write(flow, params, to, io.say),
+    ),
+    TE.map(() => {
+      io.result({ files: paths(to) })
+      return 'done'
     }),
   )
+
+/** Registers the command. */
+export const exportCommand = (program: Command): Command =>
+  program
+    .command('export <run>')
+    .description('write a trained flow as ONNX files: its density, and its inverse')
+    .requiredOption('--to <file>', 'the file of the density; that of the inverse lies beside it')
+    .option('--model <file>', "the file of the run's model, if it is yours")
+    .addHelpText('after', examples('export runs/mnist --to model.onnx'))
+    .action((run: string, flags: Omit<ExportOptions, 'run'>, command: Command) =>
+      perform((io) => exportRun({ run, ...flags }, io), command.optsWithGlobals<GlobalFlags>()),
+    )

@@ -1,57 +1,100 @@
 /**
- * The pictures of a trained flow: samples, and what is left of test images after forward and inverse.
+ * The pictures of a trained flow: samples (of images a grid, of points of the plane with the density behind them), and
+ * what is left of test images after forward and inverse.
  *
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
-import type * as E from 'fp-ts/lib/Either.js'
-import { pipe } from 'fp-ts/lib/function.js'
-import type { Latents } from '../../types/shape.js'
-import type { ImageShape } from '../data/image-set.js'
+import * as E from 'fp-ts/lib/Either.js'
+import type { Latents, Shape } from '../../types/shape.js'
 import { compiled } from '../distribution/compiled.js'
 import type { Flow } from '../distribution/flow.js'
-import type { DiffeoError } from '../error.js'
+import { type DiffeoError, shapeError } from '../error.js'
 import { imageGrid } from '../image/grid.js'
+import { gridPoints, heatMap } from '../image/heatmap.js'
 import type { Raster } from '../image/png.js'
 import { toBytes } from '../report/images.js'
+import { boxAround } from '../report/plane.js'
 import type { Params } from '../tensor/params.js'
 import type { Key } from '../tensor/random.js'
-import { product } from '../tensor/shape.js'
-import { type BatchOf, latentTensors, unwrap } from '../tensor/tensor.js'
+import { product, sameShape, show } from '../tensor/shape.js'
+import { type BatchOf, latentTensors, trust, unwrap } from '../tensor/tensor.js'
 
-/** A square of samples. */
-export const samplePicture = async <A extends ImageShape, B extends Latents>(
-  flow: Flow<A, B>,
+/** A grid of images, pixels in [0, 256) one after another; of a shape that can be shown. */
+export const grid = (shape: Shape, pixels: ArrayLike<number>, columns: number): E.Either<DiffeoError, Raster> => {
+  const [h = 0, w = 0, c = 0] = shape
+  const bytes = toBytes(pixels)
+  return shape.length === 3
+    ? imageGrid({ columns })(bytes, [bytes.length / product(shape), h, w, c])
+    : E.left(shapeError('picture', 'images', show(shape)))
+}
+
+const SIDE = 400
+const BLOCK = 4000
+
+const density = async (
+  flow: Flow<Shape, Latents>,
+  params: Params,
+  points: Float32Array,
+): Promise<E.Either<DiffeoError, Raster>> => {
+  const view = { box: boxAround(points), width: SIDE, height: SIDE }
+  const places = gridPoints(view)
+  const each: number[] = []
+  for (let from = 0; from < places.length; from += 2 * BLOCK) {
+    const block = places.subarray(from, from + 2 * BLOCK)
+    const x = tf.tensor2d(block, [block.length / 2, 2])
+    const logProb = unwrap(await compiled(flow).logProb(params)(trust(x)))
+    for (const nats of await logProb.data()) each.push(Math.exp(nats))
+    tf.dispose([x, logProb])
+  }
+  return heatMap({ ...view, points })(each)
+}
+
+/** Samples as a picture: `columns` images in a row, or the density with the points upon it. */
+export const samplePicture = async (
+  flow: Flow<Shape, Latents>,
   params: Params,
   key: Key,
-  side = 8,
+  { n = 64, columns = 8, temperatures = [1] }: SampleOptions = {},
 ): Promise<E.Either<DiffeoError, Raster>> => {
-  const samples = unwrap((await compiled(flow).sample(params)(key, side * side)) as never)
-  const pixels = await samples.data()
-  samples.dispose()
-  return imageGrid({ columns: side })(toBytes(pixels), [side * side, ...flow.bijector.domain])
+  const parts: Float32Array[] = []
+  for (const temperature of temperatures) {
+    const samples = unwrap((await compiled(flow).sample(params)(key, n, temperature)) as never)
+    parts.push(await samples.data<'float32'>())
+    samples.dispose()
+  }
+  const all = Float32Array.from(parts.flatMap((part) => [...part]))
+  return sameShape(flow.bijector.domain, [2]) ? density(flow, params, all) : grid(flow.bijector.domain, all, columns)
+}
+
+/** How many samples, and how bold. */
+export interface SampleOptions {
+  readonly n?: number
+  readonly columns?: number
+  /** `n` samples each, from the same noise. */
+  readonly temperatures?: readonly number[]
 }
 
 /** A picture of reconstructions, and how large the error is. */
 export interface Reconstruction {
   readonly picture: E.Either<DiffeoError, Raster>
-  /** The largest |x − f⁻¹(f(x))| of a pixel, in gray levels of 256. */
+  /** The largest |x − f⁻¹(f(x))| of a number: for images in gray levels of 256. */
   readonly largestError: number
 }
 
 /** The images with the largest errors, each above what forward and inverse make of it, the worst first. */
-export const reconstruct = async <A extends ImageShape, B extends Latents>(
-  flow: Flow<A, B>,
+export const reconstruct = async (
+  flow: Flow<Shape, Latents>,
   params: Params,
-  batch: BatchOf<A>,
-  show = 16,
+  batch: BatchOf<Shape>,
+  most = 16,
 ): Promise<Reconstruction> => {
   const size = product(flow.bijector.domain)
-  const x = unwrap(batch as never)
+  const x = unwrap(batch)
   const { forward, inverse } = compiled(flow)
   const [z, logDet] = await forward(params)(batch)
   const [inverted, inverseLogDet] = await inverse(params)(z)
-  const back = unwrap(inverted as never)
+  const back = unwrap(inverted)
   tf.dispose([latentTensors(z).map(unwrap), unwrap(logDet), unwrap(inverseLogDet)])
   const [before, after] = [await x.data<'float32'>(), await back.data<'float32'>()]
   back.dispose()
@@ -59,12 +102,10 @@ export const reconstruct = async <A extends ImageShape, B extends Latents>(
     const gaps = before.subarray(i * size, (i + 1) * size).map((v, j) => Math.abs(v - after[i * size + j]!))
     return { i, error: gaps.reduce((a, b) => (b > a || Number.isNaN(b) ? b : a), 0) }
   }).sort((a, b) => b.error - a.error)
-  const shown = errors.slice(0, show).map(({ i }) => i)
-  const rows = [before, after].flatMap((images) => shown.map((i) => toBytes(images.subarray(i * size, (i + 1) * size))))
+  const shown = errors.slice(0, most).map(({ i }) => i)
+  const rows = [before, after].flatMap((all) => shown.flatMap((i) => [...all.subarray(i * size, (i + 1) * size)]))
   return {
     largestError: errors[0]?.error ?? 0,
-    picture: pipe(Buffer.concat(rows), (bytes) =>
-      imageGrid({ columns: shown.length })(bytes, [rows.length, ...flow.bijector.domain]),
-    ),
+    picture: grid(flow.bijector.domain, rows, shown.length),
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Progress on stderr: one line that is drawn again in a terminal, a plain line every ten seconds in a pipe.
+ * Progress on stderr: one line that is drawn again in a terminal, and nothing anywhere else.
  *
  * @module
  */
@@ -11,15 +11,17 @@ export interface Progress {
   readonly stop: () => void
 }
 
-/** Starts a line. Signals stay the caller's. */
-export const progress = (format: string, total: number, payload: Readonly<Record<string, string>> = {}): Progress => {
-  const bar = new SingleBar(
-    { format, barsize: 16, gracefulExit: false, noTTYOutput: true, notTTYSchedule: 10_000 },
-    Presets.shades_classic,
-  )
-  bar.start(total, 0, payload)
-  return { update: (done, next = {}) => bar.update(Math.min(done, total), next), stop: () => bar.stop() }
-}
+const silent: Progress = { update: () => undefined, stop: () => undefined }
+
+/** Starts a line, where there is someone to see it. Signals stay the caller's. */
+export const progress =
+  (seen: boolean) =>
+  (format: string, total: number, payload: Readonly<Record<string, string>> = {}): Progress => {
+    if (!seen) return silent
+    const bar = new SingleBar({ format, barsize: 16, gracefulExit: false }, Presets.shades_classic)
+    bar.start(total, 0, payload)
+    return { update: (done, next = {}) => bar.update(Math.min(done, total), next), stop: () => bar.stop() }
+  }
 
 /** `12:05` from seconds */
 export const clock = (seconds: number): string => {

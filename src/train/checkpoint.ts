@@ -58,8 +58,8 @@ export interface Snapshot {
   readonly spec: Spec
   /** The run's configuration as plain JSON: what its codec's `encode` answers. */
   readonly config: unknown
-  /** The parameters of the best validation, if they are kept; `worse` is 0 unless told. */
-  readonly best?: { readonly params: Params; readonly bitsPerDim: number; readonly worse?: number }
+  /** The best validation so far, and its parameters if they are kept here; `worse` is 0 unless told. */
+  readonly best?: { readonly params?: Params; readonly bitsPerDim: number; readonly worse?: number }
 }
 
 /** A checkpoint as it was read: plain arrays, no tensors, nothing to free. */
@@ -109,11 +109,13 @@ const named = ({ state, spec, best }: Snapshot): E.Either<DiffeoError, Named> =>
     const own = leaves<AnyTensor>(params)
     return own.length === whole.length && own.every(([path], i) => path === whole[i])
   }
-  return fits(state.params) && state.moments.every((m) => m.length === paths.length) && (!best || fits(best.params))
+  return fits(state.params) &&
+    state.moments.every((m) => m.length === paths.length) &&
+    (!best?.params || fits(best.params))
     ? E.right([
         ...under('params', state.params),
         ...state.moments.flatMap((list, i) => list.map((m, j) => [momentName(i, paths[j]!), m] as const)),
-        ...(best === undefined ? [] : under('best', best.params)),
+        ...(best?.params === undefined ? [] : under('best', best.params)),
       ])
     : E.left(usageError('checkpoint', 'the spec that made the parameters', 'another', 'pass flow.bijector.spec'))
 }

@@ -102,11 +102,13 @@ export const restore =
  */
 export const restoreBest =
   (spec: Spec): ((saved: Checkpoint<unknown>) => E.Either<DiffeoError, Params | undefined>) =>
-  ({ path, best, tensors }) =>
-    best === undefined
+  ({ path, best, tensors }) => {
+    const own = only('best/', tensors)
+    return best === undefined || own.size === 0
       ? E.right(undefined)
       : pipe(
-          only('best/', tensors),
+          own,
           pick(path, wantedParams('best', spec)),
           E.map((all) => toParams(spec, 'best', all)),
         )
+  }

@@ -25,11 +25,13 @@ import {
   unwrap,
 } from 'diffeo'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { defaultConfig, modelOf } from '../../src/cli/config.js'
+import { configure } from '../../src/cli/configure.js'
 import { exportRun, onnxFunctions } from '../../src/cli/export.js'
+import { modelOf } from '../../src/cli/model.js'
 import { runOnnx } from '../../src/engine/onnxruntime.js'
 import { trust } from '../../src/tensor/tensor.js'
 import { randomParams } from '../support.js'
+import { ioOf } from './support.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'diffeo-export-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -92,9 +94,9 @@ describe('diffeo export', () => {
   beforeAll(async () => {
     const { mkdir } = await import('node:fs/promises')
     await mkdir(run)
-    const config = { ...defaultConfig, model: { scales: 2, width: 8, blocks: 1 } }
-    const own = orThrow(modelOf(config))
-    const x = trust<readonly ['N', 28, 28, 1]>(
+    const config = orThrow(configure({ name: 'mnist' }, [28, 28, 1], { width: 8, blocks: 1 }))
+    const own = orThrow(await modelOf(config)())
+    const x = trust<readonly ['N', ...number[]]>(
       tf.tensor(
         uniformArray(key(2), 2 * 784).map((u) => u * 255),
         [2, 28, 28, 1],
@@ -102,14 +104,14 @@ describe('diffeo export', () => {
     )
     const state = await startTraining(own.flow, own.optimiser, seed(0), x)
     const snapshot = { state, spec: own.flow.bijector.spec, config }
-    orThrow(await saveCheckpoint(join(run, 'checkpoint.safetensors'))(snapshot)())
+    orThrow(await saveCheckpoint(join(run, 'last.safetensors'))(snapshot)())
     disposeState(state)
   })
   it('writes both files and says that they were checked', async () => {
     const said: string[] = []
     const to = join(folder, 'model.onnx')
     const before = tf.memory().numTensors
-    orThrow(await exportRun({ run, to }, (line) => said.push(line))())
+    orThrow(await exportRun({ run, to }, ioOf(said))())
     expect(tf.memory().numTensors).toBe(before)
     expect(said.at(-1)).toMatch(/both were run and agree with the flow to \d/)
     expect([to, join(folder, 'model.inverse.onnx')].every((path) => existsSync(path))).toBe(true)

@@ -1,92 +1,92 @@
-/** The command, as its users meet it: flags, files, signals, a full disk. On a few hundred of the real images. */
-import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
-import { loadMnist, orThrow, range, subset } from 'diffeo'
+/** `diffeo train`, as its users meet it: flags, files, signals. On a few hundred of the real images. */
+import { existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { appears, command, diffeo, type Ended, fewImages, main, small, temporary } from './support.js'
 
-const main = resolve('dist/src/cli/main.js')
-const folder = mkdtempSync(join(tmpdir(), 'diffeo-cli-'))
-const data = join(folder, 'few')
-const at = (name: string) => join(folder, name)
+const { folder, at } = temporary('train')
+const data = at('few')
+const train = (...flags: readonly string[]) => diffeo(folder, 'train', 'mnist', '--data', data, ...small, ...flags)
+const steps = '24'
 
-interface Ended {
-  readonly code: number | null
-  readonly out: string
-  readonly err: string
-}
-const command = (program: string, args: readonly string[], during?: (out: string, kill: () => void) => void) =>
-  new Promise<Ended>((done) => {
-    const child = spawn(program, args, { cwd: folder })
-    let [out, err] = ['', '']
-    child.stdout.on('data', (text) => {
-      out += text
-      during?.(out, () => child.kill('SIGINT'))
-    })
-    child.stderr.on('data', (text) => {
-      err += text
-    })
-    child.on('close', (code) => done({ code, out, err }))
-  })
-const train = (...flags: readonly string[]) =>
-  command(process.execPath, [main, 'train', 'mnist', '--data', data, '--batch', '4', ...flags])
-
-const idx = (magic: number, sizes: readonly number[], bytes: Uint8Array): Uint8Array => {
-  const header = Buffer.alloc(4 + 4 * sizes.length)
-  header.writeUInt32BE(magic)
-  sizes.forEach((size, i) => {
-    header.writeUInt32BE(size, 4 + 4 * i)
-  })
-  return Buffer.concat([header, bytes])
-}
-
-beforeAll(async () => {
-  const mnist = orThrow(await loadMnist()())
-  await mkdir(data)
-  for (const [part, name, n] of [
-    ['train', 'train', 560],
-    ['test', 't10k', 20],
-  ] as const) {
-    const few = subset(range(n))(mnist[part])
-    writeFileSync(join(data, `${name}-images-idx3-ubyte`), idx(0x803, [n, 28, 28], await few.read(range(n))))
-    writeFileSync(join(data, `${name}-labels-idx1-ubyte`), idx(0x801, [n], few.labels!))
-  }
-})
+beforeAll(() => fewImages(data))
 
 describe('a run', () => {
-  it('ends with test figures, pictures and a checkpoint', async () => {
-    const { code, out } = await train('--steps', '4', '--out', 'whole')
-    expect(out).toMatch(/compiling the train step …\ncompiled in \d+\.\d s\n/)
-    expect(out).toMatch(/test \d\.\d{3} bits\/dim on 20 images, worst \d\.\d{3}/)
-    expect(Number(/error at most ([\d.e-]+)/.exec(out)?.[1])).toBeLessThan(0.01)
-    for (const name of ['checkpoint.safetensors', 'samples.png', 'reconstructions.png'])
+  let whole: Ended
+  beforeAll(async () => {
+    whole = await train('--steps', steps, '--out', 'whole', '--validate-every', '10')
+  })
+  it('ends with test figures, pictures and checkpoints', () => {
+    expect(whole.out).toMatch(/compiling the train step …\ncompiled in \d+\.\d s\n/)
+    expect(whole.out).toMatch(/test \d\.\d{3} bits\/dim on 53 images, worst \d\.\d{3}/)
+    expect(Number(/error at most ([\d.e-]+)/.exec(whole.out)?.[1])).toBeLessThan(0.01)
+    for (const name of [
+      'last.safetensors',
+      'best.safetensors',
+      'samples.png',
+      'reconstructions.png',
+      'evaluation.json',
+      'config.json',
+    ])
       expect(existsSync(at(`whole/${name}`))).toBe(true)
-    expect(code).toBe(0)
+    expect(existsSync(at('whole/lock'))).toBe(false)
+    expect(whole.code).toBe(0)
+  })
+  it('is quiet in a pipe', () => {
+    expect(whole.err).toBe('')
+    expect(whole.out).not.toContain('\x1b')
+  })
+  it('tells in metrics.jsonl how it went', () => {
+    const lines = readFileSync(at('whole/metrics.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((l) => JSON.parse(l))
+    expect(lines.map(({ step, validation }) => [step, validation === undefined ? 'train' : 'validation'])).toEqual([
+      [10, 'train'],
+      [10, 'validation'],
+      [20, 'train'],
+      [20, 'validation'],
+    ])
+    expect(lines[0]).toMatchObject({ images: 40, unit: 'bits/dim', learningRate: (2e-3 * 10) / 50 })
+    const evaluation = JSON.parse(readFileSync(at('whole/evaluation.json'), 'utf8'))
+    expect(evaluation.each).toHaveLength(53)
+    expect(evaluation.each[evaluation.worstIndex]).toBe(evaluation.worst)
   })
 
+  const bytes = (run: string, name = 'last.safetensors') => readFileSync(at(`${run}/${name}`))
   it('has, stopped by Ctrl-C and resumed, the very bytes of one that never stopped', async () => {
-    let killed = false
-    const stopped = await command(
-      process.execPath,
-      [main, 'train', 'mnist', '--data', data, '--batch', '4', '--out', 'parts'],
-      (out, kill) => {
-        // once: a second signal does not wait for the step
-        if (killed || !out.includes('compiled in')) return
-        killed = true
-        setTimeout(kill, 500)
-      },
-    )
+    const flags = [
+      'train',
+      'mnist',
+      '--data',
+      data,
+      ...small,
+      '--out',
+      'parts',
+      '--steps',
+      steps,
+      '--validate-every',
+      '10',
+    ]
+    const stopped = await command(folder, process.execPath, [main, ...flags], async (child) => {
+      await appears(at('parts/metrics.jsonl'), '"step":10,')
+      child.kill('SIGINT')
+    })
     expect(stopped.code).toBe(130)
     const step = Number(/step (\d+) is saved/.exec(stopped.out)?.[1])
+    expect(step).toBeLessThan(Number(steps))
     expect(stopped.out).toContain('npx diffeo train mnist --resume --out parts')
-    const steps = String(step + 2)
-    expect((await train('--resume', '--out', 'parts', '--steps', steps)).code).toBe(0)
-    expect((await train('--out', 'never', '--steps', steps)).code).toBe(0)
-    const bytes = (run: string) => readFileSync(at(`${run}/checkpoint.safetensors`))
-    expect(bytes('parts').equals(bytes('never'))).toBe(true)
-    expect(readFileSync(at('parts/samples.png')).equals(readFileSync(at('never/samples.png')))).toBe(true)
+    const resumed = await diffeo(folder, 'train', 'mnist', '--resume', '--out', 'parts')
+    expect([resumed.code, resumed.err]).toEqual([0, ''])
+    expect(bytes('parts').equals(bytes('whole'))).toBe(true)
+    expect(bytes('parts', 'best.safetensors').equals(bytes('whole', 'best.safetensors'))).toBe(true)
+    expect(bytes('parts', 'samples.png').equals(bytes('whole', 'samples.png'))).toBe(true)
+    const metrics = bytes('parts', 'metrics.jsonl').toString().trim().split('\n')
+    expect(metrics.map((line) => JSON.parse(line).step)).toEqual([10, 10, 20, 20])
+  })
+  it('is the same again by its config.json', async () => {
+    expect((await diffeo(folder, 'train', 'mnist', '--config', 'whole/config.json', '--out', 'again')).code).toBe(0)
+    expect(bytes('again').equals(bytes('whole'))).toBe(true)
   })
 })
 
@@ -98,36 +98,34 @@ describe('one sentence and an exit code', () => {
     expect(err.trim().split('\n')).toHaveLength(1)
   }
   it('for flags', async () => {
-    await refused(train('--minutes', 'soon'), '--minutes: expected a number above 0', "'soon'")
-    await refused(train('--seed', '-1'), '--seed: expected an integer from 0')
-    await refused(train('--batch', '1000', '--out', 'large'), 'batch size', '1000')
-    await refused(train('--engine', 'steam'), 'steam', 'wasm')
-    await refused(train('--fast'), "unknown option '--fast'")
+    await Promise.all([
+      refused(train('--minutes', 'soon'), '--minutes: expected a number above 0', "'soon'"),
+      refused(train('--seed', '-1'), '--seed: expected an integer from 0'),
+      refused(train('--batch', '1000', '--out', 'large'), 'batch size', '1000'),
+      refused(train('--engine', 'steam'), 'steam', 'wasm'),
+      refused(train('--fast'), "unknown option '--fast'"),
+      refused(train('--hidden', '3', '--out', 'h'), '--hidden: expected a model with hidden'),
+      refused(diffeo(folder, 'train', 'nothing'), 'expected one of mnist, fashion-mnist', "got 'nothing'"),
+      refused(train('--model', 'glow', '--out', 'g'), '--model: expected realnvp, realnvp-vector'),
+    ])
   })
   it('for files that are missing or damaged', async () => {
-    await refused(train('--data', 'nowhere', '--out', 'a'), 'nowhere', 'expected a file, got nothing there')
-    await mkdir(at('bad'))
+    mkdirSync(at('bad'))
     for (const name of ['train', 't10k'])
       for (const kind of ['images-idx3', 'labels-idx1'])
         writeFileSync(at(`bad/${name}-${kind}-ubyte`), readFileSync(join(data, `${name}-${kind}-ubyte`)))
     truncateSync(at('bad/train-images-idx3-ubyte'), 1000)
-    await refused(train('--data', 'bad', '--out', 'b'), 'train-images-idx3-ubyte')
+    await Promise.all([
+      refused(train('--data', 'nowhere', '--out', 'a'), 'nowhere'),
+      refused(train('--data', 'bad', '--out', 'b'), 'train-images-idx3-ubyte'),
+    ])
   })
-  it('for checkpoints', async () => {
-    await refused(train('--resume', '--out', 'empty'), 'expected a checkpoint, got none')
-    await refused(train('--out', 'whole', '--steps', '5'), 'whole', '--resume')
+  it('for runs', async () => {
+    await Promise.all([
+      refused(train('--resume', '--out', 'empty'), 'expected a checkpoint, got none'),
+      refused(train('--out', 'whole', '--steps', '5'), 'whole', '--resume'),
+    ])
     await refused(train('--resume', '--seed', '7', '--out', 'whole'), '--seed: expected 0', 'got 7')
-    await mkdir(at('torn'))
-    const good = readFileSync(at('whole/checkpoint.safetensors'))
-    writeFileSync(at('torn/checkpoint.safetensors'), good.subarray(0, good.length / 2))
-    await refused(train('--resume', '--out', 'torn'), 'torn/checkpoint.safetensors')
-    expect(readFileSync(at('torn/checkpoint.safetensors'))).toHaveLength(Math.floor(good.length / 2))
-  })
-  it.skipIf(process.platform === 'win32')('for a full disk, before the first step', async () => {
-    // a process that does not hear SIGXFSZ gets EFBIG, which is as good as a full disk
-    const deaf = "data:text/javascript,process.on('SIGXFSZ',()=>undefined)"
-    const line = `ulimit -f 1024; exec "${process.execPath}" --import "${deaf}" "${main}" train mnist --data "${data}" --out full`
-    await refused(command('/bin/bash', ['-c', line]), 'write full/checkpoint.safetensors', 'EFBIG')
-    expect(existsSync(at('full/checkpoint.safetensors'))).toBe(false)
+    await refused(train('--resume', '--out', 'whole'), 'expected a run with steps left, got step 24 of 24')
   })
 })

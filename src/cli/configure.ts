@@ -1,0 +1,114 @@
+/**
+ * The configuration that flags ask for: of a new run, or of one that goes on, whose numbers are settled.
+ *
+ * @module
+ */
+import * as E from 'fp-ts/lib/Either.js'
+import { pipe } from 'fp-ts/lib/function.js'
+import { type DiffeoError, usageError } from '../error.js'
+import { show } from '../tensor/shape.js'
+import { type DataConfig, defaultRecipe, modelConfig, type Recipe, type RunConfig, type Sizes } from './config.js'
+
+/** The flags of `train` that say what a run is; what is left out is as in `--config`, the run, or by default. */
+export interface ConfigFlags extends Sizes {
+  readonly data?: string
+  readonly size?: number
+  readonly model?: string
+  readonly seed?: number
+  readonly batch?: number
+  readonly validation?: number
+  readonly validateEvery?: number
+  readonly learningRate?: number
+  readonly schedule?: Recipe['schedule']
+  readonly clip?: number
+  readonly steps?: number
+}
+
+/** The flags that were given. */
+const given = <K extends keyof ConfigFlags>(flags: ConfigFlags, ...keys: readonly K[]): Pick<ConfigFlags, K> =>
+  Object.fromEntries(keys.flatMap((key) => (flags[key] === undefined ? [] : [[key, flags[key]]]))) as Pick<
+    ConfigFlags,
+    K
+  >
+
+/** The data that are asked for. */
+export const dataConfig = (name: string, { data, size }: ConfigFlags, base?: DataConfig): DataConfig => ({
+  ...(base?.name === name ? base : {}),
+  name,
+  ...(data === undefined ? {} : { folder: data }),
+  ...(size === undefined ? {} : { size }),
+})
+
+/** What decides how the data are shared out, which has to be known before they are read. */
+export const sharingOf = ({ seed, validation }: ConfigFlags, base?: RunConfig): Pick<Recipe, 'seed' | 'validation'> => {
+  const own = base?.recipe ?? defaultRecipe([1, 1, 1])
+  return { seed: seed ?? own.seed, validation: validation ?? own.validation }
+}
+
+/** The configuration of a new run on data of a shape. */
+export const configure = (
+  data: DataConfig,
+  shape: readonly number[],
+  flags: ConfigFlags,
+  base?: RunConfig,
+): E.Either<DiffeoError, RunConfig> =>
+  pipe(
+    modelConfig(
+      flags.model,
+      shape,
+      given(flags, 'scales', 'width', 'blocks', 'couplings', 'hidden') as Sizes,
+      base?.model,
+    ),
+    E.map((model) => ({
+      data,
+      shape,
+      model,
+      recipe: {
+        ...(base?.recipe ?? defaultRecipe(shape)),
+        ...(given(
+          flags,
+          'seed',
+          'batch',
+          'validation',
+          'validateEvery',
+          'learningRate',
+          'schedule',
+          'clip',
+          'steps',
+        ) as Partial<Recipe>),
+      },
+    })),
+  )
+
+/** What may not change when a run goes on, with the flag that would change it. */
+const settled: readonly (readonly [flag: string, of: (config: RunConfig) => unknown])[] = [
+  ['data', ({ data }) => data.name],
+  ['--size', ({ data }) => data.size],
+  ['the shape of the data', ({ shape }) => show(shape)],
+  ['--model', ({ model }) => model],
+  ['--seed', ({ recipe }) => recipe.seed],
+  ['--batch', ({ recipe }) => recipe.batch],
+  ['--validation', ({ recipe }) => recipe.validation],
+  ['--validate-every', ({ recipe }) => recipe.validateEvery],
+  ['--schedule', ({ recipe }) => recipe.schedule],
+  ['--clip', ({ recipe }) => recipe.clip],
+]
+
+const text = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value ?? 'none'))
+
+/** The configuration of a run that goes on: its own, but for a learning rate that is told and a schedule without end. */
+export const goOn = (saved: RunConfig, asked: RunConfig): E.Either<DiffeoError, RunConfig> => {
+  const changed = settled.find(([, of]) => text(of(saved)) !== text(of(asked)))
+  if (changed !== undefined) {
+    const [flag, of] = changed
+    const [own, other] = [text(of(saved)), text(of(asked))]
+    return E.left(usageError(flag, `${own}, as the run that goes on has it`, other, 'leave it out, or start a new run'))
+  }
+  const { learningRate, steps } = asked.recipe
+  const end = saved.recipe.steps ?? steps
+  return E.right({
+    ...saved,
+    data: asked.data,
+    recipe: { ...saved.recipe, learningRate, ...(end === undefined ? {} : { steps: end }) },
+  })
+}

@@ -1,0 +1,94 @@
+/**
+ * What a command may do to the world around it: say, warn, show progress, answer with JSON, hear of signals. Results go
+ * to stdout, all else to stderr; with `--json` stdout holds one JSON document and nothing more.
+ *
+ * Exit codes: 0 done; 1 refused or failed, with one sentence on stderr; 128 + n stopped by signal n, everything saved.
+ *
+ * @module
+ */
+import { constants } from 'node:os'
+import { styleText } from 'node:util'
+import * as E from 'fp-ts/lib/Either.js'
+import type * as TE from 'fp-ts/lib/TaskEither.js'
+import { type DiffeoError, DiffeoException, describeError } from '../error.js'
+import { type Progress, progress } from './progress.js'
+
+/** How a command came to its end. */
+export type Outcome = 'done' | 'stopped'
+
+export interface Io {
+  /** A line for people; nothing with `--json`. */
+  readonly say: (line: string) => void
+  /** A line that everyone should see. */
+  readonly warn: (line: string) => void
+  /** The result for programs; nothing without `--json`. */
+  readonly result: (value: unknown) => void
+  /** A line that is drawn again and again: in a terminal alone. */
+  readonly progress: (format: string, total: number, payload?: Readonly<Record<string, string>>) => Progress
+  /** Aborted by the first signal while something is held. */
+  readonly signal: AbortSignal
+  /** From here on there is something to lose: the first signal asks to stop. Answers how to let go again. */
+  readonly hold: () => () => void
+}
+
+/** The flags that every command takes. */
+export interface GlobalFlags {
+  readonly json?: boolean
+  readonly color: boolean
+}
+
+const paint =
+  (stream: NodeJS.WriteStream, allowed: boolean) =>
+  (format: 'red' | 'yellow', text: string): string =>
+    allowed && stream.isTTY && stream.hasColors() ? styleText(format, text) : text
+
+/** Says what went wrong and sets the exit code. */
+export const fail = (error: DiffeoError, { json = false, color }: GlobalFlags): void => {
+  const red = paint(process.stderr, color)
+  process.stderr.write(json ? `${JSON.stringify({ error })}\n` : `${red('red', 'diffeo:')} ${describeError(error)}\n`)
+  process.exitCode = 1
+}
+
+const stopSignals = ['SIGINT', 'SIGTERM'] as const
+
+/** Runs a command to its end: the one place where a task of a command starts. */
+export const perform = async (
+  command: (io: Io) => TE.TaskEither<DiffeoError, Outcome>,
+  flags: GlobalFlags,
+): Promise<void> => {
+  const stop = new AbortController()
+  const { json = false, color } = flags
+  const yellow = paint(process.stderr, color)
+  let held = 0
+  let code = 0
+  const onSignal = (name: (typeof stopSignals)[number]): void => {
+    code = 128 + constants.signals[name]
+    if (held === 0 || stop.signal.aborted) process.exit(code)
+    process.stderr.write('\nstopping after this step (again: at once, back to the last checkpoint)\n')
+    stop.abort()
+  }
+  for (const name of stopSignals) process.on(name, onSignal)
+  const io: Io = {
+    say: (line) => void (json || process.stdout.write(`${line}\n`)),
+    warn: (line) => void process.stderr.write(`${yellow('yellow', line)}\n`),
+    result: (value) => void (json && process.stdout.write(`${JSON.stringify(value)}\n`)),
+    progress: progress(!json && process.stderr.isTTY === true),
+    signal: stop.signal,
+    hold: () => {
+      held++
+      return () => {
+        held--
+      }
+    },
+  }
+  try {
+    const outcome = await command(io)()
+    if (E.isLeft(outcome)) fail(outcome.left, flags)
+    else if (outcome.right === 'stopped') process.exitCode = code
+  } catch (thrown) {
+    if (!(thrown instanceof DiffeoException)) throw thrown
+    fail(thrown.error, flags)
+  } finally {
+    for (const name of stopSignals) process.off(name, onSignal)
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * The examples of a data set by its name: batches for training, and those to evaluate on. Images are measured in bits
+ * per dimension, points of the plane in nats.
+ *
+ * @module
+ */
+import * as E from 'fp-ts/lib/Either.js'
+import { pipe } from 'fp-ts/lib/function.js'
+import * as TE from 'fp-ts/lib/TaskEither.js'
+import type { Shape } from '../../types/shape.js'
+import { evaluationBatches, trainBatches } from '../data/batches.js'
+import { type Data, type DataName, dataSets, loadData } from '../data/catalog.js'
+import { circles, correlatedNormal, eightGaussians, type Toy, twoMoons } from '../data/toys.js'
+import { type DiffeoError, orThrow, usageError } from '../error.js'
+import { foldIn, type Key, key } from '../tensor/random.js'
+import { type BatchOf, batch } from '../tensor/tensor.js'
+import type { MaybeLater } from '../train/ahead.js'
+import type { Batches } from '../train/evaluate.js'
+import type { DataConfig, Recipe } from './config.js'
+
+/** The unit of a figure, and the figure from −log p(x)/(D log 2). */
+export interface Unit {
+  readonly name: 'bits/dim' | 'nats'
+  readonly of: (bitsPerDim: number) => number
+}
+
+export const unitOf = (shape: readonly number[]): Unit =>
+  shape.length === 3
+    ? { name: 'bits/dim', of: (bits) => bits }
+    : { name: 'nats', of: (bits) => bits * shape.reduce((a, b) => a * b, 1) * Math.LN2 }
+
+/** The data of a run. */
+export interface Examples {
+  readonly batch: (step: number) => MaybeLater<Shape>
+  readonly validation: Batches<Shape>
+  readonly test: Batches<Shape>
+  /** The least mean that a model can reach, in nats, where it is known. */
+  readonly floor?: () => number
+}
+
+/** A data set, before it is known how it is trained on. */
+export interface DataSet {
+  readonly shape: Shape
+  readonly examples: (recipe: Recipe) => E.Either<DiffeoError, Examples>
+}
+
+/** How many examples are evaluated at once: memory, not results. */
+const EVALUATION_BATCH = { image: 50, point: 1000 }
+const TEST_POINTS = 10_000
+
+/** What a run's seed is used for: keys that share nothing. */
+export const keysOf = (seed: number) => {
+  const own = (use: number): Key => foldIn(key(seed), use)
+  return { split: own(0), batches: own(1), validation: own(2), test: own(3), init: own(4), sample: own(5) }
+}
+
+const images = ({ train, validation, test, flips }: Data): DataSet => ({
+  shape: train.shape,
+  examples: ({ seed, batch }): E.Either<DiffeoError, Examples> => {
+    const keys = keysOf(seed)
+    return pipe(
+      trainBatches(train, keys.batches, batch, { flips }),
+      // a shape that is known at run time alone is, for the invariant type, another one
+      E.map((batch) => ({
+        batch: batch as never,
+        validation: evaluationBatches(validation, keys.validation, EVALUATION_BATCH.image) as never,
+        test: evaluationBatches(test, keys.test, EVALUATION_BATCH.image) as never,
+      })),
+    )
+  },
+})
+
+const plane = (toy: Toy): DataSet => ({
+  shape: [2],
+  examples: ({ seed, validation, batch: size }) => {
+    const keys = keysOf(seed)
+    const draw = (k: Key, n: number): BatchOf<Shape> => orThrow(batch<Shape>([2], toy.sample(k, n)))
+    const fixed = (k: Key, n: number): Batches<Shape> => ({
+      count: Math.ceil(n / EVALUATION_BATCH.point),
+      at: (i) => draw(foldIn(k, i), Math.min(EVALUATION_BATCH.point, n - i * EVALUATION_BATCH.point)),
+    })
+    return E.right({
+      batch: (step: number) => draw(foldIn(keys.batches, step), size),
+      validation: fixed(keys.validation, validation),
+      test: fixed(keys.test, TEST_POINTS),
+      floor: toy.entropy,
+    })
+  },
+})
+
+const planes: Readonly<Record<string, () => Toy>> = {
+  moons: twoMoons,
+  circles,
+  'eight-gaussians': () => eightGaussians,
+  'correlated-normal': correlatedNormal,
+}
+
+/** The names that `train` takes. */
+export const dataNames: readonly string[] = [...Object.keys(dataSets), ...Object.keys(planes)]
+
+const isImageSet = (name: string): name is DataName => Object.hasOwn(dataSets, name)
+
+/** The data of that name. What their authors did not share out is, by the seed of the run. */
+export const loadDataSet = (
+  { name, folder, size }: DataConfig,
+  { seed, validation }: Pick<Recipe, 'seed' | 'validation'>,
+): TE.TaskEither<DiffeoError, DataSet> => {
+  const toy = Object.hasOwn(planes, name) ? planes[name] : undefined
+  const where = { ...(folder === undefined ? {} : { folder }), ...(size === undefined ? {} : { size }) }
+  return toy !== undefined
+    ? TE.right(plane(toy()))
+    : isImageSet(name)
+      ? pipe(loadData({ name, validation, seed, ...where }), TE.map(images))
+      : TE.left(usageError('data', `one of ${dataNames.join(', ')}`, `'${name}'`))
+}

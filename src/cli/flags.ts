@@ -1,0 +1,54 @@
+/**
+ * Flags that are numbers, lists or names, decoded where they enter.
+ *
+ * @module
+ */
+import { type Command, Option } from 'commander'
+import * as E from 'fp-ts/lib/Either.js'
+import { pipe } from 'fp-ts/lib/function.js'
+import type * as t from 'io-ts'
+import { guarded } from '../codec.js'
+import { EngineName } from '../engine/engine.js'
+import { orThrow, usageError } from '../error.js'
+
+export const positive = guarded(
+  'a number above 0',
+  (u): u is number => typeof u === 'number' && u > 0 && Number.isFinite(u),
+)
+
+const decode = (flag: string, codec: t.Type<number>, text: string): number =>
+  orThrow(
+    pipe(
+      codec.decode(text.trim() === '' ? Number.NaN : Number(text)),
+      E.mapLeft(() => usageError(flag, codec.name, `'${text}'`)),
+    ),
+  )
+
+/** Decodes a flag's number, with the codec's name as what was expected. */
+export const number =
+  (flag: string, codec: t.Type<number>) =>
+  (text: string): number =>
+    decode(flag, codec, text)
+
+/** Decodes numbers with commas between. */
+export const numbers =
+  (flag: string, codec: t.Type<number>) =>
+  (text: string): readonly number[] =>
+    text.split(',').map((part) => decode(flag, codec, part))
+
+export const engineOption = (): Option =>
+  new Option('--engine <name>', 'what runs the arithmetic')
+    .choices(['auto', ...Object.keys(EngineName.keys)])
+    .default('auto')
+
+/** The flags of every command that uses a run. */
+export const withRunOptions = (command: Command): Command =>
+  command
+    .addOption(new Option('--checkpoint <which>', 'which of its checkpoints').choices(['last', 'best']).default('last'))
+    .option('--model <file>', "the file of the run's model, if it is yours")
+    .option('--data <folder>', 'where its data are now, if they were moved')
+    .addOption(engineOption())
+
+/** `Examples:` below the help. */
+export const examples = (...lines: readonly string[]): string =>
+  `\nExamples:\n${lines.map((line) => `  diffeo ${line}`).join('\n')}`

@@ -1,0 +1,164 @@
+/**
+ * The folder of a run:
+ *
+ *   config.json          everything that decides its numbers     `train … --config` makes the same run of it
+ *   metrics.jsonl        how it went, a line for each ten steps and each validation
+ *   last.safetensors     the newest checkpoint                    best.safetensors   that of the best validation
+ *   evaluation.json      test figures, and those of every example
+ *   samples.png, …       pictures
+ *   lock                 the process that trains there
+ *
+ * Every file is whole or as it was before. If the newest checkpoint cannot be read, the other is used, and said so.
+ *
+ * @module
+ */
+import { existsSync, renameSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import * as E from 'fp-ts/lib/Either.js'
+import { pipe } from 'fp-ts/lib/function.js'
+import * as J from 'fp-ts/lib/Json.js'
+import * as TE from 'fp-ts/lib/TaskEither.js'
+import { type DiffeoError, describeError, fileError, formatError, usageError } from '../error.js'
+import { fileFailure, readBytes, writeFileAtomic } from '../file.js'
+import { type Checkpoint, loadCheckpoint } from '../train/checkpoint.js'
+import { decodeWith } from '../train/safetensors.js'
+import { RunConfig } from './config.js'
+
+/** The files of a run's folder. */
+export const filesIn = (folder: string) => ({
+  config: join(folder, 'config.json'),
+  metrics: join(folder, 'metrics.jsonl'),
+  last: join(folder, 'last.safetensors'),
+  best: join(folder, 'best.safetensors'),
+  /** Where the first version kept its only one. */
+  only: join(folder, 'checkpoint.safetensors'),
+  evaluation: join(folder, 'evaluation.json'),
+  samples: join(folder, 'samples.png'),
+  reconstructions: join(folder, 'reconstructions.png'),
+  interpolations: join(folder, 'interpolations.png'),
+})
+
+// -------------------------------------------------------------------------------------
+// configuration
+// -------------------------------------------------------------------------------------
+
+/** More than any configuration has. */
+const LARGEST = 1_000_000
+
+/** A configuration from the bytes of its file. */
+export const decodeConfig =
+  (path: string) =>
+  (bytes: Uint8Array): E.Either<DiffeoError, RunConfig> =>
+    bytes.length > LARGEST
+      ? E.left(formatError(path, `a configuration of at most ${LARGEST} bytes`, `${bytes.length}`))
+      : pipe(
+          J.parse(new TextDecoder().decode(bytes)),
+          E.mapLeft(() => formatError(path, 'a configuration in JSON', 'other text', "use a run's config.json")),
+          E.flatMap(decodeWith(path, 'config', RunConfig, "start from a run's config.json")),
+        )
+
+/** Reads `--config`. */
+export const readConfig = (path: string): TE.TaskEither<DiffeoError, RunConfig> =>
+  pipe(readBytes(path), TE.flatMapEither(decodeConfig(path)))
+
+export const writeJson =
+  (path: string) =>
+  (value: unknown): TE.TaskEither<DiffeoError, void> =>
+    pipe(Buffer.from(`${JSON.stringify(value, undefined, 2)}\n`), writeFileAtomic(path))
+
+// -------------------------------------------------------------------------------------
+// checkpoints
+// -------------------------------------------------------------------------------------
+
+export type Saved = Checkpoint<RunConfig>
+
+/** Which checkpoint to take first. */
+export type Which = 'last' | 'best'
+
+/** A checkpoint whose every parameter is a number: another one could not be used for anything. */
+const loadWhole = (path: string): TE.TaskEither<DiffeoError, Saved> =>
+  pipe(
+    loadCheckpoint(path, RunConfig),
+    TE.filterOrElse(
+      ({ tensors }) => [...tensors.values()].every(({ data }) => data.every(Number.isFinite)),
+      ({ tensors }) => {
+        const [name = ''] = [...tensors].find(([, { data }]) => !data.every(Number.isFinite)) ?? []
+        return formatError(path, 'parameters that are finite numbers', `others in ${name}`, 'go back to a copy of it')
+      },
+    ),
+  )
+
+/** What was read, and what had to be passed over. */
+export interface Loaded {
+  readonly saved: Saved
+  readonly damaged: readonly { readonly path: string; readonly error: DiffeoError }[]
+}
+
+/** The checkpoint of a run, or the next one that can be read. */
+export const loadSaved = (folder: string, which: Which = 'last'): TE.TaskEither<DiffeoError, Loaded> => {
+  const { last, best, only } = filesIn(folder)
+  const all = (which === 'last' ? [last, best, only] : [best, last, only]).filter((path) => existsSync(path))
+  const from = (places: readonly string[], damaged: Loaded['damaged']): TE.TaskEither<DiffeoError, Loaded> => {
+    const [path, ...rest] = places
+    return path === undefined
+      ? TE.left(
+          damaged[0]?.error ??
+            fileError(`run ${folder}`, 'a checkpoint', 'none', 'name the folder of a run: `diffeo train` makes one'),
+        )
+      : pipe(
+          loadWhole(path),
+          TE.map((saved) => ({ saved, damaged })),
+          TE.orElse((error) => from(rest, [...damaged, { path, error }])),
+        )
+  }
+  return from(all, [])
+}
+
+/** What to tell of checkpoints that were passed over. */
+export const toldOf = ({ saved, damaged }: Loaded): readonly string[] =>
+  damaged.map(({ error }) => `${describeError(error)}\ninstead: ${saved.path}, step ${saved.step}`)
+
+/** Puts aside what could not be read, so that nothing is written over it. */
+export const putAside = ({ damaged }: Loaded): TE.TaskEither<DiffeoError, void> =>
+  TE.fromEither(
+    pipe(
+      damaged,
+      E.traverseArray(({ path }) => E.tryCatch(() => renameSync(path, `${path}.damaged`), fileFailure('write', path))),
+      E.map(() => undefined),
+    ),
+  )
+
+// -------------------------------------------------------------------------------------
+// opening
+// -------------------------------------------------------------------------------------
+
+const hasRun = (folder: string): string | undefined => {
+  const { last, best, only } = filesIn(folder)
+  return [last, best, only].find((path) => existsSync(path))
+}
+
+/** The folder of a new run, or of one that goes on. */
+export const openFolder = (out: string, resume: boolean): TE.TaskEither<DiffeoError, Loaded | undefined> =>
+  pipe(
+    TE.tryCatch(() => mkdir(out, { recursive: true }), fileFailure('write', out)),
+    TE.flatMap((): TE.TaskEither<DiffeoError, Loaded | undefined> => {
+      const run = hasRun(out)
+      if (resume)
+        return run === undefined
+          ? TE.left(
+              fileError(`resume ${out}`, 'a checkpoint', 'none', 'leave out --resume, or name its folder with --out'),
+            )
+          : loadSaved(out)
+      return run === undefined
+        ? TE.right(undefined)
+        : TE.left(
+            usageError(
+              `train in ${out}`,
+              'a folder without a run',
+              run,
+              'go on with --resume, or choose another folder with --out',
+            ),
+          )
+    }),
+  )

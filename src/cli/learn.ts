@@ -1,0 +1,216 @@
+/**
+ * The training of a run, from a state to its end: steps, figures, checkpoints.
+ *
+ * A checkpoint is written at each validation and each `saveEvery` seconds, so a power cut costs that much at most. What
+ * cannot be written is said, and tried again: training goes on.
+ *
+ * @module
+ */
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import * as E from 'fp-ts/lib/Either.js'
+import { pipe } from 'fp-ts/lib/function.js'
+import * as TE from 'fp-ts/lib/TaskEither.js'
+import { type DiffeoError, describeError } from '../error.js'
+import { type BestFigures, type Snapshot, saveCheckpoint } from '../train/checkpoint.js'
+import { fit, type Stepped, type Stopped, type Validated } from '../train/fit.js'
+import { averageParams, type TrainState } from '../train/step.js'
+import { type RunConfig, scheduleOf } from './config.js'
+import type { Io } from './console.js'
+import { type Examples, unitOf } from './examples.js'
+import { filesIn, writeJson } from './folder.js'
+import type { MetricsFile } from './metrics.js'
+import type { Model } from './model.js'
+import { clock, type Progress } from './progress.js'
+
+/** A run in training. */
+export interface Training {
+  readonly out: string
+  readonly config: RunConfig
+  readonly model: Model
+  readonly examples: Examples
+  readonly metrics: MetricsFile
+  /** Of a run that goes on. */
+  readonly best: BestFigures | undefined
+}
+
+/** When to stop, if not at the end of the schedule. */
+export interface Budget {
+  readonly seconds?: number
+  readonly steps?: number
+  /** Seconds between checkpoints. */
+  readonly saveEvery: number
+}
+
+/** The last state, and the configuration that may have learned how many steps it has. */
+export interface Learned {
+  readonly end: Stopped
+  readonly config: RunConfig
+  readonly best: BestFigures | undefined
+}
+
+/** Steps from one line of the metrics to the next. */
+const LOG_EVERY = 10
+
+/** The share of a budget in time that goes into steps; the rest is for validations. */
+const STEPPING = 0.92
+
+const snapshot = (
+  { model }: Pick<Training, 'model'>,
+  config: RunConfig,
+  state: TrainState,
+  best: BestFigures | undefined,
+): Snapshot => ({
+  state,
+  spec: model.flow.bijector.spec,
+  config,
+  ...(best === undefined ? {} : { best }),
+})
+
+const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length
+
+/** Trains until the time is over, something is wrong or a signal comes. */
+export const learn = async (training: Training, start: TrainState, budget: Budget, io: Io): Promise<Learned> => {
+  const { out, model, examples, metrics } = training
+  const { flow, optimiser } = model
+  const files = filesIn(out)
+  const { batch: size, validateEvery, clip, l2 } = training.config.recipe
+  const unit = unitOf(training.config.shape)
+  let config = training.config
+  let best = training.best
+  let rate = scheduleOf(config.recipe)
+  const said = new Set<string>()
+  const report = (written: E.Either<DiffeoError, unknown>): void => {
+    if (E.isRight(written)) {
+      said.clear()
+      return
+    }
+    const sentence = describeError(written.left)
+    if (!said.has(sentence)) io.warn(`${sentence} (training goes on, and tries again)`)
+    said.add(sentence)
+  }
+  let savedAt = performance.now()
+  const save = async (state: TrainState, ...paths: readonly string[]): Promise<void> => {
+    for (const path of paths) report(await saveCheckpoint(path)(snapshot(training, config, state, best))())
+    savedAt = performance.now()
+  }
+
+  let began = performance.now()
+  const elapsed = (): number => (performance.now() - began) / 1000
+  const common = (step: number) => ({ step, time: metrics.time + elapsed(), images: step * size, unit: unit.name })
+  const told = { train: '…', validation: '…', rate: '…' }
+  // the end of the schedule may become known on the way; one that goes on behind it has no such end
+  const complete = new AbortController()
+  const last = (): number =>
+    budget.steps ??
+    (start.step < (config.recipe.steps ?? 0) ? config.recipe.steps : undefined) ??
+    Number.POSITIVE_INFINITY
+  const format = `{bar} step {step} · {rate} ${flow.bijector.domain.length === 3 ? 'images' : 'points'}/s · train {train}, validation {validation} ${unit.name} · {left} left`
+  let line: Progress | undefined
+  const left = (state: TrainState, perStep: number): readonly [done: number, seconds: number] => {
+    const bySteps = (last() - state.step) * perStep
+    const byTime = (budget.seconds ?? Number.POSITIVE_INFINITY) - elapsed()
+    const rest = Math.max(0, Math.min(bySteps, byTime))
+    return [elapsed() / (elapsed() + rest), rest]
+  }
+
+  let recent: Stepped[] = []
+  const onStep = async (event: Stepped): Promise<void> => {
+    const { state } = event
+    recent.push(event)
+    const seconds = mean(recent.map((e) => e.seconds))
+    const { warmUp, schedule, steps } = config.recipe
+    if (steps === undefined && schedule === 'cosine' && budget.seconds !== undefined && state.step >= warmUp) {
+      // the rates up to here are those of every number of steps
+      const more = Math.max(1, Math.floor((STEPPING * (budget.seconds - elapsed())) / Math.max(1e-9, seconds)))
+      config = { ...config, recipe: { ...config.recipe, steps: state.step + more } }
+      rate = scheduleOf(config.recipe)
+      report(await writeJson(files.config)(config)())
+    }
+    if (state.step >= last()) complete.abort()
+    told.train = unit.of(mean(recent.map((e) => e.bitsPerDim))).toFixed(3)
+    told.rate = (size / seconds).toFixed(0)
+    const [done, rest] = left(state, seconds)
+    line?.update(1000 * done, { ...told, step: `${state.step}`, left: clock(rest) })
+    if (state.step % LOG_EVERY === 0) {
+      report(
+        await metrics.add({
+          ...common(state.step),
+          train: unit.of(mean(recent.map((e) => e.bitsPerDim))),
+          gradientNorm: mean(recent.map((e) => e.gradientNorm)),
+          learningRate: rate(state.step - 1),
+          imagesPerSecond: size / seconds,
+        }),
+      )
+      recent = []
+    }
+    // not where a validation is due: a run that went on from there would lack it
+    if (state.step % validateEvery !== 0 && performance.now() - savedAt >= budget.saveEvery * 1000)
+      await save(state, files.last)
+  }
+  const onValidation = async ({ state, mean: bits, worst, best: better, worse }: Validated): Promise<void> => {
+    best = { bitsPerDim: better ? bits : (best?.bitsPerDim ?? bits), worse }
+    told.validation = unit.of(bits).toFixed(3)
+    report(await metrics.add({ ...common(state.step), validation: unit.of(bits), worst: unit.of(worst), best: better }))
+    await save(state, ...(better ? [files.best, files.last] : [files.last]))
+  }
+
+  let end: Stopped = { _tag: 'Stopped', reason: 'aborted', state: start }
+  for await (const event of fit(flow, start, {
+    optimiser,
+    clip,
+    l2,
+    learningRate: (step) => rate(step),
+    batch: examples.batch,
+    ...(budget.seconds === undefined ? {} : { seconds: budget.seconds }),
+    ...(budget.steps === undefined ? {} : { steps: budget.steps }),
+    signal: AbortSignal.any([io.signal, complete.signal]),
+    validation: {
+      batches: examples.validation,
+      every: validateEvery,
+      ...(best === undefined ? {} : { best: best.bitsPerDim, worse: best.worse }),
+      params: (state) => averageParams(flow, state),
+    },
+  })) {
+    if (event._tag === 'Stopped') end = event
+    else if (event._tag === 'Stepped') await onStep(event)
+    else if (event._tag === 'Validated') await onValidation(event)
+    else if (event._tag === 'Compiling') io.say('compiling the train step …')
+    else {
+      io.say(`compiled in ${event.seconds.toFixed(1)} s`)
+      began = performance.now()
+      line = io.progress(format, 1000, { ...told, step: `${start.step}`, left: '…' })
+    }
+  }
+  line?.stop()
+  return { end, config, best }
+}
+
+/** Saves where it should be, or at least somewhere: what was trained is not lost to a full disk. */
+export const saveLast = (
+  training: Pick<Training, 'model' | 'out'>,
+  config: RunConfig,
+  state: TrainState,
+  best: BestFigures | undefined,
+): TE.TaskEither<DiffeoError, void> => {
+  const contents = snapshot(training, config, state, best)
+  const refuge = join(tmpdir(), `diffeo-${process.pid}.safetensors`)
+  return pipe(
+    saveCheckpoint(filesIn(training.out).last)(contents),
+    TE.orElse((error) =>
+      state.step === 0
+        ? TE.left(error)
+        : pipe(
+            saveCheckpoint(refuge)(contents),
+            TE.matchE(
+              () => TE.left(error),
+              () =>
+                TE.left({
+                  ...error,
+                  fix: `${error.fix ?? 'find out why'}; it is saved as ${refuge} meanwhile: move it there, then --resume`,
+                }),
+            ),
+          ),
+    ),
+  )
+}

@@ -1,0 +1,86 @@
+/**
+ * `metrics.jsonl`: how a run went, one JSON object a line, in the order of its steps. A line that was torn by a full disk
+ * or a power cut is no line. A run that goes on from step n first takes out what lies after n.
+ *
+ * @module
+ */
+import { appendFile, readFile } from 'node:fs/promises'
+import * as E from 'fp-ts/lib/Either.js'
+import { pipe } from 'fp-ts/lib/function.js'
+import * as J from 'fp-ts/lib/Json.js'
+import * as TE from 'fp-ts/lib/TaskEither.js'
+import * as t from 'io-ts'
+import { natural } from '../codec.js'
+import type { DiffeoError } from '../error.js'
+import { fileFailure, writeFileAtomic } from '../file.js'
+
+const common = {
+  step: natural('a step'),
+  /** Seconds of training so far, all parts of the run together. */
+  time: t.number,
+  /** Examples seen so far. */
+  images: natural('a number of images'),
+  unit: t.keyof({ 'bits/dim': null, nats: null }),
+}
+
+/** A mean over the steps since the last such line, or a validation in evaluation mode. */
+export const Metric = t.union([
+  t.type({
+    ...common,
+    train: t.number,
+    gradientNorm: t.number,
+    learningRate: t.number,
+    imagesPerSecond: t.number,
+  }),
+  t.type({ ...common, validation: t.number, worst: t.number, best: t.boolean }),
+])
+export type Metric = Readonly<t.TypeOf<typeof Metric>>
+
+const parse = (line: string): readonly Metric[] =>
+  pipe(
+    J.parse(line),
+    E.flatMap((u) => E.mapLeft(() => u)(Metric.decode(u))),
+    E.match(
+      () => [],
+      (metric) => [metric],
+    ),
+  )
+
+/** The lines of a file; none if there is no file. */
+export const readMetrics = (path: string): TE.TaskEither<DiffeoError, readonly Metric[]> =>
+  pipe(
+    TE.tryCatch(
+      () => readFile(path, 'utf8').catch((e: NodeJS.ErrnoException) => (e.code === 'ENOENT' ? '' : Promise.reject(e))),
+      fileFailure('read', path),
+    ),
+    TE.map((text) => text.split('\n').flatMap(parse)),
+  )
+
+/** Where lines are added. */
+export interface MetricsFile {
+  /** Seconds of training that the file tells of. */
+  readonly time: number
+  readonly add: (metric: Metric) => Promise<E.Either<DiffeoError, void>>
+}
+
+/** Opens the file of a run that is at a step. */
+export const openMetrics = (path: string, step: number): TE.TaskEither<DiffeoError, MetricsFile> =>
+  pipe(
+    readMetrics(path),
+    TE.map((lines) => lines.filter((line) => line.step <= step)),
+    TE.tap((kept) => writeFileAtomic(path)(Buffer.from(kept.map((line) => `${JSON.stringify(line)}\n`).join('')))),
+    TE.map((kept) => {
+      let torn = false
+      return {
+        time: kept.at(-1)?.time ?? 0,
+        add: async (metric) => {
+          const written = await TE.tryCatch(
+            () => appendFile(path, `${torn ? '\n' : ''}${JSON.stringify(metric)}\n`),
+            fileFailure('write', path),
+          )()
+          torn = E.isLeft(written)
+          return written
+        },
+      }
+    }),
+  )

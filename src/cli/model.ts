@@ -1,0 +1,115 @@
+/**
+ * The flow of a configuration: a premade one by its name and sizes, or the user's own from a file that exports a
+ * bijector (as `default` or `model`), or a layer, which is put at the shape of the data.
+ *
+ * A checkpoint never chooses code to run: the file of a model is imported only where the command line names it.
+ *
+ * @module
+ */
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import * as E from 'fp-ts/lib/Either.js'
+import { pipe } from 'fp-ts/lib/function.js'
+import * as TE from 'fp-ts/lib/TaskEither.js'
+import type { Latents, Shape } from '../../types/shape.js'
+import type { AnyBijector } from '../bijector/layer.js'
+import { type Flow, flow } from '../distribution/flow.js'
+import { standardNormal } from '../distribution/prior.js'
+import { type DiffeoError, fileError, formatError, shapeError, usageError } from '../error.js'
+import { realNvp, realNvpVector } from '../models/realNvp.js'
+import { sameShape, show } from '../tensor/shape.js'
+import { adam, averaged, type Optimiser } from '../train/optimiser.js'
+import type { RunConfig } from './config.js'
+
+/** What a checkpoint's tensors fit. */
+export interface Model {
+  readonly flow: Flow<Shape, Latents>
+  readonly optimiser: Optimiser
+}
+
+const isLayer = (u: unknown): u is { readonly at: (shape: Shape) => E.Either<DiffeoError, AnyBijector> } =>
+  typeof u === 'object' && u !== null && 'at' in u && typeof u.at === 'function'
+
+const hasDomain = (u: object): u is { readonly domain: Shape } => 'domain' in u
+
+const EXPORT = 'export it: export default compose(input([…]), …)'
+
+/** What a module exports, at the shape of the data. */
+const fromModule =
+  (path: string, shape: Shape) =>
+  (exported: Readonly<Record<string, unknown>>): E.Either<DiffeoError, AnyBijector> => {
+    const own = exported['default'] ?? exported['model']
+    if (!isLayer(own)) {
+      const names = Object.keys(exported).join(', ')
+      return E.left(formatError(path, 'a bijector or a layer as default or model', names || 'no export', EXPORT))
+    }
+    return hasDomain(own) && !sameShape(own.domain, shape)
+      ? E.left(shapeError(path, `events of shape ${show(shape)}, as the data have`, show(own.domain)))
+      : own.at(shape)
+  }
+
+const importFailure =
+  (path: string) =>
+  (thrown: unknown): DiffeoError => {
+    const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined
+    const [line = ''] = (thrown instanceof Error ? thrown.message : String(thrown)).split('\n')
+    if (code === 'ERR_UNKNOWN_FILE_EXTENSION')
+      return fileError(
+        path,
+        'a Node that reads TypeScript, 22.18 or newer',
+        process.version,
+        'use a newer Node, or compile the file and name its .js',
+      )
+    return code === 'ERR_MODULE_NOT_FOUND' && line.includes(resolve(path))
+      ? fileError(path, 'a file', 'nothing there', 'check the path')
+      : formatError(path, 'a module that loads', line)
+  }
+
+const importFile = (path: string, shape: Shape): TE.TaskEither<DiffeoError, AnyBijector> =>
+  pipe(
+    TE.tryCatch(
+      () => import(pathToFileURL(resolve(path)).href) as Promise<Readonly<Record<string, unknown>>>,
+      importFailure(path),
+    ),
+    TE.flatMapEither(fromModule(path, shape)),
+  )
+
+const bijectorOf = (
+  { model, shape }: Pick<RunConfig, 'model' | 'shape'>,
+  named: string | undefined,
+): TE.TaskEither<DiffeoError, AnyBijector> => {
+  switch (model.name) {
+    case 'realnvp':
+      return TE.fromEither(realNvp<number>(model).at(shape))
+    case 'realnvp-vector':
+      return TE.fromEither(realNvpVector(model).at(shape))
+    case 'file':
+      return named === undefined
+        ? TE.left(
+            usageError(
+              '--model',
+              "the file of this run's model, because no checkpoint may choose what code runs",
+              'none',
+              `add --model '${model.path}' if you trust that file`,
+            ),
+          )
+        : importFile(named, shape)
+  }
+}
+
+/**
+ * The flow of a configuration and its optimiser.
+ *
+ * @param named the file of the model as the command line has it, if it has.
+ */
+export const modelOf = (
+  config: Pick<RunConfig, 'model' | 'shape'> & { readonly recipe: Pick<RunConfig['recipe'], 'averageDecay'> },
+  named?: string,
+): TE.TaskEither<DiffeoError, Model> =>
+  pipe(
+    bijectorOf(config, named),
+    TE.map((bijector) => ({
+      flow: flow<Shape, Latents>(bijector, standardNormal),
+      optimiser: averaged(adam(), config.recipe.averageDecay),
+    })),
+  )

@@ -1,0 +1,71 @@
+/**
+ * A run that was saved, ready to be used: its configuration, its flow and its parameters as tensors.
+ *
+ * @module
+ */
+import { pipe } from 'fp-ts/lib/function.js'
+import * as TE from 'fp-ts/lib/TaskEither.js'
+import { describeEngine, type Engine, type EngineName, useEngine } from '../engine/engine.js'
+import type { DiffeoError } from '../error.js'
+import type { Params } from '../tensor/params.js'
+import { restore } from '../train/restore.js'
+import { averageParams, disposeState, type TrainState } from '../train/step.js'
+import type { RunConfig } from './config.js'
+import type { Io } from './console.js'
+import { type Examples, loadDataSet } from './examples.js'
+import { loadSaved, toldOf, type Which } from './folder.js'
+import { type Model, modelOf } from './model.js'
+
+/** The flags of commands that use a run. */
+export interface RunFlags {
+  readonly engine: EngineName | 'auto'
+  readonly checkpoint?: Which
+  /** The file of the user's model, if the run has one. */
+  readonly model?: string
+  /** Where the data are now, if they were moved. */
+  readonly data?: string
+}
+
+export interface OpenRun extends Model {
+  readonly config: RunConfig
+  readonly state: TrainState
+  /** Of the averaged model, which is the one to use; borrowed from `state`. */
+  readonly params: Params
+  readonly engine: Engine
+}
+
+/** Uses a run: reads it, says what there is to say, and frees it afterwards. */
+export const withRun = <A>(
+  folder: string,
+  flags: RunFlags,
+  io: Io,
+  use: (run: OpenRun) => TE.TaskEither<DiffeoError, A>,
+): TE.TaskEither<DiffeoError, A> =>
+  pipe(
+    loadSaved(folder, flags.checkpoint),
+    TE.tapIO((loaded) => () => toldOf(loaded).forEach(io.warn)),
+    TE.bindTo('loaded'),
+    TE.bind('model', ({ loaded }) => modelOf(loaded.saved.config, flags.model)),
+    TE.bind('engine', () => useEngine(flags.engine)),
+    TE.tapIO(
+      ({ engine }) =>
+        () =>
+          io.say(describeEngine(engine)),
+    ),
+    TE.bind('state', ({ loaded, model }) =>
+      TE.fromEither(restore(model.flow.bijector.spec, model.optimiser)(loaded.saved)),
+    ),
+    TE.flatMap(({ loaded, model, engine, state }) =>
+      pipe(
+        use({ ...model, config: loaded.saved.config, engine, state, params: averageParams(model.flow, state) }),
+        (task) => () => task().finally(() => disposeState(state)),
+      ),
+    ),
+  )
+
+/** The data that a run was trained on. */
+export const examplesOf = ({ config }: OpenRun, flags: RunFlags): TE.TaskEither<DiffeoError, Examples> =>
+  pipe(
+    loadDataSet(flags.data === undefined ? config.data : { ...config.data, folder: flags.data }, config.recipe),
+    TE.flatMapEither((set) => set.examples(config.recipe)),
+  )

@@ -1,0 +1,92 @@
+/** What the tests of the command share: a few hundred of the real images, and the command as its users start it. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { loadMnist, orThrow } from 'diffeo'
+import type { Io } from '../../src/cli/console.js'
+
+export const main = resolve('dist/src/cli/main.js')
+
+/** A folder of the test's own, and what lies in it. */
+export const temporary = (name: string) => {
+  const folder = mkdtempSync(join(tmpdir(), `diffeo-${name}-`))
+  return { folder, at: (path: string) => join(folder, path) }
+}
+
+export interface Ended {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly out: string
+  readonly err: string
+}
+
+/** Runs a program; `during` may meddle. */
+export const command = (
+  cwd: string,
+  program: string,
+  args: readonly string[],
+  during: (child: ChildProcess) => void = () => undefined,
+  env: Readonly<Record<string, string>> = {},
+) =>
+  new Promise<Ended>((done) => {
+    const child = spawn(program, args, { cwd, env: { ...process.env, ...env } })
+    let [out, err] = ['', '']
+    child.stdout.on('data', (text) => {
+      out += text
+    })
+    child.stderr.on('data', (text) => {
+      err += text
+    })
+    child.on('close', (code, signal) => done({ code, signal, out, err }))
+    during(child)
+  })
+
+/** Runs `diffeo` with flags. */
+export const diffeo = (cwd: string, ...args: readonly string[]) => command(cwd, process.execPath, [main, ...args])
+
+/** Waits until a file has a text. */
+export const appears = async (path: string, text: string): Promise<void> => {
+  for (let i = 0; i < 600; i++) {
+    if (existsSync(path) && readFileSync(path, 'utf8').includes(text)) return
+    await new Promise((next) => setTimeout(next, 50))
+  }
+  throw new Error(`${path} never had ${text}`)
+}
+
+const idx = (magic: number, sizes: readonly number[], bytes: Uint8Array): Uint8Array => {
+  const header = Buffer.alloc(4 + 4 * sizes.length)
+  header.writeUInt32BE(magic)
+  sizes.forEach((size, i) => {
+    header.writeUInt32BE(size, 4 + 4 * i)
+  })
+  return Buffer.concat([header, bytes])
+}
+
+/** 560 images to train and 53 to test, the last batch of which is not full; in the four files of MNIST. */
+export const fewImages = async (folder: string): Promise<void> => {
+  const mnist = orThrow(await loadMnist()())
+  mkdirSync(folder)
+  for (const [part, name, n] of [
+    ['train', 'train', 560],
+    ['test', 't10k', 53],
+  ] as const) {
+    const { labels, read } = mnist[part]
+    const images = await read(Uint32Array.from({ length: n }, (_, i) => i))
+    writeFileSync(join(folder, `${name}-images-idx3-ubyte`), idx(0x803, [n, 28, 28], images))
+    writeFileSync(join(folder, `${name}-labels-idx1-ubyte`), idx(0x801, [n], labels!.subarray(0, n)))
+  }
+}
+
+/** A model that compiles fast. */
+export const small = ['--scales', '2', '--width', '2', '--blocks', '0', '--batch', '4'] as const
+
+/** What a command is given that runs in the test's own process: its lines and its results are kept. */
+export const ioOf = (said: string[], results: unknown[] = [], signal = new AbortController().signal): Io => ({
+  say: (line) => said.push(line),
+  warn: (line) => said.push(line),
+  result: (value) => results.push(value),
+  progress: () => ({ update: () => undefined, stop: () => undefined }),
+  signal,
+  hold: () => () => undefined,
+})
