@@ -138,6 +138,9 @@ const hasRun = (folder: string): string | undefined => {
   return [last, best, only].find((path) => existsSync(path))
 }
 
+/** Whether there is a run in a folder. */
+export const isRun = (folder: string): boolean => hasRun(folder) !== undefined
+
 /** The folder of a new run, or of one that goes on. */
 export const openFolder = (out: string, resume: boolean): TE.TaskEither<DiffeoError, Loaded | undefined> =>
   pipe(
