@@ -23,7 +23,7 @@ export interface DataFlags {
 /** The whole command. */
 export const checkData = (name: string, flags: DataFlags, io: Io): TE.TaskEither<DiffeoError, Outcome> =>
   pipe(
-    loadDataSet(dataConfig(name, flags), { ...defaultRecipe([1, 1, 1]), validation: 1 }),
+    loadDataSet(dataConfig(name, flags), defaultRecipe([1, 1, 1])),
     TE.map(({ shape, summary }) => {
       io.say(summary)
       io.result({ data: name, shape, summary })

@@ -144,7 +144,14 @@ export const isRun = (folder: string): boolean => hasRun(folder) !== undefined
 /** The folder of a new run, or of one that goes on. */
 export const openFolder = (out: string, resume: boolean): TE.TaskEither<DiffeoError, Loaded | undefined> =>
   pipe(
-    TE.tryCatch(() => mkdir(out, { recursive: true }), fileFailure('write', out)),
+    TE.tryCatch(
+      // on a read-only disk the recursive one says that something is missing; the plain one says what
+      () =>
+        mkdir(out, { recursive: true }).catch((e: NodeJS.ErrnoException) =>
+          e.code === 'ENOENT' ? mkdir(out) : Promise.reject(e),
+        ),
+      fileFailure('write', out),
+    ),
     TE.flatMap((): TE.TaskEither<DiffeoError, Loaded | undefined> => {
       const run = hasRun(out)
       if (resume)

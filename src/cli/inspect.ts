@@ -20,7 +20,15 @@ import type { DiffeoError } from '../error.js'
 import { branch, countParams, disposeParams, type Params } from '../tensor/params.js'
 import { key } from '../tensor/random.js'
 import { latentList, product, show, showLatents } from '../tensor/shape.js'
-import { type AnyTensor, type BatchOf, latentTensors, type PerExample, trust, unwrap, values } from '../tensor/tensor.js'
+import {
+  type AnyTensor,
+  type BatchOf,
+  latentTensors,
+  type PerExample,
+  trust,
+  unwrap,
+  values,
+} from '../tensor/tensor.js'
 import { defaultRecipe, modelConfig, type Sizes } from './config.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from './console.js'
 import { unitOf } from './examples.js'
@@ -193,10 +201,18 @@ const inspectRun = (folder: string, flags: InspectFlags, io: Io): TE.TaskEither<
       examplesOf(run, flags),
       TE.flatMapTask((data) => async () => {
         const x = await data.test.at(0)
+        io.say(`figures of ${unwrap(x).shape[0]} test examples`)
         tell(run.flow, await inspect(run.flow, run.params, x), io)
         unwrap(x).dispose()
       }),
     ),
+  )
+
+/** The whole command: of a folder with a run, or of a model. */
+export const inspectWhat = (what: string, flags: InspectFlags, io: Io): TE.TaskEither<DiffeoError, Outcome> =>
+  pipe(
+    (isRun(what) ? inspectRun : inspectModel)(what, flags, io),
+    TE.map((): Outcome => 'done'),
   )
 
 /** Registers the command. */
@@ -215,12 +231,5 @@ export const inspectCommand = (program: Command): Command =>
       examples('inspect runs/mnist', 'inspect realnvp --shape 64,64,3 --scales 3', 'inspect ./my-flow.js --shape 2'),
     )
     .action((what: string, flags: InspectFlags, command: Command) =>
-      perform(
-        (io) =>
-          pipe(
-            (isRun(what) ? inspectRun : inspectModel)(what, flags, io),
-            TE.map((): Outcome => 'done'),
-          ),
-        command.optsWithGlobals<GlobalFlags>(),
-      ),
+      perform((io) => inspectWhat(what, flags, io), command.optsWithGlobals<GlobalFlags>()),
     )

@@ -223,7 +223,7 @@ export const trainCommand = (program: Command): Command =>
     .option(
       '--learning-rate <n>',
       "Adam's rate (default: 0.002, for points 0.005)",
-      number('--learning-rate', positive),
+      number('--learning-rate', finite(0, 1e6)),
     )
     .addOption(
       new Option('--schedule <name>', 'of the rate over the steps (default: cosine)').choices(['cosine', 'constant']),
