@@ -5,7 +5,9 @@
  *   metrics.jsonl        how it went, a line for each ten steps and each validation
  *   last.safetensors     the newest checkpoint                    best.safetensors   that of the best validation
  *   evaluation.json      test figures, and those of every example
- *   samples.png, …       pictures
+ *   about.json           which commands trained it, on what
+ *   samples.png, …       pictures                                 progress/     samples as it learned
+ *   report.html          all of it on one page                    events.out.…  for TensorBoard
  *   lock                 the process that trains there
  *
  * Every file is whole or as it was before. If the newest checkpoint cannot be read, the other is used, and said so.
@@ -34,6 +36,12 @@ export const filesIn = (folder: string) => ({
   /** Where the first version kept its only one. */
   only: join(folder, 'checkpoint.safetensors'),
   evaluation: join(folder, 'evaluation.json'),
+  about: join(folder, 'about.json'),
+  /** A folder of samples, each named by its step. */
+  progress: join(folder, 'progress'),
+  report: join(folder, 'report.html'),
+  curves: join(folder, 'curves.svg'),
+  events: join(folder, 'events.out.tfevents.diffeo'),
   samples: join(folder, 'samples.png'),
   reconstructions: join(folder, 'reconstructions.png'),
   interpolations: join(folder, 'interpolations.png'),
@@ -138,20 +146,10 @@ const hasRun = (folder: string): string | undefined => {
   return [last, best, only].find((path) => existsSync(path))
 }
 
-/** Whether there is a run in a folder. */
-export const isRun = (folder: string): boolean => hasRun(folder) !== undefined
-
 /** The folder of a new run, or of one that goes on. */
 export const openFolder = (out: string, resume: boolean): TE.TaskEither<DiffeoError, Loaded | undefined> =>
   pipe(
-    TE.tryCatch(
-      // on a read-only disk the recursive one says that something is missing; the plain one says what
-      () =>
-        mkdir(out, { recursive: true }).catch((e: NodeJS.ErrnoException) =>
-          e.code === 'ENOENT' ? mkdir(out) : Promise.reject(e),
-        ),
-      fileFailure('write', out),
-    ),
+    TE.tryCatch(() => mkdir(filesIn(out).progress, { recursive: true }), fileFailure('write', out)),
     TE.flatMap((): TE.TaskEither<DiffeoError, Loaded | undefined> => {
       const run = hasRun(out)
       if (resume)

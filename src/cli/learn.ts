@@ -12,15 +12,17 @@ import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import { type DiffeoError, describeError } from '../error.js'
+import { writePng } from '../image/png.js'
 import { type BestFigures, type Snapshot, saveCheckpoint } from '../train/checkpoint.js'
 import { fit, type Stepped, type Stopped, type Validated } from '../train/fit.js'
 import { averageParams, type TrainState } from '../train/step.js'
 import { type RunConfig, scheduleOf } from './config.js'
 import type { Io } from './console.js'
-import { type Examples, unitOf } from './examples.js'
+import { type Examples, keysOf, unitOf } from './examples.js'
 import { filesIn, writeJson } from './folder.js'
 import type { MetricsFile } from './metrics.js'
 import type { Model } from './model.js'
+import { samplePicture } from './pictures.js'
 import { clock, type Progress } from './progress.js'
 
 /** A run in training. */
@@ -67,6 +69,9 @@ const snapshot = (
   ...(best === undefined ? {} : { best }),
 })
 
+/** 1, 2, 4, 8, …: what changes fast at first is looked at often at first. */
+const isSeldom = (n: number): boolean => Number.isInteger(Math.log2(n))
+
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length
 
 /** Trains until the time is over, something is wrong or a signal comes. */
@@ -93,6 +98,14 @@ export const learn = async (training: Training, start: TrainState, budget: Budge
   const save = async (state: TrainState, ...paths: readonly string[]): Promise<void> => {
     for (const path of paths) report(await saveCheckpoint(path)(snapshot(training, config, state, best))())
     savedAt = performance.now()
+  }
+
+  const show = async (state: TrainState): Promise<void> => {
+    const drawn = samplePicture(flow, averageParams(flow, state), keysOf(config.recipe.seed).sample, {
+      n: 16,
+      columns: 16,
+    })
+    report(await pipe(() => drawn, TE.flatMap(writePng(join(files.progress, `${state.step}.png`))))())
   }
 
   let began = performance.now()
@@ -153,6 +166,7 @@ export const learn = async (training: Training, start: TrainState, budget: Budge
     told.validation = unit.of(bits).toFixed(3)
     report(await metrics.add({ ...common(state.step), validation: unit.of(bits), worst: unit.of(worst), best: better }))
     await save(state, ...(better ? [files.best, files.last] : [files.last]))
+    if (isSeldom(state.step / validateEvery)) await show(state)
   }
 
   let end: Stopped = { _tag: 'Stopped', reason: 'aborted', state: start }

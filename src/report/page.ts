@@ -33,7 +33,7 @@ h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin-top: 2rem; border-botto
 th { text-align: left; padding-right: 1.5rem; font-weight: normal; color: #666; vertical-align: top; white-space: nowrap }
 td { font-family: ui-monospace, monospace; font-size: 13px; overflow-wrap: anywhere }
 .figures { display: flex; flex-wrap: wrap; gap: 1.5rem; align-items: flex-end } figure { margin: 0; max-width: 100% }
-img { max-width: 100%; image-rendering: pixelated } .svg img { image-rendering: auto }
+img { max-width: min(100%, 30rem); image-rendering: pixelated } .svg img { max-width: 100%; image-rendering: auto }
 figcaption { color: #666; font-size: 13px; max-width: 40rem }`
 
 const figure = ({ caption, image }: Figure): string => {

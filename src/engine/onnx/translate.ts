@@ -9,7 +9,7 @@ import { axesOf } from '../signatures.js'
 import { gatherAffine } from './affine.js'
 import { convolveBlocked, filterGradientBlocked, poolBlocked, suits, suitsFilterGradient } from './blocked.js'
 import { convolutions, convolve, filterGradient, inputGradient } from './convolution.js'
-import { pointwise, types } from './elementwise.js'
+import { pointwise } from './elementwise.js'
 import { forms, moving } from './forms.js'
 import { translateAffine, translateDot } from './gathered.js'
 import { axisIn, elementwiseLayout, imageLayout, type Layout, type Names, names } from './layout.js'
@@ -21,8 +21,6 @@ const reductions: Readonly<Record<string, string>> = {
   Mean: 'ReduceMean',
   Max: 'ReduceMax',
   Min: 'ReduceMin',
-  All: 'ReduceMin',
-  Any: 'ReduceMax',
 }
 
 /** A reduction; the layout it answers in is that of its operand, if what is left lies alike in both. */
@@ -40,16 +38,11 @@ const reduce = (graph: Graph, names: Names, { kernel, inputs, attrs, outputs }: 
   const alike = keep || !(rest.includes(3) && (rest.includes(1) || rest.includes(2)))
   const layout = alike ? native : 'last'
   const at = axes.map((axis) => (shape.length === 4 ? axisIn(axis, layout) : axis)).sort((a, b) => a - b)
-  // the runtime reduces numbers alone
-  const logical = kernel === 'All' || kernel === 'Any'
-  const cast = (name: string, to: 'int32' | 'bool') =>
-    logical ? graph.node('Cast', [name], { attrs: { to: types[to]! } }) : name
-  const given = cast(names.get(x, layout), 'int32')
   const out =
     axes.length === 0
-      ? graph.node('Identity', [given])
-      : graph.node(reductions[kernel]!, [given, ints(graph, at)], { attrs: { keepdims: keep ? 1 : 0 } })
-  names.set(outputs[0]!, keep && shape.length === 4 ? layout : 'last', cast(out, 'bool'))
+      ? graph.node('Identity', [names.get(x, layout)])
+      : graph.node(reductions[kernel]!, [names.get(x, layout), ints(graph, at)], { attrs: { keepdims: keep ? 1 : 0 } })
+  names.set(outputs[0]!, keep && shape.length === 4 ? layout : 'last', out)
 }
 
 const translateCall = (graph: Graph, names: Names, call: Call, block: number | undefined, portable: boolean): void => {
@@ -100,43 +93,23 @@ export interface TranslateOptions {
     readonly batch: number
     readonly inputs: readonly string[]
     readonly outputs: readonly string[]
-    /** Whether the program's inputs are drawn in the model. */
-    readonly drawn?: boolean
   }
   /** The block of the runtime's own convolutions, if it has them; else ordinary operators. */
   readonly block?: number
-}
-
-/**
- * Inputs that the model draws itself: standard normals times its input `temperature`, as many examples as its input `n`
- * says. The graph's batch is `n` then.
- */
-const drawNormals = (graph: Graph, shapes: readonly (readonly number[])[]): readonly string[] => {
-  const n = graph.input('n', 'int64', [])
-  const temperature = graph.input('temperature', 'float32', [])
-  graph.batchSize(graph.node('Reshape', [n, ints(graph, [-1])]))
-  return shapes.map((shape) => {
-    const zeros = graph.node('ConstantOfShape', [graph.shape(shape)])
-    return graph.node('Mul', [graph.node('RandomNormalLike', [zeros]), temperature])
-  })
 }
 
 /** Channels are gathered for at least this many, whether blocked or not. */
 const GATHERED = 8
 
 /** A program as an ONNX graph. Inputs and outputs are channels last, as everything outside is. */
-export const translateGraph = (source: Program, { block, portable }: TranslateOptions = {}): Graph => {
-  const program = gatherAffine(source, block ?? GATHERED)
+export const translateGraph = (given: Program, { block, portable }: TranslateOptions = {}): Graph => {
+  const program = gatherAffine(given, block ?? GATHERED)
   const own = graph('program', portable?.batch)
   const table = names(own, program.values, program.constants)
-  const infos = program.inputs.map((v) => program.values[v]!)
-  const given = portable?.drawn
-    ? drawNormals(
-        own,
-        infos.map(({ shape }) => shape),
-      )
-    : infos.map(({ dtype, shape }, i) => own.input(portable?.inputs[i] ?? inputName(i), dtype, shape))
-  for (const [i, v] of program.inputs.entries()) table.set(v, 'last', given[i]!)
+  program.inputs.forEach((v, i) => {
+    const { dtype, shape } = program.values[v]!
+    table.set(v, 'last', own.input(portable?.inputs[i] ?? inputName(i), dtype, shape))
+  })
   for (const call of program.calls) translateCall(own, table, call, block, portable !== undefined)
   program.outputs.forEach((v, i) => {
     const { dtype, shape } = program.values[v]!

@@ -1,0 +1,96 @@
+/**
+ * `npm run reproduce`: trains the runs that `docs/results.md` tells of and writes that page from their own folders.
+ *
+ *     npm run reproduce                      every row that is not there yet, in the time that its command says
+ *     npm run reproduce -- --rows moons,mnist
+ *     npm run reproduce -- --rows none       only the page, from the runs that are there
+ *     npm run reproduce -- --fresh           trains again what is there
+ */
+import { spawnSync } from 'node:child_process'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+
+const cifar = process.env['CIFAR10'] ?? '../shared/data/cifar10'
+
+/** @type {readonly { name: string, title: string, goal: string, command: string }[]} */
+const rows = [
+  ...[
+    ['moons', 'two moons, σ = .05', '0.05'],
+    ['circles', 'circles', '0.10'],
+    ['eight-gaussians', 'eight Gaussians', '0.05'],
+    ['correlated-normal', 'correlated normal', '0.01'],
+  ].map(([name = '', title = '', goal]) => ({
+    name,
+    title,
+    goal: `floor + ${goal}`,
+    command: `train ${name} --minutes 3 --seed 0`,
+  })),
+  { name: 'mnist', title: 'MNIST', goal: '1.40', command: 'train mnist --minutes 85 --seed 0' },
+  {
+    name: 'fashion-mnist',
+    title: 'Fashion-MNIST',
+    goal: '2.96 (Glow)',
+    command: 'train fashion-mnist --minutes 55 --seed 0',
+  },
+  { name: 'cifar10', title: 'CIFAR-10', goal: '4.1', command: `train cifar10 --data ${cifar} --minutes 85 --seed 0` },
+]
+
+const { values: flags } = parseArgs({
+  options: {
+    rows: { type: 'string' },
+    fresh: { type: 'boolean', default: false },
+    out: { type: 'string', default: 'runs/reproduce' },
+  },
+})
+const asked = flags.rows?.split(',') ?? rows.map(({ name }) => name)
+const folderOf = (/** @type {string} */ name) => join(flags.out, name)
+const fileIn = (/** @type {string} */ name, /** @type {string} */ file) => join(folderOf(name), file)
+
+for (const { name, command } of rows.filter((row) => asked.includes(row.name))) {
+  if (existsSync(fileIn(name, 'evaluation.json'))) {
+    if (!flags.fresh) continue
+    rmSync(folderOf(name), { recursive: true })
+  }
+  console.log(`\ndiffeo ${command}`)
+  const resume = existsSync(fileIn(name, 'last.safetensors')) ? ['--resume'] : []
+  spawnSync(process.execPath, ['dist/src/cli/main.js', ...command.split(' '), '--out', folderOf(name), ...resume], {
+    stdio: 'inherit',
+  })
+}
+
+const json = (/** @type {string} */ path) => JSON.parse(readFileSync(path, 'utf8'))
+const table = rows
+  .filter(({ name }) => existsSync(fileIn(name, 'evaluation.json')))
+  .map(({ name, title, goal, command }) => {
+    const { mean, worst, unit, count, step, floor } = json(fileIn(name, 'evaluation.json'))
+    const [{ engine, versions, began }] = json(fileIn(name, 'about.json')).slice(-1)
+    const { recipe } = json(fileIn(name, 'config.json'))
+    const lines = readFileSync(fileIn(name, 'metrics.jsonl'), 'utf8').trim().split('\n')
+    const { time } = JSON.parse(lines.at(-1) ?? '{}')
+    const above = floor === undefined ? '' : ` (floor ${floor.toFixed(3)} + ${(mean - floor).toFixed(3)})`
+    return [
+      title,
+      `${mean.toFixed(3)} ${unit}${above}`,
+      goal,
+      `${worst.toFixed(2)} of ${count}`,
+      `${step} in ${(time / 60).toFixed(0)} min`,
+      `${recipe.seed}`,
+      `${engine.replace(/^engine /, '')}; ${versions}; ${began.slice(0, 10)}`,
+      `\`npx diffeo ${command}\``,
+    ]
+  })
+const head = ['', 'test', 'goal', 'worst', 'steps', 'seed', 'on', 'command']
+const line = (/** @type {readonly string[]} */ cells) => `| ${cells.join(' | ')} |`
+writeFileSync(
+  'docs/results.md',
+  `# Results
+
+Made by \`npm run reproduce\` from the folders of the runs, not by hand. Test figures are means in evaluation mode with the
+averaged parameters, on all test examples at hand; the worst single example stands beside them. Times are of two shared
+cores, training alone; how a run went is in its \`report.html\`.
+
+${[line(head), line(head.map(() => '---')), ...table.map(line)].join('\n')}
+`,
+)
+console.log('docs/results.md')

@@ -1,0 +1,53 @@
+/**
+ * `about.json`: which commands made a run, on what. One entry for each time that it was trained.
+ *
+ * @module
+ */
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import * as E from 'fp-ts/lib/Either.js'
+import { pipe } from 'fp-ts/lib/function.js'
+import * as J from 'fp-ts/lib/Json.js'
+import * as TE from 'fp-ts/lib/TaskEither.js'
+import * as t from 'io-ts'
+import type { DiffeoError } from '../error.js'
+import { readBytes } from '../file.js'
+import { writeJson } from './folder.js'
+
+const About = t.array(t.type({ command: t.string, engine: t.string, versions: t.string, began: t.string }))
+/** The command line, the engine's own line, the versions of diffeo and Node, and when it began (ISO 8601). */
+export type About = Readonly<t.TypeOf<typeof About>>
+
+/** What is known; nothing, if there is no such file or another one. */
+export const readAbout = (path: string): TE.TaskEither<DiffeoError, About> =>
+  existsSync(path)
+    ? pipe(
+        readBytes(path),
+        TE.map((bytes) =>
+          pipe(
+            J.parse(new TextDecoder().decode(bytes)),
+            E.flatMap((u) => E.mapLeft(() => u)(About.decode(u))),
+            E.getOrElse((): About => []),
+          ),
+        ),
+      )
+    : TE.right([])
+
+/** The version of this package. */
+export const { version } = createRequire(import.meta.url)('diffeo/package.json') as { readonly version: string }
+
+/** Adds what runs just now. */
+export const addAbout = (path: string, engine: string): TE.TaskEither<DiffeoError, void> =>
+  pipe(
+    readAbout(path),
+    TE.map((before) => [
+      ...before,
+      {
+        command: ['diffeo', ...process.argv.slice(2)].join(' '),
+        engine,
+        versions: `diffeo ${version}, Node ${process.versions.node}, ${process.platform} ${process.arch}`,
+        began: new Date().toISOString(),
+      },
+    ]),
+    TE.flatMap(writeJson(path)),
+  )

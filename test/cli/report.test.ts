@@ -1,0 +1,55 @@
+/** `diffeo report`: one page of a run of images, one of a run of points. */
+import { existsSync, readFileSync } from 'node:fs'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { diffeo, fewImages, small, temporary } from './support.js'
+
+const { folder, at } = temporary('report')
+const read = (path: string) => readFileSync(at(path), 'utf8')
+
+beforeAll(async () => {
+  fewImages(at('few'))
+  const images = ['mnist', '--data', at('few'), ...small]
+  await diffeo(folder, 'train', ...images, '--steps', '20', '--validate-every', '10', '--out', 'images')
+  await diffeo(folder, 'train', 'moons', '--hidden', '8', '--steps', '20', '--validate-every', '10', '--out', 'points')
+})
+
+describe('a report', () => {
+  it('tells of a run of images what its files tell', async () => {
+    const { code, err, out } = await diffeo(folder, 'report', 'images')
+    expect([code, err]).toEqual([0, ''])
+    expect(out).toContain('images/report.html\nimages/curves.svg\nimages/events.out.tfevents.diffeo')
+    const page = read('images/report.html')
+    const { mean, count } = JSON.parse(read('images/evaluation.json'))
+    const [{ command }] = JSON.parse(read('images/about.json'))
+    for (const said of [
+      `${mean.toFixed(4)} bits/dim on ${count} examples`,
+      command,
+      'realnvp on mnist',
+      'engine onnxruntime',
+    ])
+      expect(page).toContain(said)
+    for (const title of [
+      'Learning',
+      'Samples',
+      'What each scale holds',
+      'Reconstruction',
+      'Samples as it learned',
+      'Latents of test examples',
+    ])
+      expect(page).toContain(`<h2>${title}</h2>`)
+    expect(page).toContain('step 10')
+    expect(page).not.toMatch(/(src|href)="(?!data:)/)
+    expect(read('images/curves.svg')).toContain('validation')
+    expect(read('images/events.out.tfevents.diffeo')).toContain('learningRate')
+  })
+  it('tells of a run of points what the plane looks like', async () => {
+    expect((await diffeo(folder, 'report', 'points')).code).toBe(0)
+    const page = read('points/report.html')
+    for (const said of ['<h2>The plane</h2>', 'least possible', 'nats on 10000 examples']) expect(page).toContain(said)
+  })
+  it('says what is missing where there is no run', async () => {
+    const { code, err } = await diffeo(folder, 'report', 'nothing')
+    expect([code, err]).toEqual([1, expect.stringMatching(/^diffeo: run nothing: expected a checkpoint, got none/)])
+    expect(existsSync(at('nothing'))).toBe(false)
+  })
+})
