@@ -16,7 +16,6 @@ import {
   step,
   unwrap,
 } from 'diffeo'
-import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { jit } from '../../src/engine/jit.js'
 import { simplify } from '../../src/engine/passes.js'
@@ -24,136 +23,10 @@ import { bytes, flops, describe as show } from '../../src/engine/program.js'
 import { trace } from '../../src/engine/trace.js'
 import { trust } from '../../src/tensor/tensor.js'
 import { randomParams } from '../support.js'
-import { functions, type Operation } from './functions.js'
+import { distance, fast, firsts } from './agree.js'
 
 beforeAll(async () => {
   await ready('cpu')
-})
-
-/** The default engine, or the one that DIFFEO_TEST_ENGINE names. */
-const fast = (process.env['DIFFEO_TEST_ENGINE'] ?? 'onnxruntime') as EngineName
-
-const noise = (shape: readonly number[], seed = 1): tf.Tensor =>
-  tf.tensor(normalArray(key(seed), size(shape)), [...shape])
-const size = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1)
-
-/** Largest difference over largest magnitude. */
-const distance = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
-  Array.from(a).reduce((worst, v, i) => Math.max(worst, Object.is(v, b[i]) ? 0 : Math.abs(v - b[i]!)), 0) /
-  Array.from(b).reduce((top, v) => Math.max(top, Math.abs(v)), 1e-3)
-
-const firsts = (tensors: readonly tf.Tensor[]): Promise<number[]> =>
-  Promise.all(tensors.map(async (t) => (await t.data())[0]!))
-
-/** The function and its gradients, compiled, against themselves on the cpu backend. */
-const agrees = async ({ f, shapes }: Operation, engine: EngineName, tolerance = 1e-4): Promise<void> => {
-  await ready('cpu')
-  const xs = shapes.map((s, i) => noise(s, i + 1))
-  const both = (inputs: tf.Tensor[], dy: tf.Tensor): tf.Tensor[] => [f(...inputs), ...tf.grads(f)(inputs, dy)]
-  const shape = tf.tidy(() => f(...xs).shape)
-  const dy = noise(shape, 99)
-  const made = tf.tidy(() => both(xs, dy))
-  const wanted = made.map((t) => ({ shape: t.shape, data: t.dataSync() }))
-  await ready(engine)
-  const run = jit(both)
-  const got = await run(xs, dy)
-  expect(got.map((t) => t.shape)).toEqual(wanted.map((t) => t.shape))
-  for (const [i, t] of got.entries()) expect(distance(await t.data(), wanted[i]!.data)).toBeLessThan(tolerance)
-  tf.dispose([xs, dy, made, got])
-  await run.dispose()
-}
-
-describe(`operations and their gradients, compiled by ${fast}, agree with the cpu`, () => {
-  // WGSL allows an error of 2⁻¹¹ in sines and cosines
-  it.each(Object.entries(functions))('%s', async (name, operation) => {
-    await agrees(operation, fast, fast === 'webgpu' && name.match(/^(sin|cos) /) ? 2 ** -11 : 1e-4)
-  })
-})
-
-describe('operations and their gradients, traced and run call by call, agree with the cpu', () => {
-  it.each(Object.entries(functions))('%s', async (_, operation) => {
-    await agrees(operation, 'cpu')
-  })
-})
-
-describe(`convolutions of any size, compiled by ${fast}`, () => {
-  const small = fc.integer({ min: 1, max: 9 })
-  const channels = fc.integer({ min: 1, max: 20 })
-  const odd = fc.constantFrom(1, 3, 5)
-  const shapes = fc.record({
-    n: fc.integer({ min: 1, max: 5 }),
-    h: small,
-    w: small,
-    kh: odd,
-    kw: odd,
-    ci: channels,
-    co: channels,
-  })
-  const pad = fc.constantFrom('same' as const, 'valid' as const)
-  it('agree with the cpu, gradients included', async () => {
-    await fc.assert(
-      fc.asyncProperty(shapes, pad, fc.constantFrom(1, 2), async ({ n, h, w, kh, kw, ci, co }, padding, stride) => {
-        const large = [Math.max(h, kh), Math.max(w, kw)] as const
-        const f = (x: tf.Tensor, k: tf.Tensor): tf.Tensor =>
-          tf.conv2d(x as tf.Tensor4D, k as tf.Tensor4D, stride, padding)
-        await agrees(
-          {
-            f,
-            shapes: [
-              [n, ...large, ci],
-              [kh, kw, ci, co],
-            ],
-          },
-          fast,
-        )
-      }),
-      { numRuns: 40 },
-    )
-  })
-})
-
-describe(`images of whole blocks of channels, compiled by ${fast}`, () => {
-  const shapes = fc.record({
-    n: fc.constantFrom(3, 16, 32),
-    h: fc.integer({ min: 2, max: 6 }),
-    w: fc.integer({ min: 2, max: 6 }),
-    k: fc.constantFrom(1, 3),
-    ci: fc.constantFrom(2, 3, 16, 24, 32, 48),
-    co: fc.constantFrom(2, 16, 32),
-  })
-  it('agree with the cpu in convolutions', async () => {
-    await fc.assert(
-      fc.asyncProperty(
-        shapes,
-        fc.constantFrom('same' as const, 'valid' as const),
-        async ({ n, h, w, k, ci, co }, pad) => {
-          const f = (x: tf.Tensor, a: tf.Tensor, b: tf.Tensor): tf.Tensor =>
-            tf.relu(tf.add(tf.conv2d(x as tf.Tensor4D, a as tf.Tensor4D, 1, pad), b))
-          await agrees({ f, shapes: [[n, h + 1, w + 1, ci], [k, k, ci, co], [co]] }, fast)
-        },
-      ),
-      { numRuns: 40 },
-    )
-  }, 60_000)
-  it('agree with the cpu in a residual block with batch norm', async () => {
-    const norm = (x: tf.Tensor, g: tf.Tensor, b: tf.Tensor): tf.Tensor => {
-      const mean = tf.mean(x, [0, 1, 2])
-      const variance = tf.mean(tf.square(tf.sub(x, mean)), [0, 1, 2])
-      const slope = tf.mul(g, tf.rsqrt(tf.add(variance, 1e-5)))
-      return tf.relu(tf.add(tf.mul(x, slope), tf.sub(b, tf.mul(mean, slope))))
-    }
-    const conv = (x: tf.Tensor, k: tf.Tensor): tf.Tensor => tf.conv2d(x as tf.Tensor4D, k as tf.Tensor4D, 1, 'same')
-    const f = (...xs: tf.Tensor[]): tf.Tensor => {
-      const [x, k0, g1, b1, k1, c1, g2, b2, k2, k3] = xs as [tf.Tensor, ...tf.Tensor[]] & tf.Tensor[]
-      const h = conv(x, k0!)
-      const inner = tf.add(conv(norm(h, g1!, b1!), k1!), c1!)
-      const out = tf.add(h, conv(norm(tf.sub(inner, 0.3), g2!, b2!), k2!))
-      return conv(tf.add(tf.neg(out), tf.mul(tf.sub(h, out), c1!)), k3!)
-    }
-    const c = [16] as const
-    const shapes = [[16, 4, 4, 3], [3, 3, 3, 16], c, c, [3, 3, 16, 16], c, c, c, [3, 3, 16, 16], [1, 1, 16, 4]]
-    await agrees({ f, shapes }, fast, 5e-4)
-  })
 })
 
 describe('jit', () => {

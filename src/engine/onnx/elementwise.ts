@@ -63,7 +63,7 @@ const withAlpha =
   ({ graph, operand, call }) =>
     graph.node(name, [operand(0)], { attrs: { alpha: { real: (call.attrs['alpha'] as number | undefined) ?? 1 } } })
 
-const types: Readonly<Record<string, number>> = { float32: 1, int32: 6, bool: 9 }
+export const types: Readonly<Record<string, number>> = { float32: 1, int32: 6, bool: 9 }
 
 /** By kernel. */
 export const pointwise: Readonly<Record<string, Translate>> = {

@@ -9,7 +9,7 @@ import { axesOf } from '../signatures.js'
 import { gatherAffine } from './affine.js'
 import { convolveBlocked, filterGradientBlocked, poolBlocked, suits, suitsFilterGradient } from './blocked.js'
 import { convolutions, convolve, filterGradient, inputGradient } from './convolution.js'
-import { pointwise } from './elementwise.js'
+import { pointwise, types } from './elementwise.js'
 import { forms, moving } from './forms.js'
 import { translateAffine, translateDot } from './gathered.js'
 import { axisIn, elementwiseLayout, imageLayout, type Layout, type Names, names } from './layout.js'
@@ -21,6 +21,8 @@ const reductions: Readonly<Record<string, string>> = {
   Mean: 'ReduceMean',
   Max: 'ReduceMax',
   Min: 'ReduceMin',
+  All: 'ReduceMin',
+  Any: 'ReduceMax',
 }
 
 /** A reduction; the layout it answers in is that of its operand, if what is left lies alike in both. */
@@ -38,11 +40,16 @@ const reduce = (graph: Graph, names: Names, { kernel, inputs, attrs, outputs }: 
   const alike = keep || !(rest.includes(3) && (rest.includes(1) || rest.includes(2)))
   const layout = alike ? native : 'last'
   const at = axes.map((axis) => (shape.length === 4 ? axisIn(axis, layout) : axis)).sort((a, b) => a - b)
+  // the runtime reduces numbers alone
+  const logical = kernel === 'All' || kernel === 'Any'
+  const cast = (name: string, to: 'int32' | 'bool') =>
+    logical ? graph.node('Cast', [name], { attrs: { to: types[to]! } }) : name
+  const given = cast(names.get(x, layout), 'int32')
   const out =
     axes.length === 0
-      ? graph.node('Identity', [names.get(x, layout)])
-      : graph.node(reductions[kernel]!, [names.get(x, layout), ints(graph, at)], { attrs: { keepdims: keep ? 1 : 0 } })
-  names.set(outputs[0]!, keep && shape.length === 4 ? layout : 'last', out)
+      ? graph.node('Identity', [given])
+      : graph.node(reductions[kernel]!, [given, ints(graph, at)], { attrs: { keepdims: keep ? 1 : 0 } })
+  names.set(outputs[0]!, keep && shape.length === 4 ? layout : 'last', cast(out, 'bool'))
 }
 
 const translateCall = (graph: Graph, names: Names, call: Call, block: number | undefined, portable: boolean): void => {
