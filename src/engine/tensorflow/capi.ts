@@ -1,0 +1,241 @@
+/**
+ * The C API of TensorFlow: every call that the engine makes, with its type. Each status is checked and freed; whoever
+ * is given a handle frees it.
+ *
+ * A handle is an address. Calls that compute run on a thread of their own, so that timers and signals stay alive.
+ *
+ * @module
+ */
+import { DiffeoException, engineError } from '../../error.js'
+import type { Elements, ProgramType, ValueInfo } from '../program.js'
+import { sizeOf } from '../program.js'
+
+/** An address in the library's memory. */
+export type Handle = bigint
+
+type Koffi = typeof import('koffi')
+type Native = ((...args: unknown[]) => unknown) & { readonly async: (...args: unknown[]) => void }
+
+const signatures = {
+  TF_Version: 'const char *TF_Version()',
+  TF_NewStatus: 'void *TF_NewStatus()',
+  TF_DeleteStatus: 'void TF_DeleteStatus(void *)',
+  TF_GetCode: 'int TF_GetCode(void *)',
+  TF_Message: 'const char *TF_Message(void *)',
+  TF_NewBufferFromString: 'void *TF_NewBufferFromString(void *, size_t)',
+  TF_DeleteBuffer: 'void TF_DeleteBuffer(void *)',
+  TF_NewGraph: 'void *TF_NewGraph()',
+  TF_DeleteGraph: 'void TF_DeleteGraph(void *)',
+  TF_NewImportGraphDefOptions: 'void *TF_NewImportGraphDefOptions()',
+  TF_DeleteImportGraphDefOptions: 'void TF_DeleteImportGraphDefOptions(void *)',
+  TF_GraphImportGraphDef: 'void TF_GraphImportGraphDef(void *, void *, void *, void *)',
+  TF_GraphOperationByName: 'void *TF_GraphOperationByName(void *, const char *)',
+  TF_NewSessionOptions: 'void *TF_NewSessionOptions()',
+  TF_DeleteSessionOptions: 'void TF_DeleteSessionOptions(void *)',
+  TF_SetConfig: 'void TF_SetConfig(void *, void *, size_t, void *)',
+  TF_SetTarget: 'void TF_SetTarget(void *, const char *)',
+  TF_NewSession: 'void *TF_NewSession(void *, void *, void *)',
+  TF_CloseSession: 'void TF_CloseSession(void *, void *)',
+  TF_DeleteSession: 'void TF_DeleteSession(void *, void *)',
+  TF_SessionRun:
+    'void TF_SessionRun(void *, void *, void *, void *, int, void *, void *, int, void *, int, void *, void *)',
+  TF_SessionListDevices: 'void *TF_SessionListDevices(void *, void *)',
+  TF_DeviceListCount: 'int TF_DeviceListCount(void *)',
+  TF_DeviceListName: 'const char *TF_DeviceListName(void *, int, void *)',
+  TF_DeleteDeviceList: 'void TF_DeleteDeviceList(void *)',
+  TF_AllocateTensor: 'void *TF_AllocateTensor(int, void *, int, size_t)',
+  TF_DeleteTensor: 'void TF_DeleteTensor(void *)',
+  TF_TensorData: 'void *TF_TensorData(void *)',
+} as const
+
+type Name = keyof typeof signatures
+type Functions = Readonly<Record<Name, Native>>
+
+/** `TF_DataType`, and how wide its elements are. */
+const types: Readonly<Record<ProgramType, readonly [number: number, bytes: number]>> = {
+  float32: [1, 4],
+  int32: [3, 4],
+  bool: [10, 1],
+}
+
+/** Where a value stands in a graph: the name of its node, and which of its results it is. */
+export interface Endpoint {
+  readonly node: string
+  readonly index: number
+}
+
+/** A graph that has a session. */
+export interface Session {
+  /** Values of `inputs` in, new tensors of `outputs` out: the caller's to free, as those that went in are. */
+  readonly run: (inputs: readonly Handle[]) => Promise<readonly Handle[]>
+  /** The devices that it may use, as TensorFlow names them. */
+  readonly devices: () => readonly string[]
+  /** Frees session and graph, once nothing runs any more. */
+  readonly dispose: () => Promise<void>
+}
+
+export interface SessionOptions {
+  /** A `GraphDef`. */
+  readonly graph: Uint8Array
+  /** A `ConfigProto`. */
+  readonly config: Uint8Array
+  /** The server that runs it; default this process alone. */
+  readonly target?: string
+  readonly inputs: readonly Endpoint[]
+  readonly outputs: readonly Endpoint[]
+}
+
+export interface TensorFlow {
+  readonly version: string
+  readonly session: (options: SessionOptions) => Session
+  /** A tensor of uninitialised elements. */
+  readonly allocate: (info: ValueInfo) => Handle
+  /** The elements of a tensor where they lie: valid until it is freed. */
+  readonly elements: (tensor: Handle, info: ValueInfo) => Elements
+  readonly free: (tensor: Handle) => void
+}
+
+const arrayOf = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const
+
+/** `TF_Output[]`: an operation and the number of its result, padded to the size of a pointer. */
+const endpoints = (list: readonly (readonly [operation: Handle, index: number])[]): Uint8Array => {
+  const bytes = new DataView(new ArrayBuffer(list.length * 16))
+  for (const [i, [operation, index]] of list.entries()) {
+    bytes.setBigUint64(i * 16, operation, true)
+    bytes.setInt32(i * 16 + 8, index, true)
+  }
+  return new Uint8Array(bytes.buffer)
+}
+
+const fail = (doing: string, got: string): never => {
+  throw new DiffeoException(engineError('engine tensorflow', doing, got.trim()))
+}
+
+/** The calls, each with its status checked. */
+const bind = (koffi: Koffi, f: Functions): TensorFlow => {
+  const verdict = (status: Handle, doing: string): void => {
+    const code = f.TF_GetCode(status) as number
+    const message = f.TF_Message(status) as string
+    f.TF_DeleteStatus(status)
+    if (code !== 0) fail(doing, `error ${code}: ${message}`)
+  }
+  /** A call whose last argument is a status. */
+  const checked = <A>(doing: string, name: Name, ...args: unknown[]): A => {
+    const status = f.TF_NewStatus() as Handle
+    const answer = f[name](...args, status) as A
+    verdict(status, doing)
+    return answer
+  }
+  const checkedAsync = (doing: string, name: Name, ...args: unknown[]): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const status = f.TF_NewStatus() as Handle
+      f[name].async(...args, status, (thrown: unknown) => {
+        try {
+          if (thrown) throw thrown
+          verdict(status, doing)
+          resolve()
+        } catch (reason) {
+          reject(reason)
+        }
+      })
+    })
+
+  const importGraph = (graph: Handle, bytes: Uint8Array): void => {
+    const buffer = f.TF_NewBufferFromString(bytes, bytes.length)
+    const options = f.TF_NewImportGraphDefOptions()
+    try {
+      checked('a graph that can be read', 'TF_GraphImportGraphDef', graph, buffer, options)
+    } finally {
+      f.TF_DeleteImportGraphDefOptions(options)
+      f.TF_DeleteBuffer(buffer)
+    }
+  }
+
+  const open = (graph: Handle, config: Uint8Array, target: string | undefined): Handle => {
+    const options = f.TF_NewSessionOptions()
+    try {
+      checked('a configuration that can be read', 'TF_SetConfig', options, config, config.length)
+      if (target !== undefined) f.TF_SetTarget(options, target)
+      return checked('a session', 'TF_NewSession', graph, options)
+    } finally {
+      f.TF_DeleteSessionOptions(options)
+    }
+  }
+
+  const session = ({ graph: bytes, config, target, inputs, outputs }: SessionOptions): Session => {
+    const graph = f.TF_NewGraph() as Handle
+    let own: Handle
+    try {
+      importGraph(graph, bytes)
+      own = open(graph, config, target)
+    } catch (thrown) {
+      f.TF_DeleteGraph(graph)
+      throw thrown
+    }
+    const find = ({ node, index }: Endpoint): readonly [Handle, number] => [
+      (f.TF_GraphOperationByName(graph, node) as Handle | null) ?? fail('an operation', `none named ${node}`),
+      index,
+    ]
+    const [from, to] = [endpoints(inputs.map(find)), endpoints(outputs.map(find))]
+    const running = new Set<Promise<void>>()
+    return {
+      run: async (given) => {
+        const feeds = BigUint64Array.from(given)
+        const made = new BigUint64Array(outputs.length)
+        const args = [own, null, from, feeds, inputs.length, to, made, outputs.length, null, 0, null]
+        const done = checkedAsync('a program that runs', 'TF_SessionRun', ...args)
+        running.add(done)
+        await done.finally(() => running.delete(done))
+        return [...made]
+      },
+      devices: () => {
+        const list = checked<Handle>('a list of devices', 'TF_SessionListDevices', own)
+        const count = f.TF_DeviceListCount(list) as number
+        const found = Array.from({ length: count }, (_, i) => checked<string>('a name', 'TF_DeviceListName', list, i))
+        f.TF_DeleteDeviceList(list)
+        return found
+      },
+      dispose: async () => {
+        await Promise.allSettled(running)
+        checked('a session that closes', 'TF_CloseSession', own)
+        checked('a session that ends', 'TF_DeleteSession', own)
+        f.TF_DeleteGraph(graph)
+      },
+    }
+  }
+
+  return {
+    version: f.TF_Version() as string,
+    session,
+    allocate: ({ dtype, shape }) => {
+      const [type, bytes] = types[dtype]
+      const dims = BigInt64Array.from(shape, BigInt)
+      return f.TF_AllocateTensor(type, dims, shape.length, sizeOf(shape) * bytes) as Handle
+    },
+    elements: (tensor, { dtype, shape }) => {
+      const length = sizeOf(shape)
+      if (length === 0) return new arrayOf[dtype](0)
+      return new arrayOf[dtype](koffi.view(f.TF_TensorData(tensor), length * types[dtype][1]))
+    },
+    free: (tensor) => {
+      f.TF_DeleteTensor(tensor)
+    },
+  }
+}
+
+/** Files of the library, in the order in which they are loaded: the second uses what the first exports. */
+export interface LibraryFiles {
+  readonly framework: string
+  /** Absent where the first file holds the C API too. */
+  readonly api: string
+}
+
+/** Loads the library into the process, for good. Throws what the loader throws. */
+export const openLibrary = async ({ framework, api }: LibraryFiles): Promise<TensorFlow> => {
+  const { default: koffi } = await import('koffi')
+  koffi.load(framework, { global: true })
+  const library = koffi.load(api, { global: true })
+  const names = Object.keys(signatures) as readonly Name[]
+  const bound = Object.fromEntries(names.map((name) => [name, library.func(signatures[name])]))
+  return bind(koffi as Koffi, bound as unknown as Functions)
+}
