@@ -49,6 +49,9 @@ export class DiffeoException extends Error {
   }
 }
 
+/** What is optional and not there: no reason to complain where something else will do. */
+export class NotInstalled extends DiffeoException {}
+
 /** The right of an `Either`, or its error thrown: for the outermost edge only. */
 export const orThrow = <A>(fa: E.Either<DiffeoError, A>): A => {
   if (E.isLeft(fa)) throw new DiffeoException(fa.left)

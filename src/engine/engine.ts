@@ -10,7 +10,15 @@ import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import * as t from 'io-ts'
-import { type DiffeoError, DiffeoException, describeError, engineError, orThrow, usageError } from '../error.js'
+import {
+  type DiffeoError,
+  DiffeoException,
+  describeError,
+  engineError,
+  NotInstalled,
+  orThrow,
+  usageError,
+} from '../error.js'
 import { registerGradients } from './gradients.js'
 import { type Compiler, eagerCompiler, setCompiler } from './jit.js'
 import { type Loaded, loadCpu, loadTfjsNode, loadWasm, loadWebgpu } from './load.js'
@@ -18,7 +26,15 @@ import { loadOnnxruntime } from './onnxruntime.js'
 
 /** The codec of {@link EngineName}. */
 export const EngineName = t.keyof(
-  { onnxruntime: null, 'tfjs-node-gpu': null, 'tfjs-node': null, webgpu: null, wasm: null, cpu: null },
+  {
+    onnxruntime: null,
+    tensorflow: null,
+    'tfjs-node-gpu': null,
+    'tfjs-node': null,
+    webgpu: null,
+    wasm: null,
+    cpu: null,
+  },
   'EngineName',
 )
 
@@ -34,6 +50,7 @@ export interface Engine extends Loaded {
 
 const loaders: Readonly<Record<EngineName, () => Promise<Loaded & { readonly compiler?: Compiler }>>> = {
   onnxruntime: loadOnnxruntime,
+  tensorflow: () => import('./tensorflow.js').then(({ loadTensorflow }) => loadTensorflow()),
   'tfjs-node-gpu': () => loadTfjsNode('@tensorflow/tfjs-node-gpu'),
   'tfjs-node': () => loadTfjsNode('@tensorflow/tfjs-node'),
   webgpu: loadWebgpu,
@@ -50,6 +67,7 @@ const tried: readonly EngineName[] =
 
 const packages: Readonly<Record<EngineName, readonly string[]>> = {
   onnxruntime: ['onnxruntime-node'],
+  tensorflow: ['koffi'],
   'tfjs-node-gpu': ['@tensorflow/tfjs-node-gpu'],
   'tfjs-node': ['@tensorflow/tfjs-node'],
   webgpu: ['@tensorflow/tfjs-backend-webgpu', ...(globalThis.process === undefined ? [] : ['webgpu'])],
@@ -94,7 +112,10 @@ const load = (name: EngineName): TE.TaskEither<Failure, Engine> =>
         setCompiler(compiler)
         return { name, ...loaded }
       },
-      (reason) => ({ error: toError(name, reason), missing: missingOf(name, reason) !== undefined }),
+      (reason) => ({
+        error: toError(name, reason),
+        missing: reason instanceof NotInstalled || missingOf(name, reason) !== undefined,
+      }),
     ),
   )
 
@@ -124,8 +145,8 @@ const requested = (name: string): E.Either<DiffeoError, EngineName> =>
 
 /**
  * Chooses the engine: the one named; with `'auto'` the one that the environment variable `DIFFEO_ENGINE` names, else
- * the best found (`onnxruntime`, `tfjs-node-gpu`, `tfjs-node`, `wasm`, `cpu`; in a browser `webgpu`, `wasm`, `cpu`). One that is named and missing is an error that says
- * how to install it; with nothing named the next best is taken, and the engine's `note` says why if something is
+ * the best found (`onnxruntime`, `tensorflow`, `tfjs-node-gpu`, `tfjs-node`, `wasm`, `cpu`; in a browser `webgpu`,
+ * `wasm`, `cpu`). One that is named and missing is an error that says how to install it; with nothing named the next best is taken, and the engine's `note` says why if something is
  * broken, or if `onnxruntime` is missing.
  */
 export const useEngine = (name: EngineName | 'auto' = 'auto'): TE.TaskEither<DiffeoError, Engine> => {

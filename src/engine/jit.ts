@@ -23,8 +23,14 @@ import { trace } from './trace.js'
 /**
  * What makes a program run: every engine has one. It is told how many of the inputs belong together, and how many of
  * these groups, the first ones, hold the same tensors in many calls: what depends on them alone need not be computed anew.
+ * `results` says how many of the outputs belong together.
  */
-export type Compiler = (program: Program, counts: readonly number[], steady: number) => Promise<Compiled>
+export type Compiler = (
+  program: Program,
+  counts: readonly number[],
+  steady: number,
+  results?: readonly number[],
+) => Promise<Compiled>
 
 export interface Compiled {
   readonly run: Runner
@@ -138,11 +144,13 @@ interface Entry {
 /** What `f` does with arguments like these. */
 const traceTree = (f: (...args: never[]) => unknown, args: readonly unknown[]) => {
   let shape: unknown
+  let results: readonly number[] = []
   const { tensors } = flatten(args)
   const program = trace((given) => {
     let next = 0
     const result = f(...(mapTree(args, tf.Tensor, () => given[next++]) as never[]))
     const outputs: tf.Tensor[] = []
+    results = groupSizes(result)
     // a place for each tensor: they themselves end with the trace
     shape = mapTree(result, tf.Tensor, (tensor) => new Place(outputs.push(tensor) - 1))
     return outputs
@@ -151,6 +159,7 @@ const traceTree = (f: (...args: never[]) => unknown, args: readonly unknown[]) =
   return {
     program: simplify(program),
     counts,
+    results,
     rebuild: (made: readonly tf.Tensor[]) => mapTree(shape, Place, ({ index }) => made[index]),
   }
 }
@@ -180,8 +189,9 @@ export const jit = <Args extends readonly unknown[], R>(
     cache.set(compiler, own)
     const known = own.get(signature)
     if (known !== undefined) return known
-    const { program, counts, rebuild } = traceTree(f as (...args: never[]) => unknown, args)
-    const entry = { compiled: compiler(program, counts, args.slice(0, steady).flatMap(groupSizes).length), rebuild }
+    const { program, counts, results, rebuild } = traceTree(f as (...args: never[]) => unknown, args)
+    const early = args.slice(0, steady).flatMap(groupSizes).length
+    const entry = { compiled: compiler(program, counts, early, results), rebuild }
     own.set(signature, entry)
     // one that could not be compiled is tried again
     entry.compiled.catch(() => own.delete(signature))

@@ -40,8 +40,12 @@ const grouped = (infos: readonly ValueInfo[], counts: readonly number[]): readon
   })
 }
 
-/** The program with so many tensors each as one input, and its outputs as one. */
-export const pack = (program: Program, counts: readonly number[]): Packed => {
+/** The program with so many tensors each as one input, and as one output; without the second, all outputs are one. */
+export const pack = (
+  program: Program,
+  counts: readonly number[],
+  results: readonly number[] = [program.outputs.length],
+): Packed => {
   const values: ValueInfo[] = [...program.values]
   const { constants } = program
   const before: Call[] = []
@@ -63,7 +67,7 @@ export const pack = (program: Program, counts: readonly number[]): Packed => {
     return whole
   })
 
-  const outputGroups = grouped(program.outputs.map(info), [program.outputs.length])
+  const outputGroups = grouped(program.outputs.map(info), results)
   const outputs = outputGroups.map(({ from, count, size }) => {
     const own = program.outputs.slice(from, from + count)
     if (count === 1) return own[0]!

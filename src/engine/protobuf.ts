@@ -16,11 +16,19 @@ export const mapping = (keyType: string, type: string, id: number): Field => ({ 
 /** Each message's fields. */
 export type Messages = Readonly<Record<string, Readonly<Record<string, Field>>>>
 
-/** What writes one of these messages. */
+/**
+ * What writes one of these messages. Zeros are left out, but for messages that are a choice of one field: there it says
+ * which.
+ */
 export const encoder =
-  (messages: Messages) =>
+  (messages: Messages, choices: readonly string[] = []) =>
   (name: string): ((message: object) => Uint8Array) => {
-    const nested = Object.fromEntries(Object.entries(messages).map(([key, fields]) => [key, { fields }]))
+    const nested = Object.fromEntries(
+      Object.entries(messages).map(([key, fields]) => [
+        key,
+        { fields, ...(choices.includes(key) ? { oneofs: { value: { oneof: Object.keys(fields) } } } : {}) },
+      ]),
+    )
     const type = protobuf.Root.fromJSON({ nested }).lookupType(name)
     return (message) => type.encode(message).finish()
   }

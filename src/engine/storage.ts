@@ -13,17 +13,26 @@ import type { Elements, ProgramType } from './program.js'
 
 const BACKEND = 'diffeo-storage'
 
-/** An array, and how many tensors are pieces of it. */
+/** What tensors are pieces of: how many there were, how many there are, and what to do when the last is freed. */
 interface Block {
-  readonly data: Elements
-  readonly dtype: ProgramType
+  readonly owner: object
+  readonly count: number
+  readonly release: () => void
   pieces: number
 }
 
 interface Stored {
-  readonly data: Elements
+  /** Its elements where they lie: nobody may keep them. */
+  readonly look: () => Elements
   readonly block: Block
+  readonly index: number
   refs: number
+}
+
+/** A tensor to be, and where its elements lie. */
+interface Piece {
+  readonly shape: readonly number[]
+  readonly look: () => Elements
 }
 
 const allocate = (dtype: ProgramType, size: number): Elements =>
@@ -46,16 +55,34 @@ class Storage extends PassiveBackend {
     data: Elements,
     pieces: readonly { readonly shape: readonly number[]; readonly piece: Elements }[],
   ): readonly tf.Tensor[] {
-    const block = { data, dtype, pieces: pieces.length }
-    return pieces.map(({ shape, piece }) => {
+    const own = pieces.map(({ shape, piece }) => ({ shape, look: () => piece }))
+    return this.pieces(dtype, data, own, () => this.#keep(dtype, data))
+  }
+  /** Tensors over the pieces of whatever a runtime owns, which is told when the last of them is freed. */
+  pieces(dtype: ProgramType, owner: object, pieces: readonly Piece[], release: () => void): readonly tf.Tensor[] {
+    const block = { owner, release, count: pieces.length, pieces: pieces.length }
+    return pieces.map(({ shape, look }, index) => {
       const dataId = {}
-      this.#stored.set(dataId, { data: piece, block, refs: 1 })
+      this.#stored.set(dataId, { look, block, index, refs: 1 })
       return tf.engine().makeTensorFromTensorInfo({ dataId, shape: [...shape], dtype }, this)
     })
   }
-  /** The array itself, if it lives here. */
+  /** What owns these tensors, if they are all of its pieces, in order. */
+  ownerOf(tensors: readonly tf.Tensor[]): object | undefined {
+    const stored = tensors.map(({ dataId }) => this.#stored.get(dataId))
+    const block = stored[0]?.block
+    const whole = block?.count === stored.length && stored.every((s, i) => s?.block === block && s.index === i)
+    return whole ? block?.owner : undefined
+  }
+  /** The elements themselves, if they live here. */
   peek(dataId: object): Elements | undefined {
-    return this.#stored.get(dataId)?.data
+    return this.#stored.get(dataId)?.look()
+  }
+  #keep(dtype: ProgramType, data: Elements): void {
+    const key = `${dtype}${data.length}`
+    const list = this.#free.get(key) ?? []
+    this.#free.set(key, list)
+    if (list.length < KEPT) list.push(data)
   }
   override write(values: tf.BackendValues, shape: number[], dtype: tf.DataType): object {
     const dataId = {}
@@ -64,10 +91,11 @@ class Storage extends PassiveBackend {
   }
   override move(dataId: object, values: tf.BackendValues, _: number[], dtype: tf.DataType, refs: number): void {
     const data = values as Elements
-    this.#stored.set(dataId, { data, block: { data, dtype: dtype as ProgramType, pieces: 1 }, refs })
+    const block = { owner: data, release: () => this.#keep(dtype as ProgramType, data), count: 1, pieces: 1 }
+    this.#stored.set(dataId, { look: () => data, block, index: 0, refs })
   }
   override readSync(dataId: object): tf.BackendValues {
-    return this.#stored.get(dataId)!.data.slice()
+    return this.#stored.get(dataId)!.look().slice()
   }
   override disposeData(dataId: object, force = false): boolean {
     const stored = this.#stored.get(dataId)
@@ -77,11 +105,7 @@ class Storage extends PassiveBackend {
     this.#stored.delete(dataId)
     const { block } = stored
     block.pieces -= 1
-    if (block.pieces > 0) return true
-    const key = `${block.dtype}${block.data.length}`
-    const list = this.#free.get(key) ?? []
-    this.#free.set(key, list)
-    if (list.length < KEPT) list.push(block.data)
+    if (block.pieces === 0) block.release()
     return true
   }
   override refCount(dataId: object): number {

@@ -84,7 +84,7 @@ describe('useEngine', () => {
     vi.stubEnv('DIFFEO_ENGINE', 'abacus')
     const result = await useEngine()()
     expect(E.isLeft(result) && describeError(result.left)).toBe(
-      "engine: expected auto, onnxruntime, tfjs-node-gpu, tfjs-node, webgpu, wasm, cpu, got 'abacus'",
+      "engine: expected auto, onnxruntime, tensorflow, tfjs-node-gpu, tfjs-node, webgpu, wasm, cpu, got 'abacus'",
     )
     expect(EngineName.is('abacus')).toBe(false)
   })

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import protobuf from 'protobufjs/light.js'
 import type { ProgramType } from '../program.js'
+import { encoder, field, many } from '../protobuf.js'
 
 /** The version of ONNX's operators that graphs are written in. */
 export const OPSET = 21
@@ -19,67 +19,49 @@ export const NCHWC = 'com.microsoft.nchwc'
 // messages
 // -------------------------------------------------------------------------------------
 
-type Field = { readonly type: string; readonly id: number; readonly rule?: 'repeated' }
-
-const field = (type: string, id: number, rule?: 'repeated'): Field =>
-  rule === undefined ? { type, id } : { type, id, rule }
-const many = (type: string, id: number): Field => field(type, id, 'repeated')
-
-const ModelProto = protobuf.Root.fromJSON({
-  nested: {
-    ModelProto: {
-      fields: {
-        irVersion: field('int64', 1),
-        producerName: field('string', 2),
-        graph: field('GraphProto', 7),
-        opsetImport: many('OperatorSetIdProto', 8),
-      },
-    },
-    OperatorSetIdProto: { fields: { domain: field('string', 1), version: field('int64', 2) } },
-    GraphProto: {
-      fields: {
-        node: many('NodeProto', 1),
-        name: field('string', 2),
-        initializer: many('TensorProto', 5),
-        input: many('ValueInfoProto', 11),
-        output: many('ValueInfoProto', 12),
-      },
-    },
-    NodeProto: {
-      fields: {
-        input: many('string', 1),
-        output: many('string', 2),
-        name: field('string', 3),
-        opType: field('string', 4),
-        attribute: many('AttributeProto', 5),
-        domain: field('string', 7),
-      },
-    },
-    AttributeProto: {
-      fields: {
-        name: field('string', 1),
-        f: field('float', 2),
-        i: field('int64', 3),
-        s: field('bytes', 4),
-        ints: many('int64', 8),
-        type: field('int32', 20),
-      },
-    },
-    TensorProto: {
-      fields: {
-        dims: many('int64', 1),
-        dataType: field('int32', 2),
-        name: field('string', 8),
-        rawData: field('bytes', 9),
-      },
-    },
-    ValueInfoProto: { fields: { name: field('string', 1), type: field('TypeProto', 2) } },
-    TypeProto: { fields: { tensorType: field('TensorTypeProto', 1) } },
-    TensorTypeProto: { fields: { elemType: field('int32', 1), shape: field('TensorShapeProto', 2) } },
-    TensorShapeProto: { fields: { dim: many('Dimension', 1) } },
-    Dimension: { fields: { dimValue: field('int64', 1), dimParam: field('string', 2) } },
+const encodeModel = encoder({
+  ModelProto: {
+    irVersion: field('int64', 1),
+    producerName: field('string', 2),
+    graph: field('GraphProto', 7),
+    opsetImport: many('OperatorSetIdProto', 8),
   },
-}).lookupType('ModelProto')
+  OperatorSetIdProto: { domain: field('string', 1), version: field('int64', 2) },
+  GraphProto: {
+    node: many('NodeProto', 1),
+    name: field('string', 2),
+    initializer: many('TensorProto', 5),
+    input: many('ValueInfoProto', 11),
+    output: many('ValueInfoProto', 12),
+  },
+  NodeProto: {
+    input: many('string', 1),
+    output: many('string', 2),
+    name: field('string', 3),
+    opType: field('string', 4),
+    attribute: many('AttributeProto', 5),
+    domain: field('string', 7),
+  },
+  AttributeProto: {
+    name: field('string', 1),
+    f: field('float', 2),
+    i: field('int64', 3),
+    s: field('bytes', 4),
+    ints: many('int64', 8),
+    type: field('int32', 20),
+  },
+  TensorProto: {
+    dims: many('int64', 1),
+    dataType: field('int32', 2),
+    name: field('string', 8),
+    rawData: field('bytes', 9),
+  },
+  ValueInfoProto: { name: field('string', 1), type: field('TypeProto', 2) },
+  TypeProto: { tensorType: field('TensorTypeProto', 1) },
+  TensorTypeProto: { elemType: field('int32', 1), shape: field('TensorShapeProto', 2) },
+  TensorShapeProto: { dim: many('Dimension', 1) },
+  Dimension: { dimValue: field('int64', 1), dimParam: field('string', 2) },
+})('ModelProto')
 
 // -------------------------------------------------------------------------------------
 // graphs
@@ -226,7 +208,7 @@ export const graph = (name: string, batch?: number): Graph => {
     const used = new Set([...nodes.flatMap((n) => n.input), ...outputs.map(({ name }) => name)])
     const constants = initializer.filter(({ name }) => used.has(name))
     const own = { name, node: nodes, initializer: constants, input: inputs, output: outputs }
-    return ModelProto.encode({ irVersion: IR_VERSION, producerName: 'diffeo', opsetImport, graph: own }).finish()
+    return encodeModel({ irVersion: IR_VERSION, producerName: 'diffeo', opsetImport, graph: own })
   }
   const own: Graph = {
     isOpen: (shape) => shape.some(opens),

@@ -13,7 +13,7 @@ import { sizeOf } from '../program.js'
 /** An address in the library's memory. */
 export type Handle = bigint
 
-type Koffi = typeof import('koffi')
+type Koffi = typeof import('koffi')['default']
 type Native = ((...args: unknown[]) => unknown) & { readonly async: (...args: unknown[]) => void }
 
 const signatures = {
@@ -237,5 +237,5 @@ export const openLibrary = async ({ framework, api }: LibraryFiles): Promise<Ten
   const library = koffi.load(api, { global: true })
   const names = Object.keys(signatures) as readonly Name[]
   const bound = Object.fromEntries(names.map((name) => [name, library.func(signatures[name])]))
-  return bind(koffi as Koffi, bound as unknown as Functions)
+  return bind(koffi, bound as unknown as Functions)
 }

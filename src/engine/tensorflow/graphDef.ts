@@ -7,35 +7,38 @@
 import type { ProgramType } from '../program.js'
 import { encoder, field, many, mapping } from '../protobuf.js'
 
-const encodeGraph = encoder({
-  GraphDef: { node: many('NodeDef', 1), versions: field('VersionDef', 4) },
-  VersionDef: { producer: field('int32', 1) },
-  NodeDef: {
-    name: field('string', 1),
-    op: field('string', 2),
-    input: many('string', 3),
-    device: field('string', 4),
-    attr: mapping('string', 'AttrValue', 5),
+const encodeGraph = encoder(
+  {
+    GraphDef: { node: many('NodeDef', 1), versions: field('VersionDef', 4) },
+    VersionDef: { producer: field('int32', 1) },
+    NodeDef: {
+      name: field('string', 1),
+      op: field('string', 2),
+      input: many('string', 3),
+      device: field('string', 4),
+      attr: mapping('string', 'AttrValue', 5),
+    },
+    AttrValue: {
+      list: field('ListValue', 1),
+      s: field('bytes', 2),
+      i: field('int64', 3),
+      f: field('float', 4),
+      b: field('bool', 5),
+      type: field('int32', 6),
+      shape: field('TensorShapeProto', 7),
+      tensor: field('TensorProto', 8),
+    },
+    ListValue: { i: many('int64', 3) },
+    TensorShapeProto: { dim: many('Dim', 2) },
+    Dim: { size: field('int64', 1) },
+    TensorProto: {
+      dtype: field('int32', 1),
+      tensorShape: field('TensorShapeProto', 2),
+      tensorContent: field('bytes', 4),
+    },
   },
-  AttrValue: {
-    list: field('ListValue', 1),
-    s: field('bytes', 2),
-    i: field('int64', 3),
-    f: field('float', 4),
-    b: field('bool', 5),
-    type: field('int32', 6),
-    shape: field('TensorShapeProto', 7),
-    tensor: field('TensorProto', 8),
-  },
-  ListValue: { i: many('int64', 3) },
-  TensorShapeProto: { dim: many('Dim', 2) },
-  Dim: { size: field('int64', 1) },
-  TensorProto: {
-    dtype: field('int32', 1),
-    tensorShape: field('TensorShapeProto', 2),
-    tensorContent: field('bytes', 4),
-  },
-})('GraphDef')
+  ['AttrValue'],
+)('GraphDef')
 
 /** `DataType` of types.proto. */
 const typeNumber: Readonly<Record<ProgramType, number>> = { float32: 1, int32: 3, bool: 10 }

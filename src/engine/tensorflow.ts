@@ -1,0 +1,170 @@
+/**
+ * The engine `tensorflow`: programs as graphs on TensorFlow's own runtime, through its C API. Results stay in the
+ * runtime's tensors: a state that comes back as the next argument crosses no border, and is read only where it is asked
+ * for. Eager operations, outside of `jit`, run on the wasm backend.
+ *
+ * @module
+ */
+import * as tf from '@tensorflow/tfjs-core'
+import { registerGradients } from './gradients.js'
+import type { Compiler } from './jit.js'
+import { type Loaded, loadWasm } from './load.js'
+import { type Group, pack } from './pack.js'
+import type { Elements, ValueInfo } from './program.js'
+import { storage } from './storage.js'
+import { type Handle, openLibrary, type TensorFlow } from './tensorflow/capi.js'
+import { sessionConfig, type TensorFlowOptions } from './tensorflow/config.js'
+import { findLibrary } from './tensorflow/find.js'
+import { inputName, outputName, translate } from './tensorflow/translate.js'
+
+/** A tensor of the runtime that tensors of TensorFlow.js are pieces of. */
+class Resident {
+  constructor(readonly handle: Handle) {}
+}
+
+/** A compiler for `jit`. */
+export const tensorflowCompiler =
+  (library: TensorFlow, options: TensorFlowOptions = {}): Compiler =>
+  async (given, counts, steady, results) => {
+    const { program, inputs, outputs } = pack(given, counts, results)
+    const store = storage()
+    const infoIn = inputs.map((_, i): ValueInfo => program.values[program.inputs[i]!]!)
+    const infoOut = outputs.map((_, i): ValueInfo => program.values[program.outputs[i]!]!)
+    const shapes = given.outputs.map((v) => given.values[v]!.shape)
+    const session = library.session({
+      graph: translate(program),
+      config: sessionConfig(options),
+      inputs: inputs.map((_, i) => ({ node: inputName(i), index: 0 })),
+      outputs: outputs.map((_, i) => ({ node: outputName(i), index: 0 })),
+    })
+    const read = ({ dataId }: tf.Tensor): Elements => store.peek(dataId) ?? (tf.engine().readSync(dataId) as Elements)
+
+    /** A tensor of the runtime with the elements of these, one after another. */
+    const copied = (info: ValueInfo, { offsets }: Group, own: readonly tf.Tensor[]): Handle => {
+      const handle = library.allocate(info)
+      const elements = library.elements(handle, info)
+      for (const [j, t] of own.entries()) elements.set(read(t), offsets[j])
+      return handle
+    }
+    /** The copies of steady groups, as long as their tensors are the same. */
+    const kept = new Map<number, { readonly ids: readonly object[]; readonly handle: Handle }>()
+    const isSteady = (i: number): boolean => i < steady && inputs.length === counts.length
+    const steadily = (i: number, own: readonly tf.Tensor[]): Handle => {
+      const known = kept.get(i)
+      const ids = own.map(({ dataId }) => dataId)
+      if (known?.ids.every((id, j) => id === ids[j])) return known.handle
+      if (known !== undefined) library.free(known.handle)
+      kept.delete(i)
+      const handle = copied(infoIn[i]!, inputs[i]!, own)
+      kept.set(i, { ids, handle })
+      return handle
+    }
+
+    const start = async (tensors: readonly tf.Tensor[]): Promise<readonly tf.Tensor[]> => {
+      const copies: Handle[] = []
+      const feeds = inputs.map((group, i) => {
+        const own = tensors.slice(group.from, group.from + group.count)
+        const owner = store.ownerOf(own)
+        if (owner instanceof Resident) return owner.handle
+        if (isSteady(i)) return steadily(i, own)
+        const handle = copied(infoIn[i]!, group, own)
+        copies.push(handle)
+        return handle
+      })
+      const made = await session.run(feeds).finally(() => copies.forEach(library.free))
+      return outputs.flatMap(({ from, count, offsets, size }, i) => {
+        const [info, handle] = [infoOut[i]!, made[i]!]
+        const ends = [...offsets.slice(1), size]
+        const own = shapes.slice(from, from + count).map((shape, j) => ({
+          shape,
+          look: () => library.elements(handle, info).subarray(offsets[j], ends[j]),
+        }))
+        return store.pieces(info.dtype, new Resident(handle), own, () => library.free(handle))
+      })
+    }
+    // one after another: what a run is given may be replaced by the next
+    let last: Promise<unknown> = Promise.resolve()
+    const run = (tensors: readonly tf.Tensor[]): Promise<readonly tf.Tensor[]> => {
+      const next = last.then(() => start(tensors))
+      last = next.catch(() => undefined)
+      return next
+    }
+    const dispose = async (): Promise<void> => {
+      await last
+      await session.dispose()
+      for (const { handle } of kept.values()) library.free(handle)
+      kept.clear()
+    }
+    try {
+      await warmUp(library, session.run, infoIn)
+    } catch (thrown) {
+      await dispose()
+      throw thrown
+    }
+    return { run, dispose }
+  }
+
+/** The first run is the one that optimises the graph, which takes seconds: zeros will do, so that it counts as compiling. */
+const warmUp = async (
+  library: TensorFlow,
+  run: (inputs: readonly Handle[]) => Promise<readonly Handle[]>,
+  infos: readonly ValueInfo[],
+): Promise<void> => {
+  const zeros = infos.map((info) => {
+    const handle = library.allocate(info)
+    library.elements(handle, info).fill(0)
+    return handle
+  })
+  const made = await run(zeros).finally(() => zeros.forEach(library.free))
+  made.forEach(library.free)
+}
+
+/** Once for a process: the library stays, and a compiler is what compiled programs are kept under. */
+const opened = new Map<string, Promise<TensorFlow>>()
+const compilers = new Map<string, Compiler>()
+
+const open = (): Promise<TensorFlow> => {
+  const found = findLibrary()
+  const known = opened.get(found.api)
+  if (known !== undefined) return known
+  // before it loads: it reads them once
+  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2'
+  const library = openLibrary(found)
+  opened.set(found.api, library)
+  library.catch(() => opened.delete(found.api))
+  return library
+}
+
+/** The devices that an empty program could use. */
+const devicesOf = async (library: TensorFlow, options: TensorFlowOptions): Promise<readonly string[]> => {
+  const graph = translate({ values: [], inputs: [], constants: new Map(), calls: [], outputs: [] })
+  const session = library.session({ graph, config: sessionConfig(options), inputs: [], outputs: [] })
+  const devices = session.devices()
+  await session.dispose()
+  return devices.map((name) => name.replace(/^.*device:/, '')).filter((name) => !name.startsWith('XLA'))
+}
+
+/** Loads the library; throws where there is none, or what the loader throws. */
+export const loadTensorflow = async (
+  options: TensorFlowOptions = {},
+): Promise<Loaded & { readonly compiler: Compiler }> => {
+  const [library, { availableParallelism }] = await Promise.all([open(), import('node:os')])
+  await loadWasm()
+  registerGradients()
+  const key = JSON.stringify(options)
+  const compiler = compilers.get(key) ?? tensorflowCompiler(library, options)
+  compilers.set(key, compiler)
+  const devices = await devicesOf(library, options)
+  return {
+    version: library.version,
+    threads: options.threads ?? availableParallelism(),
+    device: [
+      devices.some((d) => d.startsWith('GPU')) ? 'GPU' : 'CPU',
+      options.precision,
+      options.xla ? 'XLA' : undefined,
+    ]
+      .filter((part) => part !== undefined)
+      .join(', '),
+    compiler,
+  }
+}

@@ -1,0 +1,112 @@
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import * as tf from '@tensorflow/tfjs-core'
+import { ready } from 'diffeo'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { jit } from '../../src/engine/jit.js'
+import { filesIn, findLibraries, findLibrary } from '../../src/engine/tensorflow/find.js'
+import { translate } from '../../src/engine/tensorflow/translate.js'
+import { trace } from '../../src/engine/trace.js'
+
+afterEach(() => {
+  vi.unstubAllEnvs()
+})
+
+const linux = process.platform === 'linux'
+const folder = mkdtempSync(join(tmpdir(), 'diffeo-tensorflow-'))
+afterAll(() => {
+  rmSync(folder, { recursive: true })
+})
+
+describe.runIf(linux)('the library of TensorFlow', () => {
+  const library = (name: string): string => {
+    const path = join(folder, name)
+    mkdirSync(path, { recursive: true })
+    for (const file of ['libtensorflow_framework.so.2', 'libtensorflow_cc.so.2']) writeFileSync(join(path, file), '')
+    return path
+  }
+  it('is two files of one folder', () => {
+    expect(filesIn(folder)).toBeUndefined()
+    expect(filesIn(library('both'))?.api).toBe(join(folder, 'both', 'libtensorflow_cc.so.2'))
+  })
+  it('is looked for where DIFFEO_TENSORFLOW says, then where it was installed', () => {
+    vi.stubEnv('DIFFEO_CACHE', join(folder, 'cache'))
+    const installed = library(join('cache', 'tensorflow-cpu-2.21.0'))
+    expect(findLibraries({ DIFFEO_TENSORFLOW: library('asked') }).map(({ origin }) => origin)).toEqual([
+      'DIFFEO_TENSORFLOW',
+      'engine install',
+    ])
+    expect(findLibrary({})).toMatchObject({ folder: installed })
+  })
+  it('is an error with the way out where there is none', () => {
+    vi.stubEnv('DIFFEO_CACHE', join(folder, 'empty'))
+    expect(() => findLibrary({})).toThrow('got none; run `npx diffeo engine install`')
+    expect(() => findLibrary({ DIFFEO_TENSORFLOW: folder })).toThrow(`a folder without them: ${folder}`)
+  })
+})
+
+describe('a program as a graph of TensorFlow', () => {
+  it('has a node for each call, its inputs and its outputs', async () => {
+    await ready('cpu')
+    const program = trace(([x]) => [tf.sum(tf.exp(x!), [0], true)], [{ shape: [3, 2], dtype: 'float32' }])
+    const text = new TextDecoder('latin1').decode(translate(program))
+    for (const part of ['in0', 'Placeholder', 'Exp', 'Sum', 'keep_dims', 'Identity', 'out0'])
+      expect(text).toContain(part)
+  })
+})
+
+/** The second test command names the engine; without the library there is nothing to run. */
+describe.runIf(process.env['DIFFEO_TEST_ENGINE'] === 'tensorflow')('the engine tensorflow', () => {
+  beforeAll(async () => {
+    await ready('tensorflow')
+  })
+  it('says what it is', async () => {
+    expect(await ready('tensorflow')).toMatchObject({ version: expect.stringMatching(/^2\.\d+/), device: 'CPU' })
+  })
+  it('keeps what comes back in the runtime, and lets go of what is freed: 10,000 steps do not grow', async () => {
+    const next = jit((state: { readonly a: tf.Tensor; readonly b: tf.Tensor }, x: tf.Tensor) => ({
+      state: { a: tf.add(state.a, x), b: tf.mul(state.b, 0.999) },
+      metric: tf.sum(state.a),
+    }))
+    let state = { a: tf.zeros([1000]), b: tf.ones([50_000]) as tf.Tensor }
+    const x = tf.ones([1000])
+    const step = async () => {
+      const { state: after, metric } = await next(state, x)
+      tf.dispose([state, metric])
+      state = after as typeof state
+    }
+    for (let i = 0; i < 500; i++) await step()
+    const before = [tf.memory().numTensors, process.memoryUsage().rss]
+    for (let i = 0; i < 9500; i++) await step()
+    expect(tf.memory().numTensors).toBe(before[0])
+    // a state is 200 kB: that many kept would be 2 GB
+    expect(process.memoryUsage().rss - before[1]!).toBeLessThan(100e6)
+    expect(state.a.dataSync()[7]).toBe(10_000)
+    tf.dispose([state, x])
+    await next.dispose()
+  }, 120_000)
+  it('leaves timers alive while it computes', async () => {
+    const work = jit((x: tf.Tensor) => {
+      let y = x
+      for (let i = 0; i < 30; i++) y = tf.tanh(tf.matMul(y, x))
+      return tf.sum(y)
+    })
+    const x = tf.fill([600, 600], 1e-3)
+    await work.prepare(x)
+    let ticks = 0
+    const timer = setInterval(() => {
+      ticks += 1
+    }, 1)
+    tf.dispose(await work(x))
+    clearInterval(timer)
+    expect(ticks).toBeGreaterThan(0)
+    x.dispose()
+    await work.dispose()
+  })
+  it('says what TensorFlow said when a graph cannot run', async () => {
+    expect(existsSync(findLibrary().api)).toBe(true)
+    const bad = jit((x: tf.Tensor) => tf.gather(x, tf.tensor1d([7], 'int32')))
+    await expect(bad(tf.tensor1d([1, 2]))).rejects.toThrow(/engine tensorflow: expected a program that runs, got .*7/)
+  })
+})
