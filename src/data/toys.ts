@@ -2,7 +2,7 @@
  * Densities of the plane to try a flow on, each with its samples, its exact log-density and its entropy: the test NLL
  * that no model can beat.
  *
- * Moons, circles and the ring of eight are one thing, Gaussian noise around a path γ: [0, 1) → ℝ²:
+ * All but the correlated normal are one thing, Gaussian noise around a path γ: [0, 1) → ℝ²:
  *
  *   p(x) = ∫₀¹ N(x; γ(u), σ²I) du,     x = γ(u) + σε,  u uniform, ε standard normal.
  *
@@ -24,7 +24,7 @@ export interface Toy {
   readonly sample: (key: Key, n: number) => Float32Array
   /** The log-density of each point, in nats. */
   readonly logProb: (points: Float32Array) => Float32Array
-  /** −E ln p in nats, the best mean NLL there is; computed at each call, which takes up to a second. */
+  /** −E ln p in nats, the best mean NLL there is; computed at each call, which may take two seconds. */
   readonly entropy: () => number
 }
 
@@ -48,15 +48,31 @@ const fejer = (n: number): ReadonlyArray<{ readonly u: number; readonly weight: 
     return { u: (1 - Math.cos(angle)) / 2, weight: (1 - 2 * sum) / n }
   })
 
-const logDensity =
-  (sigma: number, nodes: readonly Node[]) =>
-  (x: number, y: number): number => {
-    const squared = ({ at: [a, b] }: Node): number => (x - a) ** 2 + (y - b) ** 2
-    const nearest = nodes.reduce((least, node) => Math.min(least, squared(node)), Number.POSITIVE_INFINITY)
+/** Beyond this, exp(−x) is nothing beside 1 in double precision. */
+const NOTHING = 40
+
+const logDensity = (sigma: number, nodes: readonly Node[]): ((x: number, y: number) => number) => {
+  const [xs, ys, weights] = [(n: Node) => n.at[0], (n: Node) => n.at[1], (n: Node) => n.weight].map((f) =>
+    Float64Array.from(nodes, f),
+  ) as [Float64Array, Float64Array, Float64Array]
+  const squares = new Float64Array(nodes.length)
+  const scale = 1 / (2 * sigma * sigma)
+  return (x, y) => {
+    let nearest = Number.POSITIVE_INFINITY
+    for (let i = 0; i < squares.length; i++) {
+      const square = ((x - xs[i]!) ** 2 + (y - ys[i]!) ** 2) * scale
+      squares[i] = square
+      if (square < nearest) nearest = square
+    }
     // Relative to the nearest node, so that the logarithm stays finite however far away the point is.
-    const sum = nodes.reduce((s, n) => s + n.weight * Math.exp((nearest - squared(n)) / (2 * sigma * sigma)), 0)
-    return Math.log(sum) - nearest / (2 * sigma * sigma) - Math.log(2 * Math.PI * sigma * sigma)
+    let sum = 0
+    for (let i = 0; i < squares.length; i++) {
+      const beyond = squares[i]! - nearest
+      if (beyond < NOTHING) sum += weights[i]! * Math.exp(-beyond)
+    }
+    return Math.log(sum) - nearest - Math.log(2 * Math.PI * sigma * sigma)
   }
+}
 
 const gridEntropy = (sigma: number, nodes: readonly Node[]): number => {
   const log = logDensity(sigma, nodes)
@@ -92,22 +108,33 @@ const noisyPath = (name: string, sigma: number, path: (u: number) => Point, node
   entropy: () => gridEntropy(sigma, nodes()),
 })
 
-/** Two arcs of equal shares, each no longer than `length`. */
-const twoArcs = (
+/**
+ * Arcs of equal shares, on which s ∈ [0, 1] is drawn with density power · s^(power − 1).
+ *
+ * @param speed the largest |dγ/ds|
+ */
+const noisyArcs = (
   name: string,
   sigma: number,
-  length: number,
-  first: (s: number) => Point,
-  second: (s: number) => Point,
+  speed: number,
+  arcs: ReadonlyArray<(s: number) => Point>,
+  power = 1,
 ): Toy => {
-  const path = (u: number): Point => (u < 0.5 ? first(2 * u) : second(2 * u - 1))
+  const path = (u: number): Point => {
+    const arc = Math.floor(u * arcs.length)
+    return arcs[arc]!((u * arcs.length - arc) ** (1 / power))
+  }
   // The widest gap, in the middle, is then 0.8 σ.
   const nodes = () =>
-    fejer(Math.ceil((2 * length) / sigma)).flatMap(({ u, weight }) =>
-      [first(u), second(u)].map((at) => ({ at, weight: weight / 2 })),
+    fejer(Math.ceil((2 * speed) / sigma)).flatMap(({ u, weight }) =>
+      arcs.map((arc) => ({ at: arc(u), weight: (weight * power * u ** (power - 1)) / arcs.length })),
     )
   return noisyPath(name, sigma, path, nodes)
 }
+
+const circle =
+  (radius: number) =>
+  (s: number): Point => [radius * Math.cos(2 * Math.PI * s), radius * Math.sin(2 * Math.PI * s)]
 
 /**
  * Two interleaved half circles of radius 1: (cos t, sin t) and (1 − cos t, ½ − sin t), t in [0, π).
@@ -116,13 +143,10 @@ const twoArcs = (
  * @example twoMoons({ noise: 0.1 }).sample(key(0), 1000)
  */
 export const twoMoons = ({ noise = 0.05 } = {}): Toy =>
-  twoArcs(
-    'two moons',
-    noise,
-    Math.PI,
+  noisyArcs('two moons', noise, Math.PI, [
     (s) => [Math.cos(Math.PI * s), Math.sin(Math.PI * s)],
     (s) => [1 - Math.cos(Math.PI * s), 0.5 - Math.sin(Math.PI * s)],
-  )
+  ])
 
 /**
  * Two circles around the origin, of radius 1 and `factor`, with half of the probability each.
@@ -130,11 +154,44 @@ export const twoMoons = ({ noise = 0.05 } = {}): Toy =>
  * @param noise the standard deviation σ > 0 of the noise; .05 unless told.
  * @example circles({ factor: 0.5 }).entropy() // 0.61
  */
-export const circles = ({ factor = 0.5, noise = 0.05 } = {}): Toy => {
-  const circle =
-    (radius: number) =>
-    (s: number): Point => [radius * Math.cos(2 * Math.PI * s), radius * Math.sin(2 * Math.PI * s)]
-  return twoArcs('circles', noise, 2 * Math.PI * Math.max(1, factor), circle(1), circle(factor))
+export const circles = ({ factor = 0.5, noise = 0.05 } = {}): Toy =>
+  noisyArcs('circles', noise, 2 * Math.PI * Math.max(1, factor), [circle(1), circle(factor)])
+
+/**
+ * Four circles around the origin, of radius ¾, 1½, 2¼ and 3, with a quarter of the probability each, as in FFJORD.
+ *
+ * @param noise the standard deviation σ > 0 of the noise; .08 unless told.
+ * @example rings().entropy() // 2.623
+ */
+export const rings = ({ noise = 0.08 } = {}): Toy =>
+  noisyArcs('rings', noise, 6 * Math.PI, [0.75, 1.5, 2.25, 3].map(circle))
+
+/**
+ * Two spirals of one and a half turns, ±(−cos t, sin t)·t/3 with t = 3π√u, u uniform: those of FFJORD, with Gaussian
+ * noise alone.
+ *
+ * @param noise the standard deviation σ > 0 of the noise; .1 unless told.
+ * @example spirals().entropy() // 2.541
+ */
+export const spirals = ({ noise = 0.1 } = {}): Toy => {
+  const arm =
+    (sign: 1 | -1) =>
+    (s: number): Point => {
+      const t = 3 * Math.PI * s
+      return [(-sign * t * Math.cos(t)) / 3, (sign * t * Math.sin(t)) / 3]
+    }
+  return noisyArcs('spirals', noise, Math.PI * Math.hypot(1, 3 * Math.PI), [arm(1), arm(-1)], 2)
+}
+
+/** Gaussians of one standard deviation and equal shares. */
+const gaussians = (name: string, sigma: number, centres: readonly Point[]): Toy => {
+  const nodes = centres.map((at) => ({ at, weight: 1 / centres.length }))
+  return noisyPath(
+    name,
+    sigma,
+    (u) => centres[Math.floor(centres.length * u)]!,
+    () => nodes,
+  )
 }
 
 /**
@@ -142,14 +199,23 @@ export const circles = ({ factor = 0.5, noise = 0.05 } = {}): Toy => {
  *
  * @example eightGaussians.entropy() // 2.83
  */
-export const eightGaussians: Toy = (() => {
-  const centre = (u: number): Point => {
-    const angle = (2 * Math.PI * Math.floor(8 * u)) / 8
-    return [(4 / Math.SQRT2) * Math.cos(angle), (4 / Math.SQRT2) * Math.sin(angle)]
-  }
-  const nodes = Array.from({ length: 8 }, (_, i) => ({ at: centre(i / 8), weight: 1 / 8 }))
-  return noisyPath('eight Gaussians', 0.5 / Math.SQRT2, centre, () => nodes)
-})()
+export const eightGaussians: Toy = gaussians(
+  'eight Gaussians',
+  0.5 / Math.SQRT2,
+  Array.from({ length: 8 }, (_, i) => circle(4 / Math.SQRT2)(i / 8)),
+)
+
+/**
+ * Twenty-five Gaussians of standard deviation .05 on the grid {−4, −2, 0, 2, 4}², which are all but apart: the entropy
+ * is ln 25 + 1 + ln 2πσ² to double precision.
+ *
+ * @example twentyFiveGaussians.entropy() // 0.065
+ */
+export const twentyFiveGaussians: Toy = gaussians(
+  'twenty-five Gaussians',
+  0.05,
+  Array.from({ length: 25 }, (_, i) => [2 * (i % 5) - 4, 2 * Math.floor(i / 5) - 4] as const),
+)
 
 /**
  * A normal density with unit variances and correlation ρ, |ρ| < 1. Entropy: 1 + ln 2π + ½ ln(1 − ρ²).

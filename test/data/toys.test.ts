@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { planes } from '../../src/data/planes.js'
 import { circles, correlatedNormal, eightGaussians, type Toy, twoMoons } from '../../src/data/toys.js'
 import { key } from '../../src/tensor/random.js'
 
@@ -49,6 +50,57 @@ describe.each(floors)('%s', (_, toy, floor) => {
     expect(toy.sample(key(3), 50)).toEqual(toy.sample(key(3), 50))
     expect(toy.sample(key(3), 50)).not.toEqual(toy.sample(key(4), 50))
     expect(Number.isFinite(toy.logProb(Float32Array.of(1e3, -1e3))[0])).toBe(true)
+  })
+})
+
+describe.each(Object.entries(planes))('%s by name', (name, toy) => {
+  const n = 20_000
+  const points = toy.sample(key(5), n)
+  it('has the entropy that its own log-density has on its samples', () => {
+    const log = toy.logProb(points)
+    const mean = log.reduce((a, b) => a + b, 0) / n
+    const deviation = Math.sqrt(log.reduce((a, b) => a + (b - mean) ** 2, 0) / n)
+    expect(Math.abs(mean + toy.entropy())).toBeLessThan(1e-5 + (4 * deviation) / Math.sqrt(n))
+  })
+  it('has samples where its density is: as many in each cell of a board as the density says', () => {
+    // cells of 1/2, each integrated by sums over 24×24 midpoints; Pearson's χ² over cells with 20 samples or more
+    const [cells, fine] = [24, 24]
+    const counts = new Float64Array(cells * cells)
+    for (let i = 0; i < n; i++) {
+      const [column, row] = [points[2 * i]!, points[2 * i + 1]!].map((v) => Math.floor(2 * (v + 6))) as [number, number]
+      if (column >= 0 && column < cells && row >= 0 && row < cells) counts[row * cells + column]! += 1
+    }
+    const used = [...counts.keys()].filter((c) => counts[c]! >= 20)
+    const step = 0.5 / fine
+    let chi = 0
+    for (const c of used) {
+      const [left, bottom] = [(c % cells) / 2 - 6, Math.floor(c / cells) / 2 - 6]
+      const grid = Float32Array.from({ length: 2 * fine * fine }, (_, i) =>
+        i % 2 === 0 ? left + (((i >> 1) % fine) + 0.5) * step : bottom + (Math.floor((i >> 1) / fine) + 0.5) * step,
+      )
+      const expected = n * step * step * toy.logProb(grid).reduce((sum, l) => sum + Math.exp(l), 0)
+      chi += (counts[c]! - expected) ** 2 / expected
+    }
+    expect(used.length, name).toBeGreaterThan(6)
+    // mean k, deviation √2k
+    expect(chi).toBeLessThan(used.length + 5 * Math.sqrt(2 * used.length))
+    expect(used.reduce((sum, c) => sum + counts[c]!, 0)).toBeGreaterThan(0.95 * n)
+  })
+  it('follows its key', () => {
+    expect(toy.sample(key(3), 50)).toEqual(toy.sample(key(3), 50))
+    expect(toy.sample(key(3), 50)).not.toEqual(toy.sample(key(4), 50))
+  })
+})
+
+describe('the entropies in closed form', () => {
+  it('are those of the sums', () => {
+    const apart = Math.log(25) + 1 + Math.log(2 * Math.PI * 0.05 ** 2)
+    expect(planes['twenty-five-gaussians'].entropy()).toBeCloseTo(apart, 9)
+    expect(planes.checkerboard.entropy()).toBe(Math.log(32))
+  })
+  it('has no sample off the board, up to its edges', () => {
+    const log = planes.checkerboard.logProb(planes.checkerboard.sample(key(1), 200_000))
+    expect(log.every((l) => l === Math.fround(-Math.log(32)))).toBe(true)
   })
 })
 
