@@ -90,8 +90,7 @@ const source = (names: Names, v: number, channels: number, block: number): strin
 type Border = readonly [top: number, left: number, bottom: number, right: number]
 const border = ({ pads: { top, left, bottom, right } }: Geometry): Border => [top, left, bottom, right]
 
-/** The operators that change a layout. */
-const toBlocked = (graph: Graph, x: string): string => graph.node('ReorderInput', [x], { domain: NCHWC })
+/** From blocked to channels first. */
 const toFirst = (graph: Graph, x: string, channels: number): string =>
   graph.node('ReorderOutput', [x], { domain: NCHWC, attrs: { channels } })
 
@@ -122,21 +121,32 @@ export const suitsFilterGradient = (names: Names, { inputs, attrs }: Call, block
   return isPlain(g) && x[0]! % block === 0 && filter[3] % block === 0 && filter[0] * filter[1] > 1
 }
 
-/** An image with a border of zeros, channels first. A depthwise convolution with ones is the fastest way to one. */
-const framed = (graph: Graph, names: Names, v: number, pads: Border): string => {
-  if (pads.every((n) => n === 0)) return names.get(v, 'first')
-  const channels = names.info(v).shape[3]!
+/**
+ * An image with a border of zeros, its batch and its channels (or blocks of them) exchanged: channels × batch × rows ×
+ * columns. Of a blocked image the channels of a block lie in the columns, side by side at each.
+ */
+const framed = (graph: Graph, names: Names, v: number, pads: Border, block: number): string => {
+  const [n, h, w, c] = names.info(v).shape as readonly [number, number, number, number]
   const [top, left, bottom, right] = pads
-  if (!names.has(v, 'blocked')) return pad(graph, names.get(v, 'first'), [0, 0, top, left, 0, 0, bottom, right])
-  const attrs = { group: channels, kernel_shape: [1, 1], pads }
-  const wide = conv(graph, names.get(v, 'blocked'), ones(graph, [channels, 1, 1, 1]), {}, attrs)
-  return toFirst(graph, wide, channels)
+  const edge = pads.some((p) => p > 0)
+  const to = [h + top + bottom, w + left + right] as const
+  if (!names.has(v, 'blocked')) {
+    const first = names.get(v, 'first')
+    const wide = edge ? pad(graph, first, [0, 0, top, left, 0, 0, bottom, right]) : first
+    return transpose(graph, wide, [1, 0, 2, 3])
+  }
+  const x = names.get(v, 'blocked')
+  // a depthwise convolution with ones is the fastest way to a border
+  const attrs = { group: c, kernel_shape: [1, 1], pads }
+  const wide = edge ? conv(graph, x, ones(graph, [c, 1, 1, 1]), {}, attrs) : x
+  return transpose(graph, reshape(graph, wide, [n, c / block, to[0], to[1] * block]), [1, 0, 2, 3])
 }
 
 /**
- * dW as h×w×I×O: `x` with its channels as the batch, blocked over the batch, convolved with `dy` as the filter. That
- * filter is O/b×N/b×h×w×bₙ×bₒ: the channels as batch, blocked over N, then the channels of a block moved to the end, as
- * if all that is between were the positions of an image. Two threaded reorders; one transposition is slower.
+ * dW as h×w×I×O: `x` with its channels as the batch and its batch as the channels, convolved with `dy` as the filter.
+ * Of a blocked `x` the channels of a block are columns, so the filter's own columns are as far apart as a block is
+ * long. The batch goes in groups of less than a block: then the operator reads `x` unblocked, and takes as filter
+ * `dy` as it lies, but for whole images that change places. The sum over groups is left.
  */
 export const filterGradientBlocked = (graph: Graph, names: Names, { inputs, attrs }: Call, block: number): string => {
   const [x, dy] = inputs as readonly [number, number]
@@ -144,17 +154,19 @@ export const filterGradientBlocked = (graph: Graph, names: Names, { inputs, attr
   const [kh, kw, ci, co] = filter
   const pads = border(geometry(names.info(x).shape, filter, attrs))
   const [n, h, w] = names.info(dy).shape as readonly [number, number, number, number]
-  const image = names.once(x, `turned ${pads}`, () =>
-    toBlocked(graph, transpose(graph, framed(graph, names, x, pads), [1, 0, 2, 3])),
-  )
+  const blocks = names.has(x, 'blocked')
+  const columns = blocks ? block : 1
+  const size = block / 2
+  const groups = n / size
+  const image = names.once(x, `exchanged ${pads}`, () => framed(graph, names, x, pads, block))
   const weights = names.once(dy, 'filter', () => {
-    const overBatch = toBlocked(graph, transpose(graph, names.get(dy, 'first'), [1, 0, 2, 3]))
-    const columns = reshape(graph, overBatch, [co / block, block, n * h, w])
-    return reshape(graph, toBlocked(graph, columns), [co, n, h, w])
+    const parts = reshape(graph, names.get(dy, 'blocked'), [groups, size, co / block, h * w * block])
+    return reshape(graph, transpose(graph, parts, [0, 2, 1, 3]), [groups * co, size, h, w])
   })
-  const all = conv(graph, image, weights, {}, { kernel_shape: [h, w], pads: [0, 0, 0, 0] })
-  const apart = reshape(graph, all, [ci, co / block, kh * kw, block])
-  return reshape(graph, transpose(graph, apart, [2, 0, 1, 3]), filter)
+  const own = { group: groups, kernel_shape: [h, w], dilations: [1, columns], pads: [0, 0, 0, 0] }
+  const each = conv(graph, image, weights, {}, own)
+  const apart = reshape(graph, each, [ci / columns, groups, co / block, kh, kw, columns, block])
+  return reshape(graph, transpose(graph, sumOver(graph, apart, [1]), [2, 3, 0, 4, 1, 5]), filter)
 }
 
 /** s ⊙ x + b + sum, by channel, for blocked images of shape N×H×W×C. */
