@@ -1,14 +1,14 @@
 /**
- * A flow as an ONNX file: train on two moons, write density and inverse, and run them elsewhere.
+ * A flow as an ONNX file: train on two moons, write density and sampler, and run them elsewhere.
  *
  *     npm run build && node dist/examples/06-export-onnx.js
- *     python3 examples/onnx/density.py runs/moons.onnx        # pip install onnxruntime
+ *     python3 examples/onnx/density.py runs/moons.onnx runs/moons.sampler.onnx        # pip install onnxruntime
  *
  * `examples/onnx/page.html` draws samples in a browser with onnxruntime-web. A run of `diffeo train` is exported by
  * `npx diffeo export runs/mnist --to model.onnx`.
  */
 import { mkdirSync } from 'node:fs'
-import type * as tf from '@tensorflow/tfjs-core'
+import * as tf from '@tensorflow/tfjs-core'
 import {
   adam,
   batch,
@@ -28,6 +28,7 @@ import {
   standardNormal,
   startTraining,
   toOnnx,
+  toOnnxSampler,
   twoMoons,
   unwrap,
   writeFileAtomic,
@@ -56,14 +57,18 @@ for await (const event of fit(density, start, options))
       outputs: ['log_prob'],
       run: ([x]) => [one(density.logProb(params)(points(x!)))],
     })
-    const sampler = toOnnx({
+    // its z is drawn in the model: n, temperature → x, log_prob
+    const sampler = toOnnxSampler({
       inputs: [{ name: 'z', shape: [2] }],
-      outputs: ['x'],
-      run: ([z]) => [unwrap(density.bijector.bind(params).inverse(points(z!))[0])],
+      outputs: ['x', 'log_prob'],
+      run: ([z]) => {
+        const [x, logDet] = density.bijector.bind(params).inverse(points(z!))
+        return [unwrap(x), tf.sub(one(density.prior.logProb(points(z!))), one(logDet))]
+      },
     })
     mkdirSync('runs', { recursive: true })
     orThrow(await writeFileAtomic('runs/moons.onnx')(logProb)())
-    orThrow(await writeFileAtomic('runs/moons.inverse.onnx')(sampler)())
-    console.log('runs/moons.onnx: x → log_prob; runs/moons.inverse.onnx: z → x')
+    orThrow(await writeFileAtomic('runs/moons.sampler.onnx')(sampler)())
+    console.log('runs/moons.onnx: x → log_prob; runs/moons.sampler.onnx: n, temperature → x, log_prob')
     disposeState(event.state)
   }

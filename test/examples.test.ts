@@ -95,5 +95,5 @@ it('the thirty lines of the README run', async () => {
 it('06-export-onnx writes files that ONNX Runtime runs', async () => {
   const { stdout, made } = await example('06-export-onnx', '5')
   expect(stdout).toContain('x → log_prob')
-  expect(made('runs/moons.onnx') && made('runs/moons.inverse.onnx')).toBe(true)
+  expect(made('runs/moons.onnx') && made('runs/moons.sampler.onnx')).toBe(true)
 })

@@ -46,7 +46,7 @@ export type DataConfig = Readonly<t.TypeOf<typeof DataConfig>>
 const eventShape = guarded(
   'a shape of 2 or H×W×C',
   (u): u is readonly number[] =>
-    Array.isArray(u) && (u.length === 1 || u.length === 3) && u.every(width.is) && product(u) <= 2 ** 24,
+    Array.isArray(u) && (u.length === 1 || u.length === 3) && u.every(width.is) && product(u) <= 2 ** 20,
 )
 
 export const ScheduleName = t.keyof({ cosine: null, constant: null }, "'cosine' or 'constant'")

@@ -7,7 +7,8 @@ import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import { type DiffeoError, usageError } from '../error.js'
 import { show } from '../tensor/shape.js'
-import { type DataConfig, defaultRecipe, modelConfig, type Recipe, type RunConfig, type Sizes } from './config.js'
+import { decodeWith } from '../train/safetensors.js'
+import { type DataConfig, defaultRecipe, modelConfig, type Recipe, RunConfig, type Sizes } from './config.js'
 
 /** The flags of `train` that say what a run is; what is left out is as in `--config`, the run, or by default. */
 export interface ConfigFlags extends Sizes {
@@ -78,6 +79,8 @@ export const configure = (
         ) as Partial<Recipe>),
       },
     })),
+    // nothing is trained whose checkpoint could not be read
+    E.flatMap(decodeWith('train', 'config', RunConfig, 'change the flag of that name')),
   )
 
 /** What may not change when a run goes on, with the flag that would change it. */

@@ -41,6 +41,8 @@ export interface Examples {
 /** A data set, before it is known how it is trained on. */
 export interface DataSet {
   readonly shape: Shape
+  /** What there is, in one line. */
+  readonly summary: string
   readonly examples: (recipe: Recipe) => E.Either<DiffeoError, Examples>
 }
 
@@ -54,8 +56,9 @@ export const keysOf = (seed: number) => {
   return { split: own(0), batches: own(1), validation: own(2), test: own(3), init: own(4), sample: own(5) }
 }
 
-const images = ({ train, validation, test, flips }: Data): DataSet => ({
+const images = ({ train, validation, test, flips, summary }: Data): DataSet => ({
   shape: train.shape,
+  summary,
   examples: ({ seed, batch }): E.Either<DiffeoError, Examples> => {
     const keys = keysOf(seed)
     return pipe(
@@ -72,6 +75,7 @@ const images = ({ train, validation, test, flips }: Data): DataSet => ({
 
 const plane = (toy: Toy): DataSet => ({
   shape: [2],
+  summary: `${toy.name}: as many points of the plane as are asked for, ${toy.entropy().toFixed(4)} nats of entropy`,
   examples: ({ seed, validation, batch: size }) => {
     const keys = keysOf(seed)
     const draw = (k: Key, n: number): BatchOf<Shape> => orThrow(batch<Shape>([2], toy.sample(k, n)))

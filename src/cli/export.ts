@@ -1,8 +1,9 @@
 /**
  * `diffeo export`: a trained flow as ONNX files that any runtime of ONNX runs, checked by running them.
  *
- *   <name>.onnx          x → log_prob, z0, z1, …, log_det     (nats; evaluation mode)
- *   <name>.inverse.onnx  z0, z1, … → x, log_det               (with standard normal z: a sampler)
+ *   <name>.onnx          x → log_prob, z0, z1, …, log_det          density and forward (nats; evaluation mode)
+ *   <name>.inverse.onnx  z0, z1, … → x, log_det                    inverse
+ *   <name>.sampler.onnx  n, temperature → x, log_prob, z0, z1, …   draws z in the model
  *
  * @module
  */
@@ -13,12 +14,12 @@ import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import type { Latents, Shape } from '../../types/shape.js'
 import type { Flow } from '../distribution/flow.js'
-import { type OnnxFunction, toOnnx } from '../engine/onnx/export.js'
-import { type OnnxRunner, runOnnx } from '../engine/onnxruntime.js'
+import { type OnnxFunction, toOnnx, toOnnxSampler } from '../engine/onnx/export.js'
+import { type OnnxFeed, runOnnx } from '../engine/onnxruntime.js'
 import { type DiffeoError, engineError } from '../error.js'
 import { writeFileAtomic } from '../file.js'
 import type { Params } from '../tensor/params.js'
-import { key, uniformArray } from '../tensor/random.js'
+import { foldIn, key, normalArray } from '../tensor/random.js'
 import { latentList, product } from '../tensor/shape.js'
 import { type AnyTensor, latentTensors, trust, unwrap } from '../tensor/tensor.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from './console.js'
@@ -33,17 +34,19 @@ export interface ExportOptions {
   readonly model?: string
 }
 
-/** What goes into the file of the density, and of the inverse. */
+/** What goes into the files; the latents of the sampler are drawn in its model. */
 export const onnxFunctions = <A extends Shape, B extends Latents>(
   flow: Flow<A, B>,
   params: Params,
-): { readonly density: OnnxFunction; readonly inverse: OnnxFunction } => {
+): { readonly density: OnnxFunction; readonly inverse: OnnxFunction; readonly sampler: OnnxFunction } => {
   const latents = latentList(flow.bijector.codomain).map((shape, i) => ({ name: `z${i}`, shape }))
+  const names = latents.map(({ name }) => name)
   const bound = flow.bijector.bind(params)
+  const joined = (z: readonly tf.Tensor[]) => (z.length === 1 ? z[0] : z) as never
   return {
     density: {
       inputs: [{ name: 'x', shape: flow.bijector.domain }],
-      outputs: ['log_prob', ...latents.map(({ name }) => name), 'log_det'],
+      outputs: ['log_prob', ...names, 'log_det'],
       run: ([x]) =>
         tf.tidy(() => {
           const [z, logDet] = bound.forward(trust(x!) as never)
@@ -55,10 +58,18 @@ export const onnxFunctions = <A extends Shape, B extends Latents>(
       inputs: latents,
       outputs: ['x', 'log_det'],
       run: (z) => {
-        const given = z.map((t) => trust(t) as AnyTensor)
-        const [x, logDet] = bound.inverse((given.length === 1 ? given[0] : given) as never)
+        const [x, logDet] = bound.inverse(joined(z))
         return [unwrap(x as never), unwrap(logDet)]
       },
+    },
+    sampler: {
+      inputs: latents,
+      outputs: ['x', 'log_prob', ...names],
+      run: (z) =>
+        tf.tidy(() => {
+          const [x, logDet] = bound.inverse(joined(z))
+          return [unwrap(x as never), tf.sub(unwrap(flow.prior.logProb(joined(z))), unwrap(logDet)), ...z]
+        }),
     },
   }
 }
@@ -75,83 +86,85 @@ const distance = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
   return a.length === b.length && !Number.isNaN(gap) ? gap / top : Number.POSITIVE_INFINITY
 }
 
-/** Runs a file on a batch of its own size and compares with the function. */
-const verify = async (
-  name: string,
-  { inputs, outputs, run }: OnnxFunction,
-  given: readonly AnyTensor[],
-  model: OnnxRunner,
-): Promise<E.Either<DiffeoError, number>> => {
-  const own = given.map(unwrap)
-  const wanted = run([...own])
-  const feeds = await Promise.all(
-    own.map(async (t, i) => ({ name: inputs[i]!.name, shape: t.shape, data: await t.data<'float32'>() })),
+/** A file before it is written. */
+interface Draft {
+  readonly path: string
+  readonly says: string
+  readonly of: OnnxFunction
+  readonly bytes: Uint8Array
+  /** What it is run on in the check. */
+  readonly feeds: readonly OnnxFeed[]
+}
+
+/** How many examples the check has. */
+const CHECKED = 5
+
+/** Runs a file and compares with the function: on what it was given, or on what it says that it drew. */
+const verify = async ({ path, of, bytes, feeds }: Draft): Promise<E.Either<DiffeoError, number>> => {
+  const got = await (await runOnnx(bytes))(feeds)
+  const fed = new Map(feeds.map(({ name, data }) => [name, data]))
+  const given = of.inputs.map(({ name, shape }) =>
+    tf.tensor((fed.get(name) ?? got[name]) as Float32Array, [CHECKED, ...shape]),
   )
-  const got = await model(feeds)
-  const gaps = await Promise.all(wanted.map(async (t, i) => distance(got[outputs[i]!]!, await t.data<'float32'>())))
-  tf.dispose([...wanted])
+  const wanted = of.run([...given])
+  const gaps = await Promise.all(wanted.map(async (t, i) => distance(got[of.outputs[i]!]!, await t.data<'float32'>())))
+  tf.dispose([...wanted, ...given])
   const worst = gaps.reduce((a, b) => Math.max(a, b), 0)
   return worst <= TOLERANCE
     ? E.right(worst)
-    : E.left(engineError(`export ${name}`, `the flow's own numbers to ${TOLERANCE}`, `off by ${worst.toPrecision(2)}`))
+    : E.left(engineError(`export ${path}`, `the flow's own numbers to ${TOLERANCE}`, `off by ${worst.toPrecision(2)}`))
 }
 
-/** The names of the two files. */
-const paths = (to: string): readonly [density: string, inverse: string] => [
-  to,
-  `${to.replace(/\.onnx$/, '')}.inverse.onnx`,
-]
+const draft = async (flow: Flow<Shape, Latents>, params: Params, to: string): Promise<readonly Draft[]> => {
+  const { density, inverse, sampler } = onnxFunctions(flow, params)
+  const beside = (kind: string) => `${to.replace(/\.onnx$/, '')}.${kind}.onnx`
+  const x = unwrap(flow.sample(params)(key(0), CHECKED, 0.7) as AnyTensor)
+  const events = [{ name: 'x', shape: x.shape, data: await x.data<'float32'>() }]
+  x.dispose()
+  const latents = inverse.inputs.map(({ name, shape }, i) => ({
+    name,
+    shape: [CHECKED, ...shape],
+    data: normalArray(foldIn(key(1), i), CHECKED * product(shape)),
+  }))
+  const counted = [
+    { name: 'n', shape: [], data: BigInt64Array.of(BigInt(CHECKED)) },
+    { name: 'temperature', shape: [], data: Float32Array.of(0.7) },
+  ]
+  return [
+    { path: to, says: 'x → log_prob, z, log_det', of: density, bytes: toOnnx(density), feeds: events },
+    { path: beside('inverse'), says: 'z → x, log_det', of: inverse, bytes: toOnnx(inverse), feeds: latents },
+    {
+      path: beside('sampler'),
+      says: 'n, temperature → x, log_prob, z',
+      of: sampler,
+      bytes: toOnnxSampler(sampler),
+      feeds: counted,
+    },
+  ]
+}
 
 const write = (
   flow: Flow<Shape, Latents>,
   params: Params,
   to: string,
   say: (line: string) => void,
-): TE.TaskEither<DiffeoError, void> => {
-  const { density, inverse } = onnxFunctions(flow, params)
-  const [first, second] = paths(to)
-  const shape = flow.bijector.domain
-  const size = (bytes: Uint8Array) => `${(bytes.length / 1e6).toFixed(1)} MB`
-  const pixels = (n: number) => uniformArray(key(n), n * product(shape)).map((u) => u * 255)
-  return pipe(
+): TE.TaskEither<DiffeoError, readonly string[]> =>
+  pipe(
     TE.tryCatch(
-      async () => {
-        const x = trust(tf.tensor(pixels(5), [5, ...shape])) as AnyTensor
-        const [logProb, ...rest] = density.run([unwrap(x)])
-        tf.dispose([logProb!, rest.pop()!])
-        const z = rest.map((t) => trust(t) as AnyTensor)
-        return { x, z, files: [toOnnx(density), toOnnx(inverse)] as const }
-      },
+      () => draft(flow, params, to),
       (reason) =>
         engineError('export', 'a flow that can be traced', reason instanceof Error ? reason.message : `${reason}`),
     ),
-    TE.bindTo('made'),
-    TE.bind('gaps', ({ made: { x, z, files } }) => async () => {
-      const runners = await Promise.all(files.map(runOnnx))
-      const checks = [
-        await verify(first, density, [x], runners[0]!),
-        await verify(second, inverse, z, runners[1]!),
-      ] as const
-      tf.dispose([x, ...z].map(unwrap))
-      return pipe(
-        checks[0],
-        E.flatMap((a) =>
-          pipe(
-            checks[1],
-            E.map((b) => Math.max(a, b)),
-          ),
-        ),
-      )
-    }),
-    TE.tap(({ made: { files } }) => writeFileAtomic(first)(files[0])),
-    TE.tap(({ made: { files } }) => writeFileAtomic(second)(files[1])),
-    TE.flatMapIO(({ made: { files }, gaps }) => () => {
-      say(`${first} (${size(files[0])}): x → log_prob, z, log_det`)
-      say(`${second} (${size(files[1])}): z → x, log_det`)
-      say(`both were run and agree with the flow to ${gaps.toPrecision(2)}`)
+    TE.bindTo('drafts'),
+    // all of them before the first is written
+    TE.bind('gaps', ({ drafts }) => TE.traverseSeqArray((one: Draft) => () => verify(one))(drafts)),
+    TE.tap(({ drafts }) => TE.traverseSeqArray(({ path, bytes }: Draft) => writeFileAtomic(path)(bytes))(drafts)),
+    TE.map(({ drafts, gaps }) => {
+      for (const { path, bytes, says } of drafts) say(`${path} (${(bytes.length / 1e6).toFixed(1)} MB): ${says}`)
+      say(`all were run and agree with the flow to ${Math.max(...gaps).toPrecision(2)}`)
+      return drafts.map(({ path }) => path)
     }),
   )
-}
 
 /** The whole command. */
 export const exportRun = ({ run, to, model }: ExportOptions, io: Io): TE.TaskEither<DiffeoError, Outcome> =>
@@ -159,8 +172,8 @@ export const exportRun = ({ run, to, model }: ExportOptions, io: Io): TE.TaskEit
     withRun(run, { engine: 'onnxruntime', ...(model === undefined ? {} : { model }) }, io, ({ flow, params }) =>
       write(flow, params, to, io.say),
     ),
-    TE.map(() => {
-      io.result({ files: paths(to) })
+    TE.map((files) => {
+      io.result({ files })
       return 'done'
     }),
   )
@@ -169,8 +182,8 @@ export const exportRun = ({ run, to, model }: ExportOptions, io: Io): TE.TaskEit
 export const exportCommand = (program: Command): Command =>
   program
     .command('export <run>')
-    .description('write a trained flow as ONNX files: its density, and its inverse')
-    .requiredOption('--to <file>', 'the file of the density; that of the inverse lies beside it')
+    .description('write a trained flow as ONNX files: density, inverse and sampler')
+    .requiredOption('--to <file>', 'the file of the density; those of inverse and sampler lie beside it')
     .option('--model <file>', "the file of the run's model, if it is yours")
     .addHelpText('after', examples('export runs/mnist --to model.onnx'))
     .action((run: string, flags: Omit<ExportOptions, 'run'>, command: Command) =>

@@ -146,10 +146,20 @@ const hasRun = (folder: string): string | undefined => {
   return [last, best, only].find((path) => existsSync(path))
 }
 
+/** Whether there is a run in a folder. */
+export const isRun = (folder: string): boolean => hasRun(folder) !== undefined
+
 /** The folder of a new run, or of one that goes on. */
 export const openFolder = (out: string, resume: boolean): TE.TaskEither<DiffeoError, Loaded | undefined> =>
   pipe(
-    TE.tryCatch(() => mkdir(filesIn(out).progress, { recursive: true }), fileFailure('write', out)),
+    TE.tryCatch(
+      // on a read-only disk the recursive one says that something is missing; the plain one says what
+      () =>
+        mkdir(filesIn(out).progress, { recursive: true }).catch((e: NodeJS.ErrnoException) =>
+          e.code === 'ENOENT' ? mkdir(out) : Promise.reject(e),
+        ),
+      fileFailure('write', out),
+    ),
     TE.flatMap((): TE.TaskEither<DiffeoError, Loaded | undefined> => {
       const run = hasRun(out)
       if (resume)

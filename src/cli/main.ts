@@ -8,12 +8,28 @@ import { Command, CommanderError } from 'commander'
 import { DiffeoException } from '../error.js'
 import { version } from './about.js'
 import { fail, type GlobalFlags } from './console.js'
+import { dataCommand } from './data.js'
+import { evaluateCommand } from './evaluate.js'
 import { exportCommand } from './export.js'
+import { inspectCommand } from './inspect.js'
+import { interpolateCommand } from './interpolate.js'
+import { reconstructCommand } from './reconstruct.js'
 import { reportCommand } from './report.js'
+import { sampleCommand } from './sample.js'
 import { trainCommand } from './train.js'
 
 /** In the order of the help. */
-const commands: readonly ((program: Command) => unknown)[] = [trainCommand, exportCommand, reportCommand]
+const commands: readonly ((program: Command) => unknown)[] = [
+  trainCommand,
+  evaluateCommand,
+  sampleCommand,
+  reconstructCommand,
+  interpolateCommand,
+  inspectCommand,
+  reportCommand,
+  exportCommand,
+  dataCommand,
+]
 
 const program = new Command('diffeo')
   .description('normalizing flows whose tensor shapes the compiler checks')

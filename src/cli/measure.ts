@@ -5,7 +5,7 @@
  */
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
-import type { DiffeoError } from '../error.js'
+import { type DiffeoError, describeError } from '../error.js'
 import type { Params } from '../tensor/params.js'
 import { evaluate } from '../train/evaluate.js'
 import type { RunConfig } from './config.js'
@@ -65,7 +65,16 @@ export const measure = (
       }
     }),
     TE.tapIO((evaluated) => () => io.say(describeEvaluation(evaluated))),
-    TE.tap((evaluated) =>
-      folder === undefined ? TE.right(undefined) : writeJson(filesIn(folder).evaluation)(evaluated),
+    // figures that were told are not lost to a folder that cannot be written
+    TE.tapTask((evaluated) =>
+      folder === undefined
+        ? async () => undefined
+        : pipe(
+            writeJson(filesIn(folder).evaluation)(evaluated),
+            TE.match(
+              (error) => io.warn(describeError(error)),
+              () => undefined,
+            ),
+          ),
     ),
   )

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Command, Option } from 'commander'
+import { Argument, type Command, Option } from 'commander'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
@@ -28,7 +28,8 @@ import { lockFolder } from './lock.js'
 import { measure, summaryOf } from './measure.js'
 import { openMetrics } from './metrics.js'
 import { type Model, modelOf } from './model.js'
-import { reconstruct, samplePicture } from './pictures.js'
+import { samplePicture } from './pictures.js'
+import { reconstructTo } from './reconstruct.js'
 
 /** The flags. */
 export interface TrainFlags extends ConfigFlags {
@@ -86,29 +87,15 @@ const finish = (
   return pipe(
     measure(model, config, data, state.step, params, io, out),
     TE.bindTo('test'),
-    TE.bind('reconstruction', () =>
-      TE.fromTask(async () => {
-        const x = await data.test.at(0)
-        const made = await reconstruct(flow, params, x)
-        unwrap(x).dispose()
-        const error = made.largestError.toPrecision(2)
-        io.say(`reconstruction error at most ${error}${isImage ? ' of 256 gray levels' : ''}`)
-        return made
-      }),
-    ),
+    TE.bind('reconstruction', () => reconstructTo({ flow, params, config }, data, files.reconstructions, io)),
     TE.tap(() =>
       pipe(
         () => samplePicture(flow, params, keysOf(config.recipe.seed).sample, isImage ? {} : { n: 500 }),
         TE.flatMap(writePng(files.samples)),
       ),
     ),
-    TE.tap(({ reconstruction }) =>
-      isImage
-        ? pipe(TE.fromEither(reconstruction.picture), TE.flatMap(writePng(files.reconstructions)))
-        : TE.right(undefined),
-    ),
     TE.flatMapIO(({ test, reconstruction }) => () => {
-      const made = [files.last, files.evaluation, files.samples, ...(isImage ? [files.reconstructions] : [])]
+      const made = [files.last, files.evaluation, files.samples, ...reconstruction.files]
       io.say(made.join('\n'))
       io.result({
         run: out,
@@ -226,7 +213,7 @@ export const train = (name: string, flags: TrainFlags, io: Io): TE.TaskEither<Di
 export const trainCommand = (program: Command): Command =>
   program
     .command('train')
-    .argument('<data>', dataNames.join(', '))
+    .addArgument(new Argument('<data>', 'a data set or a density of the plane').choices(dataNames))
     .description('train a flow, test it and draw what it makes')
     .option('--minutes <n>', 'how long to train (default: 15 for images, 3 for points)', number('--minutes', positive))
     .option('--steps <n>', 'stop after so many steps in all, if that is sooner', number('--steps', integer(1, 2 ** 31)))
@@ -238,7 +225,7 @@ export const trainCommand = (program: Command): Command =>
     .option(
       '--learning-rate <n>',
       "Adam's rate (default: 0.002, for points 0.005)",
-      number('--learning-rate', positive),
+      number('--learning-rate', finite(0, 1e6)),
     )
     .addOption(
       new Option('--schedule <name>', 'of the rate over the steps (default: cosine)').choices(['cosine', 'constant']),

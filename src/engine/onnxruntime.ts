@@ -163,17 +163,22 @@ const probe = async (ort: Ort, threads: number): Promise<number | undefined> => 
   }
 }
 
+/** A named input of a model. */
+export interface OnnxFeed {
+  readonly name: string
+  readonly shape: readonly number[]
+  readonly data: Float32Array | BigInt64Array
+}
+
 /** Runs a model on named inputs; answers every output under its name. */
-export type OnnxRunner = (
-  feeds: readonly { readonly name: string; readonly shape: readonly number[]; readonly data: Float32Array }[],
-) => Promise<Readonly<Record<string, Float32Array>>>
+export type OnnxRunner = (feeds: readonly OnnxFeed[]) => Promise<Readonly<Record<string, Float32Array>>>
 
 /** A model of whatever origin, read afresh. */
 export const runOnnx = async (model: Uint8Array): Promise<OnnxRunner> => {
   const ort = await importRuntime()
   const session = await ort.InferenceSession.create(model, { logSeverityLevel: 3 })
   return async (feeds) => {
-    const inputs = feeds.map(({ name, shape, data }) => [name, new ort.Tensor('float32', data, shape)] as const)
+    const inputs = feeds.map(({ name, shape, data }) => [name, new ort.Tensor(data, shape)] as const)
     const results = await session.run(Object.fromEntries(inputs))
     return Object.fromEntries(Object.entries(results).map(([name, { data }]) => [name, data as Float32Array]))
   }

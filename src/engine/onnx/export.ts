@@ -18,14 +18,28 @@ export interface OnnxFunction {
   readonly run: (inputs: tf.Tensor[]) => readonly tf.Tensor[]
 }
 
+const write = ({ inputs, outputs, run }: OnnxFunction, drawn: boolean): Uint8Array => {
+  const infos = inputs.map(({ shape }) => ({ shape: [BATCH, ...shape], dtype: 'float32' as const }))
+  const portable = { batch: BATCH, inputs: inputs.map(({ name }) => name), outputs, drawn }
+  return translate(simplify(trace(run, infos)), { portable })
+}
+
 /**
  * The bytes of an ONNX model. What the function finds outside its arguments, its parameters for instance, is stored in
  * the model. Every input and output has the batch first, channels last.
  *
+ * @example
+ * const logProb = toOnnx({ inputs: [{ name: 'x', shape: [2] }], outputs: ['y'], run: ([x]) => [tf.sum(x!, 1)] })
  * @throws DiffeoException if the function cannot be traced
  */
-export const toOnnx = ({ inputs, outputs, run }: OnnxFunction): Uint8Array => {
-  const infos = inputs.map(({ shape }) => ({ shape: [BATCH, ...shape], dtype: 'float32' as const }))
-  const portable = { batch: BATCH, inputs: inputs.map(({ name }) => name), outputs }
-  return translate(simplify(trace(run, infos)), { portable })
-}
+export const toOnnx = (f: OnnxFunction): Uint8Array => write(f, false)
+
+/**
+ * The same, of a model that draws what the function takes: its inputs are `n`, how many examples (int64), and
+ * `temperature`, by which standard normals are multiplied (float32), both scalars. The seed is the runtime's.
+ *
+ * @example
+ * const draw = toOnnxSampler({ inputs: [{ name: 'z', shape: [2] }], outputs: ['x', 'z'], run: ([z]) => [tf.exp(z!), z!] })
+ * @throws DiffeoException if the function cannot be traced
+ */
+export const toOnnxSampler = (f: OnnxFunction): Uint8Array => write(f, true)

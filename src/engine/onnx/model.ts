@@ -111,6 +111,8 @@ export interface Graph {
   readonly nodes: (op: string, inputs: readonly string[], outputs: number, options?: NodeOptions) => readonly string[]
   /** Makes a value an output under a name of its own. */
   readonly output: (name: string, value: string, dtype: ElementType, shape: readonly Dimension[]) => void
+  /** Says how large the batch is, as a list of one int64, where no input has it. */
+  readonly batchSize: (value: string) => void
   /** A shape to fill: a constant, or computed from the batch that comes in. */
   readonly shape: (shape: readonly number[]) => string
   /** Whether a shape has the batch in it, whose size is known only at run time. */
@@ -177,7 +179,7 @@ export const graph = (name: string, batch?: number): Graph => {
   const opens = (n: number): boolean => batch !== undefined && n > 0 && n % batch === 0
   const dimensions = (shape: readonly Dimension[]): readonly Dimension[] =>
     shape.map((d) => (typeof d === 'number' && opens(d) ? (d === batch ? 'N' : `${d / batch!}N`) : d))
-  let source: string | undefined
+  let size: (() => string) | undefined
   const node: NodeProto[] = []
   const made = new Set<string>()
   const renamed = new Map<string, string>()
@@ -210,20 +212,24 @@ export const graph = (name: string, batch?: number): Graph => {
     const own = { name, node: nodes, initializer: constants, input: inputs, output: outputs }
     return encodeModel({ irVersion: IR_VERSION, producerName: 'diffeo', opsetImport, graph: own })
   }
+  const vector = (n: number) => own.constant('int64', [1], [n])
+  const firstSize = (value: string) => own.node('Slice', [own.node('Shape', [value]), vector(0), vector(1)])
   const own: Graph = {
     isOpen: (shape) => shape.some(opens),
+    batchSize: (value) => {
+      size = () => value
+    },
     shape: (shape) => {
       if (!shape.some(opens)) return own.constant('int64', [shape.length], shape)
-      const vector = (n: number) => own.constant('int64', [1], [n])
-      const size = own.node('Slice', [own.node('Shape', [source ?? '']), vector(0), vector(1)])
-      const parts = shape.map((n) =>
-        !opens(n) ? vector(n) : n === batch ? size : own.node('Mul', [size, vector(n / batch!)]),
+      const n = size?.() ?? ''
+      const parts = shape.map((m) =>
+        !opens(m) ? vector(m) : m === batch ? n : own.node('Mul', [n, vector(m / batch!)]),
       )
       return own.node('Concat', parts, { attrs: { axis: 0 } })
     },
     input: (own, dtype, shape) => {
       input.push(valueInfo(own, dtype, dimensions(shape)))
-      if (shape.some((d) => d === batch)) source ??= own
+      if (shape.some((d) => d === batch)) size ??= () => firstSize(own)
       return own
     },
     constant: (dtype, shape, given) => {

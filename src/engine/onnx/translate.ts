@@ -100,23 +100,43 @@ export interface TranslateOptions {
     readonly batch: number
     readonly inputs: readonly string[]
     readonly outputs: readonly string[]
+    /** Whether the program's inputs are drawn in the model. */
+    readonly drawn?: boolean
   }
   /** The block of the runtime's own convolutions, if it has them; else ordinary operators. */
   readonly block?: number
+}
+
+/**
+ * Inputs that the model draws itself: standard normals times its input `temperature`, as many examples as its input `n`
+ * says. The graph's batch is `n` then.
+ */
+const drawNormals = (graph: Graph, shapes: readonly (readonly number[])[]): readonly string[] => {
+  const n = graph.input('n', 'int64', [])
+  const temperature = graph.input('temperature', 'float32', [])
+  graph.batchSize(graph.node('Reshape', [n, ints(graph, [-1])]))
+  return shapes.map((shape) => {
+    const zeros = graph.node('ConstantOfShape', [graph.shape(shape)])
+    return graph.node('Mul', [graph.node('RandomNormalLike', [zeros]), temperature])
+  })
 }
 
 /** Channels are gathered for at least this many, whether blocked or not. */
 const GATHERED = 8
 
 /** A program as an ONNX graph. Inputs and outputs are channels last, as everything outside is. */
-export const translateGraph = (given: Program, { block, portable }: TranslateOptions = {}): Graph => {
-  const program = gatherAffine(given, block ?? GATHERED)
+export const translateGraph = (source: Program, { block, portable }: TranslateOptions = {}): Graph => {
+  const program = gatherAffine(source, block ?? GATHERED)
   const own = graph('program', portable?.batch)
   const table = names(own, program.values, program.constants)
-  program.inputs.forEach((v, i) => {
-    const { dtype, shape } = program.values[v]!
-    table.set(v, 'last', own.input(portable?.inputs[i] ?? inputName(i), dtype, shape))
-  })
+  const infos = program.inputs.map((v) => program.values[v]!)
+  const given = portable?.drawn
+    ? drawNormals(
+        own,
+        infos.map(({ shape }) => shape),
+      )
+    : infos.map(({ dtype, shape }, i) => own.input(portable?.inputs[i] ?? inputName(i), dtype, shape))
+  for (const [i, v] of program.inputs.entries()) table.set(v, 'last', given[i]!)
   for (const call of program.calls) translateCall(own, table, call, block, portable !== undefined)
   program.outputs.forEach((v, i) => {
     const { dtype, shape } = program.values[v]!

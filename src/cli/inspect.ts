@@ -1,0 +1,235 @@
+/**
+ * `diffeo inspect`: the layers of a run, or of a model by its name or file. A line each: shapes in and out, parameters,
+ * multiplications and additions for one image, bytes that they make on the way, and, of a run, what the layer adds to the
+ * bits/dim (nats) of test examples: minus its mean log-det. These and the prior's part sum to the figure.
+ *
+ * @module
+ */
+import * as tf from '@tensorflow/tfjs-core'
+import type { Command } from 'commander'
+import { pipe } from 'fp-ts/lib/function.js'
+import * as TE from 'fp-ts/lib/TaskEither.js'
+import type { Latents, Shape } from '../../types/shape.js'
+import type { AnyBijector } from '../bijector/layer.js'
+import { integer } from '../codec.js'
+import type { Flow } from '../distribution/flow.js'
+import { describeEngine, useEngine } from '../engine/engine.js'
+import { jit } from '../engine/jit.js'
+import { bytes, flops } from '../engine/program.js'
+import type { DiffeoError } from '../error.js'
+import { branch, countParams, disposeParams, type Params } from '../tensor/params.js'
+import { key } from '../tensor/random.js'
+import { latentList, product, show, showLatents } from '../tensor/shape.js'
+import {
+  type AnyTensor,
+  type BatchOf,
+  latentTensors,
+  type PerExample,
+  trust,
+  unwrap,
+  values,
+} from '../tensor/tensor.js'
+import { defaultRecipe, modelConfig, type Sizes } from './config.js'
+import { type GlobalFlags, type Io, type Outcome, perform } from './console.js'
+import { unitOf } from './examples.js'
+import { examples, number, numbers, withRunOptions } from './flags.js'
+import { isRun } from './folder.js'
+import { modelOf } from './model.js'
+import { examplesOf, type RunFlags, withRun } from './run.js'
+
+/** One layer. */
+export interface LayerRow {
+  readonly name: string
+  readonly from: string
+  readonly to: string
+  readonly parameters: number
+  readonly flops: number
+  readonly bytes: number
+  /** −mean log-det in the unit of the run's figures. */
+  readonly share?: number
+}
+
+type Part = readonly [part: AnyBijector, params: Params]
+
+/** The layers of a composition of compositions, in the order in which data flow. */
+export const partsOf = (b: AnyBijector, params: Params): readonly Part[] =>
+  b.name === 'compose'
+    ? b.parts
+        .flatMap((part, i) => partsOf(part, branch(params, `${i}.${part.name}`)))
+        .filter(([part]) => part.name !== 'input')
+    : [[b, params]]
+
+/** What one more example costs: of a program for two and a program for one, the difference. */
+const costs = ([part, params]: Part): Pick<LayerRow, 'flops' | 'bytes'> => {
+  const run = jit((own: Params, x: AnyTensor) => part.bind(own).forward(x as never))
+  const [one, two] = [1, 2].map((n) => {
+    const x = trust<Shape>(tf.zeros([n, ...(part.domain as Shape)]))
+    const program = run.program(params, x)
+    unwrap(x).dispose()
+    return { flops: flops(program), bytes: bytes(program) }
+  })
+  return { flops: two!.flops - one!.flops, bytes: two!.bytes - one!.bytes }
+}
+
+const meanOf = async (each: PerExample): Promise<number> => {
+  const nats = await values(each)
+  unwrap(each).dispose()
+  return nats.reduce((a, b) => a + b, 0) / nats.length
+}
+
+/** The mean log-det of every layer and of the prior, on a batch, in nats. */
+const shares = async (
+  { prior }: Flow<Shape, Latents>,
+  parts: readonly Part[],
+  x: BatchOf<Shape>,
+): Promise<readonly number[]> => {
+  const run = jit((params: readonly Params[], x: BatchOf<Shape>) => {
+    let flowing: AnyTensor = x
+    const left: AnyTensor[] = []
+    const logDets = parts.map(([part], i) => {
+      const [z, logDet] = part.bind(params[i]!).forward(flowing as never)
+      const all = latentTensors(z)
+      left.push(...all.slice(0, -1))
+      flowing = all.at(-1)!
+      return logDet
+    })
+    return [...logDets, prior.logProb([...left, flowing])]
+  })
+  const all = await run(
+    parts.map(([, params]) => params),
+    x,
+  )
+  await run.dispose()
+  return Promise.all(all.map(meanOf))
+}
+
+/** The rows of a table, and what the prior adds. */
+const inspect = async (
+  flow: Flow<Shape, Latents>,
+  params: Params,
+  x?: BatchOf<Shape>,
+): Promise<{ readonly layers: readonly LayerRow[]; readonly prior?: number }> => {
+  const parts = partsOf(flow.bijector, params)
+  const size = product(flow.bijector.domain)
+  const unit = unitOf(flow.bijector.domain)
+  const nats = x === undefined ? undefined : await shares(flow, parts, x)
+  const share = (i: number) => (nats === undefined ? {} : { share: unit.of(-nats[i]! / (size * Math.LN2)) })
+  const layers = parts.map(([part, own], i) => ({
+    name: part.name,
+    from: show(part.domain),
+    to: showLatents(part.codomain),
+    parameters: countParams(part.spec),
+    ...costs([part, own]),
+    ...share(i),
+  }))
+  const { share: prior } = share(parts.length)
+  return prior === undefined ? { layers } : { layers, prior }
+}
+
+const short = (n: number): string =>
+  n < 1000
+    ? `${n}`
+    : n < 1e6
+      ? `${(n / 1e3).toFixed(1)}k`
+      : n < 1e9
+        ? `${(n / 1e6).toFixed(1)}M`
+        : `${(n / 1e9).toFixed(1)}G`
+
+/** Columns of equal width, numbers to the right. */
+const table = (rows: readonly (readonly string[])[]): string => {
+  const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)))
+  const cell = (text: string, i: number) => (i < 3 ? text.padEnd(widths[i]!) : text.padStart(widths[i]!))
+  return rows.map((row) => row.map(cell).join('  ').trimEnd()).join('\n')
+}
+
+const tell = (flow: Flow<Shape, Latents>, { layers, prior }: Awaited<ReturnType<typeof inspect>>, io: Io): void => {
+  const unit = unitOf(flow.bijector.domain).name
+  const sum = (of: (row: LayerRow) => number): number => layers.reduce((n, row) => n + of(row), 0)
+  const measured = prior !== undefined
+  const share = (n: number | undefined) => (measured ? [(n ?? 0).toFixed(3)] : [])
+  const total = { parameters: sum((r) => r.parameters), flops: sum((r) => r.flops), bytes: sum((r) => r.bytes) }
+  const figure = measured ? sum((r) => r.share ?? 0) + prior : undefined
+  const numbersOf = (r: typeof total) => [short(r.parameters), short(r.flops), short(r.bytes)]
+  io.say(
+    table([
+      ['layer', 'in', 'out', 'parameters', 'FLOPs', 'bytes', ...(measured ? [unit] : [])],
+      ...layers.map((r) => [r.name, r.from, r.to, ...numbersOf(r), ...share(r.share)]),
+      ...(measured ? [['prior', showLatents(flow.bijector.codomain), '', '', '', '', ...share(prior)]] : []),
+      ['all', show(flow.bijector.domain), showLatents(flow.bijector.codomain), ...numbersOf(total), ...share(figure)],
+    ]),
+  )
+  io.result({
+    layers,
+    ...(measured ? { prior, unit, figure } : {}),
+    total,
+    latents: latentList(flow.bijector.codomain),
+  })
+}
+
+/** The flags. */
+export interface InspectFlags extends RunFlags, Sizes {
+  readonly shape: readonly number[]
+}
+
+const inspectModel = (name: string, flags: InspectFlags, io: Io): TE.TaskEither<DiffeoError, void> => {
+  const { shape } = flags
+  const { scales, width, blocks, couplings, hidden } = flags
+  const told = Object.fromEntries(
+    Object.entries({ scales, width, blocks, couplings, hidden }).filter(([, value]) => value !== undefined),
+  ) as Sizes
+  return pipe(
+    TE.fromEither(modelConfig(name, shape, told)),
+    TE.flatMap((model) => modelOf({ model, shape, recipe: defaultRecipe(shape) }, name)),
+    TE.bindTo('model'),
+    TE.bind('engine', () => useEngine(flags.engine)),
+    TE.tapIO(
+      ({ engine }) =>
+        () =>
+          io.say(describeEngine(engine)),
+    ),
+    TE.flatMapTask(({ model: { flow } }) => async () => {
+      const params = flow.init(key(0))
+      tell(flow, await inspect(flow, params), io)
+      disposeParams(params)
+    }),
+  )
+}
+
+const inspectRun = (folder: string, flags: InspectFlags, io: Io): TE.TaskEither<DiffeoError, void> =>
+  withRun(folder, flags, io, (run) =>
+    pipe(
+      examplesOf(run, flags),
+      TE.flatMapTask((data) => async () => {
+        const x = await data.test.at(0)
+        io.say(`figures of ${unwrap(x).shape[0]} test examples`)
+        tell(run.flow, await inspect(run.flow, run.params, x), io)
+        unwrap(x).dispose()
+      }),
+    ),
+  )
+
+/** The whole command: of a folder with a run, or of a model. */
+export const inspectWhat = (what: string, flags: InspectFlags, io: Io): TE.TaskEither<DiffeoError, Outcome> =>
+  pipe(
+    (isRun(what) ? inspectRun : inspectModel)(what, flags, io),
+    TE.map((): Outcome => 'done'),
+  )
+
+/** Registers the command. */
+export const inspectCommand = (program: Command): Command =>
+  withRunOptions(program.command('inspect'))
+    .argument('<what>', 'the folder of a run, the name of a model, or a file that exports one')
+    .description('list layers with their shapes, parameters, cost and share of the log-det')
+    .option('--shape <h,w,c>', 'for a model: of one example', numbers('--shape', integer(1, 4096)), [32, 32, 3])
+    .option('--scales <n>', 'realnvp: scales', number('--scales', integer(1, 8)))
+    .option('--width <n>', 'realnvp: hidden channels', number('--width', integer(1, 1024)))
+    .option('--blocks <n>', 'realnvp: residual blocks', number('--blocks', integer(0, 64)))
+    .option('--couplings <n>', 'realnvp-vector: couplings', number('--couplings', integer(1, 256)))
+    .option('--hidden <n,n>', 'realnvp-vector: hidden widths', numbers('--hidden', integer(1, 4096)))
+    .addHelpText(
+      'after',
+      examples('inspect runs/mnist', 'inspect realnvp --shape 64,64,3 --scales 3', 'inspect ./my-flow.js --shape 2'),
+    )
+    .action((what: string, flags: InspectFlags, command: Command) =>
+      perform((io) => inspectWhat(what, flags, io), command.optsWithGlobals<GlobalFlags>()),
+    )

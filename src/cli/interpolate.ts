@@ -1,0 +1,107 @@
+/**
+ * `diffeo interpolate`: the manifold that four test images span in latent space (Dinh et al. 2016, Eq. 19):
+ *
+ *   z = cos φ (cos φ′ z₁ + sin φ′ z₂) + sin φ (cos φ′ z₃ + sin φ′ z₄),     φ, φ′ ∈ {0, π/4, …, 7π/4}
+ *
+ * Row φ, column φ′; the corner is the first image, and four are found at φ, φ′ ∈ {0, π/2}.
+ *
+ * @module
+ */
+import * as tf from '@tensorflow/tfjs-core'
+import type { Command } from 'commander'
+import type * as E from 'fp-ts/lib/Either.js'
+import { pipe } from 'fp-ts/lib/function.js'
+import * as TE from 'fp-ts/lib/TaskEither.js'
+import type { Latents, Shape } from '../../types/shape.js'
+import { integer } from '../codec.js'
+import { compiled } from '../distribution/compiled.js'
+import type { Flow } from '../distribution/flow.js'
+import { type DiffeoError, usageError } from '../error.js'
+import { type Raster, writePng } from '../image/png.js'
+import type { Params } from '../tensor/params.js'
+import { key, permutation } from '../tensor/random.js'
+import { type BatchOf, latentTensors, trust, unwrap } from '../tensor/tensor.js'
+import { type GlobalFlags, type Io, type Outcome, perform } from './console.js'
+import { examples, number, withRunOptions } from './flags.js'
+import { filesIn } from './folder.js'
+import { grid } from './pictures.js'
+import { examplesOf, type RunFlags, withRun } from './run.js'
+
+const SIDE = 8
+
+/** The weights of z₁, …, z₄ at each place of the grid, row by row. */
+export const manifoldWeights = (side = SIDE): readonly (readonly number[])[] =>
+  Array.from({ length: side * side }, (_, place) => {
+    const angle = (n: number): number => (2 * Math.PI * n) / side
+    const [a, b] = [angle(Math.floor(place / side)), angle(place % side)]
+    return [Math.cos(a) * Math.cos(b), Math.cos(a) * Math.sin(b), Math.sin(a) * Math.cos(b), Math.sin(a) * Math.sin(b)]
+  })
+
+/** The picture of the manifold of four images. */
+export const interpolate = async (
+  flow: Flow<Shape, Latents>,
+  params: Params,
+  four: BatchOf<Shape>,
+): Promise<E.Either<DiffeoError, Raster>> => {
+  const { forward, inverse } = compiled(flow)
+  const [z, logDet] = await forward(params)(four)
+  const mixed = tf.tidy(() => {
+    const weights = tf.tensor2d(manifoldWeights().map((row) => [...row]))
+    return latentTensors(z).map((part) => {
+      const own = unwrap(part)
+      return tf.reshape(tf.matMul(weights, tf.reshape(own, [4, -1])), [SIDE * SIDE, ...own.shape.slice(1)])
+    })
+  })
+  const [x, inverseLogDet] = await inverse(params)(
+    (Array.isArray(z) ? mixed.map((t) => trust(t)) : trust(mixed[0]!)) as never,
+  )
+  const pixels = await unwrap(x).data<'float32'>()
+  tf.dispose([latentTensors(z).map(unwrap), mixed, unwrap(logDet), unwrap(x), unwrap(inverseLogDet)])
+  return grid(flow.bijector.domain, pixels, SIDE)
+}
+
+/** The flags. */
+export interface InterpolateFlags extends RunFlags {
+  readonly seed: number
+  readonly to?: string
+}
+
+/** The whole command. */
+export const interpolateRun = (folder: string, flags: InterpolateFlags, io: Io): TE.TaskEither<DiffeoError, Outcome> =>
+  withRun(folder, flags, io, (run): TE.TaskEither<DiffeoError, Outcome> => {
+    const to = flags.to ?? filesIn(folder).interpolations
+    if (run.config.shape.length !== 3)
+      return TE.left(usageError('interpolate', 'a run on images', `one on ${run.config.data.name}`))
+    return pipe(
+      examplesOf(run, flags),
+      TE.flatMap(({ test }) =>
+        TE.fromTask(async () => {
+          const x = unwrap(await test.at(0))
+          const chosen = Array.from(permutation(key(flags.seed), x.shape[0]!).slice(0, 4))
+          const four = tf.tidy(() => tf.gather(x, chosen))
+          x.dispose()
+          const picture = await interpolate(run.flow, run.params, trust(four))
+          four.dispose()
+          return { picture, chosen }
+        }),
+      ),
+      TE.tap(({ picture }) => pipe(TE.fromEither(picture), TE.flatMap(writePng(to)))),
+      TE.map(({ chosen }) => {
+        io.say(`between the test images ${chosen.join(', ')}`)
+        io.say(to)
+        io.result({ run: folder, images: chosen, files: [to] })
+        return 'done'
+      }),
+    )
+  })
+
+/** Registers the command. */
+export const interpolateCommand = (program: Command): Command =>
+  withRunOptions(program.command('interpolate <run>'))
+    .description('show what lies between four test images in latent space')
+    .option('--seed <n>', 'what chooses the four', number('--seed', integer(0, 2 ** 32 - 1)), 0)
+    .option('--to <file>', 'the PNG file (default: interpolations.png in the run)')
+    .addHelpText('after', examples('interpolate runs/mnist --seed 3'))
+    .action((folder: string, flags: InterpolateFlags, command: Command) =>
+      perform((io) => interpolateRun(folder, flags, io), command.optsWithGlobals<GlobalFlags>()),
+    )

@@ -1,0 +1,66 @@
+/**
+ * `diffeo reconstruct`: what is left of test examples after forward and inverse. A flow loses nothing but rounding.
+ *
+ * @module
+ */
+import type { Command } from 'commander'
+import { pipe } from 'fp-ts/lib/function.js'
+import * as TE from 'fp-ts/lib/TaskEither.js'
+import type { DiffeoError } from '../error.js'
+import { writePng } from '../image/png.js'
+import { unwrap } from '../tensor/tensor.js'
+import { type GlobalFlags, type Io, type Outcome, perform } from './console.js'
+import type { Examples } from './examples.js'
+import { examples, withRunOptions } from './flags.js'
+import { filesIn } from './folder.js'
+import { reconstruct } from './pictures.js'
+import { examplesOf, type OpenRun, type RunFlags, withRun } from './run.js'
+
+/** The largest error on the first test examples, and for images the picture of the worst, which `to` gets. */
+export const reconstructTo = (
+  { flow, params, config }: Pick<OpenRun, 'flow' | 'params' | 'config'>,
+  data: Examples,
+  to: string,
+  io: Io,
+): TE.TaskEither<DiffeoError, { readonly largestError: number; readonly files: readonly string[] }> => {
+  const isImage = config.shape.length === 3
+  return pipe(
+    TE.fromTask(async () => {
+      const x = await data.test.at(0)
+      const made = await reconstruct(flow, params, x)
+      unwrap(x).dispose()
+      return made
+    }),
+    TE.tapIO(({ largestError }) => () => {
+      io.say(`reconstruction error at most ${largestError.toPrecision(2)}${isImage ? ' of 256 gray levels' : ''}`)
+    }),
+    TE.tap(({ picture }) => (isImage ? pipe(TE.fromEither(picture), TE.flatMap(writePng(to))) : TE.right(undefined))),
+    TE.map(({ largestError }) => ({ largestError, files: isImage ? [to] : [] })),
+  )
+}
+
+type ReconstructFlags = RunFlags & { readonly to?: string }
+
+/** The whole command. */
+export const reconstructRun = (folder: string, flags: ReconstructFlags, io: Io): TE.TaskEither<DiffeoError, Outcome> =>
+  withRun(folder, flags, io, (run) =>
+    pipe(
+      examplesOf(run, flags),
+      TE.flatMap((data) => reconstructTo(run, data, flags.to ?? filesIn(folder).reconstructions, io)),
+      TE.map((made) => {
+        for (const file of made.files) io.say(file)
+        io.result({ run: folder, ...made })
+        return 'done'
+      }),
+    ),
+  )
+
+/** Registers the command. */
+export const reconstructCommand = (program: Command): Command =>
+  withRunOptions(program.command('reconstruct <run>'))
+    .description('show what forward and inverse make of test examples')
+    .option('--to <file>', 'the PNG file (default: reconstructions.png in the run)')
+    .addHelpText('after', examples('reconstruct runs/mnist --to back.png'))
+    .action((folder: string, flags: ReconstructFlags, command: Command) =>
+      perform((io) => reconstructRun(folder, flags, io), command.optsWithGlobals<GlobalFlags>()),
+    )

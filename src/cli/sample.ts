@@ -1,0 +1,62 @@
+/**
+ * `diffeo sample`: draws from a run, at one temperature or several, as a picture.
+ *
+ * @module
+ */
+import type { Command } from 'commander'
+import { pipe } from 'fp-ts/lib/function.js'
+import * as TE from 'fp-ts/lib/TaskEither.js'
+import { integer } from '../codec.js'
+import type { DiffeoError } from '../error.js'
+import { writePng } from '../image/png.js'
+import { key } from '../tensor/random.js'
+import { type GlobalFlags, type Io, type Outcome, perform } from './console.js'
+import { keysOf } from './examples.js'
+import { examples, number, numbers, positive, withRunOptions } from './flags.js'
+import { filesIn } from './folder.js'
+import { samplePicture } from './pictures.js'
+import { type RunFlags, withRun } from './run.js'
+
+/** The flags. */
+export interface SampleFlags extends RunFlags {
+  readonly n?: number
+  readonly temperature: readonly number[]
+  readonly seed?: number
+  readonly to?: string
+}
+
+/** The whole command. */
+export const sampleRun = (folder: string, flags: SampleFlags, io: Io): TE.TaskEither<DiffeoError, Outcome> =>
+  withRun(folder, flags, io, ({ flow, params, config }) => {
+    const { temperature: temperatures, seed, to = filesIn(folder).samples } = flags
+    const isImage = config.shape.length === 3
+    const n = flags.n ?? (isImage ? (temperatures.length > 1 ? 8 : 64) : 500)
+    const own = seed === undefined ? keysOf(config.recipe.seed).sample : key(seed)
+    return pipe(
+      () => samplePicture(flow, params, own, { n, columns: Math.min(n, 8), temperatures }),
+      TE.flatMap(writePng(to)),
+      TE.map(() => {
+        io.say(`${n} samples at ${temperatures.length > 1 ? 'temperatures' : 'temperature'} ${temperatures.join(', ')}`)
+        io.say(to)
+        io.result({ run: folder, n, temperatures, files: [to] })
+        return 'done'
+      }),
+    )
+  })
+
+/** Registers the command. */
+export const sampleCommand = (program: Command): Command =>
+  withRunOptions(program.command('sample <run>'))
+    .description('draw from a run, as a picture')
+    .option(
+      '--n <n>',
+      'how many, at each temperature (default: 64 images, 500 points)',
+      number('--n', integer(1, 4096)),
+    )
+    .option('--temperature <t,t>', 'what the noise is multiplied by', numbers('--temperature', positive), [1])
+    .option('--seed <n>', "what they are drawn from (default: the run's)", number('--seed', integer(0, 2 ** 32 - 1)))
+    .option('--to <file>', 'the PNG file (default: samples.png in the run)')
+    .addHelpText('after', examples('sample runs/mnist', 'sample runs/mnist --temperature 0.5,0.7,0.85,1 --to rows.png'))
+    .action((folder: string, flags: SampleFlags, command: Command) =>
+      perform((io) => sampleRun(folder, flags, io), command.optsWithGlobals<GlobalFlags>()),
+    )

@@ -1,0 +1,178 @@
+/** The commands that use a run, on one that is trained once on a few images; and models from files. */
+import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import * as tf from '@tensorflow/tfjs-core'
+import { describeError, orThrow } from 'diffeo'
+import { decode } from 'fast-png'
+import * as E from 'fp-ts/lib/Either.js'
+import type * as TE from 'fp-ts/lib/TaskEither.js'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { checkData } from '../../src/cli/data.js'
+import { evaluateRun } from '../../src/cli/evaluate.js'
+import { loadSaved } from '../../src/cli/folder.js'
+import { inspectWhat } from '../../src/cli/inspect.js'
+import { interpolateRun, manifoldWeights } from '../../src/cli/interpolate.js'
+import { reconstructRun } from '../../src/cli/reconstruct.js'
+import { sampleRun } from '../../src/cli/sample.js'
+import { train } from '../../src/cli/train.js'
+import type { DiffeoError } from '../../src/error.js'
+import { diffeo, fewImages, ioOf, temporary } from './support.js'
+
+const { folder, at } = temporary('commands')
+afterAll(() => rmSync(folder, { recursive: true }))
+const data = at('few')
+const run = at('run')
+const flags = { engine: 'auto' } as const
+const small = { batch: 4, saveEvery: 30, resume: false, ...flags }
+
+const told = async (task: (io: ReturnType<typeof ioOf>) => TE.TaskEither<DiffeoError, unknown>) => {
+  const said: string[] = []
+  const results: unknown[] = []
+  const ended = await task(ioOf(said, results))()
+  const result = results[0] as Record<string, never>
+  return { said: said.join('\n'), result, ended: E.match(describeError, () => 'done')(ended) }
+}
+
+beforeAll(async () => {
+  await fewImages(data)
+  const { ended } = await told((io) =>
+    train('mnist', { ...small, data, scales: 2, width: 2, blocks: 0, steps: 20, out: run }, io),
+  )
+  expect(ended).toBe('done')
+})
+
+const pictureOf = (path: string) => {
+  const { width, height, channels } = decode(readFileSync(path))
+  return [width, height, channels]
+}
+
+describe('of a run', () => {
+  it('evaluate answers what train said, and leaves no tensor', async () => {
+    const trained = JSON.parse(readFileSync(join(run, 'evaluation.json'), 'utf8'))
+    const before = tf.memory().numTensors
+    const { result, said } = await told((io) => evaluateRun(run, flags, io))
+    expect(tf.memory().numTensors).toBe(before)
+    expect([result['mean'], result['worst'], result['count']]).toEqual([trained.mean, trained.worst, 53])
+    expect(said).toContain(`test ${trained.mean.toFixed(3)} bits/dim on 53 images`)
+  })
+  it('sample draws a grid, and a row for each temperature', async () => {
+    const before = tf.memory().numTensors
+    const to = at('grid.png')
+    expect((await told((io) => sampleRun(run, { ...flags, temperature: [1], to }, io))).ended).toBe('done')
+    expect(pictureOf(to)).toEqual([2 + 8 * 30, 2 + 8 * 30, 1])
+    const rows = at('rows.png')
+    const { said } = await told((io) => sampleRun(run, { ...flags, temperature: [0.5, 1], to: rows }, io))
+    expect(said).toContain('8 samples at temperatures 0.5, 1')
+    expect(pictureOf(rows)).toEqual([2 + 8 * 30, 2 + 2 * 30, 1])
+    expect(tf.memory().numTensors).toBe(before)
+  })
+  it('reconstruct finds rounding errors alone', async () => {
+    const to = at('back.png')
+    const { result } = await told((io) => reconstructRun(run, { ...flags, to }, io))
+    expect(result['largestError']).toBeGreaterThan(0)
+    expect(result['largestError']).toBeLessThan(0.01)
+    expect(pictureOf(to)).toEqual([2 + 16 * 30, 2 + 2 * 30, 1])
+  })
+  it('interpolate has the four images in its corners', async () => {
+    const to = at('between.png')
+    const before = tf.memory().numTensors
+    const { ended } = await told((io) => interpolateRun(run, { ...flags, seed: 0, to }, io))
+    expect(ended).toBe('done')
+    expect(tf.memory().numTensors).toBe(before)
+    expect(pictureOf(to)).toEqual([2 + 8 * 30, 2 + 8 * 30, 1])
+    const weights = manifoldWeights()
+    // φ, φ′ ∈ {0, π/2}: rows and columns 0 and 2 of eight
+    for (const [i, place] of [0, 2, 16, 18].entries())
+      weights[place]!.forEach((weight, j) => {
+        expect(weight).toBeCloseTo(i === j ? 1 : 0, 12)
+      })
+    for (const row of weights) expect(row.reduce((sum, w) => sum + w * w, 0)).toBeCloseTo(1, 12)
+  })
+  it("inspect's shares sum to the figure of the same examples", async () => {
+    const { result, said } = await told((io) => inspectWhat(run, { ...flags, shape: [1] }, io))
+    const layers = result['layers'] as unknown as readonly {
+      readonly name: string
+      readonly share: number
+      parameters: number
+    }[]
+    const { each } = JSON.parse(readFileSync(join(run, 'evaluation.json'), 'utf8'))
+    const mean = each.slice(0, 50).reduce((a: number, b: number) => a + b, 0) / 50
+    expect(result['figure']).toBeCloseTo(mean, 4)
+    expect(layers.reduce((sum, { share }) => sum + share, 0) + Number(result['prior'])).toBeCloseTo(mean, 4)
+    expect(said).toMatch(/^squeeze +28×28×1 +14×14×4 +0 +0 /m)
+    expect(said).toMatch(/^factorOut +14×14×4 +14×14×2, 14×14×2/m)
+  })
+  it('of the first version has the figures that it had', async () => {
+    const first = at('first')
+    cpSync(resolve('test/cli/first'), first, { recursive: true })
+    const { saved } = orThrow(await loadSaved(first)())
+    expect([saved.step, saved.config.recipe.schedule, saved.config.shape]).toEqual([20, 'constant', [28, 28, 1]])
+    const { result } = await told((io) => evaluateRun(first, { ...flags, data }, io))
+    // as the program that wrote it measured
+    expect(result['mean']).toBeCloseTo(6.764226, 4)
+    expect(result['worst']).toBeCloseTo(7.625744, 3)
+  })
+})
+
+describe('without a run', () => {
+  it('inspect counts what a model costs', async () => {
+    const { result, said } = await told((io) =>
+      inspectWhat('realnvp-vector', { ...flags, shape: [2], couplings: 2, hidden: [3] }, io),
+    )
+    // a coupling of 1 + 1 by 1 → 3 → 2: (1·3 + 3) + (3·2 + 2) and a scale; ActNorm 2 + 2
+    expect(said).toMatch(/^all +2 +2 /m)
+    expect(result['total']).toMatchObject({ parameters: 2 * 14 + 2 * 1 + 4 })
+  })
+  it('data check says what there is', async () => {
+    const { said, ended } = await told((io) => checkData('mnist', { data }, io))
+    expect([ended, said]).toEqual(['done', expect.stringContaining('48 images to train, 512 to validate, 53 to test')])
+    expect((await told((io) => checkData('mnist', { data: at('nowhere') }, io))).ended).toContain('nowhere')
+  })
+})
+
+describe('a model of a file', () => {
+  const flow = (shape: string) =>
+    `import { compose, coupling, halves, input, mlp } from 'diffeo'
+     export default compose(input(${shape}), coupling(halves(), mlp({ hidden: [4] })), coupling(halves('second'), mlp({ hidden: [4] })))`
+  const source = resolve('dist/examples/.test-flow.mjs')
+  afterAll(() => rmSync(source, { force: true }))
+  it('is trained, asked for, and used', async () => {
+    writeFileSync(source, flow('[2]'))
+    const own = ['--model', source, '--out', 'own']
+    const trained = await diffeo(folder, 'train', 'moons', '--steps', '5', ...own)
+    expect([trained.code, trained.err]).toEqual([0, ''])
+    expect(trained.out).toContain(`--resume --out own --model ${source}`)
+    const refused = await diffeo(folder, 'evaluate', 'own')
+    expect(refused.err).toContain(`add --model '${source}' if you trust that file`)
+    const json = await diffeo(folder, 'evaluate', 'own', '--model', source, '--json')
+    expect(JSON.parse(json.out)).toMatchObject({ run: 'own', unit: 'nats', count: 10_000 })
+  })
+  it('is refused in a sentence if it does not fit, load or exist', async () => {
+    const say = (model: string) =>
+      told((io) => train('moons', { ...small, steps: 1, out: at('refused'), model }, io)).then(({ ended }) => ended)
+    writeFileSync(at('empty.mjs'), 'export const x = 1')
+    writeFileSync(at('broken.mjs'), 'export default ]')
+    writeFileSync(at('wide.mjs'), 'export default { domain: [3], at: () => 0 }')
+    expect(await say(at('empty.mjs'))).toContain('expected a bijector or a layer as default or model, got x; export it')
+    expect(await say(at('broken.mjs'))).toContain('expected a module that loads, got')
+    expect(await say(at('wide.mjs'))).toContain('expected events of shape 2, as the data have, got 3')
+    expect(await say(at('none.mjs'))).toContain('expected a file, got nothing there')
+  })
+})
+
+describe('the command line', () => {
+  it('answers with JSON alone, errors too', async () => {
+    const { code, out, err } = await diffeo(folder, 'evaluate', 'nothing', '--json')
+    expect(existsSync(at('nothing'))).toBe(false)
+    expect([code, out]).toEqual([1, ''])
+    expect(JSON.parse(err).error).toMatchObject({ _tag: 'FileError', expected: 'a checkpoint' })
+  })
+  it('has examples in the help of every command', async () => {
+    const { out } = await diffeo(folder, '--help')
+    const names = [...out.matchAll(/^ {2}(\w+) \[/gm)].map(([, name]) => name!).filter((name) => name !== 'help')
+    expect(names).toEqual(expect.arrayContaining(['train', 'evaluate', 'sample', 'interpolate', 'inspect', 'export']))
+    const helps = await Promise.all(names.map((name) => diffeo(folder, name, '--help')))
+    for (const [i, help] of helps.entries())
+      if (names[i] !== 'data' && names[i] !== 'complete') expect(help.out, names[i]).toContain('\nExamples:\n  diffeo ')
+  })
+})

@@ -1,0 +1,453 @@
+/**
+ * What can go wrong while a run trains, and what may lie in its folder afterwards. After each: what was saved is there,
+ * the sentence says what to do, and the run goes on to the bytes of one that nothing happened to.
+ */
+import { spawnSync } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { decodeSafetensors, describeError, encodeSafetensors, orThrow, type Safetensors } from 'diffeo'
+import fc from 'fast-check'
+import * as E from 'fp-ts/lib/Either.js'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { RunConfig } from '../../src/cli/config.js'
+import { evaluateRun } from '../../src/cli/evaluate.js'
+import { decodeConfig, loadSaved } from '../../src/cli/folder.js'
+import { lockFolder } from '../../src/cli/lock.js'
+import { readMetrics } from '../../src/cli/metrics.js'
+import { modelOf } from '../../src/cli/model.js'
+import { type TrainFlags, train } from '../../src/cli/train.js'
+import { appears, command, ioOf, main, temporary } from './support.js'
+
+const { folder, at } = temporary('robust')
+afterAll(() => rmSync(folder, { recursive: true }))
+
+const STEPS = 60
+const tiny = { couplings: 2, hidden: [4], batch: 8, validation: 100, validateEvery: 10 } as const
+const flags: TrainFlags = { ...tiny, steps: STEPS, saveEvery: 30, resume: false, engine: 'auto' }
+const asArguments = Object.entries(tiny).flatMap(([name, value]) => [
+  `--${name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`,
+  `${value}`,
+])
+
+/** In this process: how it ended, and what was said. */
+const ran = async (out: string, more: Partial<TrainFlags> = {}, data = 'moons') => {
+  const said: string[] = []
+  const ended = await train(data, { ...flags, out, ...more }, ioOf(said))()
+  return { said: said.join('\n'), ended: E.match(describeError, (outcome: string) => outcome)(ended) }
+}
+const evaluated = async (out: string, more: { readonly model?: string } = {}) => {
+  const said: string[] = []
+  const ended = await evaluateRun(out, { engine: 'auto', ...more }, ioOf(said))()
+  return { said: said.join('\n'), ended: E.match(describeError, (outcome: string) => outcome)(ended) }
+}
+/** In a process of its own, long enough to be stopped. */
+const started = (out: string, during: Parameters<typeof command>[3], more: readonly string[] = []) =>
+  command(folder, process.execPath, [main, 'train', 'moons', '--out', out, ...asArguments, ...more], during)
+
+const last = (run: string) => readFileSync(join(run, 'last.safetensors'))
+const sameAsWhole = (run: string) => expect(last(run).equals(last(at('whole')))).toBe(true)
+const copy = (name: string): string => {
+  cpSync(at('whole'), at(name), { recursive: true })
+  return at(name)
+}
+/** The run before its last steps, as it lay there when it was stopped. */
+const half = (name: string): string => {
+  cpSync(at('half'), at(name), { recursive: true })
+  return at(name)
+}
+
+beforeAll(async () => {
+  expect((await ran(at('whole'))).ended).toBe('done')
+  // stopped at once, then at step 40: the schedule stays that of 60 steps
+  const stop = AbortSignal.abort()
+  expect(
+    await E.match(
+      describeError,
+      (o: string) => o,
+    )(await train('moons', { ...flags, out: at('half') }, ioOf([], [], stop))()),
+  ).toBe('stopped')
+  expect((await ran(at('half'), { resume: true, steps: 40 })).ended).toBe('done')
+})
+
+const { steps: _, ...going } = flags
+/** Goes on to the end. */
+const resumed = async (run: string, more: Partial<TrainFlags> = {}, data = 'moons') => {
+  const said: string[] = []
+  const ended = await train(data, { ...going, out: run, resume: true, ...more }, ioOf(said))()
+  return { said: said.join('\n'), ended: E.match(describeError, (outcome: string) => outcome)(ended) }
+}
+
+describe('a run goes on to the bytes of one that never stopped after', () => {
+  it('a stop', async () => {
+    expect((await resumed(half('stopped'))).ended).toBe('done')
+    sameAsWhole(at('stopped'))
+  })
+  it('SIGTERM', async () => {
+    const { code, out } = await started(
+      'term',
+      async (child) => {
+        await appears(at('term/metrics.jsonl'), '"step":10,')
+        child.kill('SIGTERM')
+      },
+      ['--steps', '1000000'],
+    )
+    expect(code).toBe(143)
+    expect(out).toMatch(/step \d+ is saved; go on with: npx diffeo train moons --resume --out term/)
+    const step = orThrow(await loadSaved(at('term'))()).saved.step
+    expect(out).toContain(`step ${step} is saved`)
+  })
+  it('kill -9, three times over, at any moment', async () => {
+    const at20 = ['--save-every', '0.001', '--steps', `${STEPS}`]
+    for (const [i, line] of ['"step":10,', '"step":20,', '"step":30,'].entries()) {
+      const { signal } = await started(
+        'killed',
+        async (child) => {
+          await appears(at('killed/metrics.jsonl'), line)
+          child.kill('SIGKILL')
+        },
+        [...at20, ...(i === 0 ? [] : ['--resume'])],
+      )
+      if (signal !== 'SIGKILL') break
+      expect(existsSync(at('killed/lock'))).toBe(true)
+    }
+    const step = orThrow(await loadSaved(at('killed'))()).saved.step
+    if (step < STEPS) expect((await resumed(at('killed'))).ended).toBe('done')
+    sameAsWhole(at('killed'))
+    const lines = orThrow(await readMetrics(at('killed/metrics.jsonl'))())
+    expect(lines.map((line) => line.step)).toEqual([10, 10, 20, 20, 30, 30, 40, 40, 50, 50, 60, 60])
+  })
+  it('a checkpoint cut short, from the other one, and says so', async () => {
+    const run = half('cut')
+    const good = last(run)
+    writeFileSync(join(run, 'last.safetensors'), good.subarray(0, good.length / 2))
+    const { said, ended } = await resumed(run)
+    expect(said).toMatch(/last\.safetensors: expected .*\ninstead: .*best\.safetensors, step \d+/)
+    expect(ended).toBe('done')
+    sameAsWhole(run)
+    expect(readFileSync(join(run, 'last.safetensors.damaged')).length).toBe(Math.floor(good.length / 2))
+  })
+  it('metrics torn in the middle of a line', async () => {
+    const run = half('torn')
+    const path = join(run, 'metrics.jsonl')
+    writeFileSync(path, `${readFileSync(path)}{"step":50,"ti`)
+    expect((await resumed(run)).ended).toBe('done')
+    expect(
+      readFileSync(path, 'utf8')
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line).step),
+    ).toEqual([10, 10, 20, 20, 30, 30, 40, 40, 50, 50, 60, 60])
+  })
+})
+
+// -------------------------------------------------------------------------------------
+// disks
+// -------------------------------------------------------------------------------------
+
+const mounted: string[] = []
+const mount = (name: string, size: string): string | undefined => {
+  const path = at(name)
+  mkdirSync(path)
+  if (spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', path]).status !== 0) return undefined
+  mounted.push(path)
+  return path
+}
+afterAll(() => {
+  for (const path of mounted) spawnSync('umount', [path])
+})
+const mountable =
+  process.platform === 'linux' && process.getuid?.() === 0 && spawnSync('mount', ['--version']).status === 0
+
+describe('a disk', () => {
+  it.skipIf(!mountable)(
+    'that fills up while a run trains: it says so, trains on, and saves elsewhere',
+    async (context) => {
+      const disk = mount('disk', '256k')
+      if (disk === undefined) return context.skip()
+      const run = join(disk, 'run')
+      cpSync(at('half'), run, { recursive: true, filter: (path) => !/[.]png|evaluation/.test(path) })
+      const before = last(run)
+      const open = orThrow(await loadSaved(run)()).saved.step
+      expect(open).toBe(40)
+      // full from the moment that training begins
+      const said: string[] = []
+      const io = ioOf(said)
+      const fill = () => {
+        for (const size of [65536, 4096, 1])
+          try {
+            for (let i = 0; ; i++) writeFileSync(join(disk, `fill-${size}-${i}`), Buffer.alloc(size))
+          } catch {}
+      }
+      const ended = await train(
+        'moons',
+        { ...going, out: run, resume: true },
+        {
+          ...io,
+          say: (line) => {
+            said.push(line)
+            if (line.startsWith('compiled')) fill()
+          },
+        },
+      )()
+      const sentence = E.match(describeError, () => 'done')(ended)
+      expect(said.join('\n')).toContain('expected room on the disk, got a full disk (ENOSPC)')
+      expect(said.join('\n')).toContain('(training goes on, and tries again)')
+      const refuge = /it is saved as (\S+) meanwhile/.exec(sentence)?.[1]
+      expect(sentence).toContain('free some space')
+      // whole: what was there, or a later one, and what was trained
+      expect(last(run).equals(before)).toBe(true)
+      expect(readFileSync(refuge!).equals(last(at('whole')))).toBe(true)
+      rmSync(refuge!)
+      for (const name of readdirSync(disk)) if (name.startsWith('fill')) rmSync(join(disk, name))
+      expect((await resumed(run)).ended).toBe('done')
+      sameAsWhole(run)
+    },
+  )
+  it.skipIf(!mountable)('that is read-only: train refuses, evaluate answers', async (context) => {
+    const disk = mount('read-only', '1m')
+    if (disk === undefined) return context.skip()
+    cpSync(at('half'), join(disk, 'run'), { recursive: true })
+    spawnSync('mount', ['-o', 'remount,ro', disk])
+    expect((await ran(join(disk, 'new'))).ended).toMatch(
+      /expected a file system that can be written, got a read-only one \(EROFS\)/,
+    )
+    expect((await resumed(join(disk, 'run'))).ended).toContain('(EROFS); choose another path')
+    const { said, ended } = await evaluated(join(disk, 'run'))
+    expect(ended).toBe('done')
+    expect(said).toMatch(/test \d\.\d{3} nats on 10000 points/)
+    expect(said).toContain('evaluation.json: expected a file system that can be written')
+  })
+  it.skipIf(process.platform === 'win32')('without room, before the first step', async () => {
+    // a process that does not hear SIGXFSZ gets EFBIG, which is as good as a full disk
+    const deaf = "data:text/javascript,process.on('SIGXFSZ',()=>undefined)"
+    const line = `ulimit -f 16; exec "${process.execPath}" --import "${deaf}" "${main}" train moons --steps 9 --out full`
+    const { code, err } = await command(folder, '/bin/bash', ['-c', line])
+    expect(code).toBe(1)
+    expect(err).toMatch(/^diffeo: write .*last\.safetensors: .*EFBIG.*\n$/)
+    expect(readdirSync(at('full'))).toEqual(['config.json', 'metrics.jsonl'])
+  })
+})
+
+// -------------------------------------------------------------------------------------
+// two at once
+// -------------------------------------------------------------------------------------
+
+describe('a folder', () => {
+  const lock = (run: string, holder: unknown): void =>
+    writeFileSync(join(run, 'lock'), typeof holder === 'string' ? holder : JSON.stringify(holder))
+  const holder = { pid: process.pid, host: hostname(), since: Date.now() }
+  it('has one run at a time', async () => {
+    const run = half('two')
+    const release = orThrow(lockFolder(run))
+    expect((await resumed(run)).ended).toMatch(
+      new RegExp(
+        `two: expected a folder that no other run uses, got process ${process.pid}; choose another folder with --out`,
+      ),
+    )
+    release()
+    expect((await resumed(run)).ended).toBe('done')
+    expect(existsSync(join(run, 'lock'))).toBe(false)
+  })
+  it.each([
+    ['whose process is gone', { ...holder, pid: 2 ** 22 + 1 }],
+    ['from before the machine started', { ...holder, since: 0 }],
+  ])('takes over a lock %s', async (_, stale) => {
+    const run = half(`stale-${stale.since}`)
+    lock(run, stale)
+    expect((await resumed(run)).ended).toBe('done')
+  })
+  it('believes the lock of another machine, and one that is being written; not an old one that says nothing', () => {
+    const run = half('other')
+    lock(run, { ...holder, host: 'elsewhere' })
+    expect(E.match(describeError, () => '')(lockFolder(run))).toContain('process')
+    expect(E.match(describeError, () => '')(lockFolder(run))).toContain('on elsewhere')
+    lock(run, '')
+    expect(E.isLeft(lockFolder(run))).toBe(true)
+    utimesSync(join(run, 'lock'), 1, 1)
+    orThrow(lockFolder(run))()
+  })
+})
+
+// -------------------------------------------------------------------------------------
+// what may lie there
+// -------------------------------------------------------------------------------------
+
+/** A run with both checkpoints changed. */
+const changed = (name: string, change: (all: Safetensors) => Safetensors): string => {
+  const run = copy(name)
+  const contents = orThrow(decodeSafetensors('')(last(run)))
+  for (const file of ['last', 'best'])
+    writeFileSync(join(run, `${file}.safetensors`), orThrow(encodeSafetensors(change(contents))))
+  return run
+}
+const withConfig = (edit: (config: Record<string, never>) => unknown) => (all: Safetensors) => ({
+  ...all,
+  metadata: { ...all.metadata, config: JSON.stringify(edit(JSON.parse(all.metadata['config']!))) },
+})
+
+describe('a checkpoint is refused in one sentence', () => {
+  it.each<[string, (run: string) => void, RegExp]>([
+    ['that is empty', (run) => writeFileSync(join(run, 'last.safetensors'), ''), /of 8 bytes at least, got 0 bytes/],
+    [
+      'whose header lies about its length',
+      (run) =>
+        writeFileSync(join(run, 'last.safetensors'), Buffer.concat([Buffer.alloc(8, 0xff), last(run).subarray(8)])),
+      /whose header has at most 100000000 bytes, got 18446744073709551615/,
+    ],
+    [
+      'with its length the wrong way round',
+      (run) =>
+        writeFileSync(
+          join(run, 'last.safetensors'),
+          Buffer.concat([last(run).subarray(0, 8).reverse(), last(run).subarray(8)]),
+        ),
+      /whose header has at most 100000000 bytes/,
+    ],
+  ])('%s', async (name, spoil, words) => {
+    const run = copy(`bad ${name}`)
+    rmSync(join(run, 'best.safetensors'))
+    spoil(run)
+    const { ended } = await evaluated(run)
+    expect(ended).toMatch(words)
+    expect(ended).not.toContain('\n')
+  })
+  it.each<[string, (all: Safetensors) => Safetensors, RegExp]>([
+    [
+      'with a NaN in its parameters',
+      (all) => ({
+        ...all,
+        tensors: new Map(
+          [...all.tensors].map(([name, t], i) => [name, i === 3 ? { ...t, data: t.data.map(() => Number.NaN) } : t]),
+        ),
+      }),
+      /expected parameters that are finite numbers, got others in params\//,
+    ],
+    [
+      'of another width',
+      withConfig((c) => ({ ...c, model: { name: 'realnvp-vector', couplings: 2, hidden: [5] } })),
+      /of shape 1×5, got 1×4/,
+    ],
+    [
+      'of a huge model',
+      withConfig((c) => ({ ...c, model: { name: 'realnvp-vector', couplings: 256, hidden: Array(16).fill(4096) } })),
+      /expected 3 lists of moments, got 1/,
+    ],
+    [
+      'of sizes beyond all bounds',
+      withConfig((c) => ({ ...c, shape: [2 ** 31, 4, 4] })),
+      /expected config\.shape to be a shape/,
+    ],
+    [
+      'of a strange data set',
+      withConfig((c) => ({ ...c, data: { name: '../../etc/passwd' } })),
+      /data: expected one of mnist, .*got '\.\.\/\.\.\/etc\/passwd'/,
+    ],
+  ])('%s', async (name, change, words) => {
+    const { ended } = await evaluated(changed(`odd ${name}`, change))
+    expect(ended).toMatch(words)
+    expect(ended).not.toContain('\n')
+  })
+  it('that names code: it runs only what the command line names', async () => {
+    const [evil, own] = [at('evil.mjs'), at('mark')]
+    writeFileSync(evil, `import { writeFileSync } from 'node:fs'; writeFileSync(${JSON.stringify(own)}, '')`)
+    const run = changed(
+      'code',
+      withConfig((c) => ({ ...c, model: { name: 'file', path: evil } })),
+    )
+    expect((await evaluated(run)).ended).toContain('because no checkpoint may choose what code runs')
+    expect(existsSync(own)).toBe(false)
+    expect((await evaluated(run, { model: evil })).ended).toContain(
+      'expected a bijector or a layer as default or model, got no export',
+    )
+    expect(existsSync(own)).toBe(true)
+  })
+})
+
+describe('numbers', () => {
+  it('that run away end the run with the last good state saved', async () => {
+    const { ended } = await ran(at('away'), { learningRate: 1e6, schedule: 'constant' })
+    expect(ended).toMatch(
+      /^fit at step \d+: expected a finite (loss|gradient), got one that is not; lower the learning rate/,
+    )
+    expect(orThrow(await loadSaved(at('away'))()).saved.step).toBe(Number(/step (\d+)/.exec(ended)?.[1]) - 1)
+  })
+  it('of a batch of one', async () => {
+    const { ended, said } = await ran(at('one'), { batch: 1, steps: 3 })
+    expect([ended, /test -?\d/.test(said)]).toEqual(['done', true])
+  })
+})
+
+describe('a configuration', () => {
+  const good = () => JSON.parse(readFileSync(at('whole/config.json'), 'utf8'))
+  const refuses = (text: string) => E.match(describeError, () => '')(decodeConfig('c')(Buffer.from(text)))
+  it('is read as it was written', () => {
+    expect(orThrow(decodeConfig('c')(readFileSync(at('whole/config.json'))))).toEqual(good())
+  })
+  it('is refused by the name of its place', () => {
+    expect(refuses('{')).toContain('c: expected a configuration in JSON, got other text')
+    expect(refuses(JSON.stringify({ ...good(), recipe: { ...good().recipe, batch: 0 } }))).toContain(
+      'expected config.recipe.batch to be an integer from 1 to 65536, got 0',
+    )
+    expect(refuses(' '.repeat(2e6))).toContain('at most 1000000 bytes')
+  })
+  it('never crashes the reader, and what is read makes a model or a sentence', async () => {
+    const value = fc.oneof(
+      fc.json().map((json) => JSON.parse(json)),
+      fc.constantFrom(-1, 0, 0.5, 1, 1e9, 1e308, '', 'file', [], {}, null, true),
+    )
+    const paths = [
+      'data',
+      'shape',
+      'model',
+      'recipe',
+      'data.name',
+      'data.size',
+      'model.name',
+      'model.couplings',
+      'model.hidden',
+      'recipe.seed',
+      'recipe.batch',
+      'recipe.steps',
+      'recipe.clip',
+    ]
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.tuple(fc.constantFrom(...paths), value), { maxLength: 3 }), async (edits) => {
+        const config = good()
+        for (const [path, to] of edits) {
+          const [head, leaf] = path.split('.') as [string, string?]
+          if (leaf === undefined) config[head] = to
+          else if (typeof config[head] === 'object' && config[head] !== null) config[head][leaf] = to
+        }
+        const read = decodeConfig('c')(Buffer.from(JSON.stringify(config)))
+        if (E.isLeft(read)) {
+          expect(describeError(read.left)).toMatch(/^c: expected [^\n]*$/)
+          return
+        }
+        expect(RunConfig.is(read.right)).toBe(true)
+        const model = await modelOf(read.right)()
+        if (E.isLeft(model)) expect(describeError(model.left)).toMatch(/expected/)
+      }),
+      { numRuns: 300 },
+    )
+  })
+  it('never crashes the reader of checkpoints, however their bytes are changed', async () => {
+    const bytes = last(at('whole'))
+    const run = at('fuzzed')
+    mkdirSync(run)
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(fc.nat(2000), fc.nat(255)), { minLength: 1, maxLength: 4 }),
+        fc.integer({ min: 0, max: 2000 }),
+        async (edits, cut) => {
+          const spoilt = Buffer.from(bytes.subarray(0, bytes.length - cut))
+          for (const [place, byte] of edits) spoilt[place] = byte
+          writeFileSync(join(run, 'last.safetensors'), spoilt)
+          const read = await loadSaved(run)()
+          if (E.isLeft(read)) expect(describeError(read.left)).toMatch(/: expected [^\n]*$/)
+        },
+      ),
+      { numRuns: 300 },
+    )
+  })
+})
