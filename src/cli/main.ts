@@ -4,6 +4,7 @@
  *
  * @module
  */
+import completion from '@bomb.sh/tab/commander'
 import { Command, CommanderError } from 'commander'
 import { DiffeoException } from '../error.js'
 import { version } from './about.js'
@@ -41,6 +42,7 @@ const program = new Command('diffeo')
   .exitOverride()
 
 for (const register of commands) register(program)
+completion(program)
 
 try {
   await program.parseAsync()

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import * as E from 'fp-ts/lib/Either.js'
@@ -48,31 +49,27 @@ const fromModule =
       : own.at(shape)
   }
 
-const importFailure =
+const loadFailure =
   (path: string) =>
   (thrown: unknown): DiffeoError => {
-    const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined
     const [line = ''] = (thrown instanceof Error ? thrown.message : String(thrown)).split('\n')
-    if (code === 'ERR_UNKNOWN_FILE_EXTENSION')
-      return fileError(
-        path,
-        'a Node that reads TypeScript, 22.18 or newer',
-        process.version,
-        'use a newer Node, or compile the file and name its .js',
-      )
-    return code === 'ERR_MODULE_NOT_FOUND' && line.includes(resolve(path))
-      ? fileError(path, 'a file', 'nothing there', 'check the path')
-      : formatError(path, 'a module that loads', line)
+    return formatError(path, 'a module that loads', line)
   }
 
+/** The exports of a module; of TypeScript on every Node, its types taken off by jiti and left to the compiler. */
+const load = async (path: string): Promise<Readonly<Record<string, unknown>>> => {
+  if (!/ts$/.test(path)) return import(pathToFileURL(path).href)
+  const { createJiti } = await import('jiti')
+  return createJiti(import.meta.url, { fsCache: false }).import(path)
+}
+
 const importFile = (path: string, shape: Shape): TE.TaskEither<DiffeoError, AnyBijector> =>
-  pipe(
-    TE.tryCatch(
-      () => import(pathToFileURL(resolve(path)).href) as Promise<Readonly<Record<string, unknown>>>,
-      importFailure(path),
-    ),
-    TE.flatMapEither(fromModule(path, shape)),
-  )
+  existsSync(path)
+    ? pipe(
+        TE.tryCatch(() => load(resolve(path)), loadFailure(path)),
+        TE.flatMapEither(fromModule(path, shape)),
+      )
+    : TE.left(fileError(path, 'a file', 'nothing there', 'check the path'))
 
 const bijectorOf = (
   { model, shape }: Pick<RunConfig, 'model' | 'shape'>,

@@ -29,7 +29,7 @@ export const grid = (shape: Shape, pixels: ArrayLike<number>, columns: number): 
     : E.left(shapeError('picture', 'images', show(shape)))
 }
 
-const SIDE = 400
+const SIDE = 300
 const BLOCK = 4000
 
 const density = async (

@@ -147,6 +147,18 @@ describe('a model of a file', () => {
     const json = await diffeo(folder, 'evaluate', 'own', '--model', source, '--json')
     expect(JSON.parse(json.out)).toMatchObject({ run: 'own', unit: 'nats', count: 10_000 })
   })
+  it('may be TypeScript, whatever the Node', async () => {
+    const typed = resolve('dist/examples/.test-flow.ts')
+    writeFileSync(
+      typed,
+      `import { type Bijector, compose, coupling, halves, input, mlp } from 'diffeo'
+       const own: Bijector<readonly [2], readonly [2]> = compose(input([2]), coupling(halves(), mlp({ hidden: [4] })))
+       export default own`,
+    )
+    const { code, out } = await diffeo(folder, 'inspect', typed, '--shape', '2')
+    rmSync(typed)
+    expect([code, /^coupling +2 +2 /m.test(out)]).toEqual([0, true])
+  })
   it('is refused in a sentence if it does not fit, load or exist', async () => {
     const say = (model: string) =>
       told((io) => train('moons', { ...small, steps: 1, out: at('refused'), model }, io)).then(({ ended }) => ended)
@@ -166,6 +178,13 @@ describe('the command line', () => {
     expect(existsSync(at('nothing'))).toBe(false)
     expect([code, out]).toEqual([1, ''])
     expect(JSON.parse(err).error).toMatchObject({ _tag: 'FileError', expected: 'a checkpoint' })
+  })
+  it('completes commands, flags and their values in a shell', async () => {
+    const script = await diffeo(folder, 'complete', 'bash')
+    expect([script.code, script.out.includes('diffeo')]).toEqual([0, true])
+    expect((await diffeo(folder, 'complete', '--', 'ev')).out).toContain('evaluate')
+    expect((await diffeo(folder, 'complete', '--', 'train', '')).out).toContain('mnist')
+    expect((await diffeo(folder, 'complete', '--', 'train', 'mnist', '--schedule', '')).out).toContain('cosine')
   })
   it('has examples in the help of every command', async () => {
     const { out } = await diffeo(folder, '--help')
