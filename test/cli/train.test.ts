@@ -105,7 +105,7 @@ describe('one sentence and an exit code', () => {
       refused(train('--engine', 'steam'), 'steam', 'wasm'),
       refused(train('--fast'), "unknown option '--fast'"),
       refused(train('--hidden', '3', '--out', 'h'), '--hidden: expected a model with hidden'),
-      refused(diffeo(folder, 'train', 'nothing'), 'expected one of mnist, fashion-mnist', "got 'nothing'"),
+      refused(diffeo(folder, 'train', 'nothing'), 'Allowed choices are mnist, fashion-mnist', "'nothing'"),
       refused(train('--model', 'glow', '--out', 'g'), '--model: expected realnvp, realnvp-vector'),
     ])
   })
