@@ -45,7 +45,5 @@ const scores = density.logProb(params)(images)
 const [z, logDet] = b.bind(params).forward(images)
 //     ^
 const halves = T.split([1, 2])(images)
-
 //    ^
-
-export { back, halves, logDet, premade, scores, squeezes, z }
+void [back, halves, logDet, premade, scores, squeezes, z]
