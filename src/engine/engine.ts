@@ -75,10 +75,12 @@ const packages: Readonly<Record<EngineName, readonly string[]>> = {
   cpu: ['@tensorflow/tfjs-backend-cpu'],
 }
 
-/** The package of an engine that is not installed. */
+/** The package of an engine that is not installed. Vite puts a module that says so in place of an optional peer. */
 const missingOf = (name: EngineName, reason: unknown): string | undefined =>
-  reason instanceof Error && 'code' in reason && /^(ERR_)?MODULE_NOT_FOUND$/.test(String(reason.code))
-    ? packages[name].find((known) => reason.message.includes(`'${known}'`))
+  reason instanceof Error &&
+  (('code' in reason && /^(ERR_)?MODULE_NOT_FOUND$/.test(String(reason.code))) ||
+    /^Could not resolve "/.test(reason.message))
+    ? packages[name].find((known) => reason.message.includes(`'${known}'`) || reason.message.includes(`"${known}"`))
     : undefined
 
 const firstLine = (reason: unknown): string =>
