@@ -31,8 +31,13 @@ const run = (name) => {
   const { status } = spawnSync(command, args, { stdio: 'inherit', shell: process.platform === 'win32' })
   console.log(`${status === 0 ? 'ok  ' : 'FAIL'} ${name} (${((performance.now() - from) / 1000).toFixed(1)} s)`)
   if (name !== 'vitest' || !existsSync(report)) return { passed: status === 0 ? 1 : 0, failed: status === 0 ? 0 : 1 }
-  const { numPassedTests, numFailedTests, success } = JSON.parse(readFileSync(report, 'utf8'))
+  const { numPassedTests, numFailedTests, success, testResults } = JSON.parse(readFileSync(report, 'utf8'))
   rmSync(report)
+  const slowest = testResults.flatMap(({ assertionResults }) => assertionResults)
+  slowest.sort((a, b) => (b.duration ?? 0) - (a.duration ?? 0))
+  console.log('the slowest tests:')
+  for (const { duration, fullName } of slowest.slice(0, 10))
+    console.log(`${((duration ?? 0) / 1000).toFixed(1).padStart(6)} s  ${fullName}`)
   return { passed: numPassedTests, failed: success && status === 0 ? 0 : Math.max(1, numFailedTests) }
 }
 const results = only.map(run)
