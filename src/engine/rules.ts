@@ -227,6 +227,13 @@ const negatedTwice: Rule = (walk, { kernel, inputs: [x] }) => {
   return kernel === 'Neg' && inner?.kernel === 'Neg' ? inner.inputs[0] : undefined
 }
 
+/** |−x| = |x| and (−x)² = x². */
+const even: Rule = (walk, { kernel, inputs: [x], attrs, outputs }) => {
+  const inner = walk.makers.get(x ?? -1)
+  if ((kernel !== 'Abs' && kernel !== 'Square') || inner?.kernel !== 'Neg') return undefined
+  return walk.add(kernel, inner.inputs, attrs, walk.values[outputs[0]!]!)
+}
+
 /** 0·x = 0, where x is of the same shape or smaller. */
 const vanishing: Rule = (walk, { kernel, inputs: [a, b], outputs }) => {
   if (kernel !== 'Multiply' || (uniform(walk, a!) !== 0 && uniform(walk, b!) !== 0)) return undefined
@@ -267,6 +274,7 @@ export const rules: readonly Rule[] = [
   neutral,
   merged,
   negatedTwice,
+  even,
   reassociated,
   reunited,
   vanishing,

@@ -137,6 +137,11 @@ describe('programs', () => {
     const kernels = simplify(program).calls.map(({ kernel }) => kernel)
     expect(kernels).toEqual(['Exp', 'Multiply', 'Add'])
   })
+  it('lose signs that make no difference', () => {
+    const g = (x: tf.Tensor): tf.Tensor[] => [tf.abs(tf.neg(x)), tf.square(tf.neg(x))]
+    const program = simplify(trace(([x]) => g(x!), [{ shape: [4], dtype: 'float32' }]))
+    expect(program.calls.map(({ kernel }) => kernel)).toEqual(['Abs', 'Square'])
+  })
   it('tell numbers apart that JSON does not', async () => {
     await ready('cpu')
     const f = (x: tf.Tensor): tf.Tensor[] => [

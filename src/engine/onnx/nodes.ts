@@ -33,6 +33,34 @@ export const backwards = (graph: Graph, x: string, axes: readonly number[]): str
 export const sumOver = (graph: Graph, x: string, axes: readonly number[], mean = false): string =>
   graph.node(mean ? 'ReduceMean' : 'ReduceSum', [x, ints(graph, axes)], { attrs: { keepdims: 0 } })
 
+/** Sums from this length on are taken in stages. */
+export const LONG = 2048
+
+/**
+ * The sum over some axes, in ascending order, which vanish. The runtime adds up one number after another, and the error
+ * grows with their count. So the axes behind are summed first, and the leading ones, of n numbers, as about √n sums of √n.
+ */
+export const longSum = (graph: Graph, x: string, shape: readonly number[], axes: readonly number[]): string => {
+  const lead = axes.filter((axis, i) => axis === i)
+  const behind = axes.slice(lead.length)
+  const inner = behind.length === 0 ? x : sumOver(graph, x, behind)
+  const rest = shape.filter((_, i) => !axes.includes(i))
+  const length = lead.reduce((n, axis) => n * shape[axis]!, 1)
+  if (length < LONG) return lead.length === 0 ? inner : sumOver(graph, inner, lead)
+  const root = Math.floor(Math.sqrt(length))
+  const twice = (part: string, rows: number, columns: number) =>
+    sumOver(graph, sumOver(graph, reshape(graph, part, [rows, columns, ...rest]), [1]), [0])
+  const near = Array.from({ length: root >> 1 }, (_, i) => root - i).find((n) => length % n === 0)
+  if (near !== undefined) return twice(inner, near, length / near)
+  // no divisor is near the root: what is left over is a sum of its own
+  const flat = reshape(graph, inner, [length, ...rest])
+  const columns = Math.floor(length / root)
+  const cut = (from: number, to: number) =>
+    graph.node('Slice', [flat, ints(graph, [from]), ints(graph, [to]), ints(graph, [0])])
+  const left = sumOver(graph, cut(root * columns, length), [0])
+  return graph.node('Add', [twice(cut(0, root * columns), root, columns), left])
+}
+
 /** A vector of ones. */
 export const ones = (graph: Graph, shape: readonly number[]): string =>
   graph.constant(

@@ -12,9 +12,9 @@ import { convolutions, convolve, filterGradient, inputGradient } from './convolu
 import { pointwise, types } from './elementwise.js'
 import { forms, moving } from './forms.js'
 import { translateAffine, translateDot } from './gathered.js'
-import { axisIn, elementwiseLayout, imageLayout, type Layout, type Names, names } from './layout.js'
+import { arranged, axisIn, elementwiseLayout, imageLayout, type Layout, type Names, names } from './layout.js'
 import { type Graph, graph } from './model.js'
-import { ints } from './nodes.js'
+import { ints, LONG, longSum, reshape } from './nodes.js'
 
 const reductions: Readonly<Record<string, string>> = {
   Sum: 'ReduceSum',
@@ -40,6 +40,15 @@ const reduce = (graph: Graph, names: Names, { kernel, inputs, attrs, outputs }: 
   const alike = keep || !(rest.includes(3) && (rest.includes(1) || rest.includes(2)))
   const layout = alike ? native : 'last'
   const at = axes.map((axis) => (shape.length === 4 ? axisIn(axis, layout) : axis)).sort((a, b) => a - b)
+  const lies = shape.length === 4 ? arranged(shape, layout) : shape
+  const length = at.reduce((n, axis) => n * lies[axis]!, 1)
+  if ((kernel === 'Sum' || kernel === 'Mean') && length >= LONG && !graph.isOpen(shape)) {
+    const total = longSum(graph, names.get(x, layout), lies, at)
+    const sum = kernel === 'Sum' ? total : graph.node('Mul', [total, graph.constant('float32', [], [1 / length])])
+    const kept = lies.map((n, i) => (at.includes(i) ? 1 : n))
+    names.set(outputs[0]!, keep && shape.length === 4 ? layout : 'last', keep ? reshape(graph, sum, kept) : sum)
+    return
+  }
   // the runtime reduces numbers alone
   const logical = kernel === 'All' || kernel === 'Any'
   const cast = (name: string, to: 'int32' | 'bool') =>
