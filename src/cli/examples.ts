@@ -10,7 +10,8 @@ import * as TE from 'fp-ts/lib/TaskEither.js'
 import type { Shape } from '../../types/shape.js'
 import { evaluationBatches, trainBatches } from '../data/batches.js'
 import { type Data, type DataName, dataSets, loadData } from '../data/catalog.js'
-import { circles, correlatedNormal, eightGaussians, type Toy, twoMoons } from '../data/toys.js'
+import { type PlaneName, planes } from '../data/planes.js'
+import type { Toy } from '../data/toys.js'
 import { type DiffeoError, orThrow, usageError } from '../error.js'
 import { foldIn, type Key, key } from '../tensor/random.js'
 import { type BatchOf, batch } from '../tensor/tensor.js'
@@ -75,7 +76,10 @@ const images = ({ train, validation, test, flips, summary }: Data): DataSet => (
 
 const plane = (toy: Toy): DataSet => ({
   shape: [2],
-  summary: `${toy.name}: as many points of the plane as are asked for, ${toy.entropy().toFixed(4)} nats of entropy`,
+  // the entropy may take a second, and is asked for by few
+  get summary() {
+    return `${toy.name}: as many points of the plane as are asked for, ${toy.entropy().toFixed(4)} nats of entropy`
+  },
   examples: ({ seed, validation, batch: size }) => {
     const keys = keysOf(seed)
     const draw = (k: Key, n: number): BatchOf<Shape> => orThrow(batch<Shape>([2], toy.sample(k, n)))
@@ -92,16 +96,10 @@ const plane = (toy: Toy): DataSet => ({
   },
 })
 
-const planes: Readonly<Record<string, () => Toy>> = {
-  moons: twoMoons,
-  circles,
-  'eight-gaussians': () => eightGaussians,
-  'correlated-normal': correlatedNormal,
-}
-
 /** The names that `train` takes. */
 export const dataNames: readonly string[] = [...Object.keys(dataSets), ...Object.keys(planes)]
 
+const isPlane = (name: string): name is PlaneName => Object.hasOwn(planes, name)
 const isImageSet = (name: string): name is DataName => Object.hasOwn(dataSets, name)
 
 /** The data of that name. What their authors did not share out is, by the seed of the run. */
@@ -109,10 +107,9 @@ export const loadDataSet = (
   { name, folder, size }: DataConfig,
   { seed, validation }: Pick<Recipe, 'seed' | 'validation'>,
 ): TE.TaskEither<DiffeoError, DataSet> => {
-  const toy = Object.hasOwn(planes, name) ? planes[name] : undefined
   const where = { ...(folder === undefined ? {} : { folder }), ...(size === undefined ? {} : { size }) }
-  return toy !== undefined
-    ? TE.right(plane(toy()))
+  return isPlane(name)
+    ? TE.right(plane(planes[name]))
     : isImageSet(name)
       ? pipe(loadData({ name, validation, seed, ...where }), TE.map(images))
       : TE.left(usageError('data', `one of ${dataNames.join(', ')}`, `'${name}'`))

@@ -186,6 +186,21 @@ describe('the command line', () => {
     expect((await diffeo(folder, 'complete', '--', 'train', '')).out).toContain('mnist')
     expect((await diffeo(folder, 'complete', '--', 'train', 'mnist', '--schedule', '')).out).toContain('cosine')
   })
+  it('does what docs/cli.md shows', async () => {
+    const page = readFileSync('docs/cli.md', 'utf8')
+    const [, lines = ''] = /```sh\n([^`]+)```/.exec(page) ?? []
+    const [, model = ''] = /```ts\n([^`]+)```/.exec(page) ?? []
+    expect(lines.trim().split('\n').length).toBeGreaterThan(5)
+    for (const line of lines.trim().split('\n')) {
+      const { code, err } = await diffeo(folder, ...line.split(' ').slice(1))
+      expect([line, code, err]).toEqual([line, 0, ''])
+    }
+    const file = resolve('dist/examples/.my-flow.ts')
+    writeFileSync(file, model)
+    const { code } = await diffeo(folder, 'inspect', file, '--shape', '2')
+    rmSync(file)
+    expect(code).toBe(0)
+  })
   it('has examples in the help of every command', async () => {
     const { out } = await diffeo(folder, '--help')
     const names = [...out.matchAll(/^ {2}(\w+) \[/gm)].map(([, name]) => name!).filter((name) => name !== 'help')
