@@ -55,7 +55,7 @@ export const flowOf = (row) => {
  * Images with some smoothness and noise, dequantised, or points of two moons.
  * @param {Row} row @param {diffeo.Key} key @returns {ArrayLike<number>}
  */
-const data = (row, key) => {
+export const dataOf = (row, key) => {
   if (row.kind === 'vector') return diffeo.twoMoons({ noise: 0.05 }).sample(key, row.batch)
   const [, w, c] = row.shape
   const size = row.batch * row.shape[0] * w * c
@@ -105,7 +105,7 @@ const mild = (flow, key) => {
 export const writeRow = async (row, file) => {
   const flow = flowOf(row)
   const [kParams, kData, kLatents] = diffeo.split(diffeo.key(0), 3)
-  const x = /** @type {any} */ (diffeo.orThrow(diffeo.batch(row.shape, data(row, kData))))
+  const x = /** @type {any} */ (diffeo.orThrow(diffeo.batch(row.shape, dataOf(row, kData))))
   const params = flow.bijector.start(mild(flow, kParams))(x)[2]
   const z = flow.prior.sample(flow.bijector.codomain, kLatents, row.samples, 1)
   /** @type {[string, diffeo.AnyTensor][]} */

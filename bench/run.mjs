@@ -3,68 +3,37 @@
  * `npm run bench`: diffeo's engines, PyTorch and JAX on the same work in one run. They take turns, one at a time; minimum,
  * median and ratio are printed, and written to `results/` with the machine described. README.md has the protocol.
  */
-import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { availableParallelism, cpus, tmpdir, totalmem } from 'node:os'
-import { dirname, join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { ready } from '../dist/src/index.js'
+import { growth } from './growth.mjs'
 import { describeRow, rows, writeRow } from './rows.mjs'
+import { median, peersOf, startSides, writeResults } from './sides.mjs'
 
-const here = dirname(fileURLToPath(import.meta.url))
 const { values: flags } = parseArgs({
   options: {
     rows: { type: 'string', default: rows.map(({ name }) => name).join(',') },
-    engines: { type: 'string', default: 'onnxruntime,ordinary' },
-    peers: { type: 'string', default: 'default,channels_last,bf16,jax' },
+    engines: { type: 'string' },
+    peers: { type: 'string' },
     repeat: { type: 'string', default: '10' },
+    growth: { type: 'boolean', default: false },
+    axes: { type: 'string', default: 'batch,image,depth' },
+    picture: { type: 'string', default: 'docs/pictures/growth.svg' },
   },
 })
-const threads = availableParallelism()
-const python = join(here, 'peers', '.venv', process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python')
-const hasPeers = existsSync(python)
-if (!hasPeers) console.log('PyTorch and JAX are not there; `bash bench/peers/setup.sh` brings them')
-
-/** A child that answers a line of JSON for each that it gets. @param {string} command @param {string[]} args */
-const child = (command, args, env = {}) => {
-  const own = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, ...env } })
-  /** @type {((answer: any) => void)[]} */
-  const waiting = []
-  /** @type {any[]} */
-  const early = []
-  const hear = (/** @type {any} */ answer) => (waiting.length > 0 ? waiting.shift()?.(answer) : early.push(answer))
-  createInterface({ input: own.stdout }).on('line', (line) => hear(JSON.parse(line)))
-  own.on('exit', () => hear({ error: 'it ended' }))
-  const next = () => new Promise((resolve) => (early.length > 0 ? resolve(early.shift()) : waiting.push(resolve)))
-  return {
-    next,
-    ask: (/** @type {object} */ message) => {
-      own.stdin.write(`${JSON.stringify(message)}\n`)
-      return next()
-    },
-    end: () => own.stdin.end(),
-  }
-}
-
-/** @param {string} name */
-const start = (name) =>
-  name === 'ordinary'
-    ? child(process.execPath, [join(here, 'engine.mjs'), 'onnxruntime'], { DIFFEO_BLOCK: '0' })
-    : child(process.execPath, [join(here, 'engine.mjs'), name])
-/** @param {string} name */
-const startPeer = (name) =>
-  name === 'jax'
-    ? child(python, [join(here, 'peers', 'jax_peer.py'), 'default', `${threads}`])
-    : child(python, [join(here, 'peers', 'torch_peer.py'), name, `${threads}`])
-
-/** @param {number[]} list */
-const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1] ?? Number.NaN
+// the growth of two engines that differ in their convolutions alone, or of bf16, says nothing new
+const engines = (flags.engines ?? (flags.growth ? 'onnxruntime' : 'onnxruntime,ordinary')).split(',').filter(Boolean)
+const peers = peersOf(flags.peers ?? (flags.growth ? 'default,channels_last,jax' : 'default,channels_last,bf16,jax'))
+const repeat = Number(flags.repeat)
 
 await ready('wasm')
+if (flags.growth) {
+  await growth({ engines, peers, repeat, axes: flags.axes.split(','), picture: flags.picture })
+  process.exit()
+}
 const folder = mkdtempSync(join(tmpdir(), 'diffeo-bench-'))
-const repeat = Number(flags.repeat)
 const results = []
 try {
   for (const name of flags.rows.split(',')) {
@@ -73,14 +42,7 @@ try {
     const file = join(folder, `${name}.safetensors`)
     const parameters = await writeRow(row, file)
     console.log(`\n${describeRow(row)}, ${parameters.toLocaleString('en')} parameters`)
-    const sides = []
-    for (const side of [...flags.engines.split(','), ...(hasPeers ? flags.peers.split(',') : [])].filter(Boolean)) {
-      const own = (flags.engines.split(',').includes(side) ? start : startPeer)(side)
-      const { ready: called, error } = await own.next()
-      const loaded = error === undefined ? await own.ask({ cmd: 'load', row, file }) : { error }
-      if (loaded.error === undefined) sides.push({ side, own, called })
-      else console.log(`  ${side}: ${loaded.error}`)
-    }
+    const sides = await startSides(engines, peers, row, file)
     for (const work of ['step', 'density', 'sample']) {
       /** @type {Map<string, { first: number, times: number[], value: any }>} */
       const found = new Map()
@@ -121,15 +83,5 @@ try {
 } finally {
   rmSync(folder, { recursive: true })
 }
-mkdirSync(join(here, 'results'), { recursive: true })
-const date = new Date().toISOString().slice(0, 10)
-const machine = {
-  cpu: cpus()[0]?.model,
-  cores: threads,
-  memoryGB: Math.round(totalmem() / 2 ** 30),
-  platform: `${process.platform} ${process.arch}`,
-  node: process.version,
-}
-writeFileSync(join(here, 'results', `${date}.json`), `${JSON.stringify({ machine, repeat, results }, undefined, 1)}\n`)
-console.log(`\nbench/results/${date}.json`)
+writeResults('', { repeat, results })
 process.exit()

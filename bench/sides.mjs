@@ -1,0 +1,85 @@
+// @ts-check
+/** The sides of a benchmark as processes of their own (README.md has the protocol), and what describes a run. */
+import { spawn } from 'node:child_process'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { availableParallelism, cpus, totalmem } from 'node:os'
+import { dirname, join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+
+const here = dirname(fileURLToPath(import.meta.url))
+const threads = availableParallelism()
+const python = join(here, 'peers', '.venv', process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python')
+
+/** The peers that there are. @param {string} asked @returns {readonly string[]} */
+export const peersOf = (asked) => {
+  if (existsSync(python)) return asked.split(',').filter(Boolean)
+  console.log('PyTorch and JAX are not there; `bash bench/peers/setup.sh` brings them')
+  return []
+}
+
+/** A child that answers a line of JSON for each that it gets. @param {string} command @param {string[]} args */
+const child = (command, args, env = {}) => {
+  const own = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, ...env } })
+  /** @type {((answer: any) => void)[]} */
+  const waiting = []
+  /** @type {any[]} */
+  const early = []
+  const hear = (/** @type {any} */ answer) => (waiting.length > 0 ? waiting.shift()?.(answer) : early.push(answer))
+  createInterface({ input: own.stdout }).on('line', (line) => hear(JSON.parse(line)))
+  own.on('exit', () => hear({ error: 'it ended' }))
+  const next = () => new Promise((resolve) => (early.length > 0 ? resolve(early.shift()) : waiting.push(resolve)))
+  return {
+    next,
+    ask: (/** @type {object} */ message) => {
+      own.stdin.write(`${JSON.stringify(message)}\n`)
+      return next()
+    },
+    end: () => own.stdin.end(),
+  }
+}
+
+/** @param {string} name */
+const startEngine = (name) =>
+  name === 'ordinary'
+    ? child(process.execPath, [join(here, 'engine.mjs'), 'onnxruntime'], { DIFFEO_BLOCK: '0' })
+    : child(process.execPath, [join(here, 'engine.mjs'), name])
+/** @param {string} name */
+const startPeer = (name) =>
+  name === 'jax'
+    ? child(python, [join(here, 'peers', 'jax_peer.py'), 'default', `${threads}`])
+    : child(python, [join(here, 'peers', 'torch_peer.py'), name, `${threads}`])
+
+/**
+ * Every side that starts and loads a row's file; one that does not is said and left out.
+ * @param {readonly string[]} engines @param {readonly string[]} peers @param {object} row @param {string} file
+ */
+export const startSides = async (engines, peers, row, file) => {
+  const sides = []
+  for (const side of [...engines, ...peers]) {
+    const own = (engines.includes(side) ? startEngine : startPeer)(side)
+    const { ready: called, error } = await own.next()
+    const loaded = error === undefined ? await own.ask({ cmd: 'load', row, file }) : { error }
+    if (loaded.error === undefined) sides.push({ side, own, called })
+    else console.log(`  ${side}: ${loaded.error}`)
+  }
+  return sides
+}
+
+/** @param {number[]} list */
+export const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1] ?? Number.NaN
+
+/** Writes what was found, with the machine, to `results/`. @param {string} name @param {object} found */
+export const writeResults = (name, found) => {
+  const machine = {
+    cpu: cpus()[0]?.model,
+    cores: threads,
+    memoryGB: Math.round(totalmem() / 2 ** 30),
+    platform: `${process.platform} ${process.arch}`,
+    node: process.version,
+  }
+  const path = join('bench', 'results', `${name}${new Date().toISOString().slice(0, 10)}.json`)
+  mkdirSync(join(here, 'results'), { recursive: true })
+  writeFileSync(join(here, '..', path), `${JSON.stringify({ machine, ...found }, undefined, 1)}\n`)
+  console.log(`\n${path}`)
+}
