@@ -14,7 +14,7 @@ import type { Elements, ValueInfo } from './program.js'
 import { storage } from './storage.js'
 import { type Handle, openLibrary, type TensorFlow } from './tensorflow/capi.js'
 import { sessionConfig, type TensorFlowOptions } from './tensorflow/config.js'
-import { findLibrary } from './tensorflow/find.js'
+import { type Found, findLibrary } from './tensorflow/find.js'
 import { inputName, outputName, translate } from './tensorflow/translate.js'
 
 /** A tensor of the runtime that tensors of TensorFlow.js are pieces of. */
@@ -123,8 +123,7 @@ const warmUp = async (
 const opened = new Map<string, Promise<TensorFlow>>()
 const compilers = new Map<string, Compiler>()
 
-const open = (): Promise<TensorFlow> => {
-  const found = findLibrary()
+const open = (found: Found): Promise<TensorFlow> => {
   const known = opened.get(found.api)
   if (known !== undefined) return known
   // before it loads: it reads them once
@@ -133,6 +132,14 @@ const open = (): Promise<TensorFlow> => {
   opened.set(found.api, library)
   library.catch(() => opened.delete(found.api))
   return library
+}
+
+/** A library's version, and the devices that a program could use. */
+export const inspect = async (
+  found: Found,
+): Promise<{ readonly version: string; readonly devices: readonly string[] }> => {
+  const library = await open(found)
+  return { version: library.version, devices: await devicesOf(library, {}) }
 }
 
 /** The devices that an empty program could use. */
@@ -148,7 +155,7 @@ const devicesOf = async (library: TensorFlow, options: TensorFlowOptions): Promi
 export const loadTensorflow = async (
   options: TensorFlowOptions = {},
 ): Promise<Loaded & { readonly compiler: Compiler }> => {
-  const [library, { availableParallelism }] = await Promise.all([open(), import('node:os')])
+  const [library, { availableParallelism }] = await Promise.all([open(findLibrary()), import('node:os')])
   await loadWasm()
   registerGradients()
   const key = JSON.stringify(options)

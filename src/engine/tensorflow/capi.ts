@@ -230,11 +230,23 @@ export interface LibraryFiles {
   readonly api: string
 }
 
+/**
+ * Keeps libraries in memory until the process is gone. The binding closes them when Node ends, and then the runtime's
+ * own threads stand on nothing: a segmentation fault after the last line.
+ */
+const pin = (koffi: Koffi, files: readonly string[]): void => {
+  // RTLD_NOW | RTLD_NODELETE
+  const mode = process.platform === 'darwin' ? 0x82 : 0x1002
+  const dlopen = koffi.load(null).func('void *dlopen(const char *, int)')
+  for (const file of files) dlopen(file, mode)
+}
+
 /** Loads the library into the process, for good. Throws what the loader throws. */
 export const openLibrary = async ({ framework, api }: LibraryFiles): Promise<TensorFlow> => {
   const { default: koffi } = await import('koffi')
   koffi.load(framework, { global: true })
   const library = koffi.load(api, { global: true })
+  pin(koffi, [framework, api])
   const names = Object.keys(signatures) as readonly Name[]
   const bound = Object.fromEntries(names.map((name) => [name, library.func(signatures[name])]))
   return bind(koffi, bound as unknown as Functions)
