@@ -31,6 +31,7 @@ const commands: readonly ((program: Command) => unknown)[] = [
   reportCommand,
   exportCommand,
   dataCommand,
+  engineCommand,
 ]
 
 const program = new Command('diffeo')
