@@ -1,25 +1,89 @@
 /**
  * Coupling layers (Dinh et al. 2014, 2016): the kept part conditions how the other part changes, so the Jacobian is
- * triangular (Eq. 10) and both directions cost one pass of the net.
+ * triangular (Eq. 10) and both directions cost one pass of the net. How it changes is a {@link Transformer}.
  *
  * @module
  */
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
-import type { Shape, ShapeError, ShapeFn } from '../../types/shape.js'
+import type { ShapeError, ShapeFn } from '../../types/shape.js'
 import type { Net } from '../nn/net.js'
 import { add, exp, mul, neg, scale, slice, sub, sumEvent, tanh, zeroPerExample } from '../tensor/ops.js'
-import { constant, type Params } from '../tensor/params.js'
-import type { Tensor } from '../tensor/tensor.js'
+import { constant, type Params, type ParamsOf, type Spec } from '../tensor/params.js'
+import type { PerExample } from '../tensor/tensor.js'
 import { bijector, type Layer, layer } from './layer.js'
-import type { Mask, Value } from './mask.js'
+import type { Mask, Split, Value } from './mask.js'
 
 /** Nothing if the net is over what the mask is over, else a sentence. */
-type Serves<K, N> = K extends N
+export type Serves<K, N> = K extends N
   ? unknown
   : ShapeError<`coupling: expected a net over ${K & string}s for this mask, got one over ${N & string}s`>
 
-const doubled = (shape: Shape, times: number): Shape => [...shape.slice(0, -1), shape.at(-1)! * times]
+/** An elementwise bijection at given parameters: values, and the log-det of each example. */
+export interface Elementwise {
+  readonly forward: (x: Value) => readonly [y: Value, logDet: PerExample]
+  readonly inverse: (y: Value) => readonly [x: Value, logDet: PerExample]
+}
+
+/** A family of elementwise bijections whose parameters a net answers: how a coupling changes what it does not keep. */
+export interface Transformer<S extends Spec> {
+  readonly name: string
+  /** How many numbers of the net each variable takes; all zero should mean the identity. */
+  readonly width: number
+  /** Parameters of its own, for so many channels. */
+  readonly spec: (channels: number) => S
+  /**
+   * Of its own parameters and what the net answers, `width` times the channels in the last axis. What it adds to values
+   * and log-dets is projected, so that kept positions stay 0.
+   */
+  readonly at: (own: ParamsOf<S>, answer: Value, split: Split) => Elementwise
+}
+
+/**
+ * The coupling of a transformer g with parameters θ from the net, on the masked part.
+ *
+ * - Forward: y = b⊙x + (1−b)⊙g(x; θ(b⊙x))
+ * - Forward log-det: Σ (1−b)⊙log |g′(x; θ)|
+ * - Inverse: x = b⊙y + (1−b)⊙g⁻¹(y; θ(b⊙y))
+ * - Inverse log-det: −Σ (1−b)⊙log |g′(x; θ)|
+ */
+export const couplingOf =
+  <S extends Spec>({ name, width, spec, at }: Transformer<S>) =>
+  <F extends ShapeFn, K extends 'image' | 'vector', N extends 'image' | 'vector'>(
+    mask: Mask<F, K>,
+    net: Net<N> & Serves<K, N>,
+  ): Layer<F> =>
+    layer<F>(name, (shape) =>
+      pipe(
+        mask.at(shape),
+        E.bindTo('split'),
+        E.bind('module', ({ split: { kept, changed } }) =>
+          net.at(kept, [...changed.slice(0, -1), changed.at(-1)! * width]),
+        ),
+        E.map(({ split, module }) => {
+          const through = (
+            direction: keyof Elementwise,
+            params: { readonly net: Params } & ParamsOf<S>,
+            x: Value,
+            train = false,
+          ) => {
+            const [kept, changed] = split.split(x)
+            const [answer, next] = module.run(params.net, kept, train)
+            const [y, logDet] = at(params, answer, split)[direction](changed)
+            return [split.merge(kept, y), logDet, { ...params, net: next }] as const
+          }
+          return bijector({
+            name,
+            domain: shape,
+            codomain: shape,
+            spec: { net: module.spec, ...spec(split.changed.at(-1)!) },
+            forward: (params, x) => through('forward', params as never, x as Value).slice(0, 2) as never,
+            train: (params, x) => through('forward', params as never, x as Value, true) as never,
+            inverse: (params, y) => through('inverse', params as never, y as Value).slice(0, 2) as never,
+          })
+        }),
+      ),
+    )
 
 /**
  * Affine coupling (Eqs. 8–12), with s = scale · tanh(·) bounded by a learned scale per channel.
@@ -32,54 +96,20 @@ const doubled = (shape: Shape, times: number): Shape => [...shape.slice(0, -1), 
  * @example
  * compose(input([2]), coupling(halves(), mlp()), coupling(halves('second'), mlp()))
  */
-export const coupling = <F extends ShapeFn, K extends 'image' | 'vector', N extends 'image' | 'vector'>(
-  mask: Mask<F, K>,
-  net: Net<N> & Serves<K, N>,
-): Layer<F> =>
-  layer<F>('coupling', (shape) =>
-    pipe(
-      mask.at(shape),
-      E.bindTo('split'),
-      E.bind('module', ({ split }) => net.at(split.kept, doubled(split.changed, 2))),
-      E.map(({ split, module }) => {
-        const c = split.changed.at(-1)!
-        const spec = { net: module.spec, scale: constant([c], 1, 'scale') }
-        const conditioner = (
-          params: { readonly net: Params; readonly scale: Tensor<readonly [number]> },
-          kept: Value,
-          train: boolean,
-        ) => {
-          const [out, next] = module.run(params.net, kept, train)
-          const s = pipe(slice(0, c)(out), tanh, scale(params.scale), split.project)
-          const t = split.project(slice(c, c)(out))
-          return [s, t, next] as const
-        }
-        const forward = (params: never, x: Value, train: boolean) => {
-          const [kept, changed] = split.split(x)
-          const [s, t, next] = conditioner(params, kept, train)
-          const y = split.merge(kept, pipe(changed, mul(exp(s)), add(t)))
-          return [y, sumEvent(s), { ...(params as Params), net: next }] as const
-        }
-        return bijector({
-          name: 'coupling',
-          domain: shape,
-          codomain: shape,
-          spec,
-          forward: (params, x) => {
-            const [y, logDet] = forward(params as never, x as Value, false)
-            return [y as never, logDet]
-          },
-          train: (params, x) => forward(params as never, x as Value, true) as never,
-          inverse: (params, y) => {
-            const [kept, changed] = split.split(y as Value)
-            const [s, t] = conditioner(params as never, kept, false)
-            const x = split.merge(kept, pipe(changed, sub(t), mul(exp(neg(s)))))
-            return [x as never, neg(sumEvent(s))]
-          },
-        })
-      }),
-    ),
-  )
+export const coupling = couplingOf({
+  name: 'coupling',
+  width: 2,
+  spec: (c) => ({ scale: constant([c], 1, 'scale') }),
+  at: (own, answer, { changed, project }) => {
+    const c = changed.at(-1)!
+    const s: Value = pipe(slice(0, c)(answer), tanh, scale(own.scale), project)
+    const t = project(slice(c, c)(answer))
+    return {
+      forward: (x) => [pipe(x, mul(exp(s)), add(t)), sumEvent(s)],
+      inverse: (y) => [pipe(y, sub(t), mul(exp(neg(s)))), neg(sumEvent(s))],
+    }
+  },
+})
 
 /**
  * Additive coupling (NICE, Dinh et al. 2014): affine coupling with s = 0, so it keeps volume.
@@ -89,31 +119,15 @@ export const coupling = <F extends ShapeFn, K extends 'image' | 'vector', N exte
  * - Inverse: x = b⊙y + (1−b)⊙(y − t(b⊙y))
  * - Inverse log-det: 0
  */
-export const additiveCoupling = <F extends ShapeFn, K extends 'image' | 'vector', N extends 'image' | 'vector'>(
-  mask: Mask<F, K>,
-  net: Net<N> & Serves<K, N>,
-): Layer<F> =>
-  layer<F>('additiveCoupling', (shape) =>
-    pipe(
-      mask.at(shape),
-      E.bindTo('split'),
-      E.bind('module', ({ split }) => net.at(split.kept, split.changed)),
-      E.map(({ split, module }) => {
-        const move = (params: Params, x: Value, sign: 1 | -1, train: boolean) => {
-          const [kept, changed] = split.split(x)
-          const [out, next] = module.run(params, kept, train)
-          const t = split.project(out)
-          return [split.merge(kept, (sign === 1 ? add(t) : sub(t))(changed)), zeroPerExample(x), next] as const
-        }
-        return bijector({
-          name: 'additiveCoupling',
-          domain: shape,
-          codomain: shape,
-          spec: module.spec,
-          forward: (params, x) => move(params as Params, x as Value, 1, false).slice(0, 2) as never,
-          train: (params, x) => move(params as Params, x as Value, 1, true) as never,
-          inverse: (params, y) => move(params as Params, y as Value, -1, false).slice(0, 2) as never,
-        })
-      }),
-    ),
-  )
+export const additiveCoupling = couplingOf({
+  name: 'additiveCoupling',
+  width: 1,
+  spec: () => ({}),
+  at: (_, answer, { project }) => {
+    const t = project(answer)
+    return {
+      forward: (x) => [add(t)(x), zeroPerExample(x)],
+      inverse: (y) => [sub(t)(y), zeroPerExample(y)],
+    }
+  },
+})

@@ -1,0 +1,130 @@
+/**
+ * Rational-quadratic splines (Durkan et al. 2019, "Neural Spline Flows"): monotonic, piecewise between K + 1 knots
+ * (xₖ, yₖ) with derivatives δₖ, the identity outside of [−B, B]. With ξ = (x − xₖ)/wₖ, s = hₖ/wₖ, σ = δₖ₊₁ + δₖ − 2s:
+ *
+ *     y     = yₖ + hₖ(sξ² + δₖξ(1−ξ)) / (s + σξ(1−ξ))                                  (their Eq. 4)
+ *     dy/dx = s²(δₖ₊₁ξ² + 2sξ(1−ξ) + δₖ(1−ξ)²) / (s + σξ(1−ξ))²                         (their Eq. 5)
+ *     aξ² + bξ = c with a = hₖ(s − δₖ) + σ(y − yₖ), b = hₖδₖ − σ(y − yₖ), c = s(y − yₖ)
+ *     ξ     = 2c / q if b > 0, else q / 2a, where q = |b| + √(b² + 4ac)                 (their Eq. 29, and its twin)
+ *
+ * q is a sum of positive numbers, so nothing cancels on either side.
+ *
+ * @module
+ */
+import * as tf from '@tensorflow/tfjs-core'
+import type { ShapeFn } from '../../types/shape.js'
+import type { Net } from '../nn/net.js'
+import { sumEvent } from '../tensor/ops.js'
+import { product } from '../tensor/shape.js'
+import { trust, unwrap } from '../tensor/tensor.js'
+import { couplingOf, type Serves, type Transformer } from './coupling.js'
+import type { Layer } from './layer.js'
+import type { Mask, Value } from './mask.js'
+
+export interface SplineOptions {
+  /** K, the number of pieces. Default 8 */
+  readonly bins?: number
+  /** B: the spline lives on [−B, B] and leaves everything outside as it is. Default 3 */
+  readonly bound?: number
+}
+
+/** The least width and height of a piece, as a share of 2B, and the least derivative at a knot. */
+const LEAST = 1e-3
+/** softplus(ONE) + LEAST = 1 */
+const ONE = Math.log(Math.expm1(1 - LEAST))
+
+/** One number for each variable. */
+type Each = tf.Tensor
+/** A row of numbers, one for each piece, for each variable. */
+type Row = tf.Tensor
+
+const padded = (row: Row, before: number, after: number, value: number): Row =>
+  tf.pad(row, [...row.shape.slice(1).map(() => [0, 0] as [number, number]), [before, after]], value)
+const piece = (row: Row, from: number, size: number): Row =>
+  tf.slice(row, [0, 0, from], [...row.shape.slice(0, -1), size])
+
+/** Positive shares of 2B, and where each begins. */
+const spans = (raw: Row, bins: number, bound: number): readonly [size: Row, start: Row] => {
+  const size = tf.mul(tf.add(tf.mul(tf.softmax(raw), 1 - bins * LEAST), LEAST), 2 * bound)
+  return [size, tf.sub(tf.cumsum(size, 2, true), bound)]
+}
+
+/** 1 at the piece that a value is in, else 0. A step, since comparisons have no gradient in TensorFlow.js. */
+const chosen = (value: Each, start: Row, bins: number): Row => {
+  const past = padded(tf.step(tf.sub(value, piece(start, 1, bins - 1))), 1, 0, 1)
+  return tf.sub(past, padded(piece(past, 1, bins - 1), 0, 1, 0))
+}
+
+/** The spline of a row of 3K − 1 numbers for each variable: at each value, the other side and log dy/dx. */
+const splineOf = (raw: Row, bins: number, bound: number, inverse: boolean) => {
+  const [width, left] = spans(piece(raw, 0, bins), bins, bound)
+  const [height, bottom] = spans(piece(raw, bins, bins), bins, bound)
+  const inner = tf.add(tf.softplus(tf.add(piece(raw, 2 * bins, bins - 1), ONE)), LEAST)
+  const slopes = padded(inner, 1, 1, 1)
+  return (value: Each): readonly [other: Each, logSlope: Each] => {
+    const within = tf.clipByValue(value, -bound, bound)
+    const own = chosen(within, inverse ? bottom : left, bins)
+    const at = (row: Row): Each => tf.sum(tf.mul(own, row), 2, true)
+    const [x0, w, y0, h] = [at(left), at(width), at(bottom), at(height)]
+    const [d0, d1] = [at(piece(slopes, 0, bins)), at(piece(slopes, 1, bins))]
+    const s = tf.div(h, w)
+    const bend = tf.sub(tf.add(d1, d0), tf.mul(s, 2))
+    const root = (): Each => {
+      const up = tf.sub(within, y0)
+      const a = tf.add(tf.mul(h, tf.sub(s, d0)), tf.mul(bend, up))
+      const b = tf.sub(tf.mul(h, d0), tf.mul(bend, up))
+      const c = tf.mul(s, up)
+      const q = tf.add(tf.abs(b), tf.sqrt(tf.relu(tf.add(tf.square(b), tf.mul(tf.mul(a, c), 4)))))
+      const rising = tf.step(b)
+      const either = (p: Each, n: Each): Each => tf.add(tf.mul(rising, p), tf.mul(tf.sub(1, rising), n))
+      return tf.div(either(tf.mul(c, 2), q), either(q, tf.mul(a, 2)))
+    }
+    const xi = inverse ? root() : tf.div(tf.sub(within, x0), w)
+    const rest = tf.sub(1, xi)
+    const both = tf.mul(xi, rest)
+    const below = tf.add(s, tf.mul(bend, both))
+    const other = inverse
+      ? tf.add(x0, tf.mul(w, xi))
+      : tf.add(y0, tf.div(tf.mul(h, tf.add(tf.mul(s, tf.square(xi)), tf.mul(d0, both))), below))
+    const above = tf.add(tf.add(tf.mul(d1, tf.square(xi)), tf.mul(tf.mul(s, both), 2)), tf.mul(d0, tf.square(rest)))
+    const logSlope = tf.mul(tf.sub(tf.add(tf.log(s), tf.mul(tf.log(above), 0.5)), tf.log(below)), 2)
+    const inside = tf.step(tf.sub(bound, tf.abs(value)))
+    const outside = tf.sub(1, inside)
+    return [tf.add(tf.mul(inside, other), tf.mul(outside, value)), tf.mul(inside, logSlope)]
+  }
+}
+
+const spline = ({ bins = 8, bound = 3 }: SplineOptions): Transformer<Record<never, never>> => ({
+  name: 'splineCoupling',
+  width: 3 * bins - 1,
+  spec: () => ({}),
+  at: (_, answer, { changed, project }) => {
+    const variables = product(changed)
+    const raw = tf.reshape(unwrap(answer), [-1, variables, 3 * bins - 1])
+    const direction = (inverse: boolean) => (v: Value) => {
+      const value = unwrap(v)
+      const [other, logSlope] = splineOf(raw, bins, bound, inverse)(tf.reshape(value, [-1, variables, 1]))
+      const back = (each: Each): Value => project(trust(tf.reshape(each, value.shape)))
+      return [back(other), sumEvent(back(inverse ? tf.neg(logSlope) : logSlope))] as const
+    }
+    return { forward: direction(false), inverse: direction(true) }
+  },
+})
+
+/**
+ * Rational-quadratic spline coupling (Durkan et al. 2019), g the spline above, with linear tails; starts as the
+ * identity. It bends where affine coupling only scales, at 3K − 1 numbers of the net for each variable instead of 2.
+ *
+ * - Forward: y = b⊙x + (1−b)⊙g(x; θ(b⊙x))
+ * - Forward log-det: Σ (1−b)⊙log g′(x; θ)
+ * - Inverse: x = b⊙y + (1−b)⊙g⁻¹(y; θ(b⊙y))
+ * - Inverse log-det: −Σ (1−b)⊙log g′(x; θ)
+ *
+ * @example
+ * compose(input([2]), splineCoupling(halves(), mlp()), splineCoupling(halves('second'), mlp(), { bins: 16 }))
+ */
+export const splineCoupling = <F extends ShapeFn, K extends 'image' | 'vector', N extends 'image' | 'vector'>(
+  mask: Mask<F, K>,
+  net: Net<N> & Serves<K, N>,
+  options: SplineOptions = {},
+): Layer<F> => couplingOf(spline(options))(mask, net)
