@@ -29,7 +29,9 @@ export interface SplineOptions {
 }
 
 /** The least width and height of a piece, as a share of 2B, and the least derivative at a knot. */
-const LEAST = 1e-3
+const LEAST = 1e-2
+/** What the net answers is bounded to ±MOST, as affine coupling bounds s: steeper pieces would cost float32's digits. */
+const MOST = 2
 /** softplus(ONE) + LEAST = 1 */
 const ONE = Math.log(Math.expm1(1 - LEAST))
 
@@ -100,7 +102,8 @@ const spline = ({ bins = 8, bound = 3 }: SplineOptions): Transformer<Record<neve
   spec: () => ({}),
   at: (_, answer, { changed, project }) => {
     const variables = product(changed)
-    const raw = tf.reshape(unwrap(answer), [-1, variables, 3 * bins - 1])
+    const bounded = tf.mul(tf.tanh(tf.mul(unwrap(answer), 1 / MOST)), MOST)
+    const raw = tf.reshape(bounded, [-1, variables, 3 * bins - 1])
     const direction = (inverse: boolean) => (v: Value) => {
       const value = unwrap(v)
       const [other, logSlope] = splineOf(raw, bins, bound, inverse)(tf.reshape(value, [-1, variables, 1]))

@@ -31,6 +31,7 @@ import {
   resnet,
   reverse,
   sigmoid,
+  splineCoupling,
   squeeze,
   squeezeOrdered,
   uniformCdf,
@@ -61,6 +62,7 @@ expectType<Image>(on([8, 6, 4], coupling(channelwise('second'), convNet())))
 expectType<Image>(on([8, 6, 4], additiveCoupling(channelwise(), resnet())))
 expectType<Vector>(on([5], coupling(halves(), mlp())))
 expectType<Vector>(on([5], additiveCoupling(halves('second'), mlp())))
+expectType<Image>(on([8, 6, 4], splineCoupling(channelwise(), convNet(), { bins: 4 })))
 expectType<Vector>(
   on(
     [5],
