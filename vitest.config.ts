@@ -10,5 +10,12 @@ export default defineConfig({
       { find: /^diffeo$/, replacement: at('./src/index.ts') },
     ],
   },
-  test: { include: ['test/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000, pool: 'forks' },
+  test: {
+    include: ['test/**/*.test.ts'],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    pool: 'forks',
+    // the files that no test loads count too
+    coverage: { include: ['src/**/*.ts'], reporter: ['text', 'html'] },
+  },
 })

@@ -7,7 +7,7 @@
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import { shapeError } from '../error.js'
-import { bias, matmul, relu, tanh } from '../tensor/ops.js'
+import { bias, matmul, relu, tanh, tidy } from '../tensor/ops.js'
 import { constant, gaussian, type ParamsOf } from '../tensor/params.js'
 import { show } from '../tensor/shape.js'
 import type { Tensor } from '../tensor/tensor.js'
@@ -23,7 +23,7 @@ export const denseSpec = <I extends number, O extends number>(from: I, to: O, ze
 export const dense =
   <I extends number, O extends number>(p: ParamsOf<ReturnType<typeof denseSpec<I, O>>>) =>
   (x: Tensor<readonly ['N', I]>): Tensor<readonly ['N', O]> =>
-    pipe(x, matmul(p.kernel), bias(p.bias))
+    tidy(() => pipe(x, matmul(p.kernel), bias(p.bias)))
 
 export interface MlpOptions {
   /** Widths of the hidden layers. Default [64, 64]. */
@@ -51,14 +51,15 @@ export const mlp = ({ hidden = [64, 64], activation = 'relu' }: MlpOptions = {})
     const act = activation === 'relu' ? relu : tanh
     return E.right({
       spec,
-      run: (params, x) => {
-        const p = params as ParamsOf<typeof spec>
-        const y = widths.slice(1).reduce<Tensor<readonly ['N', number]>>((h, _, i) => {
-          const next = dense(p[`dense${i}`]!)(h)
-          return i === last ? next : act(next)
-        }, x)
-        return [y, params]
-      },
+      run: (params, x) =>
+        tidy(() => {
+          const p = params as ParamsOf<typeof spec>
+          const y = widths.slice(1).reduce<Tensor<readonly ['N', number]>>((h, _, i) => {
+            const next = dense(p[`dense${i}`]!)(h)
+            return i === last ? next : act(next)
+          }, x)
+          return [y, params]
+        }),
     })
   },
 })

@@ -8,7 +8,7 @@
 import * as E from 'fp-ts/lib/Either.js'
 import type { Shape } from '../../types/shape.js'
 import { type DiffeoError, shapeError } from '../error.js'
-import { add, relu } from '../tensor/ops.js'
+import { add, relu, tidy } from '../tensor/ops.js'
 import { branch, type Params, type Spec } from '../tensor/params.js'
 import { show } from '../tensor/shape.js'
 import type { AnyTensor } from '../tensor/tensor.js'
@@ -83,17 +83,18 @@ export const resnet = ({
       ])
       return {
         spec,
-        run: (params, x, train) => {
-          const p = pass(params, norm, train)
-          let h = p.conv('in')(x)
-          let out = p.conv('skip')(h)
-          for (let i = 0; i < blocks; i++) {
-            const inside = p.conv(`conv${i}a`)(p.activate(`norm${i}a`)(h))
-            h = add(p.conv(`conv${i}b`)(p.activate(`norm${i}b`)(inside)))(h)
-            out = add(p.conv(`skip${i}`)(h))(out)
-          }
-          return [p.conv('out')(p.activate('norm')(out)), p.next()]
-        },
+        run: (params, x, train) =>
+          tidy(() => {
+            const p = pass(params, norm, train)
+            let h = p.conv('in')(x)
+            let out = p.conv('skip')(h)
+            for (let i = 0; i < blocks; i++) {
+              const inside = p.conv(`conv${i}a`)(p.activate(`norm${i}a`)(h))
+              h = add(p.conv(`conv${i}b`)(p.activate(`norm${i}b`)(inside)))(h)
+              out = add(p.conv(`skip${i}`)(h))(out)
+            }
+            return [p.conv('out')(p.activate('norm')(out)), p.next()]
+          }),
       }
     }),
 })
@@ -117,11 +118,12 @@ export const convNet = ({ hidden = [32, 32], weightNorm = false }: ConvNetOption
       )
       return {
         spec,
-        run: (params, x, train) => {
-          const p = pass(params, 'none', train)
-          const y = hidden.reduce<AnyTensor>((h, _, i) => relu(p.conv(`conv${i}`)(h)), x)
-          return [p.conv(`conv${hidden.length}`)(y), params]
-        },
+        run: (params, x, train) =>
+          tidy(() => {
+            const p = pass(params, 'none', train)
+            const y = hidden.reduce<AnyTensor>((h, _, i) => relu(p.conv(`conv${i}`)(h)), x)
+            return [p.conv(`conv${hidden.length}`)(y), params]
+          }),
       }
     }),
 })

@@ -5,6 +5,7 @@
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
+import { tidy } from '../tensor/ops.js'
 
 /** Moments: one list of tensors each, in the order of the parameters. */
 export type Moments = readonly (readonly tf.Tensor[])[]
@@ -41,24 +42,26 @@ export const adam = ({ beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 }: AdamOptions
     const root = Math.sqrt(1 - beta2 ** step)
     return [(learningRate * root) / (1 - beta1 ** step), epsilon * root]
   },
-  update: (grads, [m = [], v = []], params, [rate, floor]) => {
-    const nextM = grads.map((g, i) => tf.add(tf.mul(m[i]!, beta1), tf.mul(g, 1 - beta1)))
-    const nextV = grads.map((g, i) => tf.add(tf.mul(v[i]!, beta2), tf.mul(tf.square(g), 1 - beta2)))
-    const next = params.map((p, i) => tf.sub(p, tf.div(tf.mul(nextM[i]!, rate!), tf.add(tf.sqrt(nextV[i]!), floor!))))
-    return [next, [nextM, nextV]]
-  },
+  update: (grads, [m = [], v = []], params, [rate, floor]) =>
+    tidy(() => {
+      const nextM = grads.map((g, i) => tf.add(tf.mul(m[i]!, beta1), tf.mul(g, 1 - beta1)))
+      const nextV = grads.map((g, i) => tf.add(tf.mul(v[i]!, beta2), tf.mul(tf.square(g), 1 - beta2)))
+      const next = params.map((p, i) => tf.sub(p, tf.div(tf.mul(nextM[i]!, rate!), tf.add(tf.sqrt(nextV[i]!), floor!))))
+      return [next, [nextM, nextV]]
+    }),
 })
 
 /** Gradients scaled down so that their joint norm is at most `max`; also that norm. */
 export const clipByGlobalNorm = (
   grads: readonly tf.Tensor[],
   max: number,
-): readonly [grads: readonly tf.Tensor[], norm: tf.Scalar] => {
-  const norm = tf.sqrt(tf.addN(grads.map((g) => tf.sum(tf.square(g))))) as tf.Scalar
-  // in this order an infinite max clips nothing
-  const factor = tf.div(1, tf.maximum(tf.div(norm, max), 1))
-  return [grads.map((g) => tf.mul(g, factor)), norm]
-}
+): readonly [grads: readonly tf.Tensor[], norm: tf.Scalar] =>
+  tidy(() => {
+    const norm = tf.sqrt(tf.addN(grads.map((g) => tf.sum(tf.square(g))))) as tf.Scalar
+    // in this order an infinite max clips nothing
+    const factor = tf.div(1, tf.maximum(tf.div(norm, max), 1))
+    return [grads.map((g) => tf.mul(g, factor)), norm]
+  })
 
 /** A learning rate for each step, counted from 0. */
 export type Schedule = (step: number) => number
@@ -92,10 +95,11 @@ export const averaged = (optimiser: Optimiser, decay = 0.995): Optimiser => ({
     const d = Math.min(decay, (1 + step) / (10 + step))
     return [...optimiser.rates(step, learningRate), d, 1 - d]
   },
-  update: (grads, moments, params, rates) => {
-    const [next, inner] = optimiser.update(grads, moments.slice(0, -1), params, rates.slice(0, -2))
-    const [d, rest] = rates.slice(-2)
-    const average = moments.at(-1) ?? []
-    return [next, [...inner, next.map((p, i) => tf.add(tf.mul(average[i]!, d!), tf.mul(p, rest!)))]]
-  },
+  update: (grads, moments, params, rates) =>
+    tidy(() => {
+      const [next, inner] = optimiser.update(grads, moments.slice(0, -1), params, rates.slice(0, -2))
+      const [d, rest] = rates.slice(-2)
+      const average = moments.at(-1) ?? []
+      return [next, [...inner, next.map((p, i) => tf.add(tf.mul(average[i]!, d!), tf.mul(p, rest!)))]]
+    }),
 })
