@@ -5,6 +5,7 @@
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
+import { abutting } from './abutting.js'
 import { readably } from './backend.js'
 import { fromElements, runCall } from './eager.js'
 import { type Call, type Elements, elements, sizeOf, type ValueInfo } from './program.js'
@@ -277,6 +278,7 @@ export const rules: readonly Rule[] = [
   even,
   reassociated,
   reunited,
+  abutting,
   vanishing,
   hoisted,
   centred,

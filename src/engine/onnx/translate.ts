@@ -9,6 +9,7 @@ import { axesOf } from '../signatures.js'
 import { gatherAffine } from './affine.js'
 import { convolveBlocked, filterGradientBlocked, poolBlocked, suits, suitsFilterGradient } from './blocked.js'
 import { convolutions, convolve, filterGradient, inputGradient } from './convolution.js'
+import { gatherDense, translateDense } from './dense.js'
 import { pointwise, types } from './elementwise.js'
 import { forms, moving } from './forms.js'
 import { translateAffine, translateDot } from './gathered.js'
@@ -83,7 +84,8 @@ const translateCall = (graph: Graph, names: Names, call: Call, block: number | u
     )
     return
   }
-  if (kernel === 'Affine') translateAffine(graph, names, call, block)
+  if (kernel === 'Dense') translateDense(graph, names, call)
+  else if (kernel === 'Affine') translateAffine(graph, names, call, block)
   else if (kernel === 'ChannelDot') translateDot(graph, names, call)
   else if (kernel in reductions) reduce(graph, names, call)
   else if (block !== undefined && convolutions.has(kernel) && suits(names, call, block)) {
@@ -135,7 +137,7 @@ const GATHERED = 8
 
 /** A program as an ONNX graph. Inputs and outputs are channels last, as everything outside is. */
 export const translateGraph = (source: Program, { block, portable }: TranslateOptions = {}): Graph => {
-  const program = gatherAffine(source, block ?? GATHERED)
+  const program = gatherAffine(portable === undefined ? gatherDense(source) : source, block ?? GATHERED)
   const own = graph('program', portable?.batch)
   const table = names(own, program.values, program.constants)
   const infos = program.inputs.map((v) => program.values[v]!)
