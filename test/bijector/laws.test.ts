@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import {
   type AnyBijector,
   additiveCoupling,
+  bijector,
   channelwise,
   checkerboard,
   coupling,
@@ -15,6 +16,7 @@ import {
   resnet,
   type Shape,
   type ShapeFn,
+  T,
 } from 'diffeo'
 import { categoryLaws, checkCategory, checkLaws, lawsOf, randomBatch } from 'diffeo/laws'
 import fc from 'fast-check'
@@ -36,6 +38,20 @@ describe('compositions of everything in the registry', () => {
   const parts = Object.values(registry).map(({ make, domain, anywhere }) => ({ bijector: make(), domain, anywhere }))
   it.each(Object.keys(categoryLaws) as (keyof typeof categoryLaws)[])('obey the law: %s', (name) => {
     checkCategory(parts, { runs: 100, seed: 1 }, [name])
+  })
+  it('that break a law are named, with both numbers and the seed', () => {
+    let calls = 0
+    const fickle = bijector({
+      name: 'fickle',
+      domain: [2],
+      codomain: [2],
+      spec: {},
+      forward: (_, x) => [T.plus(++calls)(x), T.zeroPerExample(x)],
+      inverse: (_, y) => [y, T.zeroPerExample(y)],
+    })
+    expect(() =>
+      checkCategory([{ bijector: fickle, domain: [-1, 1], anywhere: true }], { runs: 5, seed: 1 }, ['identity']),
+    ).toThrow(/^compose\(fickle 2\) breaks the law 'identity': .*expected .+, got .+repeat it with \{ seed: 1 \}$/)
   })
 })
 

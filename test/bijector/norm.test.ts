@@ -1,6 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
 import {
-  type AnyBijector,
   type AnyTensor,
   actNorm,
   additiveCoupling,
@@ -15,7 +14,6 @@ import {
   mlp,
   on,
   type Params,
-  realNvp,
   resnet,
   type Shape,
   T,
@@ -180,27 +178,3 @@ describe('batchNorm', () => {
     })
   })
 })
-
-describe('memory', () => {
-  const cases: Readonly<Record<string, AnyBijector>> = {
-    actNorm: on([2, 2, 2], actNorm),
-    batchNorm: on([2, 2, 2], batchNorm()),
-    realNvp: on([2, 2, 2], realNvp({ scales: 2, width: 2, blocks: 1, path: 'batchNorm' })),
-  }
-  it.each(Object.entries(cases))('%s leaves nothing behind but what it answers', (_, b) => {
-    const params = b.init(key(0))
-    const x = draw([2, 2, 2], 1, 2)
-    const before = tf.memory().numTensors
-    for (const through of [b.train, b.start]) {
-      const answer = through(params)(x)
-      const kept = tensorsOf(params)
-      const fresh = new Set(tensorsOf(answer).filter((t) => !kept.includes(t)))
-      expect(tf.memory().numTensors).toBe(before + fresh.size)
-      for (const t of fresh) t.dispose()
-    }
-    expect(tf.memory().numTensors).toBe(before)
-  })
-})
-
-const tensorsOf = (tree: unknown): readonly tf.Tensor[] =>
-  tree instanceof tf.Tensor ? [tree] : Object.values(tree as object).flatMap(tensorsOf)

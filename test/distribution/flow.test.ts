@@ -235,20 +235,4 @@ describe.each(Object.entries(flows))('a flow: %s', (_, [made, low, high, toleran
       expect(values(f.sample(p)(key(7), 2))).not.toEqual(values(f.sample(p)(key(8), 2)))
     })
   })
-  it('no call leaves anything behind but what it answers', () => {
-    const [p, x] = [params(), draw(2, 9)]
-    const answers: readonly (() => AnyTensor)[] = [
-      () => f.logProb(p)(x),
-      () => f.bitsPerDim(p)(x),
-      () => f.train(p)(x)[0],
-      () => f.sample(p)(key(0), 2),
-      () => f.sample(p)(key(0), 2, 0.5),
-    ]
-    const before = tf.memory().numTensors
-    for (const answer of answers) {
-      const t = unwrap(answer())
-      expect(tf.memory().numTensors).toBe(before + 1)
-      t.dispose()
-    }
-  })
 })

@@ -3,6 +3,8 @@ import { type AnyTensor, initialise, key, type Params, unwrap } from 'diffeo'
 import { randomBatch, randomParams } from 'diffeo/laws'
 import { describe, expect, it } from 'vitest'
 import { conv, convSpec, normalise, normSpec } from '../../src/nn/conv.js'
+import { trust } from '../../src/tensor/tensor.js'
+import { agreesWithDifferences } from '../gradients.js'
 import { values } from '../support.js'
 
 /** The values of each channel, over batch and positions. */
@@ -64,6 +66,19 @@ describe('normalise', () => {
           expect(meanOf(v)).toBeCloseTo(0, 4)
           expect(varianceOf(v)).toBeCloseTo(1, 3)
         }
+    })
+  })
+  it.each([
+    ['batch', true],
+    ['batch', false],
+    ['instance', true],
+  ] as const)('%s, training %s: has the gradients that differences give', (norm, train) => {
+    tf.tidy(() => {
+      const params = randomParams(normSpec(norm, 2), key(12))
+      const f = (x: tf.Tensor, gain: tf.Tensor, bias: tf.Tensor): tf.Tensor =>
+        unwrap(normalise(norm, { ...params, gain: trust(gain), bias: trust(bias) }, train)(trust(x))[0])
+      const at = [batchOf(13), params['gain'] as AnyTensor, params['bias'] as AnyTensor].map(unwrap)
+      agreesWithDifferences(f as (...xs: tf.Tensor[]) => tf.Tensor, at)
     })
   })
   it('none: the value itself', () => {
