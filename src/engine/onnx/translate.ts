@@ -11,6 +11,7 @@ import { convolveBlocked, filterGradientBlocked, poolBlocked, suits, suitsFilter
 import { convolutions, convolve, filterGradient, inputGradient } from './convolution.js'
 import { gatherDense, translateDense } from './dense.js'
 import { pointwise, types } from './elementwise.js'
+import { foldScales } from './folded.js'
 import { forms, moving } from './forms.js'
 import { translateAffine, translateDot } from './gathered.js'
 import { arranged, axisIn, elementwiseLayout, imageLayout, type Layout, type Names, names } from './layout.js'
@@ -137,7 +138,8 @@ const GATHERED = 8
 
 /** A program as an ONNX graph. Inputs and outputs are channels last, as everything outside is. */
 export const translateGraph = (source: Program, { block, portable }: TranslateOptions = {}): Graph => {
-  const program = gatherAffine(portable === undefined ? gatherDense(source) : source, block ?? GATHERED)
+  const scaled = foldScales(source)
+  const program = gatherAffine(portable === undefined ? gatherDense(scaled) : scaled, block ?? GATHERED)
   const own = graph('program', portable?.batch)
   const table = names(own, program.values, program.constants)
   const infos = program.inputs.map((v) => program.values[v]!)
