@@ -1,0 +1,20 @@
+/**
+ * `npm run test:tensorflow`: the tests of engines on the engine `tensorflow`, or one sentence about what is missing.
+ */
+import { spawnSync } from 'node:child_process'
+import { findLibrary } from '../dist/src/engine/tensorflow/find.js'
+
+const tests = ['test/engine']
+
+try {
+  const { folder } = findLibrary()
+  console.log(`the library in ${folder}`)
+  const { status } = spawnSync(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', ...tests], {
+    stdio: 'inherit',
+    env: { ...process.env, DIFFEO_TEST_ENGINE: 'tensorflow' },
+  })
+  process.exitCode = status ?? 1
+} catch (thrown) {
+  console.error(thrown.message)
+  process.exitCode = 1
+}
