@@ -60,37 +60,38 @@ for (const { name, command } of rows.filter((row) => asked.includes(row.name))) 
 }
 
 const json = (/** @type {string} */ path) => JSON.parse(readFileSync(path, 'utf8'))
-const table = rows
+const done = rows
   .filter(({ name }) => existsSync(fileIn(name, 'evaluation.json')))
-  .map(({ name, title, goal }) => {
-    const { mean, worst, unit, count, step, floor } = json(fileIn(name, 'evaluation.json'))
-    const [{ command, engine, versions, began }] = json(fileIn(name, 'about.json')).slice(-1)
-    const { recipe } = json(fileIn(name, 'config.json'))
-    const lines = readFileSync(fileIn(name, 'metrics.jsonl'), 'utf8').trim().split('\n')
-    const { time } = JSON.parse(lines.at(-1) ?? '{}')
-    const above = floor === undefined ? '' : ` (floor ${floor.toFixed(3)} + ${(mean - floor).toFixed(3)})`
-    return [
-      title,
-      `${mean.toFixed(3)} ${unit}${above}`,
-      goal,
-      `${worst.toFixed(2)} of ${count}`,
-      `${step} in ${(time / 60).toFixed(0)} min`,
-      `${recipe.seed}`,
-      `${engine.replace(/^engine /, '')}; ${versions}; ${began.slice(0, 10)}`,
-      `\`npx ${command.replace(/ --out \S+/, '')}\``,
-    ]
-  })
-const head = ['', 'test', 'goal', 'worst', 'steps', 'seed', 'on', 'command']
+  .map((row) => ({ ...row, about: json(fileIn(row.name, 'about.json')).at(-1) }))
+const table = done.map(({ name, title, goal, about }) => {
+  const { mean, worst, unit, count, step, floor } = json(fileIn(name, 'evaluation.json'))
+  const { recipe } = json(fileIn(name, 'config.json'))
+  const { time } = JSON.parse(readFileSync(fileIn(name, 'metrics.jsonl'), 'utf8').trim().split('\n').at(-1) ?? '{}')
+  const above = floor === undefined ? '' : ` (floor ${floor.toFixed(3)} + ${(mean - floor).toFixed(3)})`
+  return [
+    title,
+    `${mean.toFixed(3)} ${unit}${above}`,
+    goal,
+    `${worst.toFixed(2)} of ${count}`,
+    `${step} of ${recipe.steps} in ${(time / 60).toFixed(1)} min`,
+    `\`npx ${about.command.replace(/ --out \S+/, '')}\``,
+  ]
+})
+const machines = new Set(done.map(({ about: a }) => `${a.engine}; ${a.versions}; ${a.began.slice(0, 10)}`))
+const head = ['', 'test', 'goal', 'worst', 'steps', 'command']
 const line = (/** @type {readonly string[]} */ cells) => `| ${cells.join(' | ')} |`
 writeFileSync(
   'docs/results.md',
   `# Results
 
 Made by \`npm run reproduce\` from the folders of the runs, not by hand. Test figures are means in evaluation mode with the
-averaged parameters, on all test examples at hand; the worst single example stands beside them. Times are of two shared
-cores, training alone; how a run went is in its \`report.html\`.
+averaged parameters, on all test examples at hand; the worst single example stands beside them. A budget in minutes is
+turned into a number of steps at the end of the warm-up: a run that got fewer was on a machine with other work, and its
+learning rate had not come down yet.
 
 ${[line(head), line(head.map(() => '---')), ...table.map(line)].join('\n')}
+
+${[...machines].join('\n')}
 `,
 )
 console.log('docs/results.md')
