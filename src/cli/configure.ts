@@ -57,7 +57,7 @@ export const configure = (
     modelConfig(
       flags.model,
       shape,
-      given(flags, 'scales', 'width', 'blocks', 'couplings', 'hidden') as Sizes,
+      given(flags, 'scales', 'width', 'blocks', 'couplings', 'hidden', 'kind') as Sizes,
       base?.model,
     ),
     E.map((model) => ({

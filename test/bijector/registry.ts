@@ -197,6 +197,10 @@ export const registry: Record<string, Entry> = {
     ...deep,
   },
   realNvpVector: { make: () => on([3], realNvpVector({ couplings: 4, hidden: [8] })), ...kinked },
+  'realNvpVector, splines': {
+    make: () => on([2], realNvpVector({ couplings: 2, hidden: [4], kind: 'spline' })),
+    ...kinked,
+  },
   'affine, one dimension': { make: () => on([1], affine), ...real, ...wholeLine },
   'actNorm, one dimension': { make: () => on([1], actNorm), ...real, ...wholeLine, normalises: true },
   'batchNorm, one dimension': { make: () => on([1], batchNorm({ momentum: 0.1 })), ...real, ...wholeLine },

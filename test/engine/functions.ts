@@ -35,12 +35,13 @@ export const functionsOf = ([n, h, w, c]: Sizes): Readonly<Record<string, Operat
     'mul by a batch': of(tf.mul, lots, [n, 1, 1, 1]),
     div: of((a, b) => tf.div(a, tf.add(tf.abs(b), 1)), lots, [c]),
     'div, operands exchanged': of((a, b) => tf.div(b, tf.add(tf.abs(a), 1)), lots, [c]),
-    'sum over all': of((x) => tf.sum(x), lots),
+    // of squares: one number of mixed signs may be nothing but what cancels
+    'sum over all': of((x) => tf.sum(tf.square(x)), lots),
     'sum over the batch': of((x) => tf.sum(x, 0), lots),
     'sum over leading axes': of((x) => tf.sum(x, [0, 1, 2], true), lots),
     'sum over the event': of((x) => tf.sum(x, [1, 2, 3]), lots),
     'mean over leading axes': of((x) => tf.mean(x, [0, 1, 2]), lots),
-    'mean over all': of((x) => tf.mean(x), lots),
+    'mean over all': of((x) => tf.mean(tf.square(x)), lots),
     // at least four values each: of one or two, the gradient is nothing but what cancels
     moments: of(
       (x) => {
