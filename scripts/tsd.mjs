@@ -1,33 +1,70 @@
 /**
- * The type tests, `types/test-d/*.test-d.ts`, by tsd over the built declarations. The canary goes first: each of its
- * assertions is wrong on purpose, and if one is not reported then nothing that tsd says here means anything.
+ * The type tests, `types/test-d/*.test-d.ts`, over the built declarations: by tsd, and under the other compilers that
+ * users have. The canary's assertions are wrong on purpose; if one is not reported then nothing that is said here means
+ * anything. Every operation and every bijector has to be asserted about.
  */
-import { readFileSync } from 'node:fs'
-import { join, relative } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { readdirSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import packaged from 'tsd'
+import { failuresUnder, files } from './assertions.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 // Relative to the package, where tsd looks for package.json and tsconfig.json.
-const found = await packaged.default({
-  cwd: root,
-  typingsFile: 'dist/src/index.d.ts',
-  testFiles: ['types/test-d/*.test-d.ts', 'types/test-d/canary.ts'],
-})
+const byTsd = async () => {
+  const found = await packaged.default({
+    cwd: root,
+    typingsFile: 'dist/src/index.d.ts',
+    testFiles: ['types/test-d/*.test-d.ts', 'types/test-d/canary.ts'],
+  })
+  return found.map((error) => ({ ...error, name: basename(error.fileName) }))
+}
 
-const isCanary = ({ fileName }) => fileName.endsWith('canary.ts')
-const caught = new Set(found.filter(isCanary).map(({ line }) => line))
-const missed = readFileSync(join(root, 'types', 'test-d', 'canary.ts'), 'utf8')
-  .split(/\r?\n/)
-  .flatMap((text, i) =>
-    text.startsWith('expect') && !caught.has(i + 1) ? [`canary.ts:${i + 1}: not caught: ${text}`] : [],
+const canary = files.find(({ name }) => name === 'canary.ts').asserted.map(({ from }) => from)
+const judge = (compiler, found) => {
+  const caught = new Set(found.flatMap(({ name, line }) => (name === 'canary.ts' ? [line] : [])))
+  const missed = canary.filter((line) => !caught.has(line)).map((line) => `canary.ts:${line}: not caught`)
+  const others = found.filter(({ name }) => name !== 'canary.ts')
+  return [...missed, ...others.map(({ name, line, column, message }) => `${name}:${line}:${column}: ${message}`)].map(
+    (failure) => `${compiler}: ${failure}`,
   )
-const failures = [
-  ...missed,
-  ...found
-    .filter((d) => !isCanary(d))
-    .map(({ fileName, line, column, message }) => `${relative(root, fileName)}:${line}:${column}: ${message}`),
-]
+}
+
+/** What the package exports of `T`, and of the modules whose values are layers or make them. */
+const exported = async () => {
+  const load = (path) => import(pathToFileURL(join(root, 'dist', 'src', path)).href)
+  const index = await load('index.js')
+  const modules = ['bijector', 'models'].flatMap((folder) =>
+    readdirSync(join(root, 'dist', 'src', folder)).flatMap((name) =>
+      name.endsWith('.js') ? [`${folder}/${name}`] : [],
+    ),
+  )
+  const values = await Promise.all(modules.map(load))
+  const names = values.flatMap((module) => Object.keys(module).filter((name) => index[name] === module[name]))
+  return [
+    ...names,
+    ...Object.keys(index.T).map((name) => `T.${name}`),
+    ...Object.keys(index.Diffeo).map((name) => `Diffeo.${name}`),
+  ]
+}
+const asserted = new Set(
+  files.flatMap(({ asserted }) =>
+    asserted.flatMap(({ name, about }) =>
+      name === 'expectType' ? (about.match(/(?:\b(?:T|Diffeo)\.)?\w+/g) ?? []) : [],
+    ),
+  ),
+)
+const bare = (await exported()).filter((name) => !asserted.has(name))
+
+const compilers = {
+  'tsd (5.9)': byTsd,
+  '6.0': () => failuresUnder('typescript'),
+  '7.0': () => failuresUnder('typescript-7'),
+}
+const judged = await Promise.all(
+  Object.entries(compilers).map(async ([compiler, check]) => judge(compiler, await check())),
+)
+const failures = [...judged.flat(), ...bare.map((name) => `no expectType is about ${name}`)]
 for (const failure of failures) console.error(failure)
-console.log(`tsd: ${failures.length} failures, ${caught.size} of the canary's lines caught`)
-process.exitCode = failures.length === 0 && caught.size > 0 ? 0 : 1
+console.log(`type tests under ${Object.keys(compilers).join(', ')}: ${failures.length} failures`)
+process.exitCode = failures.length === 0 && canary.length > 0 ? 0 : 1

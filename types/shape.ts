@@ -66,8 +66,8 @@ export interface ShapeFn {
 /** `F` at the shape `S`: latents, or a {@link ShapeError}. */
 export type Apply<F extends ShapeFn, S> = (F & { readonly in: S })['out']
 
-/** A shape whose rank is not known: nothing can be said before the program runs. */
-type Wide<S> = S extends readonly unknown[] ? (number extends S['length'] ? true : false) : false
+/** A shape whose rank is not known, or `any`: nothing can be said before the program runs. */
+type Wide<S> = [S] extends [readonly unknown[]] ? (number extends S['length'] ? true : false) : false
 
 /**
  * A shape function that answers the shape that came in, or refuses it. The tag is what a reversal needs to know, and

@@ -1,9 +1,11 @@
 // The codomain of every bijector and of the premade flows.
 import { expectError, expectType } from 'tsd'
 import {
+  type AnyTensor,
   actNorm,
   additiveCoupling,
   affine,
+  type Batch,
   type Bijector,
   batchNorm,
   channelwise,
@@ -11,12 +13,16 @@ import {
   compose,
   convNet,
   coupling,
+  couplingOf,
+  Diffeo,
+  dequantise,
   exponentialCdf,
   factorOut,
   flatten,
   flip,
   halves,
   input,
+  key,
   logisticCdf,
   logit,
   mask,
@@ -34,6 +40,8 @@ import {
   splineCoupling,
   squeeze,
   squeezeOrdered,
+  T,
+  type Tensor,
   uniformCdf,
 } from '../../dist/src/index.js'
 
@@ -63,6 +71,17 @@ expectType<Image>(on([8, 6, 4], additiveCoupling(channelwise(), resnet())))
 expectType<Vector>(on([5], coupling(halves(), mlp())))
 expectType<Vector>(on([5], additiveCoupling(halves('second'), mlp())))
 expectType<Image>(on([8, 6, 4], splineCoupling(channelwise(), convNet(), { bins: 4 })))
+const shift = {
+  name: 'shift',
+  width: 1,
+  spec: () => ({}),
+  at: (_: object, t: AnyTensor) => ({
+    forward: (x: AnyTensor) => [T.add(t)(x), T.zeroPerExample(x)] as const,
+    inverse: (y: AnyTensor) => [T.sub(t)(y), T.zeroPerExample(y)] as const,
+  }),
+}
+expectType<Image>(on([8, 6, 4], couplingOf(shift)(checkerboard(), resnet())))
+expectError(couplingOf(shift)(checkerboard(), mlp()))
 expectType<Vector>(
   on(
     [5],
@@ -123,3 +142,25 @@ expectType<Bijector<readonly [28, 28, 1], readonly [28, 28, 1]>>(on([28, 28, 1],
 expectType<Bijector<readonly [2], readonly [2]>>(on([2], realNvpVector()))
 expectError(on([28, 28, 1], realNvp({ scales: 4 })))
 expectError(on([28, 28, 1], realNvpVector()))
+
+// under the layers: bijections of values, with every parameter given
+type Squeezed = Diffeo.Diffeo<Tensor<readonly ['N', 4, 4, 1]>, Tensor<readonly ['N', 2, 2, 4]>>
+type Pixels = Tensor<Batch<readonly [4, 4, 1]>>
+const squeezed: Squeezed = on([4, 4, 1], squeeze).bind({})
+declare const pixels: Pixels
+expectType<Diffeo.Diffeo<Pixels, Pixels>>(dequantise<readonly [4, 4, 1]>(key(0)))
+expectType<Diffeo.Diffeo<Pixels, Pixels>>(Diffeo.andThen(Diffeo.reverse(squeezed))(squeezed))
+expectType<Diffeo.Diffeo<Pixels, Pixels>>(Diffeo.id<Pixels>())
+expectType<Diffeo.Diffeo<readonly [Pixels, number], readonly [Tensor<readonly ['N', 2, 2, 4]>, number]>>(
+  Diffeo.both(squeezed, Diffeo.id<number>()),
+)
+expectType<Squeezed>(Diffeo.diffeo(squeezed.forward, squeezed.inverse))
+expectType<Diffeo.Diffeo<Pixels, Pixels>>(Diffeo.fromForward<Pixels, Pixels>(T.neg, T.neg, T.zeroPerExample))
+expectType<Tensor<readonly ['N']>>(Diffeo.logDetJacobian(squeezed)(pixels))
+expectType<Tensor<readonly ['N']>>(Diffeo.inverseLogDetJacobian(squeezed)(T.spaceToDepth(pixels)))
+expectType<Tensor<readonly ['N']>>(
+  Diffeo.logDetJacobian(Diffeo.Category.compose(squeezed, Diffeo.Category.id<Pixels>()))(pixels),
+)
+expectType<'diffeo/Diffeo'>(Diffeo.URI)
+expectError(Diffeo.andThen(squeezed)(squeezed))
+expectError(Diffeo.logDetJacobian(squeezed)(T.spaceToDepth(pixels)))

@@ -6,20 +6,27 @@ import {
   actNorm,
   affine,
   type Batch,
+  type BatchOf,
   type Bijector,
   bijector,
   compose,
+  type Flow,
+  factorOut,
   flip,
+  flow,
   type Half,
   input,
+  type Latents,
   type Layer,
   layer,
   on,
+  type Params,
   reverse,
   type Shape,
   type ShapeError,
   type ShapeFn,
   squeeze,
+  standardNormal,
   T,
   type Tensor,
 } from '../../dist/src/index.js'
@@ -69,6 +76,25 @@ expectType<Tensor<readonly ['N']>>(T.sumEvent(image))
 const normalised = <S extends Shape>(shape: S): Bijector<S, S> => on(shape, compose(actNorm, compose(flip, affine)))
 expectType<Bijector<readonly [4, 2], readonly [4, 2]>>(normalised([4, 2] as const))
 expectError(<S extends Shape>(shape: S): Bijector<S, S> => on(shape, squeeze))
+
+// any bijector over images: what is known of it comes back, and one over vectors is refused
+type Pictures = readonly [number, number, number]
+const whiten = <S extends Pictures, B extends Latents>(b: Bijector<S, B>): Flow<S, B> => flow(b, standardNormal)
+const rebuilt =
+  <S extends Pictures, B extends Latents>(b: Bijector<S, B>, params: Params) =>
+  (x: BatchOf<S>): BatchOf<S> => {
+    const { forward, inverse } = b.bind(params)
+    return inverse(forward(x)[0])[0]
+  }
+expectType<Flow<readonly [8, 8, 4], readonly [readonly [8, 8, 2], readonly [8, 8, 2]]>>(
+  whiten(on([8, 8, 4], factorOut)),
+)
+expectType<Tensor<readonly ['N', 8, 8, 3]>>(rebuilt(on([8, 8, 3], squeeze), {})(image))
+expectError(whiten(on([8], actNorm)))
+expectError(rebuilt(on([8, 8, 4], squeeze), {})(image))
+expectError(
+  <S extends Pictures, B extends Latents>(b: Bijector<S, B>, x: BatchOf<B>): BatchOf<S> => b.bind({}).forward(x)[0],
+)
 
 // a layer of a user with a shape function of its own: rows in half, columns doubled
 interface Fold extends ShapeFn {

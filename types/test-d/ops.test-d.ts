@@ -15,15 +15,23 @@ declare const size: number
 
 // equal shapes
 expectType<Tensor<readonly ['N', 8, 6, 4]>>(pipe(image, T.add(image), T.mul(image), T.exp, T.neg))
+expectType<Tensor<readonly ['N', 8, 6, 4]>>(pipe(image, T.sub(image), T.div(image), T.maximum(image)))
+expectType<Tensor<readonly ['N', 8, 6, 4]>>(pipe(image, T.plus(1), T.times(2), T.log, T.sqrt, T.square, T.abs))
+expectType<Tensor<readonly ['N', 12]>>(pipe(vector, T.relu, T.tanh, T.sigmoid, T.softplus))
 expectError(T.add(grey)(image))
+expectError(T.sub(grey)(image))
+expectError(T.div(vector)(image))
+expectError(T.maximum(event)(image))
+expectError(T.exp(bits))
 expectError(T.mul(event)(image))
 expectError(T.add(bits)(image))
 
 // the last axis, the event
 expectType<Tensor<readonly ['N', 8, 6, 4]>>(pipe(image, T.bias(row), T.scale(row)))
-expectType<Tensor<readonly ['N', 8, 6, 4]>>(pipe(image, T.addEvent(event)))
+expectType<Tensor<readonly ['N', 8, 6, 4]>>(pipe(image, T.addEvent(event), T.mulEvent(event)))
 expectError(T.bias(row)(vector))
 expectError(T.addEvent(event)(grey))
+expectError(T.mulEvent(event)(grey))
 
 // linear
 expectType<Tensor<readonly ['N', 3]>>(pipe(vector, T.matmul(weights)))
@@ -54,8 +62,14 @@ expectType<Tensor<readonly ['N', 8, 6, number]>>(T.slice(0, size)(image))
 // reductions
 expectType<Tensor<readonly ['N', 8, 4]>>(T.sumAxis(2)(image))
 expectType<Tensor<readonly ['N']>>(T.sumEvent(image))
+expectType<Tensor<readonly ['N', 8, 6]>>(T.meanAxis(3)(image))
+expectType<Tensor<readonly ['N', 6, 4]>>(T.maxAxis(1)(image))
 expectType<Tensor<readonly []>>(T.mean(image))
+expectType<Tensor<readonly []>>(T.sum(image))
+expectType<Tensor<readonly ['N']>>(T.tidy(() => T.zeroPerExample(image)))
 expectError(T.sumAxis(4)(image))
+expectError(T.meanAxis(4)(image))
+expectError(T.maxAxis(-1)(image))
 
 // sizes known only at run time
 expectType<Tensor<readonly ['N', number]>>(T.reshape([size])(image))

@@ -1,0 +1,125 @@
+// `any`, `never`, unions and sizes of type `number` as inputs: no check falls silent beside them, and none is invented.
+import { pipe } from 'fp-ts/lib/function.js'
+import { expectAssignable, expectError, expectNotAssignable, expectType } from 'tsd'
+import {
+  type Apply,
+  actNorm,
+  type Bijector,
+  channelwise,
+  checkerboard,
+  compose,
+  convNet,
+  coupling,
+  type EvenChannels,
+  type FactorOut,
+  type Flatten,
+  factorOut,
+  flatten,
+  halves,
+  input,
+  type Latents,
+  type Layer,
+  type Mask,
+  mask,
+  mlp,
+  on,
+  type ReshapeTo,
+  repeat,
+  reshapeTo,
+  resnet,
+  reverse,
+  type Squeeze,
+  squeeze,
+  T,
+  type Tensor,
+} from '../../dist/src/index.js'
+
+// biome-ignore lint/suspicious/noExplicitAny: what a user has who left the compiler's guard
+declare const anything: any
+declare const nothing: never
+declare const size: number
+declare const several: 4 | 6
+declare const image: Tensor<readonly ['N', 8, 6, 4]>
+declare const tall: Tensor<readonly ['N', number, 6, 4]>
+declare const deep: Tensor<readonly ['N', 8, 6, number]>
+
+// shapes with `any` in a place: that place passes, the others are checked
+expectAssignable<Latents>(on([anything, 28, 1], squeeze).codomain)
+expectAssignable<Latents>(on(anything, compose(squeeze, factorOut)).codomain)
+expectError(on([anything, 27, 1], squeeze))
+expectError(on([anything, 28], squeeze))
+expectError(compose(input([anything, 28, 1]), squeeze, coupling(halves(), mlp())))
+
+// no rule that changes the shape answers never, whatever comes in
+expectNotAssignable<never>({} as Apply<FactorOut, never>)
+expectNotAssignable<never>({} as Apply<Flatten, never>)
+expectNotAssignable<never>({} as Apply<ReshapeTo<readonly [4]>, never>)
+expectNotAssignable<never>({} as Apply<Squeeze, readonly [number, 7, 1]>)
+expectNotAssignable<never>({} as Apply<Squeeze, readonly [28 | 30, 7, 1]>)
+
+// one of several shapes: what fits none is refused
+declare const either: readonly [8, 8, 4] | readonly [4, 4, 2]
+expectType<readonly [4, 4, 16] | readonly [2, 2, 8]>(
+  {} as Apply<Squeeze, readonly [8, 8, 4]> | Apply<Squeeze, readonly [4, 4, 2]>,
+)
+expectAssignable<Latents>(on(either, actNorm).codomain)
+expectError(on(either, coupling(halves(), mlp())))
+expectType<readonly [2 | 3, 4, 16]>(on([several, 8, 4], squeeze).codomain)
+expectType<readonly [32 | 48]>(on([several, 8], flatten).codomain)
+expectError(on([several, 8], reshapeTo([33])))
+
+// masks and nets
+declare const anyMask: Mask<EvenChannels, 'image' | 'vector'>
+expectError(on([8, 8, 3], coupling(channelwise(anything), convNet())))
+expectError(on([8, 8], coupling(checkerboard(anything), resnet(anything))))
+expectError(coupling(checkerboard(anything), mlp(anything)))
+expectType<Layer<EvenChannels>>(coupling(anyMask, mlp()))
+expectType<readonly [number, 8, 4]>(on([size, 8, 4], coupling(channelwise(), convNet())).codomain)
+expectError(on([size, 8, 3], coupling(channelwise(), convNet())))
+expectType<readonly [5]>(
+  on(
+    [5],
+    coupling(
+      mask([size], ([i]) => i === 0),
+      mlp(),
+    ),
+  ).codomain,
+)
+expectError(
+  on(
+    [5, 5],
+    coupling(
+      mask([size], ([i]) => i === 0),
+      mlp(),
+    ),
+  ),
+)
+
+// layers: after `any` nothing is known, before it everything
+declare const halving: Layer<Squeeze> | Layer<FactorOut>
+expectError(compose(input([27, 28, 1]), squeeze, anything))
+expectError(compose(input([28, 28, 1]), coupling(halves(), mlp()), anything))
+expectAssignable<Latents>(compose(input([28, 28, 1]), anything, squeeze).codomain)
+expectAssignable<Latents>(compose(input([28, 28, 2]), halving).codomain)
+expectError(repeat(0, anything))
+expectType<Bijector<readonly [2, 2, 16], readonly [4, 4, 4]>>(reverse(on([4, 4, 4], squeeze)))
+
+// operations: a wide size passes, and what is known beside it is still compared
+expectType<Tensor<readonly ['N', number, 3, 16]>>(pipe(tall, T.spaceToDepth))
+expectType<Tensor<readonly ['N', 8, 6, number]>>(pipe(deep, T.concat(image)))
+expectType<Tensor<readonly ['N', number]>>(T.reshape([size])(image))
+expectType<Tensor<readonly ['N', 8, 6, 2]>>(T.slice(size, 2)(deep))
+expectError(T.add(image)(deep))
+expectError(T.add(deep)(image))
+expectError(T.concat(tall)(image))
+expectError(T.reshape([several, 1])(image))
+expectError(T.sumAxis(4)(deep))
+expectError(T.transpose([0, 1, 1, 2])(deep))
+expectError(T.split([several, 4])(image))
+expectError(T.matmul({} as Tensor<readonly [5, 3]>)(image))
+
+// operations: `any` and `never` make no shape of their own
+expectType<Tensor<readonly ['N', 8, 6, 4]>>(T.add(image)(anything))
+expectType<Tensor<readonly ['N', 8, 6, 4]>>(T.add(image)(nothing))
+expectType<Tensor<readonly ['N', 8, 6, 4]>>(T.times(anything)(image))
+expectError(T.add(T.add(image)(anything))(deep))
