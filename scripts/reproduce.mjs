@@ -24,7 +24,7 @@ const rows = [
     name,
     title,
     goal: `floor + ${goal}`,
-    command: `train ${name} --kind spline --couplings 4 --minutes 3 --seed 0`,
+    command: `train ${name} --transformer spline --couplings 4 --minutes 3 --seed 0`,
   })),
   { name: 'mnist', title: 'MNIST', goal: '1.40', command: 'train mnist --minutes 15 --seed 0' },
   {

@@ -34,7 +34,7 @@ const ModelConfig = t.union(
     t.type({ name: t.literal('realnvp'), scales: integer(1, 8), width: integer(1, 1024), blocks: integer(0, 64) }),
     t.intersection([
       t.type({ name: t.literal('realnvp-vector'), couplings: integer(1, 256), hidden }),
-      t.partial({ kind: t.keyof({ affine: null, spline: null }) }),
+      t.partial({ transformer: t.keyof({ affine: null, spline: null }) }),
     ]),
     t.type({ name: t.literal('file'), path: t.string }),
   ],
@@ -141,13 +141,13 @@ export const defaultRecipe = (shape: readonly number[]): Recipe =>
 /** The model of that name, of the sizes that the flags do not tell. */
 const sizes = {
   realnvp: { name: 'realnvp', scales: 2, width: 16, blocks: 2 },
-  'realnvp-vector': { name: 'realnvp-vector', couplings: 8, hidden: [64, 64], kind: 'affine' },
+  'realnvp-vector': { name: 'realnvp-vector', couplings: 8, hidden: [64, 64], transformer: 'affine' },
 } as const
 
 /** What the flags say of a model's sizes. */
 export type Sizes = { readonly [K in 'scales' | 'width' | 'blocks' | 'couplings']?: number } & {
   readonly hidden?: readonly number[]
-  readonly kind?: 'affine' | 'spline'
+  readonly transformer?: 'affine' | 'spline'
 }
 
 /** The model of a name or a file, or the one that suits the shape; in the sizes that are told. */

@@ -57,7 +57,7 @@ export const configure = (
     modelConfig(
       flags.model,
       shape,
-      given(flags, 'scales', 'width', 'blocks', 'couplings', 'hidden', 'kind') as Sizes,
+      given(flags, 'scales', 'width', 'blocks', 'couplings', 'hidden', 'transformer') as Sizes,
       base?.model,
     ),
     E.map((model) => ({

@@ -41,8 +41,11 @@ export const engineOption = (): Option =>
     .choices(['auto', ...Object.keys(EngineName.keys)])
     .default('auto')
 
-export const kindOption = (): Option =>
-  new Option('--kind <name>', 'realnvp-vector: kind of its couplings (default: affine)').choices(['affine', 'spline'])
+export const transformerOption = (): Option =>
+  new Option('--transformer <name>', 'realnvp-vector: how couplings change a half (default: affine)').choices([
+    'affine',
+    'spline',
+  ])
 
 /** The flags of every command that uses a run. */
 export const withRunOptions = (command: Command): Command =>

@@ -32,7 +32,7 @@ import {
 import { defaultRecipe, modelConfig, type Sizes } from './config.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from './console.js'
 import { unitOf } from './examples.js'
-import { examples, kindOption, number, numbers, withRunOptions } from './flags.js'
+import { examples, number, numbers, transformerOption, withRunOptions } from './flags.js'
 import { isRun } from './folder.js'
 import { modelOf } from './model.js'
 import { examplesOf, type RunFlags, withRun } from './run.js'
@@ -173,9 +173,11 @@ export interface InspectFlags extends RunFlags, Sizes {
 
 const inspectModel = (name: string, flags: InspectFlags, io: Io): TE.TaskEither<DiffeoError, void> => {
   const { shape } = flags
-  const { scales, width, blocks, couplings, hidden, kind } = flags
+  const { scales, width, blocks, couplings, hidden, transformer } = flags
   const told = Object.fromEntries(
-    Object.entries({ scales, width, blocks, couplings, hidden, kind }).filter(([, value]) => value !== undefined),
+    Object.entries({ scales, width, blocks, couplings, hidden, transformer }).filter(
+      ([, value]) => value !== undefined,
+    ),
   ) as Sizes
   return pipe(
     TE.fromEither(modelConfig(name, shape, told)),
@@ -226,7 +228,7 @@ export const inspectCommand = (program: Command): Command =>
     .option('--blocks <n>', 'realnvp: residual blocks', number('--blocks', integer(0, 64)))
     .option('--couplings <n>', 'realnvp-vector: couplings', number('--couplings', integer(1, 256)))
     .option('--hidden <n,n>', 'realnvp-vector: hidden widths', numbers('--hidden', integer(1, 4096)))
-    .addOption(kindOption())
+    .addOption(transformerOption())
     .addHelpText(
       'after',
       examples('inspect runs/mnist', 'inspect realnvp --shape 64,64,3 --scales 3', 'inspect ./my-flow.js --shape 2'),

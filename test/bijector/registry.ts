@@ -198,7 +198,7 @@ export const registry: Record<string, Entry> = {
   },
   realNvpVector: { make: () => on([3], realNvpVector({ couplings: 4, hidden: [8] })), ...kinked },
   'realNvpVector, splines': {
-    make: () => on([2], realNvpVector({ couplings: 2, hidden: [4], kind: 'spline' })),
+    make: () => on([2], realNvpVector({ couplings: 2, hidden: [4], transformer: 'spline' })),
     ...kinked,
   },
   'affine, one dimension': { make: () => on([1], affine), ...real, ...wholeLine },

@@ -122,7 +122,7 @@ describe('without a run', () => {
     // a coupling of 1 + 1 by 1 → 3 → 2: (1·3 + 3) + (3·2 + 2) and a scale; ActNorm 2 + 2
     expect(said).toMatch(/^all +2 +2 /m)
     expect(result['total']).toMatchObject({ parameters: 2 * 14 + 2 * 1 + 4 })
-    const spline = { ...flags, shape: [2], couplings: 2, hidden: [3], kind: 'spline' } as const
+    const spline = { ...flags, shape: [2], couplings: 2, hidden: [3], transformer: 'spline' } as const
     const bent = await told((io) => inspectWhat('realnvp-vector', spline, io))
     // 3·8 − 1 numbers of the net instead of 2, and no scale
     expect(bent.result['total']).toMatchObject({ parameters: 2 * (1 * 3 + 3 + 3 * 23 + 23) + 4 })
