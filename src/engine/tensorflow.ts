@@ -13,7 +13,7 @@ import { type Group, pack } from './pack.js'
 import type { Elements, ValueInfo } from './program.js'
 import { storage } from './storage.js'
 import { type Handle, openLibrary, type TensorFlow } from './tensorflow/capi.js'
-import { sessionConfig, type TensorFlowOptions } from './tensorflow/config.js'
+import { sessionConfig } from './tensorflow/config.js'
 import { type Found, findLibrary } from './tensorflow/find.js'
 import { inputName, outputName, translate } from './tensorflow/translate.js'
 
@@ -24,7 +24,7 @@ class Resident {
 
 /** A compiler for `jit`. */
 export const tensorflowCompiler =
-  (library: TensorFlow, options: TensorFlowOptions = {}): Compiler =>
+  (library: TensorFlow): Compiler =>
   async (given, counts, steady, results) => {
     const { program, inputs, outputs } = pack(given, counts, results)
     const store = storage()
@@ -33,7 +33,7 @@ export const tensorflowCompiler =
     const shapes = given.outputs.map((v) => given.values[v]!.shape)
     const session = library.session({
       graph: translate(program),
-      config: sessionConfig(options),
+      config: sessionConfig,
       inputs: inputs.map((_, i) => ({ node: inputName(i), index: 0 })),
       outputs: outputs.map((_, i) => ({ node: outputName(i), index: 0 })),
     })
@@ -121,7 +121,7 @@ const warmUp = async (
 
 /** Once for a process: the library stays, and a compiler is what compiled programs are kept under. */
 const opened = new Map<string, Promise<TensorFlow>>()
-const compilers = new Map<string, Compiler>()
+const compilers = new Map<TensorFlow, Compiler>()
 
 const open = (found: Found): Promise<TensorFlow> => {
   const known = opened.get(found.api)
@@ -139,39 +139,30 @@ export const inspect = async (
   found: Found,
 ): Promise<{ readonly version: string; readonly devices: readonly string[] }> => {
   const library = await open(found)
-  return { version: library.version, devices: await devicesOf(library, {}) }
+  return { version: library.version, devices: await devicesOf(library) }
 }
 
 /** The devices that an empty program could use. */
-const devicesOf = async (library: TensorFlow, options: TensorFlowOptions): Promise<readonly string[]> => {
+const devicesOf = async (library: TensorFlow): Promise<readonly string[]> => {
   const graph = translate({ values: [], inputs: [], constants: new Map(), calls: [], outputs: [] })
-  const session = library.session({ graph, config: sessionConfig(options), inputs: [], outputs: [] })
+  const session = library.session({ graph, config: sessionConfig, inputs: [], outputs: [] })
   const devices = session.devices()
   await session.dispose()
   return devices.map((name) => name.replace(/^.*device:/, '')).filter((name) => !name.startsWith('XLA'))
 }
 
 /** Loads the library; throws where there is none, or what the loader throws. */
-export const loadTensorflow = async (
-  options: TensorFlowOptions = {},
-): Promise<Loaded & { readonly compiler: Compiler }> => {
+export const loadTensorflow = async (): Promise<Loaded & { readonly compiler: Compiler }> => {
   const [library, { availableParallelism }] = await Promise.all([open(findLibrary()), import('node:os')])
   await loadWasm()
   registerGradients()
-  const key = JSON.stringify(options)
-  const compiler = compilers.get(key) ?? tensorflowCompiler(library, options)
-  compilers.set(key, compiler)
-  const devices = await devicesOf(library, options)
+  const compiler = compilers.get(library) ?? tensorflowCompiler(library)
+  compilers.set(library, compiler)
+  const devices = await devicesOf(library)
   return {
     version: library.version,
-    threads: options.threads ?? availableParallelism(),
-    device: [
-      devices.some((d) => d.startsWith('GPU')) ? 'GPU' : 'CPU',
-      options.precision,
-      options.xla ? 'XLA' : undefined,
-    ]
-      .filter((part) => part !== undefined)
-      .join(', '),
+    threads: availableParallelism(),
+    device: devices.some((d) => d.startsWith('GPU')) ? 'GPU' : 'CPU',
     compiler,
   }
 }
