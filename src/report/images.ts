@@ -17,9 +17,6 @@ import { foldIn, type Key } from '../tensor/random.js'
 import { latentList } from '../tensor/shape.js'
 import { type AnyTensor, type BatchOf, latentTensors, unwrap } from '../tensor/tensor.js'
 
-/** A flow of images. */
-export type ImageFlow<A extends ImageShape = ImageShape, B extends Latents = Latents> = Flow<A, B>
-
 /** Pixels in [0, 256) as bytes; a sample may lie a little outside. */
 export const toBytes = (pixels: ArrayLike<number>): Uint8Array =>
   Uint8Array.from(pixels, (v) => Math.max(0, Math.min(255, Math.floor(v))))
