@@ -9,6 +9,7 @@ import { pipe } from 'fp-ts/lib/function.js'
 import type * as t from 'io-ts'
 import { guarded, integer } from '../codec.js'
 import { EngineName } from '../engine/engine.js'
+import { type EngineOptions, Precision } from '../engine/options.js'
 import { orThrow, usageError } from '../error.js'
 
 export const positive = guarded(
@@ -36,10 +37,31 @@ export const numbers =
   (text: string): readonly number[] =>
     text.split(',').map((part) => decode(flag, codec, part))
 
-export const engineOption = (): Option =>
-  new Option('--engine <name>', 'what runs the arithmetic')
-    .choices(['auto', ...Object.keys(EngineName.keys)])
-    .default('auto')
+/** What the flags of {@link withEngineOptions} come to. */
+export interface EngineFlags extends EngineOptions {
+  readonly engine: EngineName | 'auto'
+}
+
+/** The engine, and what it is asked for. */
+export const withEngineOptions = (command: Command): Command =>
+  command
+    .addOption(
+      new Option('--engine <name>', 'what runs the arithmetic')
+        .choices(['auto', ...Object.keys(EngineName.keys)])
+        .default('auto'),
+    )
+    .addOption(
+      new Option('--precision <name>', 'tensorflow: of convolutions and products (default: float32)').choices(
+        Object.keys(Precision.keys),
+      ),
+    )
+    .option('--xla', 'tensorflow: compile with XLA')
+    .option(
+      '--threads <n>',
+      'onnxruntime, tensorflow: how many (default: one a processor)',
+      number('--threads', integer(1, 1024)),
+    )
+    .option('--device <name>', 'tensorflow: where to compute, as /cpu:0 or /gpu:1')
 
 /** The sizes of the premade models. */
 export const withModelOptions = (command: Command): Command =>
@@ -58,11 +80,14 @@ export const withModelOptions = (command: Command): Command =>
 
 /** The flags of every command that uses a run. */
 export const withRunOptions = (command: Command): Command =>
-  command
-    .addOption(new Option('--checkpoint <which>', 'which of its checkpoints').choices(['last', 'best']).default('last'))
-    .option('--model <file>', "the file of the run's model, if it is yours")
-    .option('--data <folder>', 'where its data are now, if they were moved')
-    .addOption(engineOption())
+  withEngineOptions(
+    command
+      .addOption(
+        new Option('--checkpoint <which>', 'which of its checkpoints').choices(['last', 'best']).default('last'),
+      )
+      .option('--model <file>', "the file of the run's model, if it is yours")
+      .option('--data <folder>', 'where its data are now, if they were moved'),
+  )
 
 /** `Examples:` below the help. */
 export const examples = (...lines: readonly string[]): string =>

@@ -183,7 +183,7 @@ const inspectModel = (name: string, flags: InspectFlags, io: Io): TE.TaskEither<
     TE.fromEither(modelConfig(name, shape, told)),
     TE.flatMap((model) => modelOf({ model, shape, recipe: defaultRecipe(shape) }, name)),
     TE.bindTo('model'),
-    TE.bind('engine', () => useEngine(flags.engine)),
+    TE.bind('engine', () => useEngine(flags.engine, flags)),
     TE.tapIO(
       ({ engine }) =>
         () =>

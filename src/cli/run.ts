@@ -5,7 +5,7 @@
  */
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
-import { describeEngine, type Engine, type EngineName, useEngine } from '../engine/engine.js'
+import { describeEngine, type Engine, useEngine } from '../engine/engine.js'
 import type { DiffeoError } from '../error.js'
 import type { Params } from '../tensor/params.js'
 import { restore } from '../train/restore.js'
@@ -13,12 +13,12 @@ import { averageParams, disposeState, type TrainState } from '../train/step.js'
 import type { RunConfig } from './config.js'
 import type { Io } from './console.js'
 import { type Examples, loadDataSet } from './examples.js'
+import type { EngineFlags } from './flags.js'
 import { loadSaved, toldOf, type Which } from './folder.js'
 import { type Model, modelOf } from './model.js'
 
 /** The flags of commands that use a run. */
-export interface RunFlags {
-  readonly engine: EngineName | 'auto'
+export interface RunFlags extends EngineFlags {
   readonly checkpoint?: Which
   /** The file of the user's model, if the run has one. */
   readonly model?: string
@@ -46,7 +46,7 @@ export const withRun = <A>(
     TE.tapIO((loaded) => () => toldOf(loaded).forEach(io.warn)),
     TE.bindTo('loaded'),
     TE.bind('model', ({ loaded }) => modelOf(loaded.saved.config, flags.model)),
-    TE.bind('engine', () => useEngine(flags.engine)),
+    TE.bind('engine', () => useEngine(flags.engine, flags)),
     TE.tapIO(
       ({ engine }) =>
         () =>

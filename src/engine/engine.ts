@@ -23,6 +23,7 @@ import { registerGradients } from './gradients.js'
 import { type Compiler, eagerCompiler, setCompiler } from './jit.js'
 import { type Loaded, loadCpu, loadTfjsNode, loadWasm, loadWebgpu } from './load.js'
 import { loadOnnxruntime } from './onnxruntime.js'
+import { type EngineOptions, refusal } from './options.js'
 
 /** The codec of {@link EngineName}. */
 export const EngineName = t.keyof(
@@ -48,9 +49,11 @@ export interface Engine extends Loaded {
   readonly note?: string
 }
 
-const loaders: Readonly<Record<EngineName, () => Promise<Loaded & { readonly compiler?: Compiler }>>> = {
+const loaders: Readonly<
+  Record<EngineName, (options: EngineOptions) => Promise<Loaded & { readonly compiler?: Compiler }>>
+> = {
   onnxruntime: loadOnnxruntime,
-  tensorflow: () => import('./tensorflow.js').then(({ loadTensorflow }) => loadTensorflow()),
+  tensorflow: (options) => import('./tensorflow.js').then(({ loadTensorflow }) => loadTensorflow(options)),
   'tfjs-node-gpu': () => loadTfjsNode('@tensorflow/tfjs-node-gpu'),
   'tfjs-node': () => loadTfjsNode('@tensorflow/tfjs-node'),
   webgpu: loadWebgpu,
@@ -105,11 +108,13 @@ interface Failure {
   readonly missing: boolean
 }
 
-const load = (name: EngineName): TE.TaskEither<Failure, Engine> =>
+const load = (name: EngineName, options: EngineOptions): TE.TaskEither<Failure, Engine> =>
   pipe(
     TE.tryCatch(
       async () => {
-        const { compiler = eagerCompiler, ...loaded } = await loaders[name]()
+        const refused = refusal(name, options)
+        if (refused !== undefined) throw new DiffeoException(refused)
+        const { compiler = eagerCompiler, ...loaded } = await loaders[name](options)
         registerGradients()
         setCompiler(compiler)
         return { name, ...loaded }
@@ -127,15 +132,16 @@ const load = (name: EngineName): TE.TaskEither<Failure, Engine> =>
  */
 const loadBest = (
   [name, ...rest]: readonly EngineName[],
-  notes: readonly string[],
+  options: EngineOptions,
+  notes: readonly string[] = [],
 ): TE.TaskEither<DiffeoError, Engine> =>
   name === undefined
     ? TE.left(engineError('engine', 'one that loads', notes.join('; ') || 'none'))
     : pipe(
-        load(name),
+        load(name, options),
         TE.map((engine) => (notes.length > 0 ? { ...engine, note: notes.join('; ') } : engine)),
         TE.orElse(({ error, missing }) =>
-          loadBest(rest, missing && name !== preference[0] ? notes : [...notes, describeError(error)]),
+          loadBest(rest, options, missing && name !== preference[0] ? notes : [...notes, describeError(error)]),
         ),
       )
 
@@ -149,17 +155,22 @@ const requested = (name: string): E.Either<DiffeoError, EngineName> =>
  * Chooses the engine: the one named; with `'auto'` the one that the environment variable `DIFFEO_ENGINE` names, else
  * the best found (`onnxruntime`, `tensorflow`, `tfjs-node-gpu`, `tfjs-node`, `wasm`, `cpu`; in a browser `webgpu`,
  * `wasm`, `cpu`). One that is named and missing is an error that says how to install it; with nothing named the next best is taken, and the engine's `note` says why if something is
- * broken, or if `onnxruntime` is missing.
+ * broken, or if `onnxruntime` is missing. With `options` that not every engine has, `'auto'` looks among those that have them.
  */
-export const useEngine = (name: EngineName | 'auto' = 'auto'): TE.TaskEither<DiffeoError, Engine> => {
+export const useEngine = (
+  name: EngineName | 'auto' = 'auto',
+  options: EngineOptions = {},
+): TE.TaskEither<DiffeoError, Engine> => {
   const asked = name !== 'auto' ? name : (globalThis.process?.env['DIFFEO_ENGINE'] ?? 'auto')
-  return asked === 'auto' || asked === ''
-    ? loadBest(tried, [])
+  const able = tried.filter((known) => refusal(known, options) === undefined)
+  const best = asked === 'auto' || asked === ''
+  return best && able.length > 1
+    ? loadBest(able, options)
     : pipe(
-        TE.fromEither(requested(asked)),
+        TE.fromEither(requested(best ? able[0]! : asked)),
         TE.flatMap((known) =>
           pipe(
-            load(known),
+            load(known, options),
             TE.mapLeft(({ error }) => error),
           ),
         ),
@@ -167,7 +178,8 @@ export const useEngine = (name: EngineName | 'auto' = 'auto'): TE.TaskEither<Dif
 }
 
 /** {@link useEngine} for a program with no use for an `Either`: `await ready()` before the first tensor. */
-export const ready = async (name: EngineName | 'auto' = 'auto'): Promise<Engine> => orThrow(await useEngine(name)())
+export const ready = async (name: EngineName | 'auto' = 'auto', options: EngineOptions = {}): Promise<Engine> =>
+  orThrow(await useEngine(name, options)())
 
 /** One line: name, version, threads, device. */
 export const describeEngine = ({ name, version, threads, device, note }: Engine): string =>

@@ -11,6 +11,7 @@ import { registerGradients } from './gradients.js'
 import type { Compiler } from './jit.js'
 import { type Loaded, loadWasm } from './load.js'
 import { inputName, outputName, type TranslateOptions, translateGraph } from './onnx/translate.js'
+import type { EngineOptions } from './options.js'
 import { type Group, pack } from './pack.js'
 import { type Elements, sizeOf, type ValueInfo } from './program.js'
 import { storage } from './storage.js'
@@ -189,8 +190,8 @@ const importRuntime = async (): Promise<Ort> => {
   return ((imported as { readonly default?: Ort }).default ?? imported) as Ort
 }
 
-/** Once for a process: the probe costs time, and a compiler is what compiled programs are kept under. */
-let probed: Promise<{ readonly compiler: Compiler; readonly block: number | undefined }> | undefined
+/** By threads, once for a process: the probe costs time, and a compiler is what compiled programs are kept under. */
+const probed = new Map<number, ReturnType<typeof startCompiler>>()
 
 const startCompiler = async (ort: Ort, threads: number) => {
   registerGradients()
@@ -200,14 +201,17 @@ const startCompiler = async (ort: Ort, threads: number) => {
 }
 
 /** Loads the runtime; throws what the import throws. */
-export const loadOnnxruntime = async (): Promise<Loaded & { readonly compiler: Compiler }> => {
+export const loadOnnxruntime = async (
+  options: EngineOptions = {},
+): Promise<Loaded & { readonly compiler: Compiler }> => {
   const [ort, { availableParallelism }] = await Promise.all([importRuntime(), import('node:os')])
   await loadWasm()
-  const threads = availableParallelism()
+  const { threads = availableParallelism() } = options
   const version = ort.env.versions.node ?? ort.env.versions.common
-  probed ??= startCompiler(ort, threads)
-  const { block, compiler } = await probed.catch((reason) => {
-    probed = undefined
+  const started = probed.get(threads) ?? startCompiler(ort, threads)
+  probed.set(threads, started)
+  const { block, compiler } = await started.catch((reason) => {
+    probed.delete(threads)
     throw reason
   })
   return { version, threads, device: block === undefined ? 'CPU' : `CPU, blocks of ${block}`, compiler }

@@ -6,9 +6,11 @@
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
+import { DiffeoException, engineError } from '../error.js'
 import { registerGradients } from './gradients.js'
 import type { Compiler } from './jit.js'
 import { type Loaded, loadWasm } from './load.js'
+import type { EngineOptions } from './options.js'
 import { type Group, pack } from './pack.js'
 import type { Elements, ValueInfo } from './program.js'
 import { storage } from './storage.js'
@@ -22,9 +24,9 @@ class Resident {
   constructor(readonly handle: Handle) {}
 }
 
-/** A compiler for `jit`. */
+/** A compiler for `jit`. The device is one as the runtime names it. */
 export const tensorflowCompiler =
-  (library: TensorFlow): Compiler =>
+  (library: TensorFlow, options: EngineOptions = {}): Compiler =>
   async (given, counts, steady, results) => {
     const { program, inputs, outputs } = pack(given, counts, results)
     const store = storage()
@@ -32,8 +34,8 @@ export const tensorflowCompiler =
     const infoOut = outputs.map((_, i): ValueInfo => program.values[program.outputs[i]!]!)
     const shapes = given.outputs.map((v) => given.values[v]!.shape)
     const session = library.session({
-      graph: translate(program),
-      config: sessionConfig,
+      graph: translate(program, options.device),
+      config: sessionConfig(options),
       inputs: inputs.map((_, i) => ({ node: inputName(i), index: 0 })),
       outputs: outputs.map((_, i) => ({ node: outputName(i), index: 0 })),
     })
@@ -121,7 +123,7 @@ const warmUp = async (
 
 /** Once for a process: the library stays, and a compiler is what compiled programs are kept under. */
 const opened = new Map<string, Promise<TensorFlow>>()
-const compilers = new Map<TensorFlow, Compiler>()
+const compilers = new Map<string, Compiler>()
 
 const open = (found: Found): Promise<TensorFlow> => {
   const known = opened.get(found.api)
@@ -139,30 +141,55 @@ export const inspect = async (
   found: Found,
 ): Promise<{ readonly version: string; readonly devices: readonly string[] }> => {
   const library = await open(found)
-  return { version: library.version, devices: await devicesOf(library) }
+  return { version: library.version, devices: await devicesOf(library, {}) }
 }
 
 /** The devices that an empty program could use. */
-const devicesOf = async (library: TensorFlow): Promise<readonly string[]> => {
+const devicesOf = async (library: TensorFlow, options: EngineOptions): Promise<readonly string[]> => {
   const graph = translate({ values: [], inputs: [], constants: new Map(), calls: [], outputs: [] })
-  const session = library.session({ graph, config: sessionConfig, inputs: [], outputs: [] })
+  const session = library.session({ graph, config: sessionConfig(options), inputs: [], outputs: [] })
   const devices = session.devices()
   await session.dispose()
   return devices.map((name) => name.replace(/^.*device:/, '')).filter((name) => !name.startsWith('XLA'))
 }
 
-/** Loads the library; throws where there is none, or what the loader throws. */
-export const loadTensorflow = async (): Promise<Loaded & { readonly compiler: Compiler }> => {
-  const [library, { availableParallelism }] = await Promise.all([open(findLibrary()), import('node:os')])
+/** The threads that the first session of the process began with: TensorFlow has one pool of them for all. */
+let pool: number | undefined
+
+const refuse = (expected: string, got: string, fix?: string): never => {
+  throw new DiffeoException(engineError('engine tensorflow', expected, got, fix))
+}
+
+/** One of the devices that were found, by any of the names that TensorFlow takes. */
+const deviceNamed = (asked: string, found: readonly string[]): string => {
+  const name = asked.replace(/^\/?(device:)?/i, '').toUpperCase()
+  return found.find((known) => known === name || known === `${name}:0`) ?? refuse(`one of ${found.join(', ')}`, asked)
+}
+
+/** Loads the library; throws where there is none, what the loader throws, or why it cannot do what is asked. */
+export const loadTensorflow = async (asked: EngineOptions = {}): Promise<Loaded & { readonly compiler: Compiler }> => {
+  const found = findLibrary()
+  const [library, { availableParallelism }] = await Promise.all([open(found), import('node:os')])
+  const { precision = 'float32', xla = false, threads = availableParallelism() } = asked
+  if (pool !== undefined && pool !== threads)
+    refuse(`${pool} threads, which this process began with`, `${threads}`, 'start another process')
+  const devices = await devicesOf(library, { threads })
+  pool = threads
+  const device = asked.device === undefined ? undefined : deviceNamed(asked.device, devices)
+  const onGpu = (device === undefined ? devices : [device]).some((name) => name.startsWith('GPU'))
+  if (precision === 'fp16' && !onGpu) refuse('a GPU for fp16', device ?? devices.join(', '), 'use --precision bf16')
   await loadWasm()
   registerGradients()
-  const compiler = compilers.get(library) ?? tensorflowCompiler(library)
-  compilers.set(library, compiler)
-  const devices = await devicesOf(library)
+  const options = { precision, xla, threads, ...(device === undefined ? {} : { device: `/device:${device}` }) }
+  const key = JSON.stringify([found.api, options])
+  const compiler = compilers.get(key) ?? tensorflowCompiler(library, options)
+  compilers.set(key, compiler)
   return {
     version: library.version,
-    threads: availableParallelism(),
-    device: devices.some((d) => d.startsWith('GPU')) ? 'GPU' : 'CPU',
+    threads,
+    device: [onGpu ? 'GPU' : 'CPU', ...(precision === 'float32' ? [] : [precision]), ...(xla ? ['XLA'] : [])].join(
+      ', ',
+    ),
     compiler,
   }
 }

@@ -31,6 +31,30 @@ describe('useEngine', () => {
     expect(describeEngine(engine)).toMatch(/^engine onnxruntime \d+\.\d+\.\d+, \d+ threads?, CPU/)
   })
 
+  it('takes as many threads as it is told', async () => {
+    expect(await ready('onnxruntime', { threads: 1 })).toMatchObject({ threads: 1 })
+  })
+
+  it('says which engine has what another lacks', async () => {
+    const refused = (...[name, options]: Parameters<typeof ready>): Promise<string> =>
+      ready(name, options).then(describeEngine, (thrown: DiffeoException) => thrown.message)
+    expect(await refused('onnxruntime', { precision: 'bf16' })).toBe(
+      'precision bf16: expected an engine that has it, got onnxruntime; use --engine tensorflow',
+    )
+    expect(await refused('wasm', { threads: 2 })).toBe(
+      'threads 2: expected an engine that has it, got wasm; use --engine onnxruntime or --engine tensorflow',
+    )
+    expect(await refused('cpu', { precision: 'float32', xla: false })).toMatch(/^engine cpu/)
+  })
+
+  it('looks among the engines that have what is asked when nothing is named', async () => {
+    vi.stubEnv('DIFFEO_ENGINE', '')
+    vi.stubEnv('DIFFEO_TENSORFLOW', '/nowhere')
+    await expect(ready('auto', { precision: 'bf16' })).rejects.toThrow(
+      /^engine tensorflow: expected lib.* got a folder without them: \/nowhere/,
+    )
+  })
+
   it('takes the name in DIFFEO_ENGINE', async () => {
     vi.stubEnv('DIFFEO_ENGINE', 'cpu')
     expect(await ready()).toMatchObject({ name: 'cpu', threads: 1 })

@@ -123,6 +123,27 @@ describe.runIf(process.env['DIFFEO_TEST_ENGINE'] === 'tensorflow')('the engine t
     x.dispose()
     await work.dispose()
   })
+  it('computes on the device that is named, or names those there are', async () => {
+    for (const device of ['/cpu:0', 'CPU', '/device:CPU:0'])
+      expect(await ready('tensorflow', { device })).toMatchObject({ device: 'CPU' })
+    const double = jit((x: tf.Tensor) => tf.mul(x, 2))
+    const [x, y] = [tf.tensor1d([1, 2]), await double(tf.tensor1d([1, 2]))]
+    expect([...y.dataSync()]).toEqual([2, 4])
+    tf.dispose([x, y])
+    await double.dispose()
+    await expect(ready('tensorflow', { device: '/gpu:7' })).rejects.toThrow(
+      'engine tensorflow: expected one of CPU:0, got /gpu:7',
+    )
+    await expect(ready('tensorflow', { precision: 'fp16' })).rejects.toThrow(
+      'engine tensorflow: expected a GPU for fp16, got CPU:0; use --precision bf16',
+    )
+  })
+  it('has one pool of threads in a process', async () => {
+    const { threads } = await ready('tensorflow')
+    await expect(ready('tensorflow', { threads: threads + 1 })).rejects.toThrow(
+      `engine tensorflow: expected ${threads} threads, which this process began with, got ${threads + 1}`,
+    )
+  })
   it('says what TensorFlow said when a graph cannot run', async () => {
     expect(existsSync(findLibrary().api)).toBe(true)
     const bad = jit((x: tf.Tensor) => tf.gather(x, tf.tensor1d([7], 'int32')))

@@ -1,22 +1,50 @@
 /**
- * What a session of TensorFlow is asked for, as a `ConfigProto`. Field numbers from config.proto of TensorFlow 2.21.
+ * What a session of TensorFlow is asked for, as a `ConfigProto`. Field numbers from config.proto and
+ * rewriter_config.proto of TensorFlow 2.21.
  *
  * @module
  */
+
+import type { EngineOptions } from '../options.js'
 import { encoder, field } from '../protobuf.js'
 
 const encodeConfig = encoder({
   ConfigProto: {
+    intraOpParallelismThreads: field('int32', 2),
     interOpParallelismThreads: field('int32', 5),
     gpuOptions: field('GPUOptions', 6),
     allowSoftPlacement: field('bool', 7),
+    graphOptions: field('GraphOptions', 10),
   },
   GPUOptions: { allowGrowth: field('bool', 4) },
+  GraphOptions: { optimizerOptions: field('OptimizerOptions', 3), rewriteOptions: field('RewriterConfig', 10) },
+  OptimizerOptions: { globalJitLevel: field('int32', 5), cpuGlobalJit: field('bool', 7) },
+  RewriterConfig: {
+    autoMixedPrecision: field('int32', 23),
+    autoMixedPrecisionOnednnBfloat16: field('int32', 31),
+  },
 })('ConfigProto')
 
-/** The bytes of a `ConfigProto`: operations one after another, each on all processors; memory of a GPU as it is needed. */
-export const sessionConfig: Uint8Array = encodeConfig({
-  interOpParallelismThreads: 1,
-  allowSoftPlacement: true,
-  gpuOptions: { allowGrowth: true },
-})
+const ON = 1
+
+/** `GlobalJitLevel.ON_2` */
+const ON_2 = 2
+
+const rewrites = {
+  float32: {},
+  bf16: { autoMixedPrecisionOnednnBfloat16: ON },
+  fp16: { autoMixedPrecision: ON },
+} as const
+
+/** The bytes of a `ConfigProto`: operations one after another, each on all threads; memory of a GPU as it is needed. */
+export const sessionConfig = ({ precision = 'float32', xla = false, threads = 0 }: EngineOptions = {}): Uint8Array =>
+  encodeConfig({
+    intraOpParallelismThreads: threads,
+    interOpParallelismThreads: 1,
+    allowSoftPlacement: true,
+    gpuOptions: { allowGrowth: true },
+    graphOptions: {
+      ...(xla ? { optimizerOptions: { globalJitLevel: ON_2, cpuGlobalJit: true } } : {}),
+      rewriteOptions: rewrites[precision],
+    },
+  })

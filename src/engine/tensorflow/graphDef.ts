@@ -91,12 +91,16 @@ const rawBytes = (type: ProgramType, data: ArrayLike<number>): Uint8Array => {
   return new Uint8Array(typed.buffer)
 }
 
-/** An empty graph. */
-export const graphDef = (): GraphDef => {
+/** An empty graph, whose nodes are on a device unless they say otherwise. */
+export const graphDef = (place?: string): GraphDef => {
   const nodes: object[] = []
   const stored = new Map<string, string>()
   let count = 0
-  const node: GraphDef['node'] = (op, inputs, { attrs = {}, name = `n${count++}`, device, after = [] } = {}) => {
+  const node: GraphDef['node'] = (
+    op,
+    inputs,
+    { attrs = {}, name = `n${count++}`, device = place, after = [] } = {},
+  ) => {
     const input = [...inputs, ...after.map((before) => `^${before}`)]
     nodes.push({ name, op, input, attr: attrs, ...(device === undefined ? {} : { device }) })
     return name

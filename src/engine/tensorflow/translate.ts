@@ -225,9 +225,9 @@ const table: Readonly<Record<string, Translate>> = {
 export const inputName = (i: number): string => `in${i}`
 export const outputName = (i: number): string => `out${i}`
 
-/** A program as a graph: placeholders `in0`, `in1`, … and results `out0`, `out1`, … */
-export const translate = ({ values, inputs, constants, calls, outputs }: Program): Uint8Array => {
-  const graph = graphDef()
+/** A program as a graph, on a device: placeholders `in0`, `in1`, … and results `out0`, `out1`, … */
+export const translate = ({ values, inputs, constants, calls, outputs }: Program, device?: string): Uint8Array => {
+  const graph = graphDef(device)
   const names = new Map<number, string>()
   for (const [i, v] of inputs.entries()) names.set(v, graph.input(inputName(i), values[v]!.dtype, values[v]!.shape))
   for (const [v, data] of constants) names.set(v, graph.constant(values[v]!.dtype, values[v]!.shape, data))
