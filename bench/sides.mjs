@@ -28,11 +28,14 @@ const child = (command, args, env = {}) => {
   const hear = (/** @type {any} */ answer) => (waiting.length > 0 ? waiting.shift()?.(answer) : early.push(answer))
   createInterface({ input: own.stdout }).on('line', (line) => hear(JSON.parse(line)))
   own.on('exit', () => hear({ error: 'it ended' }))
+  // said by its exit
+  own.stdin.on('error', () => undefined)
   const next = () => new Promise((resolve) => (early.length > 0 ? resolve(early.shift()) : waiting.push(resolve)))
   return {
     next,
-    ask: (/** @type {object} */ message) => {
+    ask: (/** @type {object} */ message, /** @type {Uint8Array} */ bytes = new Uint8Array()) => {
       own.stdin.write(`${JSON.stringify(message)}\n`)
+      own.stdin.write(bytes)
       return next()
     },
     end: () => own.stdin.end(),

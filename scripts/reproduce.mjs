@@ -77,6 +77,17 @@ const table = done.map(({ name, title, goal, about }) => {
     `\`npx ${about.command.replace(/ --out \S+/, '')}\``,
   ]
 })
+const peers = done.flatMap(({ name, title }) => {
+  if (!existsSync(fileIn(name, 'equal.json'))) return []
+  const { peer, steps, count, ours, pytorch, difference, ms } = json(fileIn(name, 'equal.json'))
+  // of a run that went on since then it says nothing
+  if (steps !== json(fileIn(name, 'evaluation.json')).step) return []
+  return [
+    `${title}, the same model trained by PyTorch (${peer}) on the same batches for ${steps} steps: ${pytorch.toFixed(3)} bits/dim on ` +
+      `${count} images, ours ${ours.toFixed(3)}, difference ${difference.toFixed(4)}; a step takes it ${ms.pytorch.toFixed(0)} ms, ours ` +
+      `${ms.ours.toFixed(0)} ms, by turns (\`node bench/equal.mjs ${folderOf(name)}\`).\n\n`,
+  ]
+})
 const machines = new Set(done.map(({ about: a }) => `${a.engine}; ${a.versions}; ${a.began.slice(0, 10)}`))
 const head = ['', 'test', 'goal', 'worst', 'steps', 'command']
 const line = (/** @type {readonly string[]} */ cells) => `| ${cells.join(' | ')} |`
@@ -91,7 +102,7 @@ learning rate had not come down yet.
 
 ${[line(head), line(head.map(() => '---')), ...table.map(line)].join('\n')}
 
-${[...machines].join('\n')}
+${peers.join('')}${[...machines].join('\n')}
 `,
 )
 console.log('docs/results.md')

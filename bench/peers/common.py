@@ -9,6 +9,7 @@ import math
 import sys
 import time
 
+import numpy as np
 from safetensors.numpy import load_file, save_file
 
 ALPHA, BINS = 0.05, 256  # of the logit
@@ -66,9 +67,15 @@ def read_row(path):
 
 
 def rates(step):
-    """(learning rate with its correction, epsilon with its own, 1 - decay of the average) at step 1, 2, ..."""
+    """(learning rate with its correction, epsilon with its own, what of the new parameters the average takes) at step
+    1, 2, ..."""
     root = math.sqrt(1 - BETA2**step)
-    return LEARNING_RATE * root / (1 - BETA1**step), EPSILON * root, 1 - min(DECAY, (1 + step) / (10 + step))
+    return LEARNING_RATE * root / (1 - BETA1**step), EPSILON * root, fresh(step, DECAY)
+
+
+def fresh(step, decay):
+    """1 - decay of the average at step 1, 2, ..."""
+    return 1 - min(decay, (1 + step) / (10 + step))
 
 
 def peak_memory():
@@ -91,11 +98,15 @@ def serve(name, load):
 
     say({"ready": name})
     works = None
-    for line in sys.stdin:
+    while line := sys.stdin.buffer.readline():
         request = json.loads(line)
         try:
             if request["cmd"] == "load":
                 works = load(request["row"], request["file"])
+                say({})
+            elif request["cmd"] == "feed":
+                values = np.frombuffer(sys.stdin.buffer.read(4 * math.prod(request["shape"])), "<f4")
+                works["feed"](values.reshape(request["shape"]), request.get("rate"))
                 say({})
             elif request["cmd"] == "memory":
                 say({"peak": peak_memory()})

@@ -201,14 +201,22 @@ def load(row, file):
     dimensions = math.prod(row["shape"])
     flow = Flow(row)
     compiled = torch.compile(flow.forward) if variant == "compile" else flow.forward
+    recipe = {"clip": common.CLIP, "l2": common.L2, "averageDecay": common.DECAY, **row.get("recipe", {})}
     optimiser = torch.optim.Adam(
         trained, common.LEARNING_RATE, (common.BETA1, common.BETA2), common.EPSILON, fused=DTYPE == torch.float32
     )
     taken = 0
 
+    def feed(values, rate):
+        """Another batch from here on, and another learning rate if there is one."""
+        nonlocal x
+        x = from_numpy(values)
+        for group in optimiser.param_groups:
+            group["lr"] = group["lr"] if rate is None else rate
+
     def losses():
         own = -compiled(params, x, True).mean() / dimensions
-        return own, own + common.L2 / dimensions * sum((s * s).sum() for s in scales)
+        return own, own + recipe["l2"] / dimensions * sum((s * s).sum() for s in scales)
 
     def step():
         nonlocal taken
@@ -216,10 +224,10 @@ def load(row, file):
         optimiser.zero_grad(set_to_none=True)
         own, loss = losses()
         loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(trained, common.CLIP, foreach=True)
+        norm = torch.nn.utils.clip_grad_norm_(trained, recipe["clip"], foreach=True)
         optimiser.step()
         with torch.no_grad():
-            torch._foreach_lerp_(average, trained, common.rates(taken)[2])
+            torch._foreach_lerp_(average, trained, common.fresh(taken, recipe["averageDecay"]))
         result = {"bitsPerDim": own.item() / math.log(2), "gradientNorm": norm.item()}
         return lambda: result
 
@@ -227,6 +235,14 @@ def load(row, file):
     def density():
         all = compiled(steady, x, False).tolist()
         return lambda: {"mean": sum(all) / len(all)}
+
+    @torch.inference_mode()
+    def evaluate():
+        """Of the trained parameters, averaged, with their running statistics."""
+        rest = iter(average)
+        averaged = {path: next(rest) if t.requires_grad else t for path, t in params.items()}
+        each = (flow.forward(averaged, x, False) / (-dimensions * math.log(2))).tolist()
+        return lambda: {"each": each}
 
     @torch.inference_mode()
     def sample():
@@ -242,7 +258,7 @@ def load(row, file):
         answers = {**grads, **{name: to_numpy(t) for name, t in results.items()}}
         return {name: np.ascontiguousarray(a, dtype="float32") for name, a in answers.items()}
 
-    return {"step": step, "density": density, "sample": sample, "write": write}
+    return {"feed": feed, "step": step, "density": density, "evaluate": evaluate, "sample": sample, "write": write}
 
 
 common.serve(f"PyTorch {torch.__version__.split('+')[0]} {variant}, {threads} threads", load)
