@@ -155,7 +155,14 @@ const compare = async (run, examples, io) => {
   const temporary = mkdtempSync(join(tmpdir(), 'diffeo-equal-'))
   try {
     const file = join(temporary, 'parameters.safetensors')
-    const row = { kind: 'image', norm: 'batch', path: 'actNorm', shape: config.shape, ...config.model, recipe: config.recipe }
+    const row = {
+      kind: 'image',
+      norm: 'batch',
+      path: 'actNorm',
+      shape: config.shape,
+      ...config.model,
+      recipe: config.recipe,
+    }
     const begin = async (/** @type {diffeo.Params} */ of, /** @type {any} */ x) => {
       await writeParams(file, of, x)
       const [started] = await startSides([], [flags.variant], row, file)
