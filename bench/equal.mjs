@@ -210,6 +210,10 @@ const compare = async (run, examples, io) => {
 }
 
 const [folder = ''] = positionals
+if (folder === '') {
+  console.error('expected the folder of a run, got none: node bench/equal.mjs runs/cifar10')
+  process.exit(1)
+}
 const runFlags = {
   engine: /** @type {diffeo.EngineName | 'auto'} */ (flags.engine),
   ...(flags.data === undefined ? {} : { data: flags.data }),
