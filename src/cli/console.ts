@@ -27,8 +27,11 @@ export interface Io {
   readonly progress: (format: string, total: number, payload?: Readonly<Record<string, string>>) => Progress
   /** Aborted by the first signal while something is held. */
   readonly signal: AbortSignal
-  /** From here on there is something to lose: the first signal asks to stop. Answers how to let go again. */
-  readonly hold: () => () => void
+  /**
+   * From here on there is something to lose: the first signal asks to stop, which is answered by a sentence, by default
+   * that of training. Answers how to let go again.
+   */
+  readonly hold: (sentence?: string) => () => void
 }
 
 /** The flags that every command takes. */
@@ -59,12 +62,12 @@ export const perform = async (
   const stop = new AbortController()
   const { json = false, color } = flags
   const yellow = paint(process.stderr, color)
-  let held = 0
+  const held: string[] = []
   let code = 0
   const onSignal = (name: (typeof stopSignals)[number]): void => {
     code = 128 + constants.signals[name]
-    if (held === 0 || stop.signal.aborted) process.exit(code)
-    process.stderr.write('\nstopping after this step (again: at once, back to the last checkpoint)\n')
+    if (held.length === 0 || stop.signal.aborted) process.exit(code)
+    process.stderr.write(`\n${held.at(-1)}\n`)
     stop.abort()
   }
   for (const name of stopSignals) process.on(name, onSignal)
@@ -74,11 +77,9 @@ export const perform = async (
     result: (value) => void (json && process.stdout.write(`${JSON.stringify(value)}\n`)),
     progress: progress(!json && process.stderr.isTTY === true),
     signal: stop.signal,
-    hold: () => {
-      held++
-      return () => {
-        held--
-      }
+    hold: (sentence = 'stopping after this step (again: at once, back to the last checkpoint)') => {
+      held.push(sentence)
+      return () => void held.splice(held.indexOf(sentence), 1)
     },
   }
   try {

@@ -3,22 +3,37 @@
  *
  * @module
  */
+import { execFile } from 'node:child_process'
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { Argument, type Command } from 'commander'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
-import { findLibraries, VERSION, WHEELS, type Wheel } from '../engine/tensorflow/find.js'
+import { type Found, filesIn, findLibraries } from '../engine/tensorflow/find.js'
 import { install, removeInstalled } from '../engine/tensorflow/install.js'
-import { type DiffeoError, DiffeoException, engineError } from '../error.js'
+import { megabytes, planOf, VERSION, WHEELS, type Wheel } from '../engine/tensorflow/wheels.js'
+import type { Inspected } from '../engine/tensorflow.js'
+import { type DiffeoError, DiffeoException, engineError, usageError } from '../error.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from './console.js'
 
 type Task = TE.TaskEither<DiffeoError, Outcome>
 
+/** What a download would be. */
+const foretell = (wheel: Wheel, { say, result }: Io): Outcome => {
+  const plan = planOf(wheel)
+  for (const pin of plan) say(`${pin.name} ${pin.version} (${pin.platform}), ${megabytes([pin])} MB, ${pin.sha256}`)
+  say(`${megabytes(plan)} MB to download`)
+  result(plan)
+  return 'done'
+}
+
 const bring =
-  (wheel: Wheel, from: string | undefined) =>
+  (wheel: Wheel, from: readonly string[] | undefined) =>
   ({ say, warn, result, progress, signal, hold }: Io): Task => {
-    const release = hold()
-    say(`${wheel} ${VERSION}${from === undefined ? ', about 270 MB to download' : ` from ${from}`}`)
-    const line = progress('{bar} {doing} {percentage}%', 1, { doing: 'starting' })
+    const release = hold('stopping (again: at once)')
+    say(`${wheel} ${from === undefined ? `${VERSION}, ${megabytes(planOf(wheel))} MB to download` : `from ${from}`}`)
+    const line = progress('{bar} {percentage}% {doing}', 1, { doing: 'starting' })
     return pipe(
       install({
         wheel,
@@ -41,38 +56,61 @@ const bring =
     )
   }
 
-/** What an older library lacks. */
-const lacks = (version: string): string => {
-  const [, minor = 0] = version.split('.').map(Number)
-  return minor < 12 ? '; older than 2.12: no bf16 by --precision' : ''
+/** A library, and what is in it or why it cannot be opened. */
+type Listed = Found & (Inspected | { readonly error: string })
+
+const describe = (listed: Listed): string => {
+  const place = `by ${listed.origin}: ${listed.folder}`
+  if ('error' in listed) return `tensorflow that cannot be loaded, ${place}: ${listed.error}`
+  const lacks = listed.lacks.length === 0 ? '' : `; without ${listed.lacks.join(', ')}`
+  return `tensorflow ${listed.version}, ${listed.devices.join(', ')}${lacks}, ${place}`
 }
 
-/** One library after another: two in one process would share their names, so only the best is opened. */
-const list = ({ say, result }: Io): Task =>
-  pipe(
+const main = fileURLToPath(new URL('./main.js', import.meta.url))
+
+/** A library in a process of its own: two in one would share their names, and one that crashes takes nothing with it. */
+const inspectApart = async (found: Found): Promise<Listed> => {
+  const args = [main, '--json', 'engine', 'list', '--folder', found.folder]
+  const ended = promisify(execFile)(process.execPath, args)
+  const [own] = await ended.then(
+    ({ stdout }) => JSON.parse(stdout) as readonly [Listed],
+    ({ code, signal }) => [{ error: `the process that loads it ended by ${signal ?? code}` }],
+  )
+  return { ...own, ...found } as Listed
+}
+
+/** The library of a folder, opened in this process. */
+const inspectHere = async (folder: string): Promise<Listed> => {
+  const files = filesIn(folder)
+  if (files === undefined)
+    throw new DiffeoException(usageError('--folder', 'a folder with the library of TensorFlow', folder))
+  const found: Found = { ...files, origin: '--folder', folder }
+  const { inspect } = await import('../engine/tensorflow.js')
+  return inspect(found).then(
+    (own) => ({ ...found, ...own }),
+    (reason: Error) => ({ ...found, error: reason.message.split('\n')[0]! }),
+  )
+}
+
+const list =
+  (folder: string | undefined) =>
+  ({ say, result }: Io): Task =>
     TE.tryCatch(
       async () => {
-        const [best, ...others] = findLibraries()
-        if (best === undefined) {
-          say('tensorflow: no library; `npx diffeo engine install` brings one')
-          result([])
-          return 'done' as const
-        }
-        const { inspect } = await import('../engine/tensorflow.js')
-        const own = await inspect(best)
-        say(
-          `tensorflow ${own.version}, ${own.devices.join(', ')}, by ${best.origin}: ${best.folder}${lacks(own.version)}`,
-        )
-        for (const { origin, folder } of others) say(`also there, by ${origin}: ${folder}`)
-        result([{ ...best, ...own }, ...others])
+        const all: readonly Listed[] =
+          folder === undefined
+            ? await Promise.all(findLibraries().map(inspectApart))
+            : [await inspectHere(resolve(folder))]
+        if (all.length === 0) say('tensorflow: no library; `npx diffeo engine install` brings one')
+        for (const listed of all) say(describe(listed))
+        result(all)
         return 'done' as const
       },
       (reason) =>
         reason instanceof DiffeoException
           ? reason.error
           : engineError('engine list', 'a library that loads', String(reason).split('\n')[0]!),
-    ),
-  )
+    )
 
 const remove = ({ say, result }: Io): Task =>
   pipe(
@@ -85,6 +123,11 @@ const remove = ({ say, result }: Io): Task =>
     }),
   )
 
+interface InstallFlags {
+  readonly wheel?: readonly string[]
+  readonly dryRun?: boolean
+}
+
 /** Registers the command. */
 export const engineCommand = (program: Command): void => {
   const command = program.command('engine').description('bring, list or remove the library of the engine tensorflow')
@@ -92,14 +135,22 @@ export const engineCommand = (program: Command): void => {
   command
     .command('install')
     .description('download TensorFlow by pip, and keep its libraries in the cache folder (DIFFEO_CACHE moves it)')
-    .addArgument(new Argument('[wheel]', 'which of the packages of PyPI').choices(WHEELS).default('tensorflow-cpu'))
-    .option('--wheel <file>', 'a wheel that is there already: nothing is downloaded')
+    .addArgument(
+      new Argument('[package]', 'of PyPI; tensorflow brings the libraries of CUDA too')
+        .choices(WHEELS)
+        .default('tensorflow-cpu'),
+    )
+    .option('--wheel <files...>', 'wheels that are there already: nothing is downloaded')
+    .option('--dry-run', 'say what would be downloaded')
     .addHelpText('after', '\nExamples:\n  diffeo engine install\n  diffeo engine install --wheel tensorflow_cpu.whl')
-    .action((wheel: Wheel, { wheel: from }: { readonly wheel?: string }) => act(bring(wheel, from)))
+    .action((wheel: Wheel, { wheel: from, dryRun }: InstallFlags) =>
+      act(dryRun === true ? (io) => TE.fromIO(() => foretell(wheel, io)) : bring(wheel, from)),
+    )
   command
     .command('list')
-    .description('what is found, where, its version and devices')
-    .action(() => act(list))
+    .description('what is found, where, its version, devices, and what an old one lacks')
+    .option('--folder <path>', 'the library of this folder alone')
+    .action(({ folder }: { readonly folder?: string }) => act(list(folder)))
   command
     .command('remove')
     .description('remove what install brought')

@@ -17,18 +17,9 @@ import * as t from 'io-ts'
 import { natural } from '../codec.js'
 import { type DiffeoError, fileError } from '../error.js'
 import { fileFailure } from '../file.js'
+import { isAlive } from '../process.js'
 
 const Holder = t.type({ pid: natural('a process'), host: t.string, since: t.number })
-
-const isAlive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (thrown) {
-    // a process that may not be signalled is there
-    return thrown instanceof Error && 'code' in thrown && thrown.code === 'EPERM'
-  }
-}
 
 /** How long a lock without its holder's name may be one that is being written. */
 const WRITING = 10_000

@@ -136,12 +136,26 @@ const open = (found: Found): Promise<TensorFlow> => {
   return library
 }
 
-/** A library's version, and the devices that a program could use. */
-export const inspect = async (
-  found: Found,
-): Promise<{ readonly version: string; readonly devices: readonly string[] }> => {
+/** What the engine asks of a library beyond the ordinary, and how one that has it shows it. */
+const features: Readonly<Record<string, (library: TensorFlow) => boolean>> = {
+  // a kernel for a list of types that is DT_BFLOAT16 alone
+  bf16: ({ kernels }) => Buffer.from(kernels('Conv2D')).includes(Buffer.from([0x32, 1, 14])),
+  XLA: ({ kernels }) => kernels('XlaLaunch').length > 0,
+  'many machines': ({ kernels }) => kernels('CollectiveReduceV2').length > 0,
+}
+
+/** A library's version, the devices that a program could use, and what it lacks. */
+export interface Inspected {
+  readonly version: string
+  readonly devices: readonly string[]
+  readonly lacks: readonly string[]
+}
+
+/** Opens a library and looks. */
+export const inspect = async (found: Found): Promise<Inspected> => {
   const library = await open(found)
-  return { version: library.version, devices: await devicesOf(library, {}) }
+  const lacks = Object.keys(features).filter((name) => !features[name]!(library))
+  return { version: library.version, devices: await devicesOf(library, {}), lacks }
 }
 
 /** The devices that an empty program could use. */

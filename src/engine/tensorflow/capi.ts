@@ -42,6 +42,7 @@ const signatures = {
   TF_SessionListDevices: 'void *TF_SessionListDevices(void *, void *)',
   TF_DeviceListCount: 'int TF_DeviceListCount(void *)',
   TF_DeviceListName: 'const char *TF_DeviceListName(void *, int, void *)',
+  TF_GetRegisteredKernelsForOp: 'void *TF_GetRegisteredKernelsForOp(const char *, void *)',
   TF_DeleteDeviceList: 'void TF_DeleteDeviceList(void *)',
   TF_AllocateTensor: 'void *TF_AllocateTensor(int, void *, int, size_t)',
   TF_DeleteTensor: 'void TF_DeleteTensor(void *)',
@@ -87,6 +88,8 @@ export interface SessionOptions {
 
 export interface TensorFlow {
   readonly version: string
+  /** What computes an operation here, as a `KernelList`: nothing if the library does not know it. */
+  readonly kernels: (operation: string) => Uint8Array
   readonly session: (options: SessionOptions) => Session
   /** A tensor of uninitialised elements. */
   readonly allocate: (info: ValueInfo) => Handle
@@ -206,6 +209,14 @@ const bind = (koffi: Koffi, f: Functions): TensorFlow => {
 
   return {
     version: f.TF_Version() as string,
+    kernels: (operation) => {
+      const buffer = checked<Handle>('a list of kernels', 'TF_GetRegisteredKernelsForOp', operation)
+      // TF_Buffer: where its bytes are, and how many
+      const [data = 0n, length = 0n] = new BigUint64Array(koffi.view(buffer, 16))
+      const bytes = length === 0n ? new Uint8Array() : new Uint8Array(koffi.view(data, Number(length))).slice()
+      f.TF_DeleteBuffer(buffer)
+      return bytes
+    },
     session,
     allocate: ({ dtype, shape }) => {
       const [type, bytes] = types[dtype]
@@ -228,6 +239,8 @@ export interface LibraryFiles {
   readonly framework: string
   /** Absent where the first file holds the C API too. */
   readonly api: string
+  /** What the first file looks for by name alone, if it was built for GPUs. */
+  readonly cuda: readonly string[]
 }
 
 /**
@@ -241,12 +254,29 @@ const pin = (koffi: Koffi, files: readonly string[]): void => {
   for (const file of files) dlopen(file, mode)
 }
 
+/**
+ * Loads libraries that need each other, each as soon as what it needs is there; answers those that cannot be loaded. A
+ * name that is loaded is found again by whoever asks for it, wherever it lies.
+ */
+const preload = (koffi: Koffi, files: readonly string[]): readonly string[] => {
+  const left = files.filter((file) => {
+    try {
+      koffi.load(file, { lazy: true, global: true })
+      return false
+    } catch {
+      return true
+    }
+  })
+  return left.length === 0 || left.length === files.length ? left : preload(koffi, left)
+}
+
 /** Loads the library into the process, for good. Throws what the loader throws. */
-export const openLibrary = async ({ framework, api }: LibraryFiles): Promise<TensorFlow> => {
+export const openLibrary = async ({ framework, api, cuda }: LibraryFiles): Promise<TensorFlow> => {
   const { default: koffi } = await import('koffi')
+  const missing = new Set(preload(koffi, cuda))
   koffi.load(framework, { global: true })
   const library = koffi.load(api, { global: true })
-  pin(koffi, [framework, api])
+  pin(koffi, [...cuda.filter((file) => !missing.has(file)), framework, api])
   const names = Object.keys(signatures) as readonly Name[]
   const bound = Object.fromEntries(names.map((name) => [name, library.func(signatures[name])]))
   return bind(koffi, bound as unknown as Functions)

@@ -4,16 +4,22 @@
  *
  * @module
  */
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { DiffeoException, engineError, NotInstalled } from '../../error.js'
 import type { LibraryFiles } from './capi.js'
+import { VERSION, WHEELS, type Wheel } from './wheels.js'
 
 /** A library that was found, and who brought it. */
 export interface Found extends LibraryFiles {
-  readonly origin: 'DIFFEO_TENSORFLOW' | 'engine install' | '@tensorflow/tfjs-node-gpu' | '@tensorflow/tfjs-node'
+  readonly origin:
+    | '--folder'
+    | 'DIFFEO_TENSORFLOW'
+    | 'engine install'
+    | '@tensorflow/tfjs-node-gpu'
+    | '@tensorflow/tfjs-node'
   readonly folder: string
 }
 
@@ -26,14 +32,7 @@ export const cacheFolder = (env: NodeJS.ProcessEnv = process.env): string =>
       ? join(homedir(), 'Library', 'Caches', 'diffeo')
       : join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'diffeo'))
 
-/** The wheels that `engine install` knows. */
-export const WHEELS = ['tensorflow-cpu', 'tensorflow'] as const
-export type Wheel = (typeof WHEELS)[number]
-
-/** The version that is installed, and that the engine is tested with. */
-export const VERSION = '2.21.0'
-
-/** The folder of an installed wheel. */
+/** The folder of an installed package. Inside it lies what would lie in `site-packages`, where the libraries look for each other. */
 export const wheelFolder = (wheel: Wheel): string => join(cacheFolder(), `${wheel}-${VERSION}`)
 
 const names =
@@ -41,11 +40,22 @@ const names =
     ? { framework: 'libtensorflow_framework.2.dylib', cc: 'libtensorflow_cc.2.dylib', c: 'libtensorflow.2.dylib' }
     : { framework: 'libtensorflow_framework.so.2', cc: 'libtensorflow_cc.so.2', c: 'libtensorflow.so.2' }
 
+/** The CUDA libraries that pip puts beside TensorFlow, but for the parts of cuDNN, which it loads by itself. */
+const cudaBeside = (folder: string): readonly string[] => {
+  const root = join(folder, '..', 'nvidia')
+  if (!existsSync(root)) return []
+  return readdirSync(root).flatMap((name) => {
+    const lib = join(root, name, 'lib')
+    const own = existsSync(lib) ? readdirSync(lib).filter((file) => /^lib(?!cudnn_)[^.]+\.so\.\d+$/.test(file)) : []
+    return own.map((file) => join(lib, file))
+  })
+}
+
 /** The library in a folder, be it a wheel's or that of a libtensorflow archive. */
 export const filesIn = (folder: string): LibraryFiles | undefined => {
   const framework = join(folder, names.framework)
   const api = [names.cc, names.c].map((name) => join(folder, name)).find(existsSync)
-  return existsSync(framework) && api !== undefined ? { framework, api } : undefined
+  return existsSync(framework) && api !== undefined ? { framework, api, cuda: cudaBeside(folder) } : undefined
 }
 
 const packageFolder = (name: string): string | undefined => {
@@ -61,8 +71,7 @@ export const findLibraries = (env: NodeJS.ProcessEnv = process.env): readonly Fo
   const asked = env['DIFFEO_TENSORFLOW']
   const places: readonly (readonly [Found['origin'], string | undefined])[] = [
     ['DIFFEO_TENSORFLOW', asked],
-    ['engine install', wheelFolder('tensorflow')],
-    ['engine install', wheelFolder('tensorflow-cpu')],
+    ...WHEELS.toReversed().map((wheel) => ['engine install', join(wheelFolder(wheel), 'tensorflow')] as const),
     ['@tensorflow/tfjs-node-gpu', packageFolder('@tensorflow/tfjs-node-gpu')],
     ['@tensorflow/tfjs-node', packageFolder('@tensorflow/tfjs-node')],
   ]

