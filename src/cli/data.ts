@@ -1,5 +1,5 @@
 /**
- * `diffeo data check`: whether the files of a data set are there and what they should be.
+ * `diffeo data check`: whether the files of a data set are there and what they should be, down to the last image.
  *
  * @module
  */
@@ -7,6 +7,8 @@ import { Argument, type Command } from 'commander'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import { integer } from '../codec.js'
+import { type ImageSet, range } from '../data/image-set.js'
+import { attempt } from '../data/records.js'
 import type { DiffeoError } from '../error.js'
 import { defaultRecipe } from './config.js'
 import { dataConfig } from './configure.js'
@@ -20,13 +22,59 @@ export interface DataFlags {
   readonly size?: number
 }
 
+/** Images read at once. */
+const CHUNK = 100
+
+/** What is in the files: every image is read, and decoded if it is packed. */
+interface Contents {
+  readonly images: number
+  readonly least: number
+  readonly most: number
+  readonly mean: number
+}
+
+const readAll = (files: readonly ImageSet[], io: Io): TE.TaskEither<DiffeoError, Contents> =>
+  attempt(async () => {
+    const images = files.reduce((sum, { count }) => sum + count, 0)
+    const line = io.progress('{bar} reading {value} of {total} images · {eta_formatted} left', images)
+    let [least, most, sum, bytes, done] = [255, 0, 0, 0, 0]
+    try {
+      for (const { count, read } of files)
+        for (let first = 0; first < count; first += CHUNK) {
+          const indices = range(Math.min(CHUNK, count - first)).map((i) => first + i)
+          for (const level of await read(indices)) {
+            if (level < least) least = level
+            if (level > most) most = level
+            sum += level
+            bytes++
+          }
+          done += indices.length
+          line.update(done)
+        }
+    } finally {
+      line.stop()
+    }
+    return { images, least, most, mean: sum / bytes }
+  })
+
 /** The whole command. */
 export const checkData = (name: string, flags: DataFlags, io: Io): TE.TaskEither<DiffeoError, Outcome> =>
   pipe(
     loadDataSet(dataConfig(name, flags), defaultRecipe([1, 1, 1])),
-    TE.map(({ shape, summary }) => {
-      io.say(summary)
-      io.result({ data: name, shape, summary })
+    TE.bindTo('set'),
+    TE.tapIO(
+      ({ set }) =>
+        () =>
+          io.say(set.summary),
+    ),
+    TE.bind('contents', ({ set: { files } }) => (files.length === 0 ? TE.right(undefined) : readAll(files, io))),
+    TE.map(({ set: { shape, summary }, contents }) => {
+      if (contents !== undefined)
+        io.say(
+          `all ${contents.images.toLocaleString('en')} images were read: gray levels ${contents.least} to ${contents.most}, ` +
+            `mean ${contents.mean.toFixed(2)}`,
+        )
+      io.result({ data: name, shape, summary, ...contents })
       return 'done'
     }),
   )
@@ -38,7 +86,7 @@ export const dataCommand = (program: Command): Command =>
     .description('data sets')
     .command('check')
     .addArgument(new Argument('<data>', 'a data set or a density of the plane').choices(dataNames))
-    .description('see whether the files of a data set are there, whole and official')
+    .description('read a whole data set, and see whether its files are whole and official')
     .option('--data <folder>', 'where they are')
     .option('--size <n>', 'height and width to crop and resize images to', number('--size', integer(1, 1024)))
     .addHelpText('after', examples('data check mnist', 'data check fashion-mnist --data ~/fashion'))

@@ -10,6 +10,7 @@ import * as TE from 'fp-ts/lib/TaskEither.js'
 import type { Shape } from '../../types/shape.js'
 import { evaluationBatches, trainBatches } from '../data/batches.js'
 import { type Data, type DataName, dataSets, loadData } from '../data/catalog.js'
+import type { ImageSet } from '../data/image-set.js'
 import { type PlaneName, planes } from '../data/planes.js'
 import type { Toy } from '../data/toys.js'
 import { type DiffeoError, orThrow, usageError } from '../error.js'
@@ -44,6 +45,8 @@ export interface DataSet {
   readonly shape: Shape
   /** What there is, in one line. */
   readonly summary: string
+  /** All images that lie in files; none of what is drawn from a density. */
+  readonly files: readonly ImageSet[]
   readonly examples: (recipe: Recipe) => E.Either<DiffeoError, Examples>
 }
 
@@ -60,6 +63,7 @@ export const keysOf = (seed: number) => {
 const images = ({ train, validation, test, flips, summary }: Data): DataSet => ({
   shape: train.shape,
   summary,
+  files: [train, validation, test],
   examples: ({ seed, batch }): E.Either<DiffeoError, Examples> => {
     const keys = keysOf(seed)
     return pipe(
@@ -76,6 +80,7 @@ const images = ({ train, validation, test, flips, summary }: Data): DataSet => (
 
 const plane = (toy: Toy): DataSet => ({
   shape: [2],
+  files: [],
   // the entropy may take a second, and is asked for by few
   get summary() {
     return `${toy.name}: as many points of the plane as are asked for, ${toy.entropy().toFixed(4)} nats of entropy`

@@ -9,6 +9,8 @@ import type { Latents, Shape } from '../../types/shape.js'
 import type { Flow } from '../distribution/flow.js'
 import { type DiffeoError, DiffeoException, trainingError } from '../error.js'
 import type { Params } from '../tensor/params.js'
+import { product } from '../tensor/shape.js'
+import { type AnyTensor, sizes, values } from '../tensor/tensor.js'
 import { ahead, type MaybeLater } from './ahead.js'
 import { type Batches, type Evaluation, evaluate } from './evaluate.js'
 import { copyState, disposeState, type StepMetrics, type StepOptions, step, type TrainState } from './step.js'
@@ -93,6 +95,13 @@ const orError = <X>(promise: Promise<X>): Promise<E.Either<DiffeoError, X>> =>
     throw thrown
   })
 
+/** What is wrong with a batch whose step came to nothing, if it is the batch. */
+const spoilt = async (x: AnyTensor): Promise<string | undefined> => {
+  const data = await values(x)
+  const at = data.findIndex((value) => !Number.isFinite(value))
+  return at < 0 ? undefined : `${data[at]} in example ${Math.floor(at / product(sizes(x).slice(1)))} of it`
+}
+
 const breathe = () => new Promise((resolve) => setImmediate(resolve))
 
 /**
@@ -153,11 +162,14 @@ export async function* fit<A extends Shape, B extends Latents>(
       const [after, metrics] = await next(state, x.right.value!)
       if (!Number.isFinite(metrics.bitsPerDim) || !Number.isFinite(metrics.gradientNorm)) {
         disposeState(after)
+        const bad = await spoilt(x.right.value as unknown as AnyTensor)
         const what = Number.isFinite(metrics.bitsPerDim) ? 'gradient' : 'loss'
-        const fix = 'lower the learning rate or the gradient clip, or look for bad values in the data'
+        const at = `fit at step ${after.step}`
         yield stopped(
           'notFinite',
-          trainingError(`fit at step ${after.step}`, `a finite ${what}`, 'one that is not', fix),
+          bad === undefined
+            ? trainingError(at, `a finite ${what}`, 'one that is not', 'lower the learning rate or the gradient clip')
+            : trainingError(at, 'a batch of finite numbers', bad, 'mend the data, or what makes batches of them'),
         )
         return
       }

@@ -152,8 +152,6 @@ export const encodeSafetensors = ({ tensors, metadata }: Safetensors): E.Either<
   const json = `{${entries.map(([name, entry]) => `${JSON.stringify(name)}:${JSON.stringify(entry)}`).join(',')}}`
   const text = new TextEncoder().encode(json)
   const header = Math.ceil(text.length / 8) * 8
-  if (header > LONGEST_HEADER)
-    return E.left(formatError('safetensors', `a header of at most ${LONGEST_HEADER} bytes`, `${header} bytes`))
   const bytes = new Uint8Array(8 + header + size).fill(0x20, 8, 8 + header)
   new DataView(bytes.buffer).setBigUint64(0, BigInt(header), true)
   bytes.set(text, 8)

@@ -1,8 +1,8 @@
 /** The commands that use a run, on one that is trained once on a few images; and models from files. */
-import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
-import { describeError, orThrow } from 'diffeo'
+import { describeError, encodePng, key, orThrow, uniformArray } from 'diffeo'
 import { decode } from 'fast-png'
 import * as E from 'fp-ts/lib/Either.js'
 import type * as TE from 'fp-ts/lib/TaskEither.js'
@@ -127,10 +127,28 @@ describe('without a run', () => {
     // 3·8 − 1 numbers of the net instead of 2, and no scale
     expect(bent.result['total']).toMatchObject({ parameters: 2 * (1 * 3 + 3 + 3 * 23 + 23) + 4 })
   })
-  it('data check says what there is', async () => {
-    const { said, ended } = await told((io) => checkData('mnist', { data }, io))
+  it('data check reads every image, and says what there is', async () => {
+    const { said, result, ended } = await told((io) => checkData('mnist', { data }, io))
     expect([ended, said]).toEqual(['done', expect.stringContaining('48 images to train, 512 to validate, 53 to test')])
+    expect(said).toContain('all 613 images were read: gray levels 0 to 255, mean ')
+    const images = ['train', 't10k'].map((part) => readFileSync(join(data, `${part}-images-idx3-ubyte`)).subarray(16))
+    const levels = images.flatMap((bytes) => [...bytes])
+    expect(result).toMatchObject({ images: 613, least: 0, most: 255 })
+    expect(result['mean']).toBeCloseTo(levels.reduce((a, b) => a + b, 0) / levels.length, 6)
+    expect(await told((io) => checkData('moons', {}, io))).toMatchObject({ ended: 'done' })
     expect((await told((io) => checkData('mnist', { data: at('nowhere') }, io))).ended).toContain('nowhere')
+  })
+  it('data check finds the one picture that is cut', async () => {
+    const pictures = at('pictures')
+    mkdirSync(pictures)
+    const noise = uniformArray(key(0), 64 * 64 * 3).map((u) => 256 * u)
+    const bytes = orThrow(encodePng({ width: 64, height: 64, channels: 3, data: Uint8Array.from(noise) }))
+    for (let i = 0; i < 600; i++)
+      writeFileSync(join(pictures, `${i}.png`), i === 417 ? bytes.subarray(0, bytes.length / 2) : bytes)
+    const cut = await told((io) => checkData('folder', { data: pictures, size: 16 }, io))
+    expect(cut.ended).toMatch(/417\.png: expected a whole PNG or JPEG picture, got .*; replace it or take it away/)
+    writeFileSync(join(pictures, '417.png'), bytes)
+    expect((await told((io) => checkData('folder', { data: pictures, size: 16 }, io))).said).toContain('all 600 images')
   })
 })
 

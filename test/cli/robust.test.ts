@@ -324,6 +324,14 @@ describe('a checkpoint is refused in one sentence', () => {
       /expected parameters that are finite numbers, got others in params\//,
     ],
     [
+      'with a name that leads elsewhere',
+      (all) => ({
+        ...all,
+        tensors: new Map([...all.tensors, ['../../etc/passwd', { shape: [1], data: Float32Array.of(0) }]]),
+      }),
+      /expected only the \d+ tensors of the flow, got also \.\.\/\.\.\/etc\/passwd of shape 1/,
+    ],
+    [
       'of another width',
       withConfig((c) => ({ ...c, model: { name: 'realnvp-vector', couplings: 2, hidden: [5] } })),
       /of shape 1×5, got 1×4/,

@@ -48,6 +48,12 @@ describe('parseIdx', () => {
     ['one byte short', idx([2, 2], [1, 2, 3]), 'some-file: expected 16 bytes for its shape 2×2, got 15 bytes'],
     ['one byte over', idx([2], [1, 2, 3]), 'some-file: expected 10 bytes for its shape 2, got 11 bytes; download'],
     ['a lying header', idx([0xffffffff, 0xffffffff], []), 'for its shape 4294967295×4294967295, got 12 bytes'],
+    [
+      'sizes the wrong way round',
+      Uint8Array.of(0, 0, 8, 1, 2, 0, 0, 0, 7, 8),
+      'some-file: expected 33554440 bytes for its shape 33554432, got 10 bytes; download',
+    ],
+    ['a magic number the wrong way round', Uint8Array.of(1, 8, 0, 0, 2, 0, 0, 0, 7, 8), 'got 01080000; check'],
     ['a cut header', Uint8Array.of(0, 0, 8, 3, 0), 'some-file: expected a header of 16 bytes, got 5 bytes; download'],
     ['empty', new Uint8Array(), 'which starts with 000008, got nothing; check'],
     ['floats', Uint8Array.of(0, 0, 0x0d, 1, 0, 0, 0, 0), 'got 00000d01; check'],

@@ -29,6 +29,22 @@ describe('a .npy file', () => {
       () => put('f.npy', '1, 2, 2', numbered(32), '<f8'),
       /expected unsigned bytes, '\|u1', got '<f8'; save it with/,
     ],
+    [
+      'floats, a NaN among them',
+      () => put('nan.npy', '1, 1, 2', new Uint8Array(Float32Array.of(1, Number.NaN).buffer), '<f4'),
+      /nan\.npy: expected unsigned bytes, '\|u1', got '<f4'; save it with numpy\.save\('images\.npy', images\.astype/,
+    ],
+    ['words the wrong way round', () => put('w.npy', '1, 1, 2', numbered(4), '>u2'), /'\|u1', got '>u2'/],
+    [
+      'a length the wrong way round',
+      () => {
+        const bytes = npyBytes(header('1, 2, 2'), numbered(4))
+        bytes.set([0, 118], 8)
+        writeFileSync(at('e.npy'), bytes)
+        return at('e.npy')
+      },
+      /expected a header of at most 4096 bytes, got 30218 bytes/,
+    ],
     ['columns first', () => put('c.npy', '1, 2, 2', numbered(4), '|u1', 'True'), /expected rows first/],
     [
       'another rank',

@@ -90,13 +90,10 @@ describe('fit stops', () => {
   const spoilt =
     (from: number, value: number) =>
     (n: number): BatchOf<readonly [2]> =>
-      n < from ? moonBatch()(n) : trust(tf.fill([4, 2], value))
+      n < from ? moonBatch()(n) : trust(tf.tensor2d([0, 1, 1, 0, 0, value, 1, 0], [4, 2]))
   it.each([
-    [
-      'loss',
-      Number.NaN,
-      'expected a finite loss, got one that is not; lower the learning rate or the gradient clip, or',
-    ],
+    ['batch', Number.NaN, 'expected a batch of finite numbers, got NaN in example 2 of it; mend the data'],
+    ['loss', 1e30, 'expected a finite loss, got one that is not; lower the learning rate or the gradient clip'],
     ['gradient', 1e17, 'expected a finite gradient, got one that is not; lower'],
   ])('when a %s is not finite, with the last good state, and says so', async (_, value, words) => {
     const good: unknown[] = []

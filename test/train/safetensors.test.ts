@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import * as E from 'fp-ts/lib/Either.js'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { describeError, orThrow } from '../../src/error.js'
 import { decodeSafetensors, encodeSafetensors, type RawTensor, type Safetensors } from '../../src/train/safetensors.js'
 
@@ -96,6 +96,23 @@ describe('encodeSafetensors and decodeSafetensors', () => {
     const data = Float32Array.of(9, 1, 2, 9).subarray(1, 3)
     const bytes = encode({ tensors: new Map([['w', { shape: [2], data }]]), metadata: {} })
     expect([...orThrow(decodeSafetensors('f')(bytes)).tensors.get('w')!.data]).toEqual([1, 2])
+  })
+  it('have the same file on a machine whose bytes are the other way round', async () => {
+    const contents = { tensors: new Map([['w', { shape: [2], data: Float32Array.of(1, -2) }]]), metadata: {} }
+    // what is seen as the host's order of bytes is asked of Uint16Array alone
+    class Reversed extends Uint16Array {
+      static override of = (value: number) => Uint16Array.from([value << 8])
+    }
+    vi.resetModules()
+    vi.stubGlobal('Uint16Array', Reversed)
+    const other = await import('../../src/train/safetensors.js')
+    vi.unstubAllGlobals()
+    const here = encode(contents)
+    const there = orThrow(other.encodeSafetensors(contents))
+    // this host's bytes, turned as that one would turn its own
+    expect([...there.subarray(-8)]).toEqual([0x3f, 0x80, 0, 0, 0xc0, 0, 0, 0])
+    expect(there.subarray(0, -8)).toEqual(here.subarray(0, -8))
+    expect([...orThrow(other.decodeSafetensors('f')(there)).tensors.get('w')!.data]).toEqual([1, -2])
   })
   it('refuse what has no file', () => {
     const of = (name: string, shape: number[]) =>
