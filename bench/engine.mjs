@@ -1,6 +1,7 @@
 // @ts-check
 /**
- * diffeo's side: one engine in a process of its own, by the peers' protocol (README.md). `node engine.mjs <engine>`
+ * diffeo's side: one engine in a process of its own, by the peers' protocol (README.md).
+ * `node engine.mjs <engine> <its options as JSON>`
  */
 import { createInterface } from 'node:readline'
 import * as diffeo from '../dist/src/index.js'
@@ -58,7 +59,15 @@ const load = async (row, file) => {
   }
 }
 
-say({ ready: diffeo.describeEngine(await diffeo.ready(/** @type {any} */ (process.argv[2] ?? 'auto'))) })
+const started = await diffeo.useEngine(
+  /** @type {any} */ (process.argv[2] ?? 'auto'),
+  JSON.parse(process.argv[3] ?? '{}'),
+)()
+if (started._tag === 'Left') {
+  say({ error: diffeo.describeError(started.left) })
+  process.exit()
+}
+say({ ready: diffeo.describeEngine(started.right) })
 /** @type {Awaited<ReturnType<typeof load>> | undefined} */
 let works
 for await (const line of createInterface({ input: process.stdin })) {

@@ -24,7 +24,9 @@ const { values: flags } = parseArgs({
   },
 })
 // the growth of two engines that differ in their convolutions alone, or of bf16, says nothing new
-const engines = (flags.engines ?? (flags.growth ? 'onnxruntime' : 'onnxruntime,ordinary')).split(',').filter(Boolean)
+const engines = (flags.engines ?? (flags.growth ? 'onnxruntime' : 'onnxruntime,ordinary,tensorflow,tensorflow-bf16'))
+  .split(',')
+  .filter(Boolean)
 const peers = peersOf(flags.peers ?? (flags.growth ? 'default,channels_last,jax' : 'default,channels_last,bf16,jax'))
 const repeat = Number(flags.repeat)
 

@@ -11,6 +11,15 @@ const here = dirname(fileURLToPath(import.meta.url))
 const threads = availableParallelism()
 const python = join(here, 'peers', '.venv', process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python')
 
+/**
+ * What some names stand for: an engine, its options and its environment.
+ * @type {Readonly<Record<string, readonly [string, object?, object?]>>}
+ */
+const engines = {
+  ordinary: ['onnxruntime', {}, { DIFFEO_BLOCK: '0' }],
+  'tensorflow-bf16': ['tensorflow', { precision: 'bf16' }],
+}
+
 /** The peers that there are. @param {string} asked @returns {readonly string[]} */
 export const peersOf = (asked) => {
   if (existsSync(python)) return asked.split(',').filter(Boolean)
@@ -43,10 +52,10 @@ const child = (command, args, env = {}) => {
 }
 
 /** @param {string} name */
-const startEngine = (name) =>
-  name === 'ordinary'
-    ? child(process.execPath, [join(here, 'engine.mjs'), 'onnxruntime'], { DIFFEO_BLOCK: '0' })
-    : child(process.execPath, [join(here, 'engine.mjs'), name])
+const startEngine = (name) => {
+  const [engine, options, env] = engines[name] ?? [name]
+  return child(process.execPath, [join(here, 'engine.mjs'), engine, JSON.stringify(options ?? {})], env)
+}
 /** @param {string} name */
 const startPeer = (name) =>
   name === 'jax'

@@ -1,0 +1,57 @@
+// @ts-check
+/**
+ * What a precision costs in accuracy: the same model, seed and steps in each, and what the test set says.
+ *
+ *     npm run build && node bench/accuracy.mjs --steps 2000
+ *
+ * Each is `diffeo train`, evaluated in its own precision, and then once more by the default engine in float32: the second
+ * figure is what training lost, the first what a user sees.
+ */
+import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs, promisify } from 'node:util'
+import { writeResults } from './sides.mjs'
+
+const { values: flags } = parseArgs({
+  options: {
+    data: { type: 'string', default: 'mnist' },
+    steps: { type: 'string', default: '2000' },
+    seed: { type: 'string', default: '0' },
+    precisions: { type: 'string', default: 'float32,bf16' },
+  },
+})
+const main = join(dirname(fileURLToPath(import.meta.url)), '..', 'dist', 'src', 'cli', 'main.js')
+
+/** Answers the JSON document of a command. @param {string[]} args */
+const diffeo = async (...args) => {
+  const { stdout } = await promisify(execFile)(process.execPath, [main, '--json', ...args])
+  return JSON.parse(stdout)
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'diffeo-accuracy-'))
+const results = []
+try {
+  const sides = [['onnxruntime'], ...flags.precisions.split(',').map((name) => ['tensorflow', '--precision', name])]
+  for (const [i, [engine = '', ...options]] of sides.entries()) {
+    const out = join(folder, `${i}`)
+    const side = [engine, ...options.slice(1)].join(' ')
+    const recipe = ['--steps', flags.steps, '--seed', flags.seed, '--out', out]
+    try {
+      const { test } = await diffeo('train', flags.data, ...recipe, '--engine', engine, ...options)
+      const again = await diffeo('evaluate', out, '--engine', 'onnxruntime')
+      const { unit, mean, worst } = test
+      console.log(
+        `${side.padEnd(20)} ${mean.toFixed(4)} ${unit}, worst ${worst.toFixed(3)}; by onnxruntime ${again.mean.toFixed(4)}`,
+      )
+      results.push({ side, unit, mean, worst, byFloat32: again.mean })
+    } catch (reason) {
+      console.log(`${side.padEnd(20)} ${/** @type {{ stderr?: string }} */ (reason).stderr?.trim().split('\n').at(-1)}`)
+    }
+  }
+} finally {
+  rmSync(folder, { recursive: true })
+}
+writeResults('accuracy-', { ...flags, results })
