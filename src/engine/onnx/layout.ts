@@ -33,6 +33,8 @@ export interface Names {
   readonly get: (v: number, layout: Layout) => string
   /** The operand of an operation that broadcasts to a value of rank 4. */
   readonly operand: (v: number, layout: Layout) => string
+  /** A value of one number, under as many axes: see {@link endsInOne}. */
+  readonly wide: (v: number, rank: number) => string
   readonly set: (v: number, layout: Layout, name: string) => void
   /** Some other arrangement of a value, made once. */
   readonly once: (v: number, arrangement: string, make: () => string) => string
@@ -108,16 +110,31 @@ export const names = (graph: Graph, values: readonly ValueInfo[], constants: Rea
     })
   }
 
+  const wide = (v: number, rank: number): string =>
+    remember(`${v}:wide${rank}`, () => {
+      const ones = Array.from({ length: rank }, () => 1)
+      const data = constants.get(v)
+      return data === undefined ? reshape(graph, get(v, 'last'), ones) : stored(info(v).dtype, ones, data)
+    })
+
   return {
     has,
     get,
     operand,
+    wide,
     set: (v, layout, name) => known.set(key(v, layout), name),
     once: (v, arrangement, make) => remember(`${v}:${arrangement}`, make),
     info,
     constant: (v) => constants.get(v),
   }
 }
+
+/**
+ * Whether a shape's last axis is 1. The runtime repeats a number of lower rank than that shape element by element, at a
+ * tenth of the speed that one of the same rank has.
+ */
+export const endsInOne = (shape: readonly number[], layout: Layout): boolean =>
+  shape.length > 1 && arranged(shape, shape.length === 4 ? layout : 'last').at(-1) === 1
 
 /** The layout of an operation element by element: blocked will do, if all of its images are alike. */
 export const elementwiseLayout = (names: Names, inputs: readonly number[], rank: number): Layout => {

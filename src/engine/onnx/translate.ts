@@ -4,7 +4,7 @@
  * @module
  */
 import { DiffeoException, engineError } from '../../error.js'
-import type { Call, Program } from '../program.js'
+import { type Call, type Program, sizeOf } from '../program.js'
 import { axesOf } from '../signatures.js'
 import { gatherAffine } from './affine.js'
 import { convolveBlocked, filterGradientBlocked, poolBlocked, suits, suitsFilterGradient } from './blocked.js'
@@ -14,9 +14,19 @@ import { pointwise, types } from './elementwise.js'
 import { foldScales } from './folded.js'
 import { forms, moving } from './forms.js'
 import { translateAffine, translateDot } from './gathered.js'
-import { arranged, axisIn, elementwiseLayout, imageLayout, type Layout, type Names, names } from './layout.js'
+import {
+  arranged,
+  axisIn,
+  elementwiseLayout,
+  endsInOne,
+  imageLayout,
+  type Layout,
+  type Names,
+  names,
+} from './layout.js'
 import { type Graph, graph } from './model.js'
 import { ints, LONG, longSum, reshape } from './nodes.js'
+import { gatherSlices } from './split.js'
 
 const reductions: Readonly<Record<string, string>> = {
   Sum: 'ReduceSum',
@@ -65,16 +75,35 @@ const reduce = (graph: Graph, names: Names, { kernel, inputs, attrs, outputs }: 
 
 const translateCall = (graph: Graph, names: Names, call: Call, block: number | undefined, portable: boolean): void => {
   const { kernel, inputs, outputs } = call
-  const rank = names.info(outputs[0]!).shape.length
+  const { shape } = names.info(outputs[0]!)
+  const rank = shape.length
   const real = (value: number) => graph.constant('float32', [], [value])
   const answer = (made: string | readonly string[], layout: Layout): void => {
     for (const [i, name] of [made].flat().entries()) names.set(outputs[i]!, layout, name)
   }
-  const elementwise = pointwise[kernel] ?? moving[kernel]
+  const elementwise = pointwise[kernel]
   if (elementwise !== undefined) {
-    const layout = (kernel in pointwise ? elementwiseLayout : imageLayout)(names, inputs, rank)
-    const operand = (i: number) => names.operand(inputs[i]!, layout)
-    answer(elementwise({ graph, names, call, operand, real, layout, portable }), layout)
+    const layout = elementwiseLayout(names, inputs, rank)
+    const ends = endsInOne(shape, layout)
+    const isNumber = (v: number) => sizeOf(names.info(v).shape) === 1
+    const operand = (i: number) =>
+      ends && isNumber(inputs[i]!) ? names.wide(inputs[i]!, rank) : names.operand(inputs[i]!, layout)
+    const wide = (value: number) =>
+      graph.constant(
+        'float32',
+        shape.map(() => 1),
+        [value],
+      )
+    answer(elementwise({ graph, names, call, operand, real: ends ? wide : real, layout, portable }), layout)
+    return
+  }
+  const mover = moving[kernel]
+  if (mover !== undefined) {
+    const layout = imageLayout(names, inputs, rank)
+    answer(
+      mover({ graph, names, call, operand: (i) => names.operand(inputs[i]!, layout), real, layout, portable }),
+      layout,
+    )
     return
   }
   const form = forms[kernel]
@@ -139,7 +168,7 @@ const GATHERED = 8
 /** A program as an ONNX graph. Inputs and outputs are channels last, as everything outside is. */
 export const translateGraph = (source: Program, { block, portable }: TranslateOptions = {}): Graph => {
   const scaled = foldScales(source)
-  const program = gatherAffine(portable === undefined ? gatherDense(scaled) : scaled, block ?? GATHERED)
+  const program = gatherAffine(portable === undefined ? gatherDense(gatherSlices(scaled)) : scaled, block ?? GATHERED)
   const own = graph('program', portable?.batch)
   const table = names(own, program.values, program.constants)
   const infos = program.inputs.map((v) => program.values[v]!)
