@@ -7,6 +7,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { DiffeoException, engineError } from '../error.js'
 import { registerWasmKernels } from './wasmKernels.js'
+import { registerWebgpuKernels } from './webgpuKernels.js'
 
 /** What an engine says of itself once it is loaded. */
 export interface Loaded {
@@ -79,13 +80,14 @@ export const loadWebgpu = async (): Promise<Loaded> => {
         gpu === undefined ? 'a browser without WebGPU' : 'none',
         globalThis.process === undefined
           ? "use a current browser, with WebGPU and graphics acceleration on, or the engine 'wasm'"
-          : 'install the driver of the graphics card, with Vulkan on Linux: `apt-get install mesa-vulkan-drivers`',
+          : 'install a current driver of the graphics card, with Vulkan on Linux (Mesa 22.3, of Debian 12, is too old)',
       ),
     )
   await import('@tensorflow/tfjs-backend-webgpu' as string)
   // constants are computed here, where they can be read at once
   await import('@tensorflow/tfjs-backend-cpu')
   await select('webgpu')
+  registerWebgpuKernels()
   const { vendor, architecture } = adapter.info ?? {}
   return { version: tf.version_core, threads: 1, device: ['GPU', vendor, architecture].filter(Boolean).join(' ') }
 }

@@ -1,5 +1,5 @@
 /**
- * Replaces a kernel of the wasm backend by a composition of faster ones. A rewrite is a function on tensors that may
+ * Replaces a kernel of a backend by a composition of others, which are faster, or right. A rewrite is a function on tensors that may
  * decline, by returning `undefined`, and then the backend's own kernel runs.
  *
  * @module
@@ -21,17 +21,17 @@ const handOver = (out: tf.Tensor): tf.TensorInfo => {
 }
 
 /**
- * Registers `rewrite` in front of a kernel of the wasm backend. A kernel that the backend lacks becomes one that
- * throws, naming what it does not cover, where `rewrite` declines.
+ * Registers `rewrite` in front of a kernel of a backend. A kernel that the backend lacks becomes one that throws, naming
+ * what it does not cover, where `rewrite` declines.
  */
-export const override = (kernelName: string, rewrite: Rewrite): void => {
+export const override = (kernelName: string, rewrite: Rewrite, backendName: 'wasm' | 'webgpu' = 'wasm'): void => {
   // Typed as always there, but undefined for a kernel that the backend lacks.
-  const original: tf.KernelConfig | undefined = tf.getKernel(kernelName, 'wasm')
+  const original: tf.KernelConfig | undefined = tf.getKernel(kernelName, backendName)
   // A second kernel of the same name would be registered with a warning on the console.
-  if (original !== undefined) tf.unregisterKernel(kernelName, 'wasm')
+  if (original !== undefined) tf.unregisterKernel(kernelName, backendName)
   tf.registerKernel({
     // The set-up function of the original must still run: the original may be called.
-    ...(original ?? { backendName: 'wasm' }),
+    ...(original ?? { backendName }),
     kernelName,
     kernelFunc: (params) => {
       const inputs = params.inputs as Record<string, tf.Tensor>
@@ -40,7 +40,7 @@ export const override = (kernelName: string, rewrite: Rewrite): void => {
       const out = tf.tidy(() => rewrite(inputs, attrs) ?? [])
       if (out instanceof tf.Tensor) return handOver(out)
       if (original !== undefined) return original.kernelFunc(params)
-      throw new Error(`${kernelName}: not supported by the wasm engine with ${JSON.stringify(attrs)}`)
+      throw new Error(`${kernelName}: not supported by the ${backendName} engine with ${JSON.stringify(attrs)}`)
     },
   })
 }

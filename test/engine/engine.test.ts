@@ -100,7 +100,7 @@ describe('useEngine', () => {
   it('starts WebGPU where there is an adapter, and says elsewhere what would bring it', async () => {
     const line = await ready('webgpu').then(describeEngine, (thrown: DiffeoException) => thrown.message)
     expect(line).toMatch(
-      /^engine webgpu( \d+\.\d+\.\d+, 1 thread, GPU .+|: expected (the package .+; run `npm install @tensorflow\/tfjs-backend-webgpu webgpu`|an adapter, got none; install the driver .+))$/,
+      /^engine webgpu( \d+\.\d+\.\d+, 1 thread, GPU .+|: expected (the package .+; run `npm install @tensorflow\/tfjs-backend-webgpu webgpu`|an adapter, got none; install a current driver .+))$/,
     )
   })
 

@@ -121,9 +121,9 @@ export const functionsOf = ([n, h, w, c]: Sizes): Readonly<Record<string, Operat
       constant((a, b) => f(tf.greater(a, 0), tf.greater(b, 0)), lots, [c]),
     ),
     logicalNot: constant((x) => tf.logicalNot(tf.greater(x, 0)), lots),
-    // square roots and logarithms of what is negative or 0
+    // square roots of what is negative, and divisions by 0: of its logarithm WGSL leaves open what it is
     ...byName([tf.isNaN, tf.isInf, tf.isFinite], (f) =>
-      constant((x) => f(tf.add(tf.sqrt(x), tf.log(tf.relu(tf.abs(tf.round(x)))))), lots),
+      constant((x) => f(tf.add(tf.sqrt(x), tf.div(1, tf.abs(tf.round(x))))), lots),
     ),
     all: constant((x) => tf.all(tf.greater(x, -1), 1), rows),
     any: constant((x) => tf.any(tf.greater(x, 1), [0, 1], true), lots),

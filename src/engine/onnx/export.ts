@@ -36,7 +36,8 @@ export const toOnnx = (f: OnnxFunction): Uint8Array => write(f, false)
 
 /**
  * The same, of a model that draws what the function takes: its inputs are `n`, how many examples (int64), and
- * `temperature`, by which standard normals are multiplied (float32), both scalars. The seed is the runtime's.
+ * `temperature`, by which standard normals are multiplied (float32), both scalars. The seed is the runtime's. So the
+ * latents are those of the prior `standardNormal`; of another prior they have to be made of normals in the function.
  *
  * @example
  * const draw = toOnnxSampler({ inputs: [{ name: 'z', shape: [2] }], outputs: ['x', 'z'], run: ([z]) => [tf.exp(z!), z!] })
