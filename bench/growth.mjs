@@ -21,7 +21,7 @@ const base = {
 }
 /** @type {Readonly<Record<string, { at: readonly number[], row: (n: number) => import('./rows.mjs').Row }>>} */
 const lines = {
-  batch: { at: [8, 16, 32, 64, 128, 256], row: (batch) => ({ ...base, batch }) },
+  batch: { at: [8, 32, 128, 256], row: (batch) => ({ ...base, batch }) },
   image: { at: [16, 32, 48, 64], row: (n) => /** @type {any} */ ({ ...base, shape: [n, n, 3] }) },
   depth: { at: [1, 2, 4, 8], row: (blocks) => /** @type {any} */ ({ ...base, blocks }) },
 }
@@ -65,8 +65,17 @@ const draw = (points) => {
     data: { values: points.filter((p) => p.axis === axis) },
     mark: /** @type {const} */ ({ type: 'line', point: true }),
     encoding: /** @type {const} */ ({
-      x: { field: 'at', type: 'quantitative', title, scale: { type: 'log', base: 2 } },
-      y: { field: 'median', type: 'quantitative', title: 'ms a step (median)', scale: { type: 'log' } },
+      x: {
+        ...{ field: 'at', type: 'quantitative', title, scale: { type: 'log', base: 2, padding: 8 } },
+        axis: { values: lines[axis]?.at ?? [], format: 'd', grid: false },
+      },
+      y: {
+        field: 'median',
+        type: 'quantitative',
+        title: 'ms a step (median)',
+        scale: { type: 'log' },
+        axis: { tickCount: 4 },
+      },
       color: { field: 'side', type: 'nominal', title: null },
     }),
   })
@@ -75,6 +84,7 @@ const draw = (points) => {
   const { spec } = compile({
     title: `A train step: ${describeRow(base).replace('base: ', '')}, one size varied`,
     hconcat: shown.map(([axis, title]) => panel(axis, title)),
+    resolve: { scale: { y: 'shared' } },
   })
   return new vega.View(vega.parse(spec), { renderer: 'none' }).toSVG()
 }

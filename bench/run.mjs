@@ -17,7 +17,7 @@ const { values: flags } = parseArgs({
     rows: { type: 'string', default: rows.map(({ name }) => name).join(',') },
     engines: { type: 'string' },
     peers: { type: 'string' },
-    repeat: { type: 'string', default: '10' },
+    repeat: { type: 'string' },
     growth: { type: 'boolean', default: false },
     axes: { type: 'string', default: 'batch,image,depth' },
     picture: { type: 'string', default: 'docs/pictures/growth.svg' },
@@ -28,7 +28,7 @@ const engines = (flags.engines ?? (flags.growth ? 'onnxruntime' : 'onnxruntime,o
   .split(',')
   .filter(Boolean)
 const peers = peersOf(flags.peers ?? (flags.growth ? 'default,channels_last,jax' : 'default,channels_last,bf16,jax'))
-const repeat = Number(flags.repeat)
+const repeat = Number(flags.repeat ?? (flags.growth ? 5 : 10))
 
 await ready('wasm')
 if (flags.growth) {
