@@ -16,7 +16,7 @@ import { reconstructRun } from '../../src/cli/reconstruct.js'
 import { sampleRun } from '../../src/cli/sample.js'
 import { train } from '../../src/cli/train.js'
 import type { DiffeoError } from '../../src/error.js'
-import { diffeo, fewImages, ioOf, temporary } from './support.js'
+import { diffeo, fewImages, ioOf, started, temporary } from './support.js'
 
 const { folder, at } = temporary('commands')
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -143,12 +143,12 @@ describe('without a run', () => {
     mkdirSync(pictures)
     const noise = uniformArray(key(0), 64 * 64 * 3).map((u) => 256 * u)
     const bytes = orThrow(encodePng({ width: 64, height: 64, channels: 3, data: Uint8Array.from(noise) }))
-    for (let i = 0; i < 600; i++)
-      writeFileSync(join(pictures, `${i}.png`), i === 417 ? bytes.subarray(0, bytes.length / 2) : bytes)
+    for (let i = 0; i < 150; i++)
+      writeFileSync(join(pictures, `${i}.png`), i === 117 ? bytes.subarray(0, bytes.length / 2) : bytes)
     const cut = await told((io) => checkData('folder', { data: pictures, size: 16 }, io))
-    expect(cut.ended).toMatch(/417\.png: expected a whole PNG or JPEG picture, got .*; replace it or take it away/)
-    writeFileSync(join(pictures, '417.png'), bytes)
-    expect((await told((io) => checkData('folder', { data: pictures, size: 16 }, io))).said).toContain('all 600 images')
+    expect(cut.ended).toMatch(/117\.png: expected a whole PNG or JPEG picture, got .*; replace it or take it away/)
+    writeFileSync(join(pictures, '117.png'), bytes)
+    expect((await told((io) => checkData('folder', { data: pictures, size: 16 }, io))).said).toContain('all 150 images')
   })
 })
 
@@ -161,12 +161,12 @@ describe('a model of a file', () => {
   it('is trained, asked for, and used', async () => {
     writeFileSync(source, flow('[2]'))
     const own = ['--model', source, '--out', 'own']
-    const trained = await diffeo(folder, 'train', 'moons', '--steps', '5', ...own)
+    const trained = await started(folder, 'train', 'moons', '--steps', '5', ...own)
     expect([trained.code, trained.err]).toEqual([0, ''])
     expect(trained.out).toContain(`--resume --out own --model ${source}`)
     const refused = await diffeo(folder, 'evaluate', 'own')
     expect(refused.err).toContain(`add --model '${source}' if you trust that file`)
-    const json = await diffeo(folder, 'evaluate', 'own', '--model', source, '--json')
+    const json = await started(folder, 'evaluate', 'own', '--model', source, '--json')
     expect(JSON.parse(json.out)).toMatchObject({ run: 'own', unit: 'nats', count: 10_000 })
   })
   it('may be TypeScript, whatever the Node', async () => {
@@ -177,7 +177,7 @@ describe('a model of a file', () => {
        const own: Bijector<readonly [2], readonly [2]> = compose(input([2]), coupling(halves(), mlp({ hidden: [4] })))
        export default own`,
     )
-    const { code, out } = await diffeo(folder, 'inspect', typed, '--shape', '2')
+    const { code, out } = await started(folder, 'inspect', typed, '--shape', '2')
     rmSync(typed)
     expect([code, /^coupling +2 +2 /m.test(out)]).toEqual([0, true])
   })
@@ -202,11 +202,11 @@ describe('the command line', () => {
     expect(JSON.parse(err).error).toMatchObject({ _tag: 'FileError', expected: 'a checkpoint' })
   })
   it('completes commands, flags and their values in a shell', async () => {
-    const script = await diffeo(folder, 'complete', 'bash')
+    const script = await started(folder, 'complete', 'bash')
     expect([script.code, script.out.includes('diffeo')]).toEqual([0, true])
-    expect((await diffeo(folder, 'complete', '--', 'ev')).out).toContain('evaluate')
-    expect((await diffeo(folder, 'complete', '--', 'train', '')).out).toContain('mnist')
-    expect((await diffeo(folder, 'complete', '--', 'train', 'mnist', '--schedule', '')).out).toContain('cosine')
+    expect((await started(folder, 'complete', '--', 'ev')).out).toContain('evaluate')
+    expect((await started(folder, 'complete', '--', 'train', '')).out).toContain('mnist')
+    expect((await started(folder, 'complete', '--', 'train', 'mnist', '--schedule', '')).out).toContain('cosine')
   })
   it('does what docs/cli.md shows', async () => {
     const page = readFileSync('docs/cli.md', 'utf8')
@@ -219,7 +219,7 @@ describe('the command line', () => {
     }
     const file = resolve('dist/examples/.my-flow.ts')
     writeFileSync(file, model)
-    const { code } = await diffeo(folder, 'inspect', file, '--shape', '2')
+    const { code } = await started(folder, 'inspect', file, '--shape', '2')
     rmSync(file)
     expect(code).toBe(0)
   })
@@ -227,8 +227,7 @@ describe('the command line', () => {
     const { out } = await diffeo(folder, '--help')
     const names = [...out.matchAll(/^ {2}(\w+) \[/gm)].map(([, name]) => name!).filter((name) => name !== 'help')
     expect(names).toEqual(expect.arrayContaining(['train', 'evaluate', 'sample', 'interpolate', 'inspect', 'export']))
-    const helps = await Promise.all(names.map((name) => diffeo(folder, name, '--help')))
-    for (const [i, help] of helps.entries())
-      if (names[i] !== 'data' && names[i] !== 'complete') expect(help.out, names[i]).toContain('\nExamples:\n  diffeo ')
+    for (const name of names.filter((name) => name !== 'data' && name !== 'complete'))
+      expect((await diffeo(folder, name, '--help')).out, name).toContain('\nExamples:\n  diffeo ')
   })
 })

@@ -33,7 +33,7 @@ import { modelOf } from '../../src/cli/model.js'
 import { runOnnx } from '../../src/engine/onnxruntime.js'
 import { trust } from '../../src/tensor/tensor.js'
 import { randomParams } from '../support.js'
-import { ioOf } from './support.js'
+import { diffeo, ioOf } from './support.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'diffeo-export-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -134,7 +134,7 @@ describe('diffeo export', () => {
   beforeAll(async () => {
     const { mkdir } = await import('node:fs/promises')
     await mkdir(run)
-    const config = orThrow(configure({ name: 'mnist' }, [28, 28, 1], { width: 8, blocks: 1 }))
+    const config = orThrow(configure({ name: 'mnist' }, [28, 28, 1], { width: 2, blocks: 0 }))
     const own = orThrow(await modelOf(config)())
     const x = trust<readonly ['N', ...number[]]>(
       tf.tensor(
@@ -164,17 +164,10 @@ describe('diffeo export', () => {
     const { status, stdout } = spawnSync('node', ['--input-type=module', '-e', program])
     expect([status, `${stdout}`]).toEqual([0, 'jit: expected an engine, got none; choose one first: await ready()\n'])
   })
-  it('says what is missing where there is no run', () => {
+  it('says what is missing where there is no run', async () => {
     const to = join(folder, 'none.onnx')
-    const { status, stderr } = spawnSync('node', [
-      'dist/src/cli/main.js',
-      'export',
-      join(folder, 'nowhere'),
-      '--to',
-      to,
-    ])
-    expect(status).toBe(1)
-    expect(`${stderr}`).toMatch(/^diffeo: .*nowhere.*\n$/)
-    expect(existsSync(to)).toBe(false)
+    const { code, err } = await diffeo(folder, 'export', 'nowhere', '--to', to)
+    expect([code, existsSync(to)]).toEqual([1, false])
+    expect(err).toMatch(/^diffeo: .*nowhere.*\n$/)
   })
 })

@@ -4,7 +4,9 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { loadMnist, orThrow } from 'diffeo'
+import { vi } from 'vitest'
 import type { Io } from '../../src/cli/console.js'
+import { run } from '../../src/cli/program.js'
 
 export const main = resolve('dist/src/cli/main.js')
 
@@ -42,8 +44,38 @@ export const command = (
     during(child)
   })
 
-/** Runs `diffeo` with flags. */
-export const diffeo = (cwd: string, ...args: readonly string[]) => command(cwd, process.execPath, [main, ...args])
+/** Runs `diffeo` with flags, as its users start it. */
+export const started = (cwd: string, ...args: readonly string[]) => command(cwd, process.execPath, [main, ...args])
+
+/**
+ * Runs `diffeo` with flags in the test's own process, which spares the start of one and of an engine; one at a time. Not
+ * for signals, nor for modules that import the package.
+ */
+export const diffeo = async (cwd: string, ...args: readonly string[]): Promise<Ended> => {
+  const [home, argv] = [process.cwd(), process.argv]
+  let [out, err] = ['', '']
+  const spies = [
+    vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+      out += text
+      return true
+    }),
+    vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
+      err += text
+      return true
+    }),
+  ]
+  process.argv = [process.execPath, main, ...args]
+  process.chdir(cwd)
+  try {
+    await run(process.argv)
+    return { code: Number(process.exitCode ?? 0), signal: null, out, err }
+  } finally {
+    process.chdir(home)
+    process.argv = argv
+    process.exitCode = undefined
+    for (const spy of spies) spy.mockRestore()
+  }
+}
 
 /** Waits until a file has a text. */
 export const appears = async (path: string, text: string): Promise<void> => {

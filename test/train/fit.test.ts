@@ -9,24 +9,28 @@ import {
   DiffeoException,
   describeError,
   disposeState,
+  evaluate,
+  evaluationBatches,
   type FitEvent,
   type FitOptions,
   fileError,
   key,
   leaves,
+  orThrow,
   type Stepped,
   type Stopped,
   startTraining,
   step,
   type TrainState,
   fit as train,
+  trainBatches,
   unwrap,
   type Validated,
 } from 'diffeo'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { trust } from '../../src/tensor/tensor.js'
 import '../support.js'
-import { collect, grown, moonBatch, moons, stateBits } from './toy.js'
+import { collect, grown, images, moonBatch, moons, stateBits, tiny } from './toy.js'
 
 const optimiser = adam()
 const options: FitOptions<readonly [2]> = { optimiser, learningRate: constantRate(1e-2), batch: moonBatch() }
@@ -139,6 +143,18 @@ describe('fit', () => {
     disposeState(state)
     await run({ steps: 3 }, (end) => expect(stateBits(end.state)).toEqual(wanted))
     expect(stateBits(start)).toEqual(before)
+  })
+  it('takes a single image for a batch, whatever its statistics', async () => {
+    const batch = orThrow(trainBatches(images, key(4), 1))
+    const own = await startTraining(tiny, optimiser, key(0), await batch(0))
+    const events = await collect(train(tiny, own, { ...options, batch, steps: 5 } as never))
+    const end = events.at(-1) as Stopped
+    expect([end.reason, end.state.step]).toEqual(['steps', 5])
+    const { each } = await evaluate(tiny, end.state.params, evaluationBatches(images, key(5), 1))
+    expect(each.length).toBe(images.count)
+    expect(each.every(Number.isFinite)).toBe(true)
+    disposeState(own)
+    disposeState(end.state)
   })
   it('says what compiling took, and counts it neither as a step nor in the time that it has', async () => {
     let compiling = 0
