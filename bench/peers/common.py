@@ -37,6 +37,8 @@ def layers(row):
     else:
         if row["norm"] != "batch" or row["path"] not in ("actNorm", "none"):
             raise ValueError("the peers know batch norm inside the nets, and ActNorm or nothing on the path")
+        if row.get("order", "ordered") != "ordered" or row.get("logScale", "tanh") != "tanh":
+            raise ValueError("the peers know the ordered factor-out and the log scale that tanh bounds")
         norm = row["path"] == "actNorm"
         plan.append(("logit", None))
         for _ in range(row["scales"] - 1):
