@@ -7,7 +7,7 @@ const { folder, at } = temporary('report')
 const read = (path: string) => readFileSync(at(path), 'utf8')
 
 beforeAll(async () => {
-  fewImages(at('few'))
+  await fewImages(at('few'))
   const images = ['mnist', '--data', at('few'), ...small]
   await diffeo(folder, 'train', ...images, '--steps', '20', '--validate-every', '10', '--out', 'images')
   await diffeo(folder, 'train', 'moons', '--hidden', '8', '--steps', '20', '--validate-every', '10', '--out', 'points')
