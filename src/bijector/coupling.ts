@@ -5,7 +5,7 @@
  * @module
  */
 import * as E from 'fp-ts/lib/Either.js'
-import { pipe } from 'fp-ts/lib/function.js'
+import { identity, pipe } from 'fp-ts/lib/function.js'
 import type { ShapeError, ShapeFn } from '../../types/shape.js'
 import type { Net } from '../nn/net.js'
 import { add, exp, mul, neg, scale, slice, sub, sumEvent, tanh, zeroPerExample } from '../tensor/ops.js'
@@ -85,8 +85,50 @@ export const couplingOf =
       ),
     )
 
+/** Affine change x⊙exp(s) + t, with s as `logScale` makes it of half of what the net answers. */
+const affineBy = <S extends Spec>(
+  spec: Transformer<S>['spec'],
+  logScale: (own: ParamsOf<S>) => (answer: Value) => Value,
+): Transformer<S> => ({
+  name: 'coupling',
+  width: 2,
+  spec,
+  at: (own, answer, { changed, project }) => {
+    const c = changed.at(-1)!
+    const s: Value = pipe(slice(0, c)(answer), logScale(own), project)
+    const t = project(slice(c, c)(answer))
+    return {
+      forward: (x) => [pipe(x, mul(exp(s)), add(t)), sumEvent(s)],
+      inverse: (y) => [pipe(y, sub(t), mul(exp(neg(s)))), neg(sumEvent(s))],
+    }
+  },
+})
+
+const affineCoupling = {
+  tanh: couplingOf(
+    affineBy(
+      (c) => ({ scale: constant([c], 1, 'scale') }),
+      (own) => (answer) => pipe(answer, tanh, scale(own.scale)),
+    ),
+  ),
+  free: couplingOf(
+    affineBy(
+      () => ({}),
+      () => identity,
+    ),
+  ),
+}
+
+export interface CouplingOptions {
+  /**
+   * What s is of the net's answer a: `tanh` is scale · tanh(a), bounded by a learned scale for each channel, which the
+   * L2 term of the loss holds small; `free` is a itself, without bound. Default tanh
+   */
+  readonly logScale?: 'tanh' | 'free'
+}
+
 /**
- * Affine coupling (Eqs. 8–12), with s = scale · tanh(·) bounded by a learned scale per channel.
+ * Affine coupling (Eqs. 8–12), with s = scale · tanh(·) bounded by a learned scale per channel unless told.
  *
  * - Forward: y = b⊙x + (1−b)⊙(x⊙exp(s(b⊙x)) + t(b⊙x))
  * - Forward log-det: Σ (1−b)⊙s(b⊙x)
@@ -96,20 +138,11 @@ export const couplingOf =
  * @example
  * compose(input([2]), coupling(halves(), mlp()), coupling(halves('second'), mlp()))
  */
-export const coupling = couplingOf({
-  name: 'coupling',
-  width: 2,
-  spec: (c) => ({ scale: constant([c], 1, 'scale') }),
-  at: (own, answer, { changed, project }) => {
-    const c = changed.at(-1)!
-    const s: Value = pipe(slice(0, c)(answer), tanh, scale(own.scale), project)
-    const t = project(slice(c, c)(answer))
-    return {
-      forward: (x) => [pipe(x, mul(exp(s)), add(t)), sumEvent(s)],
-      inverse: (y) => [pipe(y, sub(t), mul(exp(neg(s)))), neg(sumEvent(s))],
-    }
-  },
-})
+export const coupling = <F extends ShapeFn, K extends 'image' | 'vector', N extends 'image' | 'vector'>(
+  mask: Mask<F, K>,
+  net: Net<N> & Serves<K, N>,
+  { logScale = 'tanh' }: CouplingOptions = {},
+): Layer<F> => affineCoupling[logScale](mask, net)
 
 /**
  * Additive coupling (NICE, Dinh et al. 2014): affine coupling with s = 0, so it keeps volume.

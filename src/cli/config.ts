@@ -28,10 +28,22 @@ const hidden = guarded(
   (u): u is readonly number[] => Array.isArray(u) && u.length >= 1 && u.length <= 16 && u.every(width.is),
 )
 
-/** A model by its name and sizes, or the user's own by its file. */
+/** What the parts of `realnvp` may be. */
+export const realNvpParts = {
+  path: t.keyof({ actNorm: null, batchNorm: null, none: null }),
+  norm: t.keyof({ batch: null, instance: null, none: null }),
+  order: t.keyof({ ordered: null, plain: null }),
+  logScale: t.keyof({ tanh: null, free: null }),
+  init: t.keyof({ identity: null, random: null }),
+}
+
+/** A model by its name and options, or the user's own by its file. */
 const ModelConfig = t.union(
   [
-    t.type({ name: t.literal('realnvp'), scales: integer(1, 8), width: integer(1, 1024), blocks: integer(0, 64) }),
+    t.intersection([
+      t.type({ name: t.literal('realnvp'), scales: integer(1, 8), width: integer(1, 1024), blocks: integer(0, 64) }),
+      t.partial(realNvpParts),
+    ]),
     t.intersection([
       t.type({ name: t.literal('realnvp-vector'), couplings: integer(1, 256), hidden }),
       t.partial({ transformer: t.keyof({ affine: null, spline: null }) }),
@@ -138,44 +150,70 @@ const images: Recipe = {
 export const defaultRecipe = (shape: readonly number[]): Recipe =>
   shape.length === 3 ? images : { ...images, batch: 256, validation: 2000, learningRate: 5e-3 }
 
-/** The model of that name, of the sizes that the flags do not tell. */
-const sizes = {
-  realnvp: { name: 'realnvp', scales: 2, width: 16, blocks: 2 },
+type Named<K extends ModelConfig['name']> = Extract<ModelConfig, { readonly name: K }>
+
+/** The models by their names, with what they are where the flags do not tell. */
+const models = {
+  realnvp: {
+    name: 'realnvp',
+    scales: 2,
+    width: 16,
+    blocks: 2,
+    norm: 'batch',
+    path: 'actNorm',
+    order: 'ordered',
+    logScale: 'tanh',
+    init: 'identity',
+  },
   'realnvp-vector': { name: 'realnvp-vector', couplings: 8, hidden: [64, 64], transformer: 'affine' },
-} as const
+} satisfies { readonly [K in Exclude<ModelConfig['name'], 'file'>]: Required<Named<K>> }
 
-/** What the flags say of a model's sizes. */
-export type Sizes = { readonly [K in 'scales' | 'width' | 'blocks' | 'couplings']?: number } & {
-  readonly hidden?: readonly number[]
-  readonly transformer?: 'affine' | 'spline'
-}
+/** What flags may say of a model. */
+export type ModelOptions = Partial<Omit<Named<'realnvp'>, 'name'> & Omit<Named<'realnvp-vector'>, 'name'>>
 
-/** The model of a name or a file, or the one that suits the shape; in the sizes that are told. */
+const optionNames = Object.values(models)
+  .flatMap(Object.keys)
+  .filter((name) => name !== 'name')
+
+/** What the flags say of the model. */
+const optionsIn = (flags: ModelOptions): ModelOptions =>
+  Object.fromEntries(Object.entries(flags).filter(([name, value]) => optionNames.includes(name) && value !== undefined))
+
+/** `logScale` as the command line has it: `--log-scale`. */
+export const flagOf = (option: string): string => `--${option.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`
+
+/** A model with all of its options: in a configuration from before it had some, they are what they were then. */
+export const wholeModel = (model: ModelConfig): ModelConfig =>
+  model.name === 'file' ? model : ({ ...models[model.name], ...model } as ModelConfig)
+
+/** The model of a name or a file, or the one that suits the shape; with what the flags tell of it. */
 export const modelConfig = (
   name: string | undefined,
   shape: readonly number[],
-  told: Sizes,
+  flags: ModelOptions,
   base?: ModelConfig,
 ): E.Either<DiffeoError, ModelConfig> => {
-  const known = (n: string): n is keyof typeof sizes => Object.hasOwn(sizes, n)
+  const known = (n: string): n is keyof typeof models => Object.hasOwn(models, n)
   const start: ModelConfig | undefined =
     name === undefined
-      ? (base ?? sizes[shape.length === 3 ? 'realnvp' : 'realnvp-vector'])
+      ? (base ?? models[shape.length === 3 ? 'realnvp' : 'realnvp-vector'])
       : base?.name === name
         ? base
         : known(name)
-          ? sizes[name]
+          ? models[name]
           : /\.[cm]?[jt]s$/.test(name)
             ? { name: 'file', path: name }
             : undefined
   if (start === undefined)
     return E.left(
-      usageError('--model', `${Object.keys(sizes).join(', ')}, or a file ending in .js or .ts`, `'${name}'`),
+      usageError('--model', `${Object.keys(models).join(', ')}, or a file ending in .js or .ts`, `'${name}'`),
     )
-  const strange = Object.keys(told).find((key) => !Object.hasOwn(start, key))
+  const told = optionsIn(flags)
+  const whole = wholeModel(start)
+  const strange = Object.keys(told).find((option) => !Object.hasOwn(whole, option))
   return strange === undefined
-    ? E.right({ ...start, ...told } as ModelConfig)
-    : E.left(usageError(`--${strange}`, `a model with ${strange}`, `'${start.name}'`, 'leave it out'))
+    ? E.right({ ...whole, ...told } as ModelConfig)
+    : E.left(usageError(flagOf(strange), `a model with ${strange}`, `'${start.name}'`, 'leave it out'))
 }
 
 /** The learning rate of each step. */

@@ -8,10 +8,18 @@ import { pipe } from 'fp-ts/lib/function.js'
 import { type DiffeoError, usageError } from '../error.js'
 import { show } from '../tensor/shape.js'
 import { decodeWith } from '../train/safetensors.js'
-import { type DataConfig, defaultRecipe, modelConfig, type Recipe, RunConfig, type Sizes } from './config.js'
+import {
+  type DataConfig,
+  defaultRecipe,
+  type ModelOptions,
+  modelConfig,
+  type Recipe,
+  RunConfig,
+  wholeModel,
+} from './config.js'
 
 /** The flags of `train` that say what a run is; what is left out is as in `--config`, the run, or by default. */
-export interface ConfigFlags extends Sizes {
+export interface ConfigFlags extends ModelOptions {
   readonly data?: string
   readonly size?: number
   readonly model?: string
@@ -22,6 +30,7 @@ export interface ConfigFlags extends Sizes {
   readonly learningRate?: number
   readonly schedule?: Recipe['schedule']
   readonly clip?: number
+  readonly l2?: number
   readonly steps?: number
 }
 
@@ -54,12 +63,7 @@ export const configure = (
   base?: RunConfig,
 ): E.Either<DiffeoError, RunConfig> =>
   pipe(
-    modelConfig(
-      flags.model,
-      shape,
-      given(flags, 'scales', 'width', 'blocks', 'couplings', 'hidden', 'transformer') as Sizes,
-      base?.model,
-    ),
+    modelConfig(flags.model, shape, flags, base?.model),
     E.map((model) => ({
       data,
       shape,
@@ -75,6 +79,7 @@ export const configure = (
           'learningRate',
           'schedule',
           'clip',
+          'l2',
           'steps',
         ) as Partial<Recipe>),
       },
@@ -88,13 +93,14 @@ const settled: readonly (readonly [flag: string, of: (config: RunConfig) => unkn
   ['data', ({ data }) => data.name],
   ['--size', ({ data }) => data.size],
   ['the shape of the data', ({ shape }) => show(shape)],
-  ['--model', ({ model }) => model],
+  ['--model', ({ model }) => wholeModel(model)],
   ['--seed', ({ recipe }) => recipe.seed],
   ['--batch', ({ recipe }) => recipe.batch],
   ['--validation', ({ recipe }) => recipe.validation],
   ['--validate-every', ({ recipe }) => recipe.validateEvery],
   ['--schedule', ({ recipe }) => recipe.schedule],
   ['--clip', ({ recipe }) => recipe.clip],
+  ['--l2', ({ recipe }) => recipe.l2],
 ]
 
 const text = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value ?? 'none'))

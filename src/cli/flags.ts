@@ -11,6 +11,7 @@ import { guarded, integer } from '../codec.js'
 import { EngineName } from '../engine/engine.js'
 import { type EngineOptions, Precision } from '../engine/options.js'
 import { orThrow, usageError } from '../error.js'
+import { flagOf, realNvpParts } from './config.js'
 
 export const positive = guarded(
   'a number above 0',
@@ -63,7 +64,10 @@ export const withEngineOptions = (command: Command): Command =>
     )
     .option('--device <name>', 'tensorflow: where to compute, as /cpu:0 or /gpu:1')
 
-/** The sizes of the premade models. */
+const part = (name: keyof typeof realNvpParts, description: string): Option =>
+  new Option(`${flagOf(name)} <name>`, `realnvp: ${description}`).choices(Object.keys(realNvpParts[name].keys))
+
+/** The options of the premade models. */
 export const withModelOptions = (command: Command): Command =>
   command
     .option('--scales <n>', 'realnvp: scales (default: 2)', number('--scales', integer(1, 8)))
@@ -71,6 +75,11 @@ export const withModelOptions = (command: Command): Command =>
     .option('--blocks <n>', 'realnvp: residual blocks (default: 2)', number('--blocks', integer(0, 64)))
     .option('--couplings <n>', 'realnvp-vector: couplings (default: 8)', number('--couplings', integer(1, 256)))
     .option('--hidden <n,n>', 'realnvp-vector: hidden widths (default: 64,64)', numbers('--hidden', integer(1, 4096)))
+    .addOption(part('path', 'what normalises after each coupling (default: actNorm)'))
+    .addOption(part('norm', 'what normalises inside the nets (default: batch)'))
+    .addOption(part('order', "channels factored out in the authors' order (default: ordered)"))
+    .addOption(part('logScale', 'scale · tanh, or without bound (default: tanh)'))
+    .addOption(part('init', 'how the nets start (default: identity)'))
     .addOption(
       new Option('--transformer <name>', 'realnvp-vector: how couplings change a half (default: affine)').choices([
         'affine',

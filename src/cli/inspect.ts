@@ -29,7 +29,7 @@ import {
   unwrap,
   values,
 } from '../tensor/tensor.js'
-import { defaultRecipe, modelConfig, type Sizes } from './config.js'
+import { defaultRecipe, type ModelOptions, modelConfig } from './config.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from './console.js'
 import { unitOf } from './examples.js'
 import { examples, numbers, withModelOptions, withRunOptions } from './flags.js'
@@ -167,20 +167,14 @@ const tell = (flow: Flow<Shape, Latents>, { layers, prior }: Awaited<ReturnType<
 }
 
 /** The flags. */
-export interface InspectFlags extends RunFlags, Sizes {
+export interface InspectFlags extends RunFlags, ModelOptions {
   readonly shape: readonly number[]
 }
 
 const inspectModel = (name: string, flags: InspectFlags, io: Io): TE.TaskEither<DiffeoError, void> => {
   const { shape } = flags
-  const { scales, width, blocks, couplings, hidden, transformer } = flags
-  const told = Object.fromEntries(
-    Object.entries({ scales, width, blocks, couplings, hidden, transformer }).filter(
-      ([, value]) => value !== undefined,
-    ),
-  ) as Sizes
   return pipe(
-    TE.fromEither(modelConfig(name, shape, told)),
+    TE.fromEither(modelConfig(name, shape, flags)),
     TE.flatMap((model) => modelOf({ model, shape, recipe: defaultRecipe(shape) }, name)),
     TE.bindTo('model'),
     TE.bind('engine', () => useEngine(flags.engine, flags)),

@@ -5,7 +5,7 @@
  */
 import type { Apply, FactorOut, Latents, SameVector, Shape, ShapeError, ShapeFn, Squeeze } from '../../types/shape.js'
 import { compose } from '../bijector/compose.js'
-import { coupling } from '../bijector/coupling.js'
+import { type CouplingOptions, coupling } from '../bijector/coupling.js'
 import { type LogitOptions, logit } from '../bijector/elementwise.js'
 import type { Layer } from '../bijector/layer.js'
 import { channelwise, checkerboard, halves } from '../bijector/mask.js'
@@ -53,6 +53,15 @@ export interface RealNvpOptions<N extends number> {
   readonly norm?: Norm
   /** Normalisation on the path, after each coupling. Default actNorm */
   readonly path?: 'actNorm' | 'batchNorm' | 'none'
+  /**
+   * Which channels a scale factors out: `ordered`, one colour of the checkerboard as the authors' code has it, or
+   * `plain`, the first half after the squeeze (all of red and the top row of green, of a colour image). Default ordered
+   */
+  readonly order?: 'ordered' | 'plain'
+  /** How the log scales of the couplings are bounded: see {@link CouplingOptions}. Default tanh */
+  readonly logScale?: CouplingOptions['logScale']
+  /** Whether each coupling starts as the identity, or each net at random. Default identity */
+  readonly init?: 'identity' | 'random'
   readonly logit?: LogitOptions
 }
 
@@ -66,7 +75,8 @@ const alternate = (n: number, make: (first: boolean) => readonly AnyLayer[]): re
 
 /**
  * The multi-scale Real NVP of images with pixels in [0, 256): logit; per scale 3 checkerboard couplings, squeeze,
- * 3 channel couplings, factor out in the authors' order; at the last scale 4 checkerboard couplings.
+ * 3 channel couplings, factor out in the authors' order; at the last scale 4 checkerboard couplings. Its options are
+ * what the paper and its readers vary; `npm run reproduce -- --rows ablations` measures each.
  *
  * @example
  * const model = on([28, 28, 1], realNvp({ scales: 2, width: 16, blocks: 2 })) // Bijector<[28, 28, 1], [[14, 14, 2], [14, 14, 2]]>
@@ -77,21 +87,24 @@ export const realNvp = <const N extends number = 2>({
   blocks = 4,
   norm = 'batch',
   path = 'actNorm',
+  order = 'ordered',
+  logScale = 'tanh',
+  init = 'identity',
   logit: logitOptions = {},
 }: RealNvpOptions<N> = {}): Layer<MultiScale<N>> => {
   const normal = { actNorm: [actNorm], batchNorm: [batchNorm()], none: [] }[path]
-  const net = (scale: number) => resnet({ width: width * 2 ** scale, blocks, norm })
+  const net = (scale: number) => resnet({ width: width * 2 ** scale, blocks, norm, zeroInit: init === 'identity' })
   const checks = (n: number, scale: number) =>
-    alternate(n, (first) => [coupling(checkerboard(first ? 'even' : 'odd'), net(scale)), ...normal])
+    alternate(n, (first) => [coupling(checkerboard(first ? 'even' : 'odd'), net(scale), { logScale }), ...normal])
   const channels = (n: number, scale: number) =>
-    alternate(n, (first) => [coupling(channelwise(first ? 'first' : 'second'), net(scale)), ...normal])
+    alternate(n, (first) => [coupling(channelwise(first ? 'first' : 'second'), net(scale), { logScale }), ...normal])
   return stack<MultiScale<N>>([
     logit(logitOptions),
     ...Array.from({ length: scales - 1 }, (_, scale) => [
       ...checks(3, scale),
       squeeze,
       ...channels(3, scale + 1),
-      ordered,
+      ...(order === 'ordered' ? [ordered] : []),
       factorOut,
     ]).flat(),
     ...checks(4, scales - 1),

@@ -1,7 +1,7 @@
 /**
  * Nets over images: a plain stack of convolutions, and the residual network of Real NVP with skip connections to the
  * output (Dinh et al. 2016, §3.6): h₀ = conv(x); hᵢ = hᵢ₋₁ + block(hᵢ₋₁); y = conv₁ₓ₁(relu(norm(Σ skipᵢ(hᵢ)))). The last
- * convolution starts at zero, so that a coupling starts as the identity.
+ * convolution starts at zero unless told, so that a coupling starts as the identity.
  *
  * @module
  */
@@ -22,6 +22,8 @@ export interface ResnetOptions {
   readonly blocks?: number
   readonly norm?: Norm
   readonly weightNorm?: boolean
+  /** Whether the last convolution starts at zero, or at random as the others. Default true */
+  readonly zeroInit?: boolean
 }
 
 export interface ConvNetOptions {
@@ -62,6 +64,7 @@ export const resnet = ({
   blocks = 2,
   norm = 'batch',
   weightNorm = true,
+  zeroInit = true,
 }: ResnetOptions = {}): Net<'image'> => ({
   kind: 'image',
   name: `resnet(${width}, ${blocks})`,
@@ -79,7 +82,7 @@ export const resnet = ({
           [`skip${i}`, inner(1, width, width)],
         ]).flat(),
         ['norm', normSpec(norm, width)],
-        ['out', convSpec(1, width, outC, { zero: true, weightNorm })],
+        ['out', convSpec(1, width, outC, { zero: zeroInit, weightNorm })],
       ])
       return {
         spec,

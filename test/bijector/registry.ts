@@ -79,6 +79,11 @@ export const registry: Record<string, Entry> = {
       ),
     ...vector,
   },
+  'coupling, free log scale': {
+    make: () => on([4], coupling(halves('second'), net, { logScale: 'free' })),
+    ...vector,
+    keeps: (i) => i >= 2,
+  },
   additiveCoupling: { make: () => on([4], additiveCoupling(halves(), net)), ...vector, keeps: (i) => i < 2 },
   splineCoupling: { make: () => on([4], splineCoupling(halves(), net)), ...vector, keeps: (i) => i < 2 },
   affine: { make: () => on([2, 2, 3], affine), ...real },
@@ -111,6 +116,10 @@ export const registry: Record<string, Entry> = {
     ...real,
   },
   'coupling checkerboard, resnet': { make: () => on([2, 4, 1], coupling(checkerboard(), smooth)), ...real },
+  'coupling checkerboard, free log scale': {
+    make: () => on([2, 2, 2], coupling(checkerboard(), smooth, { logScale: 'free' })),
+    ...real,
+  },
   'coupling checkerboard, instance norm': {
     make: () => on([2, 3, 2], coupling(checkerboard(), withNorm('instance'))),
     ...kinked,
@@ -194,6 +203,14 @@ export const registry: Record<string, Entry> = {
   },
   'realNvp, batch norm everywhere': {
     make: () => on([2, 2, 2], realNvp({ scales: 2, width: 2, blocks: 1, norm: 'batch', path: 'batchNorm' })),
+    ...deep,
+  },
+  'realNvp, nothing on the path, plain order, free log scales, random start': {
+    make: () =>
+      on(
+        [4, 2, 2],
+        realNvp({ width: 2, blocks: 1, norm: 'none', path: 'none', order: 'plain', logScale: 'free', init: 'random' }),
+      ),
     ...deep,
   },
   realNvpVector: { make: () => on([3], realNvpVector({ couplings: 4, hidden: [8] })), ...kinked },

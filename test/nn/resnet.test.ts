@@ -29,6 +29,11 @@ describe.each(norms.flatMap((norm) => [true, false].map((weightNorm) => [norm, w
     netLaws(small(norm, weightNorm), [3, 4, 2], [3, 4, 3])
   },
 )
+describe.each([true, false])('resnet at random, weight norm %s', (weightNorm) => {
+  netLaws(resnet({ width: 3, blocks: 1, norm: 'none', weightNorm, zeroInit: false }), [3, 4, 2], [3, 4, 3], {
+    startsAtZero: false,
+  })
+})
 describe.each([true, false])('convNet, weight norm %s', (weightNorm) => {
   netLaws(convNet({ hidden: [3, 2], weightNorm }), [3, 4, 2], [3, 4, 3])
 })

@@ -67,6 +67,7 @@ expectType<Vector>(on([5], actNorm))
 // couplings
 expectType<Image>(on([8, 6, 4], coupling(checkerboard(), resnet())))
 expectType<Image>(on([8, 6, 4], coupling(channelwise('second'), convNet())))
+expectType<Image>(on([8, 6, 4], coupling(checkerboard(), resnet({ zeroInit: false }), { logScale: 'free' })))
 expectType<Image>(on([8, 6, 4], additiveCoupling(channelwise(), resnet())))
 expectType<Vector>(on([5], coupling(halves(), mlp())))
 expectType<Vector>(on([5], additiveCoupling(halves('second'), mlp())))
@@ -101,6 +102,7 @@ expectType<Image>(
   ),
 )
 expectError(coupling(checkerboard(), mlp()))
+expectError(coupling(checkerboard(), resnet(), { logScale: 'wild' }))
 expectError(coupling(halves(), convNet()))
 expectError(on([8, 6, 3], coupling(channelwise(), resnet())))
 expectError(
@@ -139,6 +141,11 @@ expectType<readonly [readonly [16, 16, 6], readonly [8, 8, 12], readonly [8, 8, 
   on([32, 32, 3], realNvp({ scales: 3, width: 8 })).codomain,
 )
 expectType<Bijector<readonly [28, 28, 1], readonly [28, 28, 1]>>(on([28, 28, 1], realNvp({ scales: 1 })))
+expectType<Bijector<readonly [28, 28, 1], readonly [readonly [14, 14, 2], readonly [14, 14, 2]]>>(
+  on([28, 28, 1], realNvp({ path: 'none', order: 'plain', logScale: 'free', init: 'random' })),
+)
+expectError(realNvp({ order: 'reversed' }))
+expectError(realNvp({ init: 'zero' }))
 expectType<Bijector<readonly [2], readonly [2]>>(on([2], realNvpVector()))
 expectError(on([28, 28, 1], realNvp({ scales: 4 })))
 expectError(on([28, 28, 1], realNvpVector()))
