@@ -135,6 +135,8 @@ const cases: Readonly<Record<string, () => unknown>> = {
   temperatureRows: () => diffeo.temperatureRows(tiny, own, key(15), [0.5, 1], 2),
   tensor: () => diffeo.tensor([2, 2], [1, 2, 3, 4]),
   'tensor, of another size': () => diffeo.tensor([2, 2], [1]),
+  trainingGap: () =>
+    diffeo.trainingGap(tiny, own, { count: 2, at: () => diffeo.evaluationBatches(images, key(16), 3).at(0) }),
   toOnnx: () => diffeo.toOnnx(onnx),
   toOnnxSampler: () => diffeo.toOnnxSampler({ ...onnx, outputs: ['y', 'z'], run: ([v]) => [tf.exp(v!), v!] }),
   trainBatches: () => batches(3),

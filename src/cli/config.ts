@@ -85,8 +85,12 @@ const Recipe = t.intersection([
     /** The factor of Σ scale² in the loss. */
     l2: finite(0, 1e6),
   }),
-  /** Where the cosine ends. */
-  t.partial({ steps: integer(1, 2 ** 31) }),
+  t.partial({
+    /** Where the cosine ends. */
+    steps: integer(1, 2 ** 31),
+    /** How many of the training images are used. */
+    limit: integer(1, 2 ** 31),
+  }),
 ])
 export type Recipe = Readonly<t.TypeOf<typeof Recipe>>
 

@@ -31,6 +31,7 @@ export interface ConfigFlags extends ModelOptions {
   readonly schedule?: Recipe['schedule']
   readonly clip?: number
   readonly l2?: number
+  readonly limit?: number
   readonly steps?: number
 }
 
@@ -80,6 +81,7 @@ export const configure = (
           'schedule',
           'clip',
           'l2',
+          'limit',
           'steps',
         ) as Partial<Recipe>),
       },
@@ -101,6 +103,7 @@ const settled: readonly (readonly [flag: string, of: (config: RunConfig) => unkn
   ['--schedule', ({ recipe }) => recipe.schedule],
   ['--clip', ({ recipe }) => recipe.clip],
   ['--l2', ({ recipe }) => recipe.l2],
+  ['--limit', ({ recipe }) => recipe.limit],
 ]
 
 const text = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value ?? 'none'))

@@ -10,11 +10,11 @@ import * as TE from 'fp-ts/lib/TaskEither.js'
 import type { Shape } from '../../types/shape.js'
 import { evaluationBatches, trainBatches } from '../data/batches.js'
 import { type Data, type DataName, dataSets, loadData } from '../data/catalog.js'
-import type { ImageSet } from '../data/image-set.js'
+import { type ImageSet, subset } from '../data/image-set.js'
 import { type PlaneName, planes } from '../data/planes.js'
 import type { Toy } from '../data/toys.js'
 import { type DiffeoError, orThrow, usageError } from '../error.js'
-import { foldIn, type Key, key } from '../tensor/random.js'
+import { foldIn, type Key, key, permutation } from '../tensor/random.js'
 import { type BatchOf, batch } from '../tensor/tensor.js'
 import type { MaybeLater } from '../train/ahead.js'
 import type { Batches } from '../train/evaluate.js'
@@ -36,6 +36,8 @@ export interface Examples {
   readonly batch: (step: number) => MaybeLater<Shape>
   readonly validation: Batches<Shape>
   readonly test: Batches<Shape>
+  /** The training examples, of a run on a few of them. */
+  readonly limited?: Batches<Shape>
   /** The least mean that a model can reach, in nats, where it is known. */
   readonly floor?: () => number
 }
@@ -57,22 +59,36 @@ const TEST_POINTS = 10_000
 /** What a run's seed is used for: keys that share nothing. */
 export const keysOf = (seed: number) => {
   const own = (use: number): Key => foldIn(key(seed), use)
-  return { split: own(0), batches: own(1), validation: own(2), test: own(3), init: own(4), sample: own(5) }
+  return {
+    split: own(0),
+    batches: own(1),
+    validation: own(2),
+    test: own(3),
+    init: own(4),
+    sample: own(5),
+    limit: own(6),
+  }
 }
 
 const images = ({ train, validation, test, flips, summary }: Data): DataSet => ({
   shape: train.shape,
   summary,
   files: [train, validation, test],
-  examples: ({ seed, batch }): E.Either<DiffeoError, Examples> => {
+  examples: ({ seed, batch, limit }): E.Either<DiffeoError, Examples> => {
     const keys = keysOf(seed)
+    // a shape that is known at run time alone is, for the invariant type, another one
+    const all = (set: ImageSet, key: Key) => evaluationBatches(set, key, EVALUATION_BATCH.image) as never
     return pipe(
-      trainBatches(train, keys.batches, batch, { flips }),
-      // a shape that is known at run time alone is, for the invariant type, another one
-      E.map((batch) => ({
+      limit !== undefined && limit > train.count
+        ? E.left(usageError('--limit', `1 to ${train.count}, the number of training images`, `${limit}`))
+        : E.right(limit === undefined ? train : subset(permutation(keys.limit, train.count).slice(0, limit))(train)),
+      E.bindTo('own'),
+      E.bind('batch', ({ own }) => trainBatches(own, keys.batches, batch, { flips })),
+      E.map(({ own, batch }) => ({
         batch: batch as never,
-        validation: evaluationBatches(validation, keys.validation, EVALUATION_BATCH.image) as never,
-        test: evaluationBatches(test, keys.test, EVALUATION_BATCH.image) as never,
+        validation: all(validation, keys.validation),
+        test: all(test, keys.test),
+        ...(limit === undefined ? {} : { limited: all(own, keys.limit) }),
       })),
     )
   },
@@ -85,7 +101,9 @@ const plane = (toy: Toy): DataSet => ({
   get summary() {
     return `${toy.name}: as many points of the plane as are asked for, ${toy.entropy().toFixed(4)} nats of entropy`
   },
-  examples: ({ seed, validation, batch: size }) => {
+  examples: ({ seed, validation, batch: size, limit }) => {
+    if (limit !== undefined)
+      return E.left(usageError('--limit', 'a data set of images', toy.name, 'leave it out: points do not run out'))
     const keys = keysOf(seed)
     const draw = (k: Key, n: number): BatchOf<Shape> => orThrow(batch<Shape>([2], toy.sample(k, n)))
     const fixed = (k: Key, n: number): Batches<Shape> => ({

@@ -248,6 +248,7 @@ export const trainCommand = (program: Command): Command =>
         )
         .option('--clip <n>', 'the largest norm of the gradients (default: 100)', number('--clip', finite(0, 1e30)))
         .option('--l2 <n>', "of the couplings' scales in the loss (default: 0.00005)", number('--l2', finite(0, 1e6)))
+        .option('--limit <n>', 'train on so few of the images', number('--limit', integer(1, 2 ** 31)))
         .option('--validation <n>', 'examples held out to choose by', number('--validation', integer(1, 1_000_000)))
         .option(
           '--validate-every <n>',

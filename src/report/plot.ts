@@ -62,11 +62,13 @@ const smooth = ({ name, points }: Curve, most = 400): Curve => {
 }
 
 /** The part of the values that is worth seeing: a start far above all that follows does not squeeze the rest. */
-const visible = (curves: readonly Curve[]): readonly [number, number] | undefined => {
+const visible = (curves: readonly Curve[], share = 0.97): readonly [number, number] | undefined => {
   const all = curves.flatMap(({ points }) => points.map(([, v]) => v).filter(Number.isFinite)).sort((a, b) => a - b)
-  const [low, high] = [all[0], all[Math.floor(0.97 * (all.length - 1))]]
+  const [low, high] = [all[0], all[Math.floor(share * (all.length - 1))]]
   return low === undefined || high === undefined || low === high ? undefined : [low, high + 0.05 * (high - low)]
 }
+
+const rowsOf = ({ name, points }: Curve) => points.map(([step, value]) => ({ name, step, value }))
 
 /**
  * Curves over the steps, each with a colour and a dash of its own; those of more than forty points are smoothed.
@@ -81,7 +83,7 @@ export const lines = (of: { readonly title: string; readonly y: string; readonly
     title: of.title,
     width: 560,
     height: 240,
-    data: { values: curves.flatMap(({ name, points }) => points.map(([step, value]) => ({ name, step, value }))) },
+    data: { values: curves.flatMap(rowsOf) },
     mark: { type: 'line', clip: true },
     encoding: {
       x: { field: 'step', type: 'quantitative', title: 'step' },
@@ -93,6 +95,48 @@ export const lines = (of: { readonly title: string; readonly y: string; readonly
       },
       color: { field: 'name', type: 'nominal', scale: { domain: names, range: Object.values(colours).slice(1) } },
       strokeDash: { field: 'name', type: 'nominal', scale: { domain: names, range: dashes } },
+    },
+  }
+}
+
+/**
+ * A panel for each curve but the first, which is drawn in every panel, dashed, to compare with: one change at a time. The
+ * axes are the same in all, and show the better two thirds of all values.
+ *
+ * @example panels({ title: 'validation', y: 'bits/dim', curves: [baseline, plain, free] })
+ */
+export const panels = (of: { readonly title: string; readonly y: string; readonly curves: readonly Curve[] }): Plot => {
+  const [first, ...others] = of.curves
+  const names = others.map(({ name }) => name)
+  const [old, changed] = [first?.name ?? '', 'with the change']
+  const domain = visible(of.curves, 2 / 3)
+  const which = (range: readonly unknown[]) =>
+    ({ field: 'name', type: 'nominal', scale: { domain: [old, changed], range } }) as const
+  return {
+    title: { text: of.title, anchor: 'start' },
+    columns: 4,
+    data: {
+      values: others.flatMap((own) => [
+        ...rowsOf({ name: changed, points: own.points }).map((row) => ({ ...row, panel: own.name })),
+        ...rowsOf(first!).map((row) => ({ ...row, panel: own.name })),
+      ]),
+    },
+    facet: { field: 'panel', type: 'nominal', sort: names, title: null, header: { labelFontSize: 12 } },
+    spec: {
+      width: 170,
+      height: 120,
+      mark: { type: 'line', clip: true },
+      encoding: {
+        x: { field: 'step', type: 'quantitative', title: 'step', axis: { tickCount: 4 } },
+        y: {
+          field: 'value',
+          type: 'quantitative',
+          title: of.y,
+          scale: { zero: false, ...(domain === undefined ? {} : { domain: [...domain] }) },
+        },
+        color: which([colours.black, colours.blue]) as never,
+        strokeDash: which([[4, 3], []]) as never,
+      },
     },
   }
 }
@@ -152,26 +196,6 @@ export const histogram = ({ title, x, values, bins = 50, density, range }: Histo
         encoding: { x2: { field: 'end' }, y2: { datum: 0 } },
       },
       { data: { values: curve }, mark: { type: 'line', color: colours.black, strokeDash: [5, 3], strokeWidth: 1.5 } },
-    ],
-  }
-}
-
-/** Named figures as horizontal bars, in the order given: the rows of an ablation, for one. */
-export const bars = (of: {
-  readonly title: string
-  readonly x: string
-  readonly values: readonly (readonly [name: string, value: number])[]
-}): Plot => {
-  const y = { field: 'name', type: 'nominal', title: null, sort: null, axis: { labelLimit: 320 } } as const
-  const x = { field: 'value', type: 'quantitative', title: of.x } as const
-  return {
-    title: of.title,
-    width: 420,
-    height: { step: 20 },
-    data: { values: of.values.map(([name, value]) => ({ name, value, text: value.toFixed(3) })) },
-    layer: [
-      { mark: { type: 'bar', color: colours.blue }, encoding: { y, x } },
-      { mark: { type: 'text', align: 'left', dx: 3 }, encoding: { y, x, text: { field: 'text' } } },
     ],
   }
 }

@@ -79,6 +79,42 @@ describe('a run', () => {
   })
 })
 
+describe('what an ablation changes', () => {
+  const changed = { path: 'batchNorm', norm: 'instance', order: 'plain', logScale: 'free', init: 'random' }
+  const flags = '--path batchNorm --norm instance --order plain --log-scale free --init random --l2 0'.split(' ')
+  const json = (path: string) => JSON.parse(readFileSync(at(path), 'utf8'))
+  it('is kept with the run, which goes on with it and no other way', async () => {
+    expect((await train('--steps', '3', '--out', 'ablated', '--limit', '8', ...flags)).err).toBe('')
+    const { model, recipe } = json('ablated/config.json')
+    expect([model, recipe]).toMatchObject([changed, { l2: 0, limit: 8 }])
+    const again = (...more: readonly string[]) =>
+      diffeo(folder, 'train', 'mnist', '--resume', '--steps', '5', '--out', 'ablated', ...more)
+    for (const [flag, value] of [
+      ['--order', 'ordered'],
+      ['--l2', '1'],
+      ['--limit', '9'],
+    ] as const)
+      expect((await again(flag, value)).err).toMatch(new RegExp(`^diffeo: ${flag === '--order' ? '--model' : flag}: `))
+    expect((await again('--order', 'plain')).code).toBe(0)
+    const { train: own, batchStatistics, step } = json('ablated/evaluation.json')
+    expect([step, own.count, batchStatistics.count]).toEqual([5, 8, 500])
+    expect(own.mean).not.toBe(json('ablated/evaluation.json').mean)
+    // batch norm stands on the path
+    expect(Math.abs(batchStatistics.gap)).toBeGreaterThan(1e-5)
+    expect(batchStatistics.training - batchStatistics.evaluation).toBeCloseTo(batchStatistics.gap, 6)
+  })
+  it('is the default in a configuration from before it could be changed', async () => {
+    const { model, ...rest } = json('whole/config.json')
+    const { scales, width, blocks } = model
+    const before = { ...rest, model: { name: 'realnvp', scales, width, blocks } }
+    writeFileSync(at('before.json'), JSON.stringify(before))
+    expect((await diffeo(folder, 'train', 'mnist', '--config', 'before.json', '--out', 'before')).code).toBe(0)
+    expect(json('before/config.json')).toEqual(json('whole/config.json'))
+    expect(readFileSync(at('before/best.safetensors')).length).toBe(readFileSync(at('whole/best.safetensors')).length)
+    expect(json('before/evaluation.json')).toEqual(json('whole/evaluation.json'))
+  })
+})
+
 describe('one sentence and an exit code', () => {
   const refused = async (ended: Promise<Ended>, ...words: readonly string[]) => {
     const { code, err } = await ended
@@ -96,6 +132,12 @@ describe('one sentence and an exit code', () => {
     await refused(train('--hidden', '3', '--out', 'h'), '--hidden: expected a model with hidden')
     await refused(diffeo(folder, 'train', 'nothing'), 'Allowed choices are mnist, fashion-mnist', "'nothing'")
     await refused(train('--model', 'glow', '--out', 'g'), '--model: expected realnvp, realnvp-vector')
+    await refused(train('--order', 'reversed'), '--order', 'ordered, plain')
+    await refused(train('--limit', '49', '--out', 'l'), '--limit: expected 1 to 48', 'got 49')
+    await refused(
+      diffeo(folder, 'train', 'moons', '--limit', '9', '--out', 'm'),
+      '--limit: expected a data set of images',
+    )
   })
   it('for files that are missing or damaged', async () => {
     mkdirSync(at('bad'))

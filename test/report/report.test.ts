@@ -22,7 +22,7 @@ import { eventHeader, eventRecord } from '../../src/report/events.js'
 import { resampledRows, temperatureRows } from '../../src/report/images.js'
 import { html } from '../../src/report/page.js'
 import { boxAround, latentGrid, planePicture } from '../../src/report/plane.js'
-import { bars, histogram, lines, toSvg } from '../../src/report/plot.js'
+import { histogram, lines, panels, toSvg } from '../../src/report/plot.js'
 import { randomParams } from '../support.js'
 
 describe('plots', () => {
@@ -58,8 +58,14 @@ describe('plots', () => {
     }
     expect(plot.layer[0].data.values.map(({ density }) => density)).toEqual([1, 1])
   })
-  it('draw bars with their figures', async () => {
-    expect(await toSvg(bars({ title: 'ablation', x: 'bits/dim', values: [['plain', 1.25]] }))).toContain('1.250')
+  it('draw a panel for each curve but the first, which is in all of them, dashed', async () => {
+    const curve = (name: string, end: number) => ({ name, points: [1, 2, 3].map((i) => [i, end + 1 / i] as const) })
+    const curves = [curve('baseline', 1), curve('plain', 1.1), curve('free', 0.9)]
+    const svg = await toSvg(panels({ title: 'ablations', y: 'bits/dim', curves }))
+    for (const said of ['ablations', 'baseline', '>plain<', '>free<', 'with the change']) expect(svg).toContain(said)
+    // a line in each panel and one in the legend
+    expect(svg.match(/stroke="#000000"[^>]*stroke-dasharray="4,3"/g)).toHaveLength(3)
+    expect(svg.match(/stroke="#0072b2"/g)).toHaveLength(3)
   })
 })
 

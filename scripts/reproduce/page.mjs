@@ -1,0 +1,149 @@
+/**
+ * What the page says of runs, from the files that they left.
+ */
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** @typedef {import('./rows.mjs').Row} Row */
+
+const json = (/** @type {string} */ path) => JSON.parse(readFileSync(path, 'utf8'))
+const line = (/** @type {readonly string[]} */ cells) => `| ${cells.join(' | ')} |`
+const table = (/** @type {readonly string[]} */ head, /** @type {readonly (readonly string[])[]} */ rows) =>
+  [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
+
+/** The goals of every run: batch statistics may change so many bits/dim, one image may be so many times the mean. */
+const GAP = 0.02
+const WORST = 3
+
+/**
+ * A run that was begun, from its folder; without `evaluation`, if it did not come to that.
+ *
+ * @param {string} out
+ * @param {readonly Row[]} rows
+ */
+export const runsIn = (out, rows) =>
+  rows.flatMap((row) => {
+    const file = (/** @type {string} */ name) => join(out, row.name, name)
+    if (!existsSync(file('config.json')) || !existsSync(file('about.json'))) return []
+    const read = (/** @type {string} */ name) => (existsSync(file(name)) ? json(file(name)) : undefined)
+    const metrics = existsSync(file('metrics.jsonl')) ? readFileSync(file('metrics.jsonl'), 'utf8').trim() : ''
+    return [
+      {
+        ...row,
+        folder: join(out, row.name),
+        about: json(file('about.json')).at(-1),
+        config: json(file('config.json')),
+        evaluation: read('evaluation.json'),
+        equal: read('equal.json'),
+        metrics: metrics === '' ? [] : metrics.split('\n').map((text) => JSON.parse(text)),
+      },
+    ]
+  })
+
+/** @typedef {ReturnType<typeof runsIn>[number]} Run */
+
+const commandOf = (/** @type {Run} */ { about }) => `\`npx ${about.command.replace(/ --out \S+/, '')}\``
+const minutesOf = (/** @type {Run} */ { metrics }) => `${((metrics.at(-1)?.time ?? 0) / 60).toFixed(1)} min`
+
+const gapOf = (/** @type {Run} */ { evaluation }) => evaluation.batchStatistics?.gap
+const gapText = (/** @type {Run} */ run) => gapOf(run)?.toFixed(4) ?? 'not measured: `diffeo evaluate`'
+const worstText = (/** @type {Run} */ { evaluation: { worst, mean, unit } }) =>
+  unit === 'nats' ? worst.toFixed(2) : `${worst.toFixed(2)} (${(worst / mean).toFixed(2)} × mean)`
+
+const missed = (/** @type {readonly Run[]} */ runs) => {
+  const names = (/** @type {readonly Run[]} */ some) => some.map(({ title }) => title).join(', ') || 'none'
+  const images = runs.filter(({ evaluation }) => evaluation.unit !== 'nats')
+  const apart = images.filter((run) => Math.abs(gapOf(run) ?? 0) > GAP)
+  const far = images.filter(({ evaluation: { worst, mean } }) => worst > WORST * mean)
+  return (
+    `Runs of images whose gap is above ${GAP} bits/dim: ${names(apart)}. Runs with an image above ${WORST} times the ` +
+    `mean: ${names(far)}.`
+  )
+}
+
+/** Of a run on a few images: how far they are below the test images, for the same parameters. */
+const testText = (/** @type {Run} */ { evaluation: { mean, unit, floor, train, count } }) =>
+  train === undefined
+    ? `${mean.toFixed(3)} ${unit} of ${count}${floor === undefined ? '' : ` (floor ${floor.toFixed(3)} + ${(mean - floor).toFixed(3)})`}`
+    : `${train.mean.toFixed(3)} ${unit} of these ${train.count}, ${mean.toFixed(3)} of ${count} test images: ${(mean - train.mean).toFixed(3)} below`
+
+const peerText = (/** @type {Run} */ { title, folder, evaluation, equal }) => {
+  // of a run that went on since then it says nothing
+  if (equal === undefined || equal.steps !== evaluation.step) return []
+  const { peer, steps, count, ours, pytorch, difference, ms } = equal
+  return [
+    `${title}, the same model trained by PyTorch (${peer}) on the same batches for ${steps} steps: ${pytorch.toFixed(3)} bits/dim on ` +
+      `${count} images, ours ${ours.toFixed(3)}, difference ${difference.toFixed(4)}; a step takes it ${ms.pytorch.toFixed(0)} ms, ours ` +
+      `${ms.ours.toFixed(0)} ms, by turns (\`node bench/equal.mjs ${folder}\`).\n\n`,
+  ]
+}
+
+const resultsSection = (/** @type {readonly Run[]} */ runs) => {
+  const done = runs.filter(({ evaluation }) => evaluation !== undefined)
+  const rows = done.map((run) => [
+    run.title,
+    testText(run),
+    run.goal,
+    worstText(run),
+    gapText(run),
+    `${run.evaluation.step} of ${run.config.recipe.steps} in ${minutesOf(run)}`,
+    commandOf(run),
+  ])
+  return `${table(['', 'test', 'goal', 'worst', 'gap', 'steps', 'command'], rows)}\n\n${missed(done)}\n\n${done.flatMap(peerText).join('')}`
+}
+
+const ablationsSection = (/** @type {readonly Run[]} */ runs, /** @type {string} */ picture) => {
+  const [baseline] = runs
+  if (baseline === undefined) return ''
+  const rows = runs.map((run) => {
+    const { title, evaluation, metrics } = run
+    if (evaluation === undefined)
+      return [title, `none: it ended at step ${metrics.at(-1)?.step ?? 0}`, '', '', '', '', commandOf(run)]
+    const change = baseline.evaluation === undefined ? Number.NaN : evaluation.mean - baseline.evaluation.mean
+    const cells = [
+      evaluation.mean.toFixed(3),
+      run === baseline ? '' : `${change < 0 ? '−' : '+'}${Math.abs(change).toFixed(3)}`,
+    ]
+    return [title, ...cells, worstText(run), gapText(run), minutesOf(run), commandOf(run)]
+  })
+  return `## Ablations
+
+One change at a time, ${baseline.config.recipe.steps} steps each, one seed: a difference of a hundredth may be chance. The test figures are
+bits/dim.
+
+${table(['', 'test', 'change', 'worst', 'gap', 'time', 'command'], rows)}
+
+![Validation bits/dim over the steps, a panel for each change, the baseline dashed in each](${picture})
+
+`
+}
+
+/**
+ * The whole page.
+ *
+ * @param {readonly Run[]} results
+ * @param {readonly Run[]} ablations
+ * @param {string} picture where the figure of the ablations is, seen from the page
+ */
+export const pageOf = (results, ablations, picture) => {
+  const machines = new Set(
+    [...results, ...ablations].map(({ about: a }) => `${a.engine}; ${a.versions}; ${a.began.slice(0, 10)}`),
+  )
+  return `# Results
+
+Made by \`npm run reproduce\` from the folders of the runs, not by hand. Test figures are means in evaluation mode with the
+averaged parameters, on all test examples at hand; the worst single example stands beside them. The gap is what batch norm
+changes: the mean of held-out examples with the statistics of their batches minus that in evaluation mode, for the same
+parameters. A budget in minutes alone is turned into a number of steps at the end of the warm-up; where minutes cut a
+number of steps short, the learning rate had not come down yet.
+
+${resultsSection(results)}${ablationsSection(ablations, picture)}${[...machines].join('\n')}
+`
+}
+
+/** Validation figures along the steps. */
+export const curvesOf = (/** @type {readonly Run[]} */ runs) =>
+  runs.map(({ title, metrics }) => ({
+    name: title,
+    points: metrics.flatMap((m) => (m.validation === undefined ? [] : [/** @type {const} */ ([m.step, m.validation])])),
+  }))

@@ -1,0 +1,71 @@
+/**
+ * The runs that `docs/results.md` tells of, each with the command that makes it.
+ */
+
+/** @typedef {{ readonly name: string, readonly title: string, readonly goal: string, readonly command: string }} Row */
+
+const cifar = process.env['CIFAR10'] ?? '../shared/data/cifar10'
+
+/** @type {readonly Row[]} */
+export const results = [
+  ...[
+    ['moons', 'two moons, σ = .05', '0.05'],
+    ['circles', 'circles', '0.10'],
+    ['eight-gaussians', 'eight Gaussians', '0.05'],
+    ['correlated-normal', 'correlated normal', '0.01'],
+  ].map(([name = '', title = '', goal]) => ({
+    name,
+    title,
+    goal: `floor + ${goal}`,
+    command: `train ${name} --transformer spline --couplings 4 --minutes 3 --seed 0`,
+  })),
+  { name: 'mnist', title: 'MNIST', goal: '1.40', command: 'train mnist --steps 10000 --minutes 90 --seed 0' },
+  {
+    name: 'fashion-mnist',
+    title: 'Fashion-MNIST',
+    goal: '2.96 (Glow)',
+    command: 'train fashion-mnist --steps 10000 --minutes 60 --seed 0',
+  },
+  {
+    name: 'cifar10',
+    title: 'CIFAR-10',
+    goal: '4.1',
+    command: `train cifar10 --data ${cifar} --steps 8000 --minutes 90 --seed 0`,
+  },
+  {
+    name: 'overfit',
+    title: 'ten images of MNIST',
+    goal: 'theirs 1 below the test',
+    command: 'train mnist --limit 10 --batch 10 --steps 2000 --minutes 10 --validate-every 500 --seed 0',
+  },
+]
+
+const variants = [
+  ['baseline', 'baseline', ''],
+  ['batch-norm-path', 'batch norm on the path', '--path batchNorm'],
+  ['plain-path', 'nothing on the path', '--path none'],
+  ['plain-order', 'plain factor-out', '--order plain'],
+  ['free-scale', 'free log scale', '--log-scale free'],
+  ['random-init', 'no identity start', '--init random'],
+  ['no-l2', 'no L2', '--l2 0'],
+  ['instance-norm', 'instance norm in the nets', '--norm instance'],
+  ['constant-rate', 'constant rate', '--schedule constant'],
+]
+
+/**
+ * One change at a time, each at the same number of steps.
+ *
+ * @param {number} steps
+ * @returns {readonly Row[]}
+ */
+export const ablations = (steps) =>
+  variants.map(([name, title = '', flags]) => ({
+    name: `ablations/${name}`,
+    title,
+    goal: '',
+    command:
+      `train mnist ${flags} --steps ${steps} --validate-every ${Math.max(1, Math.round(steps / 16))} --seed 0`.replace(
+        '  ',
+        ' ',
+      ),
+  }))
