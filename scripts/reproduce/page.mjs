@@ -45,8 +45,13 @@ export const runsIn = (out, rows) =>
 const commandOf = (/** @type {Run} */ { about }) => `\`npx ${about.command.replace(/ --out \S+/, '')}\``
 const minutesOf = (/** @type {Run} */ { metrics }) => `${((metrics.at(-1)?.time ?? 0) / 60).toFixed(1)} min`
 
+/** A difference with its sign. */
+const signed = (/** @type {number} */ x, /** @type {number} */ digits) =>
+  `${x < 0 ? '−' : '+'}${Math.abs(x).toFixed(digits)}`
+
 const gapOf = (/** @type {Run} */ { evaluation }) => evaluation.batchStatistics?.gap
-const gapText = (/** @type {Run} */ run) => gapOf(run)?.toFixed(4) ?? 'not measured: `diffeo evaluate`'
+const gapText = (/** @type {Run} */ run) =>
+  gapOf(run) === undefined ? 'not measured: `diffeo evaluate`' : signed(gapOf(run), 4)
 const worstText = (/** @type {Run} */ { evaluation: { worst, mean, unit } }) =>
   unit === 'nats' ? worst.toFixed(2) : `${worst.toFixed(2)} (${(worst / mean).toFixed(2)} × mean)`
 
@@ -100,10 +105,7 @@ const ablationsSection = (/** @type {readonly Run[]} */ runs, /** @type {string}
     if (evaluation === undefined)
       return [title, `none: it ended at step ${metrics.at(-1)?.step ?? 0}`, '', '', '', '', commandOf(run)]
     const change = baseline.evaluation === undefined ? Number.NaN : evaluation.mean - baseline.evaluation.mean
-    const cells = [
-      evaluation.mean.toFixed(3),
-      run === baseline ? '' : `${change < 0 ? '−' : '+'}${Math.abs(change).toFixed(3)}`,
-    ]
+    const cells = [evaluation.mean.toFixed(3), run === baseline ? '' : signed(change, 3)]
     return [title, ...cells, worstText(run), gapText(run), minutesOf(run), commandOf(run)]
   })
   return `## Ablations

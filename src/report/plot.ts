@@ -62,9 +62,9 @@ const smooth = ({ name, points }: Curve, most = 400): Curve => {
 }
 
 /** The part of the values that is worth seeing: a start far above all that follows does not squeeze the rest. */
-const visible = (curves: readonly Curve[], share = 0.97): readonly [number, number] | undefined => {
+const visible = (curves: readonly Curve[]): readonly [number, number] | undefined => {
   const all = curves.flatMap(({ points }) => points.map(([, v]) => v).filter(Number.isFinite)).sort((a, b) => a - b)
-  const [low, high] = [all[0], all[Math.floor(share * (all.length - 1))]]
+  const [low, high] = [all[0], all[Math.floor(0.97 * (all.length - 1))]]
   return low === undefined || high === undefined || low === high ? undefined : [low, high + 0.05 * (high - low)]
 }
 
@@ -101,7 +101,8 @@ export const lines = (of: { readonly title: string; readonly y: string; readonly
 
 /**
  * A panel for each curve but the first, which is drawn in every panel, dashed, to compare with: one change at a time. The
- * axes are the same in all, and show the better two thirds of all values.
+ * axes are the same in all. They reach up to where the worst curve ends, so that ends can be told apart, but not above
+ * where the first one begins.
  *
  * @example panels({ title: 'validation', y: 'bits/dim', curves: [baseline, plain, free] })
  */
@@ -109,7 +110,11 @@ export const panels = (of: { readonly title: string; readonly y: string; readonl
   const [first, ...others] = of.curves
   const names = others.map(({ name }) => name)
   const [old, changed] = [first?.name ?? '', 'with the change']
-  const domain = visible(of.curves, 2 / 3)
+  const values = of.curves.flatMap(({ points }) => points.map(([, value]) => value)).filter(Number.isFinite)
+  const low = Math.min(...values)
+  const ends = of.curves.flatMap(({ points }) => points.slice(-1).map(([, value]) => value)).filter(Number.isFinite)
+  const high = Math.min(Math.max(...ends), first?.points[0]?.[1] ?? Number.POSITIVE_INFINITY)
+  const margin = (high - low) / 10
   const which = (range: readonly unknown[]) =>
     ({ field: 'name', type: 'nominal', scale: { domain: [old, changed], range } }) as const
   return {
@@ -132,7 +137,7 @@ export const panels = (of: { readonly title: string; readonly y: string; readonl
           field: 'value',
           type: 'quantitative',
           title: of.y,
-          scale: { zero: false, ...(domain === undefined ? {} : { domain: [...domain] }) },
+          scale: { zero: false, ...(margin > 0 ? { domain: [low - margin, high + margin] } : {}) },
         },
         color: which([colours.black, colours.blue]) as never,
         strokeDash: which([[4, 3], []]) as never,

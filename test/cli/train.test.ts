@@ -89,16 +89,11 @@ describe('what an ablation changes', () => {
     expect([model, recipe]).toMatchObject([changed, { l2: 0, limit: 8 }])
     const again = (...more: readonly string[]) =>
       diffeo(folder, 'train', 'mnist', '--resume', '--steps', '5', '--out', 'ablated', ...more)
-    for (const [flag, value] of [
-      ['--order', 'ordered'],
-      ['--l2', '1'],
-      ['--limit', '9'],
-    ] as const)
-      expect((await again(flag, value)).err).toMatch(new RegExp(`^diffeo: ${flag === '--order' ? '--model' : flag}: `))
-    expect((await again('--order', 'plain')).code).toBe(0)
-    const { train: own, batchStatistics, step } = json('ablated/evaluation.json')
+    expect((await again('--order', 'ordered')).err).toMatch(/^diffeo: --model: expected .*"order":"plain"/)
+    expect((await again('--order', 'plain', '--limit', '8')).code).toBe(0)
+    const { train: own, batchStatistics, step, mean } = json('ablated/evaluation.json')
     expect([step, own.count, batchStatistics.count]).toEqual([5, 8, 500])
-    expect(own.mean).not.toBe(json('ablated/evaluation.json').mean)
+    expect(own.mean).not.toBe(mean)
     // batch norm stands on the path
     expect(Math.abs(batchStatistics.gap)).toBeGreaterThan(1e-5)
     expect(batchStatistics.training - batchStatistics.evaluation).toBeCloseTo(batchStatistics.gap, 6)
