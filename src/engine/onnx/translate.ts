@@ -26,6 +26,7 @@ import {
 } from './layout.js'
 import { type Graph, graph } from './model.js'
 import { ints, LONG, longSum, reshape } from './nodes.js'
+import { recompute } from './recompute.js'
 import { gatherSlices } from './split.js'
 
 const reductions: Readonly<Record<string, string>> = {
@@ -168,7 +169,8 @@ const GATHERED = 8
 /** A program as an ONNX graph. Inputs and outputs are channels last, as everything outside is. */
 export const translateGraph = (source: Program, { block, portable }: TranslateOptions = {}): Graph => {
   const scaled = foldScales(source)
-  const program = gatherAffine(portable === undefined ? gatherDense(gatherSlices(scaled)) : scaled, block ?? GATHERED)
+  const gathered = gatherAffine(portable === undefined ? gatherDense(gatherSlices(scaled)) : scaled, block ?? GATHERED)
+  const program = block === undefined ? gathered : recompute(gathered)
   const own = graph('program', portable?.batch)
   const table = names(own, program.values, program.constants)
   const infos = program.inputs.map((v) => program.values[v]!)
