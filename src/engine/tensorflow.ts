@@ -34,7 +34,7 @@ export const tensorflowCompiler =
     const infoOut = outputs.map((_, i): ValueInfo => program.values[program.outputs[i]!]!)
     const shapes = given.outputs.map((v) => given.values[v]!.shape)
     const session = library.session({
-      graph: translate(program, options.device),
+      graph: translate(program, { device: options.device, bf16: options.precision === 'bf16' }),
       config: sessionConfig(options),
       inputs: inputs.map((_, i) => ({ node: inputName(i), index: 0 })),
       outputs: outputs.map((_, i) => ({ node: outputName(i), index: 0 })),

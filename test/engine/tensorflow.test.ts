@@ -2,10 +2,27 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
-import { ready } from 'diffeo'
+import {
+  constantRate,
+  disposeParams,
+  disposeState,
+  flow,
+  key,
+  leaves,
+  mapLeaves,
+  type Optimiser,
+  on,
+  type Params,
+  ready,
+  realNvp,
+  standardNormal,
+  step,
+  unwrap,
+} from 'diffeo'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { jit } from '../../src/engine/jit.js'
 import { filesIn, findLibraries, findLibrary } from '../../src/engine/tensorflow/find.js'
+import { fuse } from '../../src/engine/tensorflow/fuse.js'
 import { translate } from '../../src/engine/tensorflow/translate.js'
 import { trace } from '../../src/engine/trace.js'
 
@@ -47,6 +64,19 @@ describe.runIf(linux)('the library of TensorFlow', () => {
 })
 
 describe('a program as a graph of TensorFlow', () => {
+  it('has one operation for a bias, a gradient of a ReLU, a scale with a shift, and a sum', async () => {
+    await ready('cpu')
+    const image = { shape: [2, 4, 4, 3], dtype: 'float32' } as const
+    const channels = { shape: [3], dtype: 'float32' } as const
+    const made = (f: (given: tf.Tensor[]) => tf.Tensor): readonly string[] =>
+      fuse(trace((given) => [f(given)], [image, image, image, channels, channels])).calls.map(({ kernel }) => kernel)
+    expect(made(([x, , , a]) => tf.add(x!, a!))).toEqual(['BiasAdd'])
+    expect(made(([x, , , a, b]) => tf.add(tf.mul(x!, a!), b!))).toEqual(['Multiply', 'ScaleShift'])
+    expect(made(([x, y]) => tf.mul(tf.step(x!), y!))).toEqual(['Step', 'ReluGrad'])
+    expect(made(([x, y, z]) => tf.add(tf.add(x!, y!), z!))).toEqual(['AddN', 'AddN'])
+    // of one image by position, not by channel
+    expect(made(([x, y]) => tf.mul(tf.leakyRelu(x!), y!))).toEqual(['LeakyRelu', 'Multiply'])
+  })
   it('has a node for each call, its inputs and its outputs', async () => {
     await ready('cpu')
     const program = trace(([x]) => [tf.sum(tf.exp(x!), [0], true)], [{ shape: [3, 2], dtype: 'float32' }])
@@ -119,6 +149,44 @@ describe.runIf(process.env['DIFFEO_TEST_ENGINE'] === 'tensorflow')('the engine t
       'engine tensorflow: expected a GPU for fp16, got CPU:0; use --precision bf16',
     )
   })
+  it('computes gradients in bf16 as it does in float32, to 1 %, and bits/dim to 0.002', async () => {
+    await ready('tensorflow')
+    const density = flow(on([8, 8, 1], realNvp({ scales: 2, width: 8, blocks: 1 })), standardNormal)
+    // not the start, where couplings are the identity and most gradients are 0
+    const params = mapLeaves(density.init(key(0)), (leaf, path) => {
+      const value = unwrap(leaf as never) as tf.Tensor
+      const moved = /(variance|started)$/.test(path)
+        ? tf.clone(value)
+        : tf.add(value, tf.randomNormal(value.shape, 0, 0.1, 'float32', path.length))
+      value.dispose()
+      return moved as never
+    }) as Params
+    const x = tf.randomUniform([16, 8, 8, 1], 0, 256, 'float32', 1)
+    // whose next parameters are the gradients
+    const optimiser: Optimiser = { init: () => [], rates: () => [0], update: (gradients) => [gradients, []] }
+    const next = step(density, { optimiser, learningRate: constantRate(1), clip: 1e9 })
+    const trained = leaves(density.bijector.spec).map(([, { role }]) => role !== 'statistic')
+    const gradientOf = async () => {
+      const [state, { bitsPerDim }] = await next({ step: 0, params, moments: [] }, x as never)
+      const made = leaves(state.params).flatMap(([, leaf], i) =>
+        trained[i] ? [...(unwrap(leaf as never) as tf.Tensor).dataSync()] : [],
+      )
+      disposeState(state)
+      return { bitsPerDim, gradient: made }
+    }
+    const whole = await gradientOf()
+    expect(await ready('tensorflow', { precision: 'bf16' })).toMatchObject({ device: 'CPU, bf16' })
+    const half = await gradientOf()
+    const error = Math.hypot(...whole.gradient.map((g, i) => g - half.gradient[i]!)) / Math.hypot(...whole.gradient)
+    expect(error).toBeLessThan(0.01)
+    // a precision that is not there would be exact
+    expect(error).toBeGreaterThan(1e-4)
+    expect(Math.abs(whole.bitsPerDim - half.bitsPerDim)).toBeLessThan(0.002)
+    disposeParams(params)
+    x.dispose()
+    await next.dispose()
+    await ready('tensorflow')
+  }, 120_000)
   it('has one pool of threads in a process', async () => {
     const { threads } = await ready('tensorflow')
     await expect(ready('tensorflow', { threads: threads + 1 })).rejects.toThrow(

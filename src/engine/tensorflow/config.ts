@@ -19,22 +19,13 @@ const encodeConfig = encoder({
   GPUOptions: { allowGrowth: field('bool', 4) },
   GraphOptions: { optimizerOptions: field('OptimizerOptions', 3), rewriteOptions: field('RewriterConfig', 10) },
   OptimizerOptions: { globalJitLevel: field('int32', 5), cpuGlobalJit: field('bool', 7) },
-  RewriterConfig: {
-    autoMixedPrecision: field('int32', 23),
-    autoMixedPrecisionOnednnBfloat16: field('int32', 31),
-  },
+  RewriterConfig: { autoMixedPrecision: field('int32', 23) },
 })('ConfigProto')
 
 const ON = 1
 
 /** `GlobalJitLevel.ON_2` */
 const ON_2 = 2
-
-const rewrites = {
-  float32: {},
-  bf16: { autoMixedPrecisionOnednnBfloat16: ON },
-  fp16: { autoMixedPrecision: ON },
-} as const
 
 /** The bytes of a `ConfigProto`: operations one after another, each on all threads; memory of a GPU as it is needed. */
 export const sessionConfig = ({ precision = 'float32', xla = false, threads = 0 }: EngineOptions = {}): Uint8Array =>
@@ -45,6 +36,7 @@ export const sessionConfig = ({ precision = 'float32', xla = false, threads = 0 
     gpuOptions: { allowGrowth: true },
     graphOptions: {
       ...(xla ? { optimizerOptions: { globalJitLevel: ON_2, cpuGlobalJit: true } } : {}),
-      rewriteOptions: rewrites[precision],
+      // bf16 is written into the graph: `translate.ts`
+      ...(precision === 'fp16' ? { rewriteOptions: { autoMixedPrecision: ON } } : {}),
     },
   })

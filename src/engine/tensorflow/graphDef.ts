@@ -40,8 +40,11 @@ const encodeGraph = encoder(
   ['AttrValue'],
 )('GraphDef')
 
+/** Types of a graph's values: those of a program, and one that is half as wide. */
+export type Width = ProgramType | 'bfloat16'
+
 /** `DataType` of types.proto. */
-const typeNumber: Readonly<Record<ProgramType, number>> = { float32: 1, int32: 3, bool: 10 }
+const typeNumber: Readonly<Record<Width, number>> = { float32: 1, int32: 3, bool: 10, bfloat16: 14 }
 
 /** The version of graphs that TensorFlow 2.9 to 2.21 read alike. */
 const PRODUCER = 1087
@@ -63,7 +66,7 @@ export const float = (f: number): Attr => ({ f })
 export const bool = (b: boolean): Attr => ({ b })
 export const text = (s: string): Attr => ({ s: new TextEncoder().encode(s) })
 export const ints = (i: readonly number[]): Attr => ({ list: { i } })
-export const dtype = (type: ProgramType): Attr => ({ type: typeNumber[type] })
+export const dtype = (type: Width): Attr => ({ type: typeNumber[type] })
 
 const shapeOf = (shape: readonly number[]): object => ({ dim: shape.map((size) => ({ size })) })
 

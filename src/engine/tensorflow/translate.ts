@@ -6,7 +6,8 @@
 import { DiffeoException, engineError } from '../../error.js'
 import type { Call, Program, ValueInfo } from '../program.js'
 import { axesOf, sliceOf } from '../signatures.js'
-import { type Attrs, bool, dtype, float, type GraphDef, graphDef, int, ints, text } from './graphDef.js'
+import { fuse } from './fuse.js'
+import { type Attrs, bool, dtype, float, type GraphDef, graphDef, int, ints, text, type Width } from './graphDef.js'
 
 interface Context {
   readonly graph: GraphDef
@@ -15,6 +16,8 @@ interface Context {
   readonly x: (i: number) => string
   readonly all: readonly string[]
   readonly info: (i: number) => ValueInfo
+  /** That of the first operand, or bfloat16. */
+  readonly type: Width
   readonly out: ValueInfo
 }
 
@@ -24,7 +27,7 @@ type Translate = (context: Context) => string
 const vector = (graph: GraphDef, values: readonly number[]): string => graph.constant('int32', [values.length], values)
 
 /** The type of the first operand as the attribute that most operations call `T`. */
-const typed = ({ info }: Context): Attrs => ({ T: dtype(info(0).dtype) })
+const typed = ({ type }: Context): Attrs => ({ T: dtype(type) })
 
 /** One operation of all operands, with its type and what else is given. */
 const op =
@@ -77,10 +80,10 @@ const square = (n: unknown): readonly number[] => {
   return [1, a, b, 1]
 }
 
-const convolution = ({ call: { attrs } }: Context): Attrs => {
-  const { strides, dilations, pad } = attrs
+const convolution = (context: Context): Attrs => {
+  const { strides, dilations, pad } = context.call.attrs
   const own = {
-    T: dtype('float32'),
+    ...typed(context),
     strides: ints(square(strides)),
     dilations: ints(square(dilations)),
     data_format: text('NHWC'),
@@ -211,6 +214,21 @@ const table: Readonly<Record<string, Translate>> = {
       ? context.graph.node('MatMul', context.all, { attrs: { ...attrs, transpose_a: a, transpose_b: b } })
       : context.graph.node('BatchMatMulV2', context.all, { attrs: { ...attrs, adj_x: a, adj_y: b } })
   },
+  BiasAdd: op('BiasAdd', () => ({ data_format: text('NHWC') })),
+  ReluGrad: op('ReluGrad'),
+  ScaleShift: (context) => {
+    const { graph, all, out } = context
+    const of = (value: number) => graph.constant('float32', [out.shape[3]!], Array(out.shape[3]!).fill(value))
+    return graph.node('FusedBatchNormV3', [...all, of(0), of(1)], {
+      attrs: {
+        ...typed(context),
+        U: dtype('float32'),
+        epsilon: float(0),
+        is_training: bool(false),
+        data_format: text('NHWC'),
+      },
+    })
+  },
   Conv2D: op('Conv2D', convolution),
   Conv2DBackpropInput: (context) => {
     const { graph, x, out } = context
@@ -225,12 +243,37 @@ const table: Readonly<Record<string, Translate>> = {
 export const inputName = (i: number): string => `in${i}`
 export const outputName = (i: number): string => `out${i}`
 
-/** A program as a graph, on a device: placeholders `in0`, `in1`, … and results `out0`, `out1`, … */
-export const translate = ({ values, inputs, constants, calls, outputs }: Program, device?: string): Uint8Array => {
+/** Where and how a graph computes. */
+export interface GraphOptions {
+  /** As `/device:CPU:0`. Default: where TensorFlow puts it. */
+  readonly device?: string | undefined
+  /** Convolutions and products of matrices in bfloat16. Default false */
+  readonly bf16?: boolean
+}
+
+/** What bf16 is for: everything else, sums above all, stays float32. */
+const lowered = new Set(['Conv2D', 'Conv2DBackpropInput', 'Conv2DBackpropFilter', 'BatchMatMul'])
+
+/** A program as a graph: placeholders `in0`, `in1`, … and results `out0`, `out1`, … */
+export const translate = (given: Program, { device, bf16 = false }: GraphOptions = {}): Uint8Array => {
+  const { values, inputs, constants, calls, outputs } = fuse(given)
   const graph = graphDef(device)
-  const names = new Map<number, string>()
-  for (const [i, v] of inputs.entries()) names.set(v, graph.input(inputName(i), values[v]!.dtype, values[v]!.shape))
-  for (const [v, data] of constants) names.set(v, graph.constant(values[v]!.dtype, values[v]!.shape, data))
+  const wholes = new Map<number, string>()
+  const halves = new Map<number, string>()
+  const cast = (name: string, from: Width, to: Width): string =>
+    graph.node('Cast', [name], { attrs: { SrcT: dtype(from), DstT: dtype(to) } })
+  const whole = (v: number): string => {
+    const name = wholes.get(v) ?? cast(halves.get(v)!, 'bfloat16', 'float32')
+    wholes.set(v, name)
+    return name
+  }
+  const half = (v: number): string => {
+    const name = halves.get(v) ?? cast(wholes.get(v)!, 'float32', 'bfloat16')
+    halves.set(v, name)
+    return name
+  }
+  for (const [i, v] of inputs.entries()) wholes.set(v, graph.input(inputName(i), values[v]!.dtype, values[v]!.shape))
+  for (const [v, data] of constants) wholes.set(v, graph.constant(values[v]!.dtype, values[v]!.shape, data))
   for (const call of calls) {
     const kernel = table[call.kernel]
     if (kernel === undefined)
@@ -242,12 +285,15 @@ export const translate = ({ values, inputs, constants, calls, outputs }: Program
           'choose another engine',
         ),
       )
-    const all = call.inputs.map((v) => names.get(v)!)
+    // a convolution takes its bias along, if nothing but the bias reads it
+    const isHalf = bf16 && (lowered.has(call.kernel) || (call.kernel === 'BiasAdd' && !wholes.has(call.inputs[0]!)))
+    const all = call.inputs.map(isHalf ? half : whole)
     const info = (i: number): ValueInfo => values[call.inputs[i]!]!
-    const name = kernel({ graph, call, x: (i) => all[i]!, all, info, out: values[call.outputs[0]!]! })
-    for (const [i, v] of call.outputs.entries()) names.set(v, i === 0 ? name : `${name}:${i}`)
+    const type = isHalf ? 'bfloat16' : info(0)?.dtype
+    const name = kernel({ graph, call, x: (i) => all[i]!, all, info, type, out: values[call.outputs[0]!]! })
+    for (const [i, v] of call.outputs.entries()) (isHalf ? halves : wholes).set(v, i === 0 ? name : `${name}:${i}`)
   }
   for (const [i, v] of outputs.entries())
-    graph.node('Identity', [names.get(v)!], { name: outputName(i), attrs: { T: dtype(values[v]!.dtype) } })
+    graph.node('Identity', [whole(v)], { name: outputName(i), attrs: { T: dtype(values[v]!.dtype) } })
   return graph.encode()
 }

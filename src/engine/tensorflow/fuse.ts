@@ -1,0 +1,77 @@
+/**
+ * What TensorFlow has one operation for, and TensorFlow.js several.
+ *
+ * - a bias: x + b over the last axis of an image is a `BiasAdd`, which a convolution before it takes along
+ * - the gradient of a ReLU: dy · step(x) is a `ReluGrad`
+ * - x ⊙ a + b with vectors over channels is a batch norm of mean 0 and variance 1
+ * - a + b + c + … is an `AddN`, if nothing else reads the sums between
+ *
+ * The pass brings in kernels that TensorFlow.js does not have, so only `translate.ts` knows them.
+ *
+ * @module
+ */
+import { type Call, type Program, useCounts, type ValueInfo } from '../program.js'
+
+/** The program with these operations. */
+export const fuse = (program: Program): Program => {
+  const values: ValueInfo[] = [...program.values]
+  const uses = useCounts(program)
+  const makers = new Map<number, Call>()
+  const calls: Call[] = []
+  const shape = (v: number): readonly number[] => values[v]!.shape
+  const isImage = (v: number): boolean => shape(v).length === 4 && values[v]!.dtype === 'float32'
+  const alike = (a: number, b: number): boolean => shape(a).join() === shape(b).join()
+  /** One number for each channel of an image. */
+  const byChannel = (v: number, image: number): boolean =>
+    shape(v).at(-1) === shape(image)[3] &&
+    shape(v)
+      .slice(0, -1)
+      .every((n) => n === 1)
+  const only = (v: number, kernel: string): Call | undefined => {
+    const maker = makers.get(v)
+    return maker?.kernel === kernel && uses.get(v) === 1 ? maker : undefined
+  }
+  const vector = (v: number): number => {
+    if (shape(v).length === 1) return v
+    const flat = values.push({ shape: [shape(v).at(-1)!], dtype: 'float32' }) - 1
+    place({ kernel: 'Reshape', inputs: [v], attrs: { shape: [...shape(flat)] }, outputs: [flat] })
+    return flat
+  }
+  const place = (call: Call): void => {
+    for (const v of call.outputs) makers.set(v, call)
+    calls.push(call)
+  }
+
+  /** An image of the same shape as the result, and what is applied to it. */
+  const sides = ({ inputs: [a, b], outputs: [out] }: Call): readonly (readonly [x: number, other: number])[] =>
+    a === undefined || b === undefined || !isImage(out!)
+      ? []
+      : (
+          [
+            [a, b],
+            [b, a],
+          ] as const
+        ).filter(([x]) => alike(x, out!))
+
+  const fused = (call: Call): Call => {
+    if (call.kernel === 'Multiply')
+      for (const [dy, s] of sides(call)) {
+        const step = makers.get(s)
+        if (step?.kernel === 'Step' && !step.attrs['alpha'] && alike(dy, s))
+          return { ...call, kernel: 'ReluGrad', inputs: [dy, step.inputs[0]!] }
+      }
+    if (call.kernel !== 'Add') return call
+    for (const [x, b] of sides(call)) {
+      if (!byChannel(b, x)) continue
+      const product = only(x, 'Multiply')
+      for (const [y, a] of product === undefined ? [] : sides(product))
+        if (byChannel(a, y)) return { ...call, kernel: 'ScaleShift', inputs: [y, vector(a), vector(b)] }
+      return { ...call, kernel: 'BiasAdd', inputs: [x, vector(b)] }
+    }
+    const [a, b] = call.inputs as readonly [number, number]
+    const terms = [a, b].flatMap((v) => only(v, 'AddN')?.inputs ?? [v])
+    return alike(a, b) && isImage(a) ? { ...call, kernel: 'AddN', inputs: terms } : call
+  }
+  for (const call of program.calls) place(fused(call))
+  return { ...program, values, calls }
+}
