@@ -10,8 +10,7 @@ import { integer } from '../codec.js'
 import { type ImageSet, range } from '../data/image-set.js'
 import { attempt } from '../data/records.js'
 import type { DiffeoError } from '../error.js'
-import { defaultRecipe } from './config.js'
-import { dataConfig } from './configure.js'
+import { dataConfig, sharingOf } from './configure.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from './console.js'
 import { dataNames, loadDataSet } from './examples.js'
 import { examples, number } from './flags.js'
@@ -20,6 +19,7 @@ import { examples, number } from './flags.js'
 export interface DataFlags {
   readonly data?: string
   readonly size?: number
+  readonly validation?: number
 }
 
 /** Images read at once. */
@@ -60,7 +60,7 @@ const readAll = (files: readonly ImageSet[], io: Io): TE.TaskEither<DiffeoError,
 /** The whole command. */
 export const checkData = (name: string, flags: DataFlags, io: Io): TE.TaskEither<DiffeoError, Outcome> =>
   pipe(
-    loadDataSet(dataConfig(name, flags), defaultRecipe([1, 1, 1])),
+    loadDataSet(dataConfig(name, flags), sharingOf(flags)),
     TE.bindTo('set'),
     TE.tapIO(
       ({ set }) =>
@@ -89,6 +89,7 @@ export const dataCommand = (program: Command): Command =>
     .description('read a whole data set, and see whether its files are whole and official')
     .option('--data <folder>', 'where they are')
     .option('--size <n>', 'height and width to crop and resize images to', number('--size', integer(1, 1024)))
+    .option('--validation <n>', 'examples to hold out (default: 512)', number('--validation', integer(1, 1_000_000)))
     .addHelpText('after', examples('data check mnist', 'data check fashion-mnist --data ~/fashion'))
     .action((name: string, flags: DataFlags, command: Command) =>
       perform((io) => checkData(name, flags, io), command.optsWithGlobals<GlobalFlags>()),

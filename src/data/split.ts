@@ -30,7 +30,9 @@ export interface HoldOut {
  */
 export const holdOut = (key: Key, validation: number, count: number): E.Either<DiffeoError, HoldOut> => {
   if (!isCount(validation, count - 1))
-    return E.left(usageError('holdOut', `1 to ${count - 1} of ${count} examples to hold out`, `${validation}`))
+    return E.left(
+      usageError('validation', `1 to ${count - 1} of ${count} examples to hold out`, `${validation}`, 'hold out fewer'),
+    )
   const order = permutation(key, count)
   return E.right({ train: order.slice(validation).sort(), validation: order.slice(0, validation).sort() })
 }

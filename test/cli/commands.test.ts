@@ -141,14 +141,19 @@ describe('without a run', () => {
   it('data check finds the one picture that is cut', async () => {
     const pictures = at('pictures')
     mkdirSync(pictures)
-    const noise = uniformArray(key(0), 64 * 64 * 3).map((u) => 256 * u)
-    const bytes = orThrow(encodePng({ width: 64, height: 64, channels: 3, data: Uint8Array.from(noise) }))
+    const noise = uniformArray(key(0), 8 * 8 * 3).map((u) => 256 * u)
+    const bytes = orThrow(encodePng({ width: 8, height: 8, channels: 3, data: Uint8Array.from(noise) }))
     for (let i = 0; i < 150; i++)
       writeFileSync(join(pictures, `${i}.png`), i === 117 ? bytes.subarray(0, bytes.length / 2) : bytes)
-    const cut = await told((io) => checkData('folder', { data: pictures, size: 16 }, io))
+    expect((await told((io) => checkData('folder', { data: pictures, size: 16 }, io))).ended).toBe(
+      'validation: expected 1 to 134 of 135 examples to hold out, got 512; hold out fewer',
+    )
+    const cut = await told((io) => checkData('folder', { data: pictures, size: 16, validation: 9 }, io))
     expect(cut.ended).toMatch(/117\.png: expected a whole PNG or JPEG picture, got .*; replace it or take it away/)
     writeFileSync(join(pictures, '117.png'), bytes)
-    expect((await told((io) => checkData('folder', { data: pictures, size: 16 }, io))).said).toContain('all 150 images')
+    expect((await told((io) => checkData('folder', { data: pictures, size: 16, validation: 9 }, io))).said).toContain(
+      'all 150 images',
+    )
   })
 })
 

@@ -28,7 +28,7 @@ describe('holdOut', () => {
   })
   it.each([0, 100, 101, 2.5, Number.NaN])('refuses to hold out %s of 100', (n) =>
     expect(E.match(describeError, () => '')(holdOut(key(0), n, 100))).toBe(
-      `holdOut: expected 1 to 99 of 100 examples to hold out, got ${n}`,
+      `validation: expected 1 to 99 of 100 examples to hold out, got ${n}; hold out fewer`,
     ),
   )
 })
