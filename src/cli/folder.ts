@@ -41,6 +41,7 @@ export const filesIn = (folder: string) => ({
   progress: join(folder, 'progress'),
   report: join(folder, 'report.html'),
   curves: join(folder, 'curves.svg'),
+  curvesPng: join(folder, 'curves.png'),
   events: join(folder, 'events.out.tfevents.diffeo'),
   samples: join(folder, 'samples.png'),
   reconstructions: join(folder, 'reconstructions.png'),

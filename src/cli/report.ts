@@ -1,5 +1,5 @@
 /**
- * `diffeo report <run>`: what is known of a run on one page that needs nothing beside it, its curves as an SVG file, and its
+ * `diffeo report <run>`: what is known of a run on one page that needs nothing beside it, its curves as an SVG and a PNG file, and its
  * metrics as an event file for TensorBoard.
  *
  * @module
@@ -9,11 +9,11 @@ import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import { describeEngine } from '../engine/engine.js'
-import type { DiffeoError } from '../error.js'
+import { type DiffeoError, describeError } from '../error.js'
 import { writeFileAtomic } from '../file.js'
 import { eventHeader, eventRecord } from '../report/events.js'
 import { html } from '../report/page.js'
-import { histogram, toSvg } from '../report/plot.js'
+import { histogram, svgToPng, toSvg } from '../report/plot.js'
 import { countParams } from '../tensor/params.js'
 import { show } from '../tensor/shape.js'
 import { readAbout } from './about.js'
@@ -50,7 +50,13 @@ const eventsOf = (metrics: readonly Metric[], began: number): Uint8Array =>
 const text = (content: string): Uint8Array => new TextEncoder().encode(content)
 
 /** Writes the page of a run, its curves and its event file; answers their paths. */
-const writeReport = (folder: string, run: OpenRun, data: Examples, test: Evaluated): Pending<readonly string[]> => {
+const writeReport = (
+  folder: string,
+  run: OpenRun,
+  data: Examples,
+  test: Evaluated,
+  io: Io,
+): Pending<readonly string[]> => {
   const files = filesIn(folder)
   const { config, flow, state, engine } = run
   const unit = unitOf(config.shape).name
@@ -73,7 +79,15 @@ const writeReport = (folder: string, run: OpenRun, data: Examples, test: Evaluat
         section('Latents of test examples', latents.map(TE.right)),
       ]),
     ),
-    TE.flatMap(({ metrics, about, plots, sections }) => {
+    TE.bind('svg', ({ plots }) => TE.fromTask(() => toSvg(plots['curves']!))),
+    // without the optional package that draws it, the SVG file is all there is
+    TE.bind('png', ({ svg }) => TE.fromTask(svgToPng(svg))),
+    TE.tapIO(
+      ({ png }) =>
+        () =>
+          E.isLeft(png) && io.warn(describeError(png.left)),
+    ),
+    TE.flatMap(({ metrics, about, svg, png, sections }) => {
       const last = metrics.findLast((m) => 'train' in m)
       const facts: readonly (readonly [string, string])[] = [
         ['test', `${test.mean.toFixed(4)} ${unit} on ${test.count} examples, worst ${test.worst.toFixed(3)}`],
@@ -99,7 +113,8 @@ const writeReport = (folder: string, run: OpenRun, data: Examples, test: Evaluat
       const began = Date.parse(about[0]?.began ?? '') / 1000 || 0
       const out: readonly (readonly [path: string, content: Pending<Uint8Array>])[] = [
         [files.report, TE.right(text(page))],
-        [files.curves, pipe(() => toSvg(plots['curves']!).then(E.right), TE.map(text))],
+        [files.curves, TE.right(text(svg))],
+        ...(E.isRight(png) ? [[files.curvesPng, TE.right(png.right)] as const] : []),
         ...(metrics.length === 0 ? [] : [[files.events, TE.right(eventsOf(metrics, began))] as const]),
       ]
       return pipe(
@@ -126,7 +141,7 @@ const report = (folder: string, flags: RunFlags, io: Io): Pending<Outcome> =>
       examplesOf(run, flags),
       TE.bindTo('data'),
       TE.bind('test', ({ data }) => measure(run, run.config, data, run.state.step, run.params, io, folder)),
-      TE.flatMap(({ data, test }) => writeReport(folder, run, data, test)),
+      TE.flatMap(({ data, test }) => writeReport(folder, run, data, test, io)),
       TE.map((paths): Outcome => {
         io.say(paths.join('\n'))
         io.result({ run: folder, files: paths })

@@ -12,9 +12,9 @@ import { readdir } from 'node:fs/promises'
 import { basename, join, sep } from 'node:path'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
-import type Sharp from 'sharp'
 import { type DiffeoError, DiffeoException, fileError, formatError } from '../error.js'
 import { fileFailure } from '../file.js'
+import { importSharp } from '../image/sharp.js'
 import type { ImageSet } from './image-set.js'
 import { attempt } from './records.js'
 import { listZip, readZip } from './zip.js'
@@ -95,12 +95,6 @@ export const choosePictures = ({ at, names, open }: Pictures, wanted: (name: str
   return { at, names: chosen.map((i) => names[i]!), open: (indices) => open(indices.map((i) => chosen[i]!)) }
 }
 
-const importSharp: TE.TaskEither<DiffeoError, typeof Sharp> = TE.tryCatch(
-  async () => (await import('sharp')).default,
-  (thrown) =>
-    fileError('pictures', 'the npm package sharp', String(thrown).split('\n', 1)[0]!, 'run `npm install sharp`'),
-)
-
 /**
  * The image set of pictures: `size`×`size`×3.
  *
@@ -113,7 +107,7 @@ export const pictureSet = (
   { size, crop }: Resizing,
 ): TE.TaskEither<DiffeoError, ImageSet> =>
   pipe(
-    importSharp,
+    importSharp('pictures'),
     TE.map((sharp): ImageSet => {
       const decode = async (input: Buffer | string, index: number): Promise<Buffer> => {
         try {

@@ -6,7 +6,11 @@
  *
  * @module
  */
+import { pipe } from 'fp-ts/lib/function.js'
+import * as TE from 'fp-ts/lib/TaskEither.js'
 import type { TopLevelSpec } from 'vega-lite'
+import type { DiffeoError } from '../error.js'
+import { importSharp } from '../image/sharp.js'
 
 /** What is drawn: a specification of Vega-Lite, to be changed like any other before {@link toSvg}. */
 export type Plot = TopLevelSpec
@@ -36,6 +40,25 @@ export const toSvg = async (plot: Plot): Promise<string> => {
   view.finalize()
   return svg
 }
+
+/** Pixels of a PNG file for a unit of the plot. */
+const DENSITY = 2
+
+/**
+ * A plot's SVG as the bytes of a PNG file, for where SVG cannot be shown.
+ *
+ * @returns left: a file error, if the optional package sharp is not installed.
+ */
+export const svgToPng = (svg: string): TE.TaskEither<DiffeoError, Uint8Array> =>
+  pipe(
+    importSharp('plot as PNG'),
+    TE.flatMapTask(
+      (sharp) => () =>
+        sharp(Buffer.from(svg), { density: 72 * DENSITY })
+          .png()
+          .toBuffer(),
+    ),
+  )
 
 // -------------------------------------------------------------------------------------
 // training

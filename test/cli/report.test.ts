@@ -1,5 +1,6 @@
 /** `diffeo report`: one page of a run of images, one of a run of points. */
 import { existsSync, readFileSync } from 'node:fs'
+import { decode } from 'fast-png'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { diffeo, fewImages, small, temporary } from './support.js'
 
@@ -17,7 +18,7 @@ describe('a report', () => {
   it('tells of a run of images what its files tell', async () => {
     const { code, err, out } = await diffeo(folder, 'report', 'images')
     expect([code, err]).toEqual([0, ''])
-    expect(out).toContain('images/report.html\nimages/curves.svg\nimages/events.out.tfevents.diffeo')
+    expect(out).toContain('images/report.html\nimages/curves.svg\nimages/curves.png\nimages/events.out.tfevents.diffeo')
     const page = read('images/report.html')
     const { mean, count } = JSON.parse(read('images/evaluation.json'))
     const [{ command }] = JSON.parse(read('images/about.json'))
@@ -40,6 +41,9 @@ describe('a report', () => {
     expect(page).toContain('step 10')
     expect(page).not.toMatch(/(src|href)="(?!data:)/)
     expect(read('images/curves.svg')).toContain('validation')
+    // two pixels for each unit of the plot, and as many colours as its lines have
+    const { width, channels } = decode(readFileSync(at('images/curves.png')))
+    expect([width > 1100, channels]).toEqual([true, 4])
     expect(read('images/events.out.tfevents.diffeo')).toContain('learningRate')
   })
   it('tells of a run of points what the plane looks like', async () => {
