@@ -49,6 +49,12 @@ export class DiffeoException extends Error {
   }
 }
 
+/** What a rejection carried; what is no {@link DiffeoException} is a fault of the program, and thrown on. */
+export const asError = (thrown: unknown): DiffeoError => {
+  if (thrown instanceof DiffeoException) return thrown.error
+  throw thrown
+}
+
 /** What is optional and not there: no reason to complain where something else will do. */
 export class NotInstalled extends DiffeoException {}
 

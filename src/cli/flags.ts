@@ -87,6 +87,25 @@ export const withModelOptions = (command: Command): Command =>
       ]),
     )
 
+/** Which workers train together: see `cluster.ts`. */
+export const withWorkerOptions = (command: Command): Command =>
+  command
+    .option(
+      '--workers <host:port,…>',
+      'all workers that train together, the same list on each (default: those of TF_CONFIG)',
+      (text: string): readonly string[] => text.split(',').map((address) => address.trim()),
+    )
+    .option(
+      '--worker <n>',
+      'which of them this one is, from 0; 0 writes the run',
+      number('--worker', integer(0, 65_535)),
+    )
+    .option(
+      '--worker-timeout <seconds>',
+      'how long to wait for the others, a validation of worker 0 included (default: 600)',
+      number('--worker-timeout', positive),
+    )
+
 /** The flags of every command that uses a run. */
 export const withRunOptions = (command: Command): Command =>
   withEngineOptions(

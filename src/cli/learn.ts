@@ -11,7 +11,8 @@ import { join } from 'node:path'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
-import { type DiffeoError, describeError } from '../error.js'
+import type { Workers } from '../engine/workers.js'
+import { type DiffeoError, describeError, usageError } from '../error.js'
 import { writePng } from '../image/png.js'
 import { type BestFigures, type Snapshot, saveCheckpoint } from '../train/checkpoint.js'
 import { fit, type Stepped, type Stopped, type Validated } from '../train/fit.js'
@@ -34,6 +35,8 @@ export interface Training {
   readonly metrics: MetricsFile
   /** Of a run that goes on. */
   readonly best: BestFigures | undefined
+  /** If there are several: only the chief writes and validates. */
+  readonly workers: Workers | undefined
 }
 
 /** When to stop, if not at the end of the schedule. */
@@ -44,9 +47,43 @@ export interface Budget {
   readonly saveEvery: number
 }
 
+/** The flags that a budget comes from. */
+export interface BudgetFlags {
+  readonly minutes?: number
+  readonly steps?: number
+  readonly saveEvery: number
+}
+
+const minutesFor = (shape: readonly number[]): number => (shape.length === 3 ? 15 : 3)
+
+/** When to stop: as the flags say, else at the end of the schedule, else after some minutes. */
+export const budgetOf = (
+  { minutes, steps, saveEvery }: BudgetFlags,
+  { recipe, shape }: RunConfig,
+  out: string,
+  from: number,
+): E.Either<DiffeoError, Budget> => {
+  const seconds = minutes === undefined ? {} : { seconds: minutes * 60 }
+  if (steps !== undefined) return E.right({ ...seconds, steps, saveEvery })
+  if (minutes !== undefined) return E.right({ ...seconds, saveEvery })
+  if (recipe.steps === undefined) return E.right({ seconds: minutesFor(shape) * 60, saveEvery })
+  return from < recipe.steps
+    ? E.right({ saveEvery })
+    : E.left(
+        usageError(
+          `resume ${out}`,
+          'a run with steps left',
+          `step ${from} of ${recipe.steps}`,
+          'add --minutes or --steps to train it further, or look at it: diffeo evaluate, diffeo sample',
+        ),
+      )
+}
+
 /** The last state, and the configuration that may have learned how many steps it has. */
 export interface Learned {
   readonly end: Stopped
+  /** Whether a signal ended it, here or on another worker. */
+  readonly interrupted: boolean
   readonly config: RunConfig
   readonly best: BestFigures | undefined
 }
@@ -76,7 +113,8 @@ const mean = (values: readonly number[]): number => values.reduce((a, b) => a + 
 
 /** Trains until the time is over, something is wrong or a signal comes. */
 export const learn = async (training: Training, start: TrainState, budget: Budget, io: Io): Promise<Learned> => {
-  const { out, model, examples, metrics } = training
+  const { out, model, examples, metrics, workers } = training
+  const isChief = (workers?.index ?? 0) === 0
   const { flow, optimiser } = model
   const files = filesIn(out)
   const { batch: size, validateEvery, clip, l2 } = training.config.recipe
@@ -96,7 +134,8 @@ export const learn = async (training: Training, start: TrainState, budget: Budge
   }
   let savedAt = performance.now()
   const save = async (state: TrainState, ...paths: readonly string[]): Promise<void> => {
-    for (const path of paths) report(await saveCheckpoint(path)(snapshot(training, config, state, best))())
+    for (const path of isChief ? paths : [])
+      report(await saveCheckpoint(path)(snapshot(training, config, state, best))())
     savedAt = performance.now()
   }
 
@@ -108,6 +147,9 @@ export const learn = async (training: Training, start: TrainState, budget: Budge
     report(await pipe(() => drawn, TE.flatMap(writePng(join(files.progress, `${state.step}.png`))))())
   }
 
+  /** The largest of what the workers say, so that all do the same. */
+  const largest = async (n: number): Promise<number> =>
+    workers === undefined ? n : Math.max(...(await workers.gather(n)))
   let began = performance.now()
   const elapsed = (): number => (performance.now() - began) / 1000
   const common = (step: number) => ({ step, time: metrics.time + elapsed(), images: step * size, unit: unit.name })
@@ -135,12 +177,21 @@ export const learn = async (training: Training, start: TrainState, budget: Budge
     const { warmUp, schedule, steps } = config.recipe
     if (steps === undefined && schedule === 'cosine' && budget.seconds !== undefined && state.step >= warmUp) {
       // the rates up to here are those of every number of steps
-      const more = Math.max(1, Math.floor((STEPPING * (budget.seconds - elapsed())) / Math.max(1e-9, seconds)))
+      const more = await largest(
+        Math.max(1, Math.floor((STEPPING * (budget.seconds - elapsed())) / Math.max(1e-9, seconds))),
+      )
       config = { ...config, recipe: { ...config.recipe, steps: state.step + more } }
       rate = scheduleOf(config.recipe)
-      report(await writeJson(files.config)(config)())
+      if (isChief) report(await writeJson(files.config)(config)())
     }
     if (state.step >= last()) complete.abort()
+    if (workers !== undefined) {
+      const wish = await largest(
+        io.signal.aborted ? 2 : elapsed() >= (budget.seconds ?? Number.POSITIVE_INFINITY) ? 1 : 0,
+      )
+      interrupted = wish === 2
+      if (wish > 0) complete.abort()
+    }
     told.train = unit.of(mean(recent.map((e) => e.bitsPerDim))).toFixed(3)
     told.rate = (size / seconds).toFixed(0)
     const [done, rest] = left(state, seconds)
@@ -169,6 +220,7 @@ export const learn = async (training: Training, start: TrainState, budget: Budge
     if (isSeldom(state.step / validateEvery)) await show(state)
   }
 
+  let interrupted = false
   let end: Stopped = { _tag: 'Stopped', reason: 'aborted', state: start }
   for await (const event of fit(flow, start, {
     optimiser,
@@ -176,15 +228,17 @@ export const learn = async (training: Training, start: TrainState, budget: Budge
     l2,
     learningRate: (step) => rate(step),
     batch: examples.batch,
-    ...(budget.seconds === undefined ? {} : { seconds: budget.seconds }),
+    ...(budget.seconds === undefined || workers !== undefined ? {} : { seconds: budget.seconds }),
     ...(budget.steps === undefined ? {} : { steps: budget.steps }),
-    signal: AbortSignal.any([io.signal, complete.signal]),
-    validation: {
-      batches: examples.validation,
-      every: validateEvery,
-      ...(best === undefined ? {} : { best: best.bitsPerDim, worse: best.worse }),
-      params: (state) => averageParams(flow, state),
-    },
+    signal: workers === undefined ? AbortSignal.any([io.signal, complete.signal]) : complete.signal,
+    ...(isChief && {
+      validation: {
+        batches: examples.validation,
+        every: validateEvery,
+        ...(best === undefined ? {} : { best: best.bitsPerDim, worse: best.worse }),
+        params: (state) => averageParams(flow, state),
+      },
+    }),
   })) {
     if (event._tag === 'Stopped') end = event
     else if (event._tag === 'Stepped') await onStep(event)
@@ -197,7 +251,9 @@ export const learn = async (training: Training, start: TrainState, budget: Budge
     }
   }
   line?.stop()
-  return { end, config, best }
+  // nobody leaves while another still reads from it
+  if (end.error === undefined) await workers?.gather(0).catch(() => undefined)
+  return { end, interrupted: interrupted || io.signal.aborted, config, best }
 }
 
 /** Saves where it should be, or at least somewhere: what was trained is not lost to a full disk. */

@@ -63,6 +63,9 @@ export interface MetricsFile {
   readonly add: (metric: Metric) => Promise<E.Either<DiffeoError, void>>
 }
 
+/** Keeps nothing: of a worker that is not the chief. */
+export const noMetrics: MetricsFile = { time: 0, add: async () => E.right(undefined) }
+
 /** Opens the file of a run that is at a step. */
 export const openMetrics = (path: string, step: number): TE.TaskEither<DiffeoError, MetricsFile> =>
   pipe(

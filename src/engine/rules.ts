@@ -8,6 +8,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import { abutting } from './abutting.js'
 import { readably } from './backend.js'
 import { fromElements, runCall } from './eager.js'
+import { ALL_REDUCE } from './partition.js'
 import { type Call, type Elements, elements, sizeOf, type ValueInfo } from './program.js'
 import { axesOf } from './signatures.js'
 
@@ -255,7 +256,7 @@ const folded: Rule = (walk, call) => {
   const size = sizeOf(info.shape)
   if (call.kernel === 'Fill' ? size !== 1 : size > LARGEST_FOLDED || call.inputs.length === 0) return undefined
   const data = call.inputs.map((v) => walk.constants.get(v))
-  if (data.some((d) => d === undefined)) return undefined
+  if (call.kernel === ALL_REDUCE || data.some((d) => d === undefined)) return undefined
   const result = readably(() =>
     tf.tidy(() =>
       runCall(

@@ -12,9 +12,11 @@ import type { Compiler } from './jit.js'
 import { type Loaded, loadWasm } from './load.js'
 import type { EngineOptions } from './options.js'
 import { type Group, pack } from './pack.js'
+import { ALL_REDUCE } from './partition.js'
 import type { Elements, ValueInfo } from './program.js'
 import { storage } from './storage.js'
 import { type Handle, openLibrary, type TensorFlow } from './tensorflow/capi.js'
+import { type Cluster, clusterConfig, collectiveRun } from './tensorflow/cluster.js'
 import { sessionConfig } from './tensorflow/config.js'
 import { type Found, findLibrary } from './tensorflow/find.js'
 import { inputName, outputName, translate } from './tensorflow/translate.js'
@@ -26,19 +28,28 @@ class Resident {
 
 /** A compiler for `jit`. The device is one as the runtime names it. */
 export const tensorflowCompiler =
-  (library: TensorFlow, options: EngineOptions = {}): Compiler =>
+  (library: TensorFlow, options: EngineOptions = {}, cluster?: Cluster): Compiler =>
   async (given, counts, steady, results) => {
     const { program, inputs, outputs } = pack(given, counts, results)
     const store = storage()
     const infoIn = inputs.map((_, i): ValueInfo => program.values[program.inputs[i]!]!)
     const infoOut = outputs.map((_, i): ValueInfo => program.values[program.outputs[i]!]!)
     const shapes = given.outputs.map((v) => given.values[v]!.shape)
+    const meets = cluster !== undefined && program.calls.some(({ kernel }) => kernel === ALL_REDUCE)
+    const how = { device: options.device, bf16: options.precision === 'bf16' }
     const session = library.session({
-      graph: translate(program, { device: options.device, bf16: options.precision === 'bf16' }),
-      config: sessionConfig(options),
+      ...(meets
+        ? {
+            graph: translate(program, { ...how, group: cluster.nextGroup() }),
+            config: clusterConfig(sessionConfig(options), cluster.spec),
+            target: cluster.target,
+            runOptions: collectiveRun(cluster.spec),
+          }
+        : { graph: translate(program, how), config: sessionConfig(options) }),
       inputs: inputs.map((_, i) => ({ node: inputName(i), index: 0 })),
       outputs: outputs.map((_, i) => ({ node: outputName(i), index: 0 })),
     })
+    const perform = meets ? (feeds: readonly Handle[]) => cluster.turn(() => session.run(feeds)) : session.run
     const read = ({ dataId }: tf.Tensor): Elements => store.peek(dataId) ?? (tf.engine().readSync(dataId) as Elements)
 
     /** A tensor of the runtime with the elements of these, one after another. */
@@ -73,7 +84,7 @@ export const tensorflowCompiler =
         copies.push(handle)
         return handle
       })
-      const made = await session.run(feeds).finally(() => copies.forEach(library.free))
+      const made = await perform(feeds).finally(() => copies.forEach(library.free))
       return outputs.flatMap(({ from, count, offsets, size }, i) => {
         const [info, handle] = [infoOut[i]!, made[i]!]
         const ends = [...offsets.slice(1), size]
@@ -93,12 +104,14 @@ export const tensorflowCompiler =
     }
     const dispose = async (): Promise<void> => {
       await last
+      // what waits for a worker that is gone may never end
+      if (cluster?.isLost()) return
       await session.dispose()
       for (const { handle } of kept.values()) library.free(handle)
       kept.clear()
     }
     try {
-      await warmUp(library, session.run, infoIn)
+      await warmUp(library, perform, infoIn)
     } catch (thrown) {
       await dispose()
       throw thrown
@@ -180,8 +193,8 @@ const deviceNamed = (asked: string, found: readonly string[]): string => {
   return found.find((known) => known === name || known === `${name}:0`) ?? refuse(`one of ${found.join(', ')}`, asked)
 }
 
-/** Loads the library; throws where there is none, what the loader throws, or why it cannot do what is asked. */
-export const loadTensorflow = async (asked: EngineOptions = {}): Promise<Loaded & { readonly compiler: Compiler }> => {
+/** The library, and what is asked of it; throws where there is none, what the loader throws, or why it cannot. */
+const resolve = async (asked: EngineOptions) => {
   const found = findLibrary()
   const [library, { availableParallelism }] = await Promise.all([open(found), import('node:os')])
   const { precision = 'float32', xla = false, threads = availableParallelism() } = asked
@@ -192,9 +205,25 @@ export const loadTensorflow = async (asked: EngineOptions = {}): Promise<Loaded 
   const device = asked.device === undefined ? undefined : deviceNamed(asked.device, devices)
   const onGpu = (device === undefined ? devices : [device]).some((name) => name.startsWith('GPU'))
   if (precision === 'fp16' && !onGpu) refuse('a GPU for fp16', device ?? devices.join(', '), 'use --precision bf16')
+  const options = { precision, xla, threads, ...(device === undefined ? {} : { device: `/device:${device}` }) }
+  return { found, library, options, onGpu }
+}
+
+/** The compiler of one of several workers, once `join` has made its cluster. */
+export const compilerAmong = async (
+  asked: EngineOptions,
+  join: (library: TensorFlow) => Promise<Cluster>,
+): Promise<Compiler> => {
+  const { library, options } = await resolve(asked)
+  return tensorflowCompiler(library, options, await join(library))
+}
+
+/** Loads the library; throws where there is none, what the loader throws, or why it cannot do what is asked. */
+export const loadTensorflow = async (asked: EngineOptions = {}): Promise<Loaded & { readonly compiler: Compiler }> => {
+  const { found, library, options, onGpu } = await resolve(asked)
+  const { precision, xla, threads } = options
   await loadWasm()
   registerGradients()
-  const options = { precision, xla, threads, ...(device === undefined ? {} : { device: `/device:${device}` }) }
   const key = JSON.stringify([found.api, options])
   const compiler = compilers.get(key) ?? tensorflowCompiler(library, options)
   compilers.set(key, compiler)

@@ -211,7 +211,7 @@ const checkVersion =
         )
   }
 
-const decodeCheckpoint =
+const decodeParts =
   <C>(path: string, codec: t.Decoder<unknown, C>) =>
   ({ tensors, metadata }: Safetensors): E.Either<DiffeoError, Checkpoint<C>> =>
     pipe(
@@ -233,6 +233,12 @@ const decodeCheckpoint =
       E.map(({ step, config, best }) => ({ path, step, config, tensors, ...best })),
     )
 
+/** {@link loadCheckpoint} of the bytes of a file; `path` is what sentences call it. */
+export const decodeCheckpoint =
+  <C>(path: string, codec: t.Decoder<unknown, C>) =>
+  (bytes: Uint8Array): E.Either<DiffeoError, Checkpoint<C>> =>
+    pipe(bytes, decodeSafetensors(path), E.flatMap(decodeParts<C>(path, codec)))
+
 /**
  * Reads a checkpoint: its configuration, as `codec` decodes it, and plain arrays. Makes no tensors.
  *
@@ -244,4 +250,4 @@ export const loadCheckpoint = <C>(
   path: string,
   codec: t.Decoder<unknown, C>,
 ): TE.TaskEither<DiffeoError, Checkpoint<C>> =>
-  pipe(readBytes(path), TE.flatMapEither(decodeSafetensors(path)), TE.flatMapEither(decodeCheckpoint<C>(path, codec)))
+  pipe(readBytes(path), TE.flatMapEither(decodeCheckpoint<C>(path, codec)))

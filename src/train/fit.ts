@@ -7,7 +7,7 @@
 import * as E from 'fp-ts/lib/Either.js'
 import type { Latents, Shape } from '../../types/shape.js'
 import type { Flow } from '../distribution/flow.js'
-import { type DiffeoError, DiffeoException, trainingError } from '../error.js'
+import { asError, type DiffeoError, trainingError } from '../error.js'
 import type { Params } from '../tensor/params.js'
 import { product } from '../tensor/shape.js'
 import { type AnyTensor, sizes, values } from '../tensor/tensor.js'
@@ -55,7 +55,7 @@ export interface Stopped {
   readonly _tag: 'Stopped'
   readonly reason: 'steps' | 'time' | 'patience' | 'aborted' | 'notFinite' | 'failed'
   readonly state: TrainState
-  /** Why, if it was not meant to end: `notFinite`, or `failed` because a batch or a validation could not be made. */
+  /** Why, if it was not meant to end: `notFinite`, or `failed` because a batch, a step or a validation could not be made. */
   readonly error?: DiffeoError
 }
 
@@ -90,10 +90,7 @@ export interface FitOptions<A extends Shape> extends StepOptions {
 
 /** The right of what can be rejected with a sentence for the user; all else is a fault of the program. */
 const orError = <X>(promise: Promise<X>): Promise<E.Either<DiffeoError, X>> =>
-  promise.then(E.right, (thrown: unknown) => {
-    if (thrown instanceof DiffeoException) return E.left(thrown.error)
-    throw thrown
-  })
+  promise.then(E.right, (thrown: unknown) => E.left(asError(thrown)))
 
 /** What is wrong with a batch whose step came to nothing, if it is the batch. */
 const spoilt = async (x: AnyTensor): Promise<string | undefined> => {
@@ -159,7 +156,12 @@ export async function* fit<A extends Shape, B extends Latents>(
         yield { _tag: 'Compiled', state, seconds: (performance.now() - from) / 1000 }
         from = began = performance.now()
       }
-      const [after, metrics] = await next(state, x.right.value!)
+      const stepped = await orError(next(state, x.right.value!))
+      if (E.isLeft(stepped)) {
+        yield stopped('failed', stepped.left)
+        return
+      }
+      const [after, metrics] = stepped.right
       if (!Number.isFinite(metrics.bitsPerDim) || !Number.isFinite(metrics.gradientNorm)) {
         disposeState(after)
         const bad = await spoilt(x.right.value as unknown as AnyTensor)

@@ -72,7 +72,7 @@ export const startTraining = async <A extends Shape, B extends Latents>(
   key: Key,
   first: BatchOf<A>,
 ): Promise<TrainState> => {
-  const begin = jit((params: Params, x: BatchOf<A>) => flow.bijector.start(params)(x)[2])
+  const begin = jit((params: Params, x: BatchOf<A>) => flow.bijector.start(params)(x)[2], { batch: 1 })
   const drawn = flow.init(key)
   try {
     const params = await begin(drawn, first)
@@ -114,36 +114,38 @@ export const step = <A extends Shape, B extends Latents>(
 ): Stepper<A> => {
   const dimensions = product(flow.bijector.domain)
   const scales = leaves<Param>(flow.bijector.spec).flatMap(([, p]) => (trainable(p) ? [p.role === 'scale'] : []))
-  const next = jit((state: Omit<TrainState, 'step'>, x: BatchOf<A>, rates: tf.Tensor) =>
-    tidy(() => {
-      let after: Params = state.params
-      let nats: tf.Tensor = tf.scalar(0)
-      const loss = (...values: tf.Tensor[]): tf.Scalar => {
-        const [logProb, params] = flow.train(withTrained(flow, state.params, values))(x)
-        // the tape frees what it does not answer: statistics outlive it
-        after = mapLeaves(params, (leaf) => trust<Shape>(tf.keep(tf.clone(unwrap(leaf))))) as Params
-        const own = tf.div(tf.neg(tf.mean(unwrap(logProb))), dimensions)
-        // reported without the penalty, which is no part of the likelihood
-        nats = tf.keep(tf.clone(own))
-        const penalty = values.filter((_, i) => scales[i]).map((s) => tf.sum(tf.square(s)))
-        return (penalty.length === 0 ? own : tf.add(own, tf.mul(tf.addN(penalty), l2 / dimensions))) as tf.Scalar
-      }
-      const values = trained(flow, state.params)
-      const { grads } = tf.valueAndGrads(loss)([...values])
-      const [clipped, norm] = clipByGlobalNorm([flat(grads)], clip)
-      const moments = state.moments.map((list) => [flat(list)])
-      const [moved, nextMoments] = optimiser.update(clipped, moments, [flat(values)], tf.unstack(rates))
-      const next = {
-        // clones belong to this scope, so that the kept ones can go
-        params: mapLeaves(withTrained(flow, after, unflat(moved[0]!, values)), (leaf) =>
-          trust<Shape>(tf.clone(unwrap(leaf))),
-        ) as Params,
-        moments: nextMoments.map(([vector]) => unflat(vector!, values)),
-        metrics: tf.stack([tf.div(nats, Math.LN2), norm]),
-      }
-      tf.dispose([nats, leaves<AnyTensor>(after).map(([, leaf]) => unwrap(leaf))] as tf.TensorContainer)
-      return next
-    }),
+  const next = jit(
+    (state: Omit<TrainState, 'step'>, x: BatchOf<A>, rates: tf.Tensor) =>
+      tidy(() => {
+        let after: Params = state.params
+        let nats: tf.Tensor = tf.scalar(0)
+        const loss = (...values: tf.Tensor[]): tf.Scalar => {
+          const [logProb, params] = flow.train(withTrained(flow, state.params, values))(x)
+          // the tape frees what it does not answer: statistics outlive it
+          after = mapLeaves(params, (leaf) => trust<Shape>(tf.keep(tf.clone(unwrap(leaf))))) as Params
+          const own = tf.div(tf.neg(tf.mean(unwrap(logProb))), dimensions)
+          // reported without the penalty, which is no part of the likelihood
+          nats = tf.keep(tf.clone(own))
+          const penalty = values.filter((_, i) => scales[i]).map((s) => tf.sum(tf.square(s)))
+          return (penalty.length === 0 ? own : tf.add(own, tf.mul(tf.addN(penalty), l2 / dimensions))) as tf.Scalar
+        }
+        const values = trained(flow, state.params)
+        const { grads } = tf.valueAndGrads(loss)([...values])
+        const [clipped, norm] = clipByGlobalNorm([flat(grads)], clip)
+        const moments = state.moments.map((list) => [flat(list)])
+        const [moved, nextMoments] = optimiser.update(clipped, moments, [flat(values)], tf.unstack(rates))
+        const next = {
+          // clones belong to this scope, so that the kept ones can go
+          params: mapLeaves(withTrained(flow, after, unflat(moved[0]!, values)), (leaf) =>
+            trust<Shape>(tf.clone(unwrap(leaf))),
+          ) as Params,
+          moments: nextMoments.map(([vector]) => unflat(vector!, values)),
+          metrics: tf.stack([tf.div(nats, Math.LN2), norm]),
+        }
+        tf.dispose([nats, leaves<AnyTensor>(after).map(([, leaf]) => unwrap(leaf))] as tf.TensorContainer)
+        return next
+      }),
+    { batch: 1 },
   )
   const inputs = ({ step, params, moments }: TrainState) => {
     const rates = tf.tensor1d([...optimiser.rates(step + 1, learningRate(step))])

@@ -24,7 +24,6 @@ import {
   mapLeaves,
   mlp,
   normalArray,
-  type Optimiser,
   type Param,
   type Params,
   standardNormal,
@@ -37,14 +36,8 @@ import { describe, expect, it } from 'vitest'
 import { trust } from '../../src/tensor/tensor.js'
 import type { Latents, Shape } from '../../types/shape.js'
 import { randomParams, values } from '../support.js'
-import { grown, moonBatch, moons, stateBits, tiny, tinyBatch, treeBits } from './toy.js'
+import { descent, grown, moonBatch, moons, stateBits, tiny, tinyBatch, treeBits } from './toy.js'
 
-/** θ ← θ − η·g, so that a step shows the gradient. */
-const descent: Optimiser = {
-  init: () => [],
-  rates: (_, learningRate) => [learningRate],
-  update: (grads, _, params, [rate]) => [params.map((p, i) => tf.sub(p, tf.mul(grads[i]!, rate!))), []],
-}
 const options = { optimiser: adam(), learningRate: constantRate(1e-2) }
 const specs = <A extends Shape, B extends Latents>(f: Flow<A, B>) => leaves<Param>(f.bijector.spec)
 const numbers = (params: Params) => leaves(params).map(([, leaf]) => values(leaf))

@@ -18,6 +18,7 @@ import {
   leaves,
   logit,
   mlp,
+  type Optimiser,
   orThrow,
   type Params,
   permutation,
@@ -28,6 +29,13 @@ import {
   twoMoons,
   unwrap,
 } from 'diffeo'
+
+/** θ ← θ − η·g: a step that shows the gradient, where Adam would make a whole step of the rounding of a 0. */
+export const descent: Optimiser = {
+  init: () => [],
+  rates: (_, learningRate) => [learningRate],
+  update: (grads, _, params, [rate]) => [params.map((p, i) => tf.sub(p, tf.mul(grads[i]!, rate!))), []],
+}
 
 /** A Real NVP of the plane. */
 export const plane = (width: number) => {

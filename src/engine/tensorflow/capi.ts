@@ -34,6 +34,9 @@ const signatures = {
   TF_DeleteSessionOptions: 'void TF_DeleteSessionOptions(void *)',
   TF_SetConfig: 'void TF_SetConfig(void *, void *, size_t, void *)',
   TF_SetTarget: 'void TF_SetTarget(void *, const char *)',
+  TF_NewServer: 'void *TF_NewServer(void *, size_t, void *)',
+  TF_ServerStart: 'void TF_ServerStart(void *, void *)',
+  TF_ServerTarget: 'const char *TF_ServerTarget(void *)',
   TF_NewSession: 'void *TF_NewSession(void *, void *, void *)',
   TF_CloseSession: 'void TF_CloseSession(void *, void *)',
   TF_DeleteSession: 'void TF_DeleteSession(void *, void *)',
@@ -82,6 +85,8 @@ export interface SessionOptions {
   readonly config: Uint8Array
   /** The server that runs it; default this process alone. */
   readonly target?: string
+  /** `RunOptions` of every run. */
+  readonly runOptions?: Uint8Array
   readonly inputs: readonly Endpoint[]
   readonly outputs: readonly Endpoint[]
 }
@@ -91,6 +96,8 @@ export interface TensorFlow {
   /** What computes an operation here, as a `KernelList`: nothing if the library does not know it. */
   readonly kernels: (operation: string) => Uint8Array
   readonly session: (options: SessionOptions) => Session
+  /** Starts a server, of a `ServerDef`, that lives as long as the process; answers its target. */
+  readonly serve: (definition: Uint8Array) => string
   /** A tensor of uninitialised elements. */
   readonly allocate: (info: ValueInfo) => Handle
   /** The elements of a tensor where they lie: valid until it is freed. */
@@ -165,7 +172,7 @@ const bind = (koffi: Koffi, f: Functions): TensorFlow => {
     }
   }
 
-  const session = ({ graph: bytes, config, target, inputs, outputs }: SessionOptions): Session => {
+  const session = ({ graph: bytes, config, target, runOptions, inputs, outputs }: SessionOptions): Session => {
     const graph = f.TF_NewGraph() as Handle
     let own: Handle
     try {
@@ -180,12 +187,13 @@ const bind = (koffi: Koffi, f: Functions): TensorFlow => {
       index,
     ]
     const [from, to] = [endpoints(inputs.map(find)), endpoints(outputs.map(find))]
+    const options = runOptions === undefined ? null : f.TF_NewBufferFromString(runOptions, runOptions.length)
     const running = new Set<Promise<void>>()
     return {
       run: async (given) => {
         const feeds = BigUint64Array.from(given)
         const made = new BigUint64Array(outputs.length)
-        const args = [own, null, from, feeds, inputs.length, to, made, outputs.length, null, 0, null]
+        const args = [own, options, from, feeds, inputs.length, to, made, outputs.length, null, 0, null]
         const done = checkedAsync('a program that runs', 'TF_SessionRun', ...args)
         running.add(done)
         await done.finally(() => running.delete(done))
@@ -203,8 +211,15 @@ const bind = (koffi: Koffi, f: Functions): TensorFlow => {
         checked('a session that closes', 'TF_CloseSession', own)
         checked('a session that ends', 'TF_DeleteSession', own)
         f.TF_DeleteGraph(graph)
+        if (options !== null) f.TF_DeleteBuffer(options)
       },
     }
+  }
+
+  const serve = (definition: Uint8Array): string => {
+    const server = checked<Handle>('a server', 'TF_NewServer', definition, definition.length)
+    checked('a server that starts', 'TF_ServerStart', server)
+    return f.TF_ServerTarget(server) as string
   }
 
   return {
@@ -218,6 +233,7 @@ const bind = (koffi: Koffi, f: Functions): TensorFlow => {
       return bytes
     },
     session,
+    serve,
     allocate: ({ dtype, shape }) => {
       const [type, bytes] = types[dtype]
       const dims = BigInt64Array.from(shape, BigInt)

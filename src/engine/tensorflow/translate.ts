@@ -4,6 +4,7 @@
  * @module
  */
 import { DiffeoException, engineError } from '../../error.js'
+import { ALL_REDUCE } from '../partition.js'
 import type { Call, Program, ValueInfo } from '../program.js'
 import { axesOf, sliceOf } from '../signatures.js'
 import { fuse } from './fuse.js'
@@ -19,6 +20,8 @@ interface Context {
   /** That of the first operand, or bfloat16. */
   readonly type: Width
   readonly out: ValueInfo
+  /** The number that this program's collectives have on all workers. */
+  readonly group: number
 }
 
 /** Answers the name of the first result; a second one is `name:1`, and so on. */
@@ -187,6 +190,23 @@ const table: Readonly<Record<string, Translate>> = {
       attrs: { ...typed(context), Tlen: dtype('int32'), num_split: int(outputs.length) },
     })
   },
+  [ALL_REDUCE]: (context) => {
+    const { graph, x, call, group } = context
+    const { workers, instance } = call.attrs as Record<'workers' | 'instance', number>
+    const keys = [workers, group, instance].map((key) => graph.constant('int32', [], [key]))
+    return graph.node('CollectiveReduceV2', [x(0), ...keys], {
+      attrs: {
+        ...typed(context),
+        Nordering_token: int(0),
+        merge_op: text('Add'),
+        final_op: text('Div'),
+        communication_hint: text('auto'),
+        timeout_seconds: float(0),
+        is_stateless: bool(false),
+        max_subdivs_per_device: int(-1),
+      },
+    })
+  },
   Fill: ({ graph, call, out }) =>
     graph.node('Fill', [vector(graph, out.shape), graph.constant(out.dtype, [], [call.attrs['value'] as number])], {
       attrs: { T: dtype(out.dtype), index_type: dtype('int32') },
@@ -249,13 +269,15 @@ export interface GraphOptions {
   readonly device?: string | undefined
   /** Convolutions and products of matrices in bfloat16. Default false */
   readonly bf16?: boolean
+  /** The number that its collectives have on all workers. Default 0 */
+  readonly group?: number
 }
 
 /** What bf16 is for: everything else, sums above all, stays float32. */
 const lowered = new Set(['Conv2D', 'Conv2DBackpropInput', 'Conv2DBackpropFilter', 'BatchMatMul'])
 
 /** A program as a graph: placeholders `in0`, `in1`, … and results `out0`, `out1`, … */
-export const translate = (given: Program, { device, bf16 = false }: GraphOptions = {}): Uint8Array => {
+export const translate = (given: Program, { device, bf16 = false, group = 0 }: GraphOptions = {}): Uint8Array => {
   const { values, inputs, constants, calls, outputs } = fuse(given)
   const graph = graphDef(device)
   const wholes = new Map<number, string>()
@@ -290,7 +312,7 @@ export const translate = (given: Program, { device, bf16 = false }: GraphOptions
     const all = call.inputs.map(isHalf ? half : whole)
     const info = (i: number): ValueInfo => values[call.inputs[i]!]!
     const type = isHalf ? 'bfloat16' : info(0)?.dtype
-    const name = kernel({ graph, call, x: (i) => all[i]!, all, info, type, out: values[call.outputs[0]!]! })
+    const name = kernel({ graph, call, x: (i) => all[i]!, all, info, type, out: values[call.outputs[0]!]!, group })
     for (const [i, v] of call.outputs.entries()) (isHalf ? halves : wholes).set(v, i === 0 ? name : `${name}:${i}`)
   }
   for (const [i, v] of outputs.entries())

@@ -1,0 +1,150 @@
+/**
+ * Training on many machines: every one runs the same command, with its own number. Worker 0 writes the run's folder,
+ * and what it knows (the checkpoint to go on from) it tells the others; these need the data alone.
+ *
+ * @module
+ */
+import * as E from 'fp-ts/lib/Either.js'
+import { pipe } from 'fp-ts/lib/function.js'
+import * as J from 'fp-ts/lib/Json.js'
+import * as TE from 'fp-ts/lib/TaskEither.js'
+import * as t from 'io-ts'
+import { integer } from '../codec.js'
+import type { ClusterSpec } from '../engine/tensorflow/cluster.js'
+import { joinWorkers, type Workers } from '../engine/workers.js'
+import { asError, type DiffeoError, usageError } from '../error.js'
+import { readBytes } from '../file.js'
+import { decodeCheckpoint } from '../train/checkpoint.js'
+import { decodeWith } from '../train/safetensors.js'
+import { RunConfig } from './config.js'
+import type { Io } from './console.js'
+import type { EngineFlags } from './flags.js'
+import type { Loaded, Saved } from './folder.js'
+
+export interface ClusterFlags extends EngineFlags {
+  readonly workers?: readonly string[]
+  readonly worker?: number
+  /** Seconds. */
+  readonly workerTimeout?: number
+}
+
+/** What TensorFlow's users and schedulers put into the environment variable `TF_CONFIG`. */
+const TfConfig = t.type(
+  {
+    cluster: t.partial({ chief: t.array(t.string), worker: t.array(t.string) }),
+    task: t.type({ type: t.keyof({ chief: null, worker: null }), index: integer(0, 65_535) }),
+  },
+  'TF_CONFIG',
+)
+
+const fromEnvironment = (text: string): E.Either<DiffeoError, Pick<ClusterSpec, 'addresses' | 'index'>> =>
+  pipe(
+    J.parse(text),
+    E.mapLeft(() => usageError('TF_CONFIG', 'JSON', 'other text')),
+    E.flatMap(decodeWith('TF_CONFIG', 'TF_CONFIG', TfConfig, 'name the workers with --workers and --worker instead')),
+    E.map(({ cluster: { chief = [], worker = [] }, task: { type, index } }) => ({
+      addresses: [...chief, ...worker],
+      index: type === 'chief' ? index : chief.length + index,
+    })),
+  )
+
+const isAddress = (text: string): boolean => /^[^\s:]+:\d+$|^\[[\da-f:]+\]:\d+$/i.test(text)
+
+/** The workers that flags or `TF_CONFIG` name; nothing if there is one alone. */
+export const clusterSpec = (
+  { workers, worker, workerTimeout: timeout = 600, engine }: ClusterFlags,
+  env: NodeJS.ProcessEnv = process.env,
+): E.Either<DiffeoError, ClusterSpec | undefined> => {
+  const told = env['TF_CONFIG']
+  if (workers === undefined && worker !== undefined)
+    return E.left(
+      usageError('--worker', 'the addresses of all workers too', 'none', 'add --workers host:port,host:port'),
+    )
+  if (workers === undefined && (told === undefined || told === '')) return E.right(undefined)
+  return pipe(
+    workers === undefined ? fromEnvironment(told!) : E.right({ addresses: workers, index: worker ?? -1 }),
+    E.flatMap(({ addresses, index }): E.Either<DiffeoError, ClusterSpec | undefined> => {
+      const strange = addresses.find((address, i) => !isAddress(address) || addresses.indexOf(address) !== i)
+      return strange !== undefined
+        ? E.left(usageError('--workers', 'different addresses host:port, with commas between', `'${strange}'`))
+        : addresses.length < 2
+          ? E.right(undefined)
+          : index < 0 || index >= addresses.length
+            ? E.left(
+                usageError(
+                  '--worker',
+                  `which of the ${addresses.length} this is, from 0`,
+                  index < 0 ? 'none' : `${index}`,
+                ),
+              )
+            : engine !== 'auto' && engine !== 'tensorflow'
+              ? E.left(usageError('--workers', 'the engine tensorflow', `'${engine}'`, 'leave --engine out'))
+              : E.right({ addresses, index, timeout })
+    }),
+  )
+}
+
+/** Takes a place among the workers, if there are several. */
+export const joined = (flags: ClusterFlags, { say }: Io): TE.TaskEither<DiffeoError, Workers | undefined> =>
+  pipe(
+    TE.fromEither(clusterSpec(flags)),
+    TE.flatMap((spec) => {
+      if (spec === undefined) return TE.right(undefined)
+      say(`worker ${spec.index} of ${spec.addresses.length}, waiting for the others`)
+      return joinWorkers(spec, flags)
+    }),
+  )
+
+/** The checkpoint that the chief goes on from, on every worker. */
+export const sharedCheckpoint = (
+  workers: Workers | undefined,
+  loaded: Loaded | undefined,
+): TE.TaskEither<DiffeoError, Saved | undefined> =>
+  workers === undefined
+    ? TE.right(loaded?.saved)
+    : pipe(
+        loaded === undefined ? TE.right(new Uint8Array()) : readBytes(loaded.saved.path),
+        TE.flatMap((bytes) => TE.tryCatch(() => workers.share(bytes), asError)),
+        TE.flatMapEither((bytes) =>
+          bytes.length === 0 ? E.right(undefined) : decodeCheckpoint('the checkpoint of worker 0', RunConfig)(bytes),
+        ),
+      )
+
+/** All that decides the numbers: where the data lie may differ. */
+const decisive = ({ data: { name, size }, shape, model, recipe }: RunConfig) => ({
+  name,
+  size,
+  shape,
+  model,
+  ...recipe,
+})
+
+/** Refuses where a worker would train something else than the chief. */
+export const sameConfig = (workers: Workers | undefined, config: RunConfig): TE.TaskEither<DiffeoError, void> =>
+  workers === undefined
+    ? TE.right(undefined)
+    : pipe(
+        TE.tryCatch(() => workers.share(Buffer.from(JSON.stringify(config))), asError),
+        TE.flatMapEither((bytes) =>
+          pipe(
+            J.parse(new TextDecoder().decode(bytes)),
+            E.mapLeft(() => usageError('workers', 'a configuration of worker 0', 'other text')),
+            E.flatMap(decodeWith('worker 0', 'config', RunConfig, 'start all workers with one version')),
+          ),
+        ),
+        TE.flatMapEither((chief) => {
+          const [theirs, ours]: readonly Readonly<Record<string, unknown>>[] = [decisive(chief), decisive(config)]
+          const text = (value: unknown): string => JSON.stringify(value) ?? 'none'
+          const key = Object.keys({ ...theirs, ...ours }).find((k) => text(theirs![k]) !== text(ours![k]))
+          return key === undefined
+            ? E.right(undefined)
+            : E.left(
+                usageError(
+                  `worker ${workers.index}`,
+                  `${key} ${text(theirs![key])}, as worker 0 has it`,
+                  text(ours![key]),
+                  'start all workers with the same flags',
+                ),
+              )
+        }),
+      )

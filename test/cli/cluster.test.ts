@@ -1,0 +1,120 @@
+import type { ChildProcess } from 'node:child_process'
+import { existsSync, rmSync } from 'node:fs'
+import { loadCheckpoint, orThrow } from 'diffeo'
+import * as E from 'fp-ts/lib/Either.js'
+import { afterAll, describe, expect, it } from 'vitest'
+import { type ClusterFlags, clusterSpec } from '../../src/cli/cluster.js'
+import { RunConfig } from '../../src/cli/config.js'
+import { describeError } from '../../src/error.js'
+import { addresses } from '../engine/addresses.js'
+import { appears, command, main, temporary } from './support.js'
+
+const { folder, at } = temporary('cluster')
+afterAll(() => {
+  rmSync(folder, { recursive: true })
+})
+
+describe('the workers that train together', () => {
+  const flags = (more: Partial<ClusterFlags>): ClusterFlags => ({ engine: 'auto', workerTimeout: 600, ...more })
+  const two = ['10.0.0.1:2222', '[::1]:2222']
+  const config = (type: string, index: number, cluster: object = { chief: ['a:1'], worker: ['b:1', 'c:1'] }) => ({
+    TF_CONFIG: JSON.stringify({ cluster, task: { type, index } }),
+  })
+  it.each<readonly [string, Partial<ClusterFlags>, NodeJS.ProcessEnv, unknown]>([
+    ['by flags', { workers: two, worker: 1 }, config('worker', 0), { addresses: two, index: 1, timeout: 600 }],
+    ['by TF_CONFIG', {}, config('worker', 1), { addresses: ['a:1', 'b:1', 'c:1'], index: 2, timeout: 600 }],
+    ['its chief first', {}, config('chief', 0), { addresses: ['a:1', 'b:1', 'c:1'], index: 0, timeout: 600 }],
+    ['nobody else', {}, {}, undefined],
+    ['one alone', {}, config('worker', 0, { worker: ['a:1'] }), undefined],
+  ])('are named %s', (_, given, env, expected) => {
+    expect(orThrow(clusterSpec(flags(given), env))).toEqual(expected)
+  })
+  it.each<readonly [Partial<ClusterFlags>, NodeJS.ProcessEnv, string]>([
+    [{ worker: 0 }, {}, '--worker: expected the addresses of all workers too, got none'],
+    [{ workers: two }, {}, '--worker: expected which of the 2 this is, from 0, got none'],
+    [{ workers: two, worker: 2 }, {}, '--worker: expected which of the 2 this is, from 0, got 2'],
+    [
+      { workers: ['a:1', 'a:1'], worker: 0 },
+      {},
+      "--workers: expected different addresses host:port, with commas between, got 'a:1'",
+    ],
+    [{ workers: ['a:1', 'b'], worker: 0 }, {}, "got 'b'"],
+    [{ workers: two, worker: 0, engine: 'wasm' }, {}, "--workers: expected the engine tensorflow, got 'wasm'"],
+    [{}, { TF_CONFIG: 'x' }, 'TF_CONFIG: expected JSON'],
+    [{}, config('ps', 0), 'TF_CONFIG'],
+    [{}, config('worker', 7), '--worker: expected which of the 3 this is, from 0, got 8'],
+  ])('are refused: %j', (given, env, sentence) => {
+    const spec = clusterSpec(flags(given), env)
+    expect(E.isLeft(spec) && describeError(spec.left)).toContain(sentence)
+  })
+})
+
+/** The second test command names the engine; without the library there is nothing to run. */
+describe.runIf(process.env['DIFFEO_TEST_ENGINE'] === 'tensorflow')('a run of two workers', () => {
+  const run = (list: readonly string[], during: (children: readonly ChildProcess[]) => void, ...flags: string[]) => {
+    const children: ChildProcess[] = []
+    const own = (i: number) => [main, 'train', 'moons', ...flags, '--workers', list.join(), '--worker', `${i}`]
+    const ended = list.map((_, i) =>
+      command(folder, process.execPath, own(i), (child) => {
+        children[i] = child
+      }),
+    )
+    during(children)
+    return Promise.all(ended)
+  }
+  const learns = (out: string) => appears(at(`${out}/metrics.jsonl`), '"step":20')
+  const small = ['--hidden', '8', '--batch', '32', '--schedule', 'constant', '--validation', '100']
+  const stepOf = async (out: string): Promise<number> =>
+    orThrow(await loadCheckpoint(at(`${out}/last.safetensors`), RunConfig)()).step
+
+  it('ends when one dies, with everything saved, and goes on from there', async () => {
+    const [chief] = await run(
+      await addresses(2),
+      (children) => void learns('dead').then(() => children[1]!.kill('SIGKILL')),
+      ...[...small, '--steps', '1000000', '--out', 'dead'],
+    )
+    expect(chief!.code).toBe(1)
+    expect(chief!.err).toMatch(
+      /diffeo: workers: expected all 2 to go on, got none of worker 1 \(127.0.0.1:\d+\); .*--resume\n$/,
+    )
+    const step = await stepOf('dead')
+    expect(step).toBeGreaterThanOrEqual(20)
+    const again = await run(await addresses(2), () => {}, ...['--resume', '--steps', `${step + 5}`, '--out', 'dead'])
+    expect(again.map(({ code }) => code)).toEqual([0, 0])
+    expect(again[1]!.out).toContain(`step ${step + 5} is saved by worker 0`)
+    expect(await stepOf('dead')).toBe(step + 5)
+  }, 240_000)
+  it('ends on all when one is asked to', async () => {
+    const ended = await run(
+      await addresses(2),
+      (children) => void learns('asked').then(() => children[1]!.kill('SIGINT')),
+      ...[...small, '--minutes', '9', '--out', 'asked'],
+    )
+    expect(ended.map(({ code }) => code)).toEqual([0, 130])
+    expect(ended[0]!.out).toContain('is saved; go on with: npx diffeo train moons --resume')
+    // it stopped, and did not finish
+    expect(existsSync(at('asked/evaluation.json'))).toBe(false)
+  }, 120_000)
+  it('is refused where they were told different things', async () => {
+    const list = await addresses(2)
+    const own = (i: number, batch: string) =>
+      command(folder, process.execPath, [
+        main,
+        'train',
+        'moons',
+        '--out',
+        'other',
+        '--batch',
+        batch,
+        '--workers',
+        list.join(),
+        '--worker',
+        `${i}`,
+      ])
+    const [chief, other] = await Promise.all([own(0, '32'), own(1, '64')])
+    expect([chief.code, other.code]).toEqual([1, 1])
+    expect(other.err).toContain(
+      'worker 1: expected batch 32, as worker 0 has it, got 64; start all workers with the same flags',
+    )
+  }, 120_000)
+})
