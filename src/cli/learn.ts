@@ -11,6 +11,7 @@ import { join } from 'node:path'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
+import type { Engine } from '../engine/engine.js'
 import type { Workers } from '../engine/workers.js'
 import { type DiffeoError, describeError, usageError } from '../error.js'
 import { writePng } from '../image/png.js'
@@ -31,6 +32,7 @@ export interface Training {
   readonly out: string
   readonly config: RunConfig
   readonly model: Model
+  readonly engine: Engine
   readonly examples: Examples
   readonly metrics: MetricsFile
   /** Of a run that goes on. */

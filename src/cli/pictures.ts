@@ -11,14 +11,14 @@ import { compiled } from '../distribution/compiled.js'
 import type { Flow } from '../distribution/flow.js'
 import { type DiffeoError, shapeError } from '../error.js'
 import { imageGrid } from '../image/grid.js'
-import { gridPoints, heatMap } from '../image/heatmap.js'
+import { heatMap } from '../image/heatmap.js'
 import type { Raster } from '../image/png.js'
 import { toBytes } from '../report/images.js'
-import { boxAround } from '../report/plane.js'
+import { boxAround, type PlaneFlow, planeDensity } from '../report/plane.js'
 import type { Params } from '../tensor/params.js'
 import type { Key } from '../tensor/random.js'
 import { product, sameShape, show } from '../tensor/shape.js'
-import { type BatchOf, latentTensors, trust, unwrap } from '../tensor/tensor.js'
+import { type BatchOf, latentTensors, unwrap } from '../tensor/tensor.js'
 
 /** A grid of images, pixels in [0, 256) one after another; of a shape that can be shown. */
 export const grid = (shape: Shape, pixels: ArrayLike<number>, columns: number): E.Either<DiffeoError, Raster> => {
@@ -30,25 +30,6 @@ export const grid = (shape: Shape, pixels: ArrayLike<number>, columns: number): 
 }
 
 const SIDE = 300
-const BLOCK = 4000
-
-const density = async (
-  flow: Flow<Shape, Latents>,
-  params: Params,
-  points: Float32Array,
-): Promise<E.Either<DiffeoError, Raster>> => {
-  const view = { box: boxAround(points), width: SIDE, height: SIDE }
-  const places = gridPoints(view)
-  const each: number[] = []
-  for (let from = 0; from < places.length; from += 2 * BLOCK) {
-    const block = places.subarray(from, from + 2 * BLOCK)
-    const x = tf.tensor2d(block, [block.length / 2, 2])
-    const logProb = unwrap(await compiled(flow).logProb(params)(trust(x)))
-    for (const nats of await logProb.data()) each.push(Math.exp(nats))
-    tf.dispose([x, logProb])
-  }
-  return heatMap({ ...view, points })(each)
-}
 
 /** Samples as a picture: `columns` images in a row, or the density with the points upon it. */
 export const samplePicture = async (
@@ -64,7 +45,9 @@ export const samplePicture = async (
     samples.dispose()
   }
   const all = Float32Array.from(parts.flatMap((part) => [...part]))
-  return sameShape(flow.bijector.domain, [2]) ? density(flow, params, all) : grid(flow.bijector.domain, all, columns)
+  if (!sameShape(flow.bijector.domain, [2])) return grid(flow.bijector.domain, all, columns)
+  const view = { box: boxAround(all), width: SIDE, height: SIDE }
+  return heatMap({ ...view, points: all })(await planeDensity(flow as unknown as PlaneFlow, params, view))
 }
 
 /** How many samples, and how bold. */

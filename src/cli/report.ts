@@ -50,7 +50,7 @@ const eventsOf = (metrics: readonly Metric[], began: number): Uint8Array =>
 const text = (content: string): Uint8Array => new TextEncoder().encode(content)
 
 /** Writes the page of a run, its curves and its event file; answers their paths. */
-const writeReport = (
+export const writeReport = (
   folder: string,
   run: OpenRun,
   data: Examples,

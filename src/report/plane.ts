@@ -11,7 +11,7 @@ import type { Latents } from '../../types/shape.js'
 import { compiled } from '../distribution/compiled.js'
 import type { Flow } from '../distribution/flow.js'
 import type { DiffeoError } from '../error.js'
-import { type Box, gridPoints, heatMap } from '../image/heatmap.js'
+import { type Box, gridPoints, heatMap, type View } from '../image/heatmap.js'
 import { encodePng } from '../image/png.js'
 import type { Params } from '../tensor/params.js'
 import type { Key } from '../tensor/random.js'
@@ -33,6 +33,22 @@ export const boxAround = (points: Float32Array): Box => {
 }
 
 const asBatch = (points: Float32Array): BatchOf<readonly [2]> => trust(tf.tensor2d(points, [points.length / 2, 2]))
+
+/** Places whose density is asked for in one call. */
+const BLOCK = 4000
+
+/** The density `exp log p` at the places of a view, row by row from the top left. */
+export const planeDensity = async (flow: PlaneFlow, params: Params, view: View): Promise<readonly number[]> => {
+  const places = gridPoints(view)
+  const each: number[] = []
+  for (let from = 0; from < places.length; from += 2 * BLOCK) {
+    const x = asBatch(places.subarray(from, from + 2 * BLOCK))
+    const logProb = await compiled(flow).logProb(params)(x)
+    for (const nats of await values(logProb)) each.push(Math.exp(nats))
+    for (const t of [x, logProb]) unwrap(t).dispose()
+  }
+  return each
+}
 
 type Line = readonly (readonly [x: number, y: number])[]
 
@@ -91,11 +107,10 @@ export const planePicture = async (
 ): Promise<E.Either<DiffeoError, Plot>> => {
   const box = boxAround(data)
   const view = { box, width: resolution, height: resolution }
-  const { logProb, sample } = compiled(flow)
-  const at = asBatch(gridPoints(view))
-  const [scores, drawn] = [await logProb(params)(at), await sample(params)(key, show)]
-  const [logDensity, samples] = [await values(scores), await values(drawn)]
-  for (const t of [at, scores, drawn]) unwrap(t).dispose()
+  const density = await planeDensity(flow, params, view)
+  const drawn = await compiled(flow).sample(params)(key, show)
+  const samples = await values(drawn)
+  unwrap(drawn).dispose()
   const grid = await latentGrid(flow, params)
   const size = 260
   const axis = (field: 'x' | 'y') => ({
@@ -112,7 +127,7 @@ export const planePicture = async (
       encoding,
     }) as const
   return pipe(
-    heatMap(view)(logDensity.map(Math.exp)),
+    heatMap(view)(density),
     E.flatMap(encodePng),
     E.map((png): Plot => {
       const url = `data:image/png;base64,${Buffer.from(png).toString('base64')}`

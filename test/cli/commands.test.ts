@@ -23,7 +23,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 const data = at('few')
 const run = at('run')
 const flags = { engine: 'auto' } as const
-const small = { batch: 4, saveEvery: 30, resume: false, ...flags }
+const small = { batch: 4, saveEvery: 30, resume: false, report: false, ...flags }
 
 const told = async (task: (io: ReturnType<typeof ioOf>) => TE.TaskEither<DiffeoError, unknown>) => {
   const said: string[] = []

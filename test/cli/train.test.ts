@@ -6,7 +6,7 @@ import { appears, command, diffeo, type Ended, fewImages, main, small, started, 
 
 const { folder, at } = temporary('train')
 const data = at('few')
-const asked = ['train', 'mnist', '--data', data, ...small]
+const asked = ['train', 'mnist', '--data', data, ...small, '--no-report']
 const train = (...flags: readonly string[]) => diffeo(folder, ...asked, ...flags)
 const steps = '24'
 
@@ -65,7 +65,7 @@ describe('a run', () => {
     const step = Number(/step (\d+) is saved/.exec(stopped.out)?.[1])
     expect(step).toBeLessThan(Number(steps))
     expect(stopped.out).toContain('npx diffeo train mnist --resume --out parts')
-    const resumed = await diffeo(folder, 'train', 'mnist', '--resume', '--out', 'parts')
+    const resumed = await diffeo(folder, 'train', 'mnist', '--resume', '--out', 'parts', '--no-report')
     expect([resumed.code, resumed.err]).toEqual([0, ''])
     expect(bytes('parts').equals(bytes('whole'))).toBe(true)
     expect(bytes('parts', 'best.safetensors').equals(bytes('whole', 'best.safetensors'))).toBe(true)
@@ -74,7 +74,9 @@ describe('a run', () => {
     expect(metrics.map((line) => JSON.parse(line).step)).toEqual([10, 10, 20, 20])
   })
   it('is the same again by its config.json', async () => {
-    expect((await diffeo(folder, 'train', 'mnist', '--config', 'whole/config.json', '--out', 'again')).code).toBe(0)
+    expect(
+      (await diffeo(folder, 'train', 'mnist', '--config', 'whole/config.json', '--out', 'again', '--no-report')).code,
+    ).toBe(0)
     expect(bytes('again').equals(bytes('whole'))).toBe(true)
   })
 })
@@ -88,7 +90,7 @@ describe('what an ablation changes', () => {
     const { model, recipe } = json('ablated/config.json')
     expect([model, recipe]).toMatchObject([changed, { l2: 0, limit: 8 }])
     const again = (...more: readonly string[]) =>
-      diffeo(folder, 'train', 'mnist', '--resume', '--steps', '5', '--out', 'ablated', ...more)
+      diffeo(folder, 'train', 'mnist', '--resume', '--steps', '5', '--out', 'ablated', '--no-report', ...more)
     expect((await again('--order', 'ordered')).err).toMatch(/^diffeo: --model: expected .*"order":"plain"/)
     expect((await again('--order', 'plain', '--limit', '8')).code).toBe(0)
     const { train: own, batchStatistics, step, mean } = json('ablated/evaluation.json')
@@ -103,7 +105,9 @@ describe('what an ablation changes', () => {
     const { scales, width, blocks } = model
     const before = { ...rest, model: { name: 'realnvp', scales, width, blocks } }
     writeFileSync(at('before.json'), JSON.stringify(before))
-    expect((await diffeo(folder, 'train', 'mnist', '--config', 'before.json', '--out', 'before')).code).toBe(0)
+    expect(
+      (await diffeo(folder, 'train', 'mnist', '--config', 'before.json', '--out', 'before', '--no-report')).code,
+    ).toBe(0)
     expect(json('before/config.json')).toEqual(json('whole/config.json'))
     expect(readFileSync(at('before/best.safetensors')).length).toBe(readFileSync(at('whole/best.safetensors')).length)
     expect(json('before/evaluation.json')).toEqual(json('whole/evaluation.json'))
