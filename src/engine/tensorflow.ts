@@ -1,7 +1,6 @@
 /**
  * The engine `tensorflow`: programs as graphs on TensorFlow's own runtime, through its C API. Results stay in the
- * runtime's tensors: a state that comes back as the next argument crosses no border, and is read only where it is asked
- * for. Eager operations, outside of `jit`, run on the wasm backend.
+ * runtime: a state that comes back as the next argument stays on the device, and is read only where it is asked for. Eager operations, outside of `jit`, run on the wasm backend.
  *
  * @module
  */
@@ -15,16 +14,12 @@ import { type Group, pack } from './pack.js'
 import { ALL_REDUCE } from './partition.js'
 import type { Elements, ValueInfo } from './program.js'
 import { storage } from './storage.js'
-import { type Handle, openLibrary, type TensorFlow } from './tensorflow/capi.js'
+import { type Handle, openLibrary as loadLibrary, type TensorFlow } from './tensorflow/capi.js'
 import { type Cluster, clusterConfig, collectiveRun } from './tensorflow/cluster.js'
 import { sessionConfig } from './tensorflow/config.js'
 import { type Found, findLibrary } from './tensorflow/find.js'
-import { inputName, outputName, translate } from './tensorflow/translate.js'
-
-/** A tensor of the runtime that tensors of TensorFlow.js are pieces of. */
-class Resident {
-  constructor(readonly handle: Handle) {}
-}
+import { keeperOf, keptOf, Resident } from './tensorflow/resident.js'
+import { inputName, NOTHING, outputName, translate } from './tensorflow/translate.js'
 
 /** A compiler for `jit`. The device is one as the runtime names it. */
 export const tensorflowCompiler =
@@ -36,7 +31,10 @@ export const tensorflowCompiler =
     const infoOut = outputs.map((_, i): ValueInfo => program.values[program.outputs[i]!]!)
     const shapes = given.outputs.map((v) => given.values[v]!.shape)
     const meets = cluster !== undefined && program.calls.some(({ kernel }) => kernel === ALL_REDUCE)
-    const how = { device: options.device, bf16: options.precision === 'bf16' }
+    const isSteady = (i: number): boolean => i < steady && inputs.length === counts.length
+    // names of what a session keeps mean nothing to the server of a cluster
+    const kept = meets ? NOTHING : keptOf(inputs, outputs, isSteady)
+    const how = { device: options.device, bf16: options.precision === 'bf16', kept }
     const session = library.session({
       ...(meets
         ? {
@@ -49,7 +47,8 @@ export const tensorflowCompiler =
       inputs: inputs.map((_, i) => ({ node: inputName(i), index: 0 })),
       outputs: outputs.map((_, i) => ({ node: outputName(i), index: 0 })),
     })
-    const perform = meets ? (feeds: readonly Handle[]) => cluster.turn(() => session.run(feeds)) : session.run
+    const call = meets ? (feeds: readonly Handle[]) => cluster.turn(() => session.run(feeds)) : session.run
+    const keeper = kept.inputs.size + kept.outputs.size > 0 ? keeperOf(library, session) : undefined
     const read = ({ dataId }: tf.Tensor): Elements => store.peek(dataId) ?? (tf.engine().readSync(dataId) as Elements)
 
     /** A tensor of the runtime with the elements of these, one after another. */
@@ -59,41 +58,65 @@ export const tensorflowCompiler =
       for (const [j, t] of own.entries()) elements.set(read(t), offsets[j])
       return handle
     }
-    /** The copies of steady groups, as long as their tensors are the same. */
-    const kept = new Map<number, { readonly ids: readonly object[]; readonly handle: Handle }>()
-    const isSteady = (i: number): boolean => i < steady && inputs.length === counts.length
-    const steadily = (i: number, own: readonly tf.Tensor[]): Handle => {
-      const known = kept.get(i)
+    /** The residents of steady groups, as long as their tensors are the same. */
+    const known = new Map<number, { readonly ids: readonly object[]; readonly resident: Resident }>()
+    const steadily = (i: number, own: readonly tf.Tensor[]): Resident => {
+      const before = known.get(i)
       const ids = own.map(({ dataId }) => dataId)
-      if (known?.ids.every((id, j) => id === ids[j])) return known.handle
-      if (known !== undefined) library.free(known.handle)
-      kept.delete(i)
-      const handle = copied(infoIn[i]!, inputs[i]!, own)
-      kept.set(i, { ids, handle })
-      return handle
+      if (before?.ids.every((id, j) => id === ids[j])) return before.resident
+      before?.resident.free()
+      known.delete(i)
+      const resident = new Resident(library, copied(infoIn[i]!, inputs[i]!, own))
+      known.set(i, { ids, resident })
+      return resident
     }
 
+    /** What goes in by its number, and whether it is for this run alone. */
+    type Feed = (i: number) => readonly [resident: Resident, passing: boolean]
+    const perform = async (feed: Feed): Promise<readonly Resident[]> => {
+      const passing: Resident[] = []
+      try {
+        const feeds: Handle[] = []
+        for (const i of inputs.keys()) {
+          const [resident, alone] = feed(i)
+          if (alone) passing.push(resident)
+          feeds.push(kept.inputs.has(i) ? await keeper!.keep(resident) : resident.tensor())
+        }
+        const made = await call(feeds)
+        return made.map((handle, i) => (kept.outputs.has(i) ? keeper!.resident(handle) : new Resident(library, handle)))
+      } finally {
+        for (const resident of passing) resident.free()
+      }
+    }
     const start = async (tensors: readonly tf.Tensor[]): Promise<readonly tf.Tensor[]> => {
-      const copies: Handle[] = []
-      const feeds = inputs.map((group, i) => {
-        const own = tensors.slice(group.from, group.from + group.count)
+      const made = await perform((i) => {
+        const { from, count } = inputs[i]!
+        const own = tensors.slice(from, from + count)
         const owner = store.ownerOf(own)
-        if (owner instanceof Resident) return owner.handle
-        if (isSteady(i)) return steadily(i, own)
-        const handle = copied(infoIn[i]!, group, own)
-        copies.push(handle)
-        return handle
+        if (owner instanceof Resident) return [owner, false]
+        return isSteady(i)
+          ? [steadily(i, own), false]
+          : [new Resident(library, copied(infoIn[i]!, inputs[i]!, own)), true]
       })
-      const made = await perform(feeds).finally(() => copies.forEach(library.free))
       return outputs.flatMap(({ from, count, offsets, size }, i) => {
-        const [info, handle] = [infoOut[i]!, made[i]!]
+        const [info, resident] = [infoOut[i]!, made[i]!]
         const ends = [...offsets.slice(1), size]
         const own = shapes.slice(from, from + count).map((shape, j) => ({
           shape,
-          look: () => library.elements(handle, info).subarray(offsets[j], ends[j]),
+          look: () => library.elements(resident.tensor(), info).subarray(offsets[j], ends[j]),
         }))
-        return store.pieces(info.dtype, new Resident(handle), own, () => library.free(handle))
+        return store.pieces(info.dtype, resident, own, () => resident.free())
       })
+    }
+    /** The first run is the one that optimises the graph, which takes seconds: zeros will do, so that it counts as compiling. */
+    const warmUp = async (): Promise<void> => {
+      const zeros = (info: ValueInfo): Handle => {
+        const handle = library.allocate(info)
+        library.elements(handle, info).fill(0)
+        return handle
+      }
+      const made = await perform((i) => [new Resident(library, zeros(infoIn[i]!)), true])
+      for (const resident of made) resident.free()
     }
     // one after another: what a run is given may be replaced by the next
     let last: Promise<unknown> = Promise.resolve()
@@ -106,12 +129,13 @@ export const tensorflowCompiler =
       await last
       // what waits for a worker that is gone may never end
       if (cluster?.isLost()) return
+      for (const { resident } of known.values()) resident.free()
+      known.clear()
+      keeper?.close()
       await session.dispose()
-      for (const { handle } of kept.values()) library.free(handle)
-      kept.clear()
     }
     try {
-      await warmUp(library, perform, infoIn)
+      await warmUp()
     } catch (thrown) {
       await dispose()
       throw thrown
@@ -119,31 +143,17 @@ export const tensorflowCompiler =
     return { run, dispose }
   }
 
-/** The first run is the one that optimises the graph, which takes seconds: zeros will do, so that it counts as compiling. */
-const warmUp = async (
-  library: TensorFlow,
-  run: (inputs: readonly Handle[]) => Promise<readonly Handle[]>,
-  infos: readonly ValueInfo[],
-): Promise<void> => {
-  const zeros = infos.map((info) => {
-    const handle = library.allocate(info)
-    library.elements(handle, info).fill(0)
-    return handle
-  })
-  const made = await run(zeros).finally(() => zeros.forEach(library.free))
-  made.forEach(library.free)
-}
-
 /** Once for a process: the library stays, and a compiler is what compiled programs are kept under. */
 const opened = new Map<string, Promise<TensorFlow>>()
 const compilers = new Map<string, Compiler>()
 
-const open = (found: Found): Promise<TensorFlow> => {
+/** Opens a library that was found, by default the best. */
+export const openLibrary = (found: Found = findLibrary()): Promise<TensorFlow> => {
   const known = opened.get(found.api)
   if (known !== undefined) return known
   // before it loads: it reads them once
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2'
-  const library = openLibrary(found)
+  const library = loadLibrary(found)
   opened.set(found.api, library)
   library.catch(() => opened.delete(found.api))
   return library
@@ -166,7 +176,7 @@ export interface Inspected {
 
 /** Opens a library and looks. */
 export const inspect = async (found: Found): Promise<Inspected> => {
-  const library = await open(found)
+  const library = await openLibrary(found)
   const lacks = Object.keys(features).filter((name) => !features[name]!(library))
   return { version: library.version, devices: await devicesOf(library, {}), lacks }
 }
@@ -196,7 +206,7 @@ const deviceNamed = (asked: string, found: readonly string[]): string => {
 /** The library, and what is asked of it; throws where there is none, what the loader throws, or why it cannot. */
 const resolve = async (asked: EngineOptions) => {
   const found = findLibrary()
-  const [library, { availableParallelism }] = await Promise.all([open(found), import('node:os')])
+  const [library, { availableParallelism }] = await Promise.all([openLibrary(found), import('node:os')])
   const { precision = 'float32', xla = false, threads = availableParallelism() } = asked
   if (pool !== undefined && pool !== threads)
     refuse(`${pool} threads, which this process began with`, `${threads}`, 'start another process')

@@ -68,17 +68,32 @@ export interface Endpoint {
   readonly index: number
 }
 
+/** What goes in and out of a run, and which operations are done beside that. */
+export interface Ends {
+  readonly inputs: readonly Endpoint[]
+  readonly outputs: readonly Endpoint[]
+  readonly targets?: readonly string[]
+}
+
+/** Values of `inputs` in, new tensors of `outputs` out: the caller's to free, as those that went in are. */
+export interface Run {
+  (inputs: readonly Handle[]): Promise<readonly Handle[]>
+  /** The same on this thread, which waits. */
+  readonly now: (inputs: readonly Handle[]) => readonly Handle[]
+}
+
 /** A graph that has a session. */
 export interface Session {
-  /** Values of `inputs` in, new tensors of `outputs` out: the caller's to free, as those that went in are. */
-  readonly run: (inputs: readonly Handle[]) => Promise<readonly Handle[]>
+  readonly run: Run
+  /** Another run of the same graph. */
+  readonly runOf: (ends: Ends) => Run
   /** The devices that it may use, as TensorFlow names them. */
   readonly devices: () => readonly string[]
   /** Frees session and graph, once nothing runs any more. */
   readonly dispose: () => Promise<void>
 }
 
-export interface SessionOptions {
+export interface SessionOptions extends Ends {
   /** A `GraphDef`. */
   readonly graph: Uint8Array
   /** A `ConfigProto`. */
@@ -87,8 +102,6 @@ export interface SessionOptions {
   readonly target?: string
   /** `RunOptions` of every run. */
   readonly runOptions?: Uint8Array
-  readonly inputs: readonly Endpoint[]
-  readonly outputs: readonly Endpoint[]
 }
 
 export interface TensorFlow {
@@ -103,6 +116,8 @@ export interface TensorFlow {
   /** The elements of a tensor where they lie: valid until it is freed. */
   readonly elements: (tensor: Handle, info: ValueInfo) => Elements
   readonly free: (tensor: Handle) => void
+  /** How many tensors were made and not freed. */
+  readonly live: () => number
 }
 
 const arrayOf = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const
@@ -172,7 +187,8 @@ const bind = (koffi: Koffi, f: Functions): TensorFlow => {
     }
   }
 
-  const session = ({ graph: bytes, config, target, runOptions, inputs, outputs }: SessionOptions): Session => {
+  let live = 0
+  const session = ({ graph: bytes, config, target, runOptions, ...ends }: SessionOptions): Session => {
     const graph = f.TF_NewGraph() as Handle
     let own: Handle
     try {
@@ -182,23 +198,42 @@ const bind = (koffi: Koffi, f: Functions): TensorFlow => {
       f.TF_DeleteGraph(graph)
       throw thrown
     }
-    const find = ({ node, index }: Endpoint): readonly [Handle, number] => [
-      (f.TF_GraphOperationByName(graph, node) as Handle | null) ?? fail('an operation', `none named ${node}`),
-      index,
-    ]
-    const [from, to] = [endpoints(inputs.map(find)), endpoints(outputs.map(find))]
+    const operation = (node: string): Handle =>
+      (f.TF_GraphOperationByName(graph, node) as Handle | null) ?? fail('an operation', `none named ${node}`)
+    const find = ({ node, index }: Endpoint): readonly [Handle, number] => [operation(node), index]
     const options = runOptions === undefined ? null : f.TF_NewBufferFromString(runOptions, runOptions.length)
-    const running = new Set<Promise<void>>()
-    return {
-      run: async (given) => {
+    /** What runs, and what it reads and writes: arrays that nobody holds may be collected before a thread gets to them. */
+    const running = new Map<Promise<void>, readonly unknown[]>()
+    const runOf = ({ inputs, outputs, targets = [] }: Ends): Run => {
+      const [from, to] = [endpoints(inputs.map(find)), endpoints(outputs.map(find))]
+      const beside = BigUint64Array.from(targets, operation)
+      const what = 'a program that runs'
+      const argumentsOf = (given: readonly Handle[], made: BigUint64Array): readonly unknown[] => {
         const feeds = BigUint64Array.from(given)
-        const made = new BigUint64Array(outputs.length)
-        const args = [own, options, from, feeds, inputs.length, to, made, outputs.length, null, 0, null]
-        const done = checkedAsync('a program that runs', 'TF_SessionRun', ...args)
-        running.add(done)
-        await done.finally(() => running.delete(done))
+        return [own, options, from, feeds, inputs.length, to, made, outputs.length, beside, beside.length, null]
+      }
+      const results = (made: BigUint64Array): readonly Handle[] => {
+        live += made.length
         return [...made]
-      },
+      }
+      const run = async (given: readonly Handle[]): Promise<readonly Handle[]> => {
+        const made = new BigUint64Array(outputs.length)
+        const args = argumentsOf(given, made)
+        const done = checkedAsync(what, 'TF_SessionRun', ...args)
+        running.set(done, args)
+        await done.finally(() => running.delete(done))
+        return results(made)
+      }
+      const now = (given: readonly Handle[]): readonly Handle[] => {
+        const made = new BigUint64Array(outputs.length)
+        checked(what, 'TF_SessionRun', ...argumentsOf(given, made))
+        return results(made)
+      }
+      return Object.assign(run, { now })
+    }
+    return {
+      run: runOf(ends),
+      runOf,
       devices: () => {
         const list = checked<Handle>('a list of devices', 'TF_SessionListDevices', own)
         const count = f.TF_DeviceListCount(list) as number
@@ -207,7 +242,7 @@ const bind = (koffi: Koffi, f: Functions): TensorFlow => {
         return found
       },
       dispose: async () => {
-        await Promise.allSettled(running)
+        await Promise.allSettled(running.keys())
         checked('a session that closes', 'TF_CloseSession', own)
         checked('a session that ends', 'TF_DeleteSession', own)
         f.TF_DeleteGraph(graph)
@@ -237,6 +272,7 @@ const bind = (koffi: Koffi, f: Functions): TensorFlow => {
     allocate: ({ dtype, shape }) => {
       const [type, bytes] = types[dtype]
       const dims = BigInt64Array.from(shape, BigInt)
+      live += 1
       return f.TF_AllocateTensor(type, dims, shape.length, sizeOf(shape) * bytes) as Handle
     },
     elements: (tensor, { dtype, shape }) => {
@@ -245,8 +281,10 @@ const bind = (koffi: Koffi, f: Functions): TensorFlow => {
       return new arrayOf[dtype](koffi.view(f.TF_TensorData(tensor), length * types[dtype][1]))
     },
     free: (tensor) => {
+      live -= 1
       f.TF_DeleteTensor(tensor)
     },
+    live: () => live,
   }
 }
 

@@ -29,7 +29,7 @@ const encodeGraph = encoder(
       tensor: field('TensorProto', 8),
     },
     ListValue: { i: many('int64', 3) },
-    TensorShapeProto: { dim: many('Dim', 2) },
+    TensorShapeProto: { dim: many('Dim', 2), unknownRank: field('bool', 3) },
     Dim: { size: field('int64', 1) },
     TensorProto: {
       dtype: field('int32', 1),
@@ -40,11 +40,11 @@ const encodeGraph = encoder(
   ['AttrValue'],
 )('GraphDef')
 
-/** Types of a graph's values: those of a program, and one that is half as wide. */
-export type Width = ProgramType | 'bfloat16'
+/** Types of a graph's values: those of a program, one that is half as wide, and names of what a session keeps. */
+export type Width = ProgramType | 'bfloat16' | 'string'
 
 /** `DataType` of types.proto. */
-const typeNumber: Readonly<Record<Width, number>> = { float32: 1, int32: 3, bool: 10, bfloat16: 14 }
+const typeNumber: Readonly<Record<Width, number>> = { float32: 1, int32: 3, bool: 10, bfloat16: 14, string: 7 }
 
 /** The version of graphs that TensorFlow 2.9 to 2.21 read alike. */
 const PRODUCER = 1087
@@ -68,7 +68,11 @@ export const text = (s: string): Attr => ({ s: new TextEncoder().encode(s) })
 export const ints = (i: readonly number[]): Attr => ({ list: { i } })
 export const dtype = (type: Width): Attr => ({ type: typeNumber[type] })
 
-const shapeOf = (shape: readonly number[]): object => ({ dim: shape.map((size) => ({ size })) })
+const shapeOf = (shape: readonly number[] | undefined): object =>
+  shape === undefined ? { unknownRank: true } : { dim: shape.map((size) => ({ size })) }
+
+/** A shape, or any. */
+export const shaped = (shape?: readonly number[]): Attr => ({ shape: shapeOf(shape) })
 
 export interface NodeOptions {
   readonly attrs?: Attrs
@@ -80,7 +84,7 @@ export interface NodeOptions {
 
 /** A graph as it is built. A value's name is its node's, with `:1`, `:2` … for further results. */
 export interface GraphDef {
-  readonly input: (name: string, type: ProgramType, shape: readonly number[]) => string
+  readonly input: (name: string, type: Width, shape?: readonly number[]) => string
   readonly constant: (type: ProgramType, shape: readonly number[], data: ArrayLike<number>) => string
   readonly node: (op: string, inputs: readonly string[], options?: NodeOptions) => string
   readonly encode: () => Uint8Array
@@ -111,7 +115,7 @@ export const graphDef = (place?: string): GraphDef => {
   return {
     node,
     input: (name, type, shape) =>
-      node('Placeholder', [], { name, attrs: { dtype: dtype(type), shape: { shape: shapeOf(shape) } } }),
+      node('Placeholder', [], { name, attrs: { dtype: dtype(type), shape: shaped(shape) } }),
     constant: (type, shape, data) => {
       const tensorContent = rawBytes(type, data)
       const key = `${type}[${shape}]${latin1.decode(tensorContent)}`

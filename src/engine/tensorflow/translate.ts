@@ -5,10 +5,22 @@
  */
 import { DiffeoException, engineError } from '../../error.js'
 import { ALL_REDUCE } from '../partition.js'
-import type { Call, Program, ValueInfo } from '../program.js'
+import type { Call, Program, ProgramType, ValueInfo } from '../program.js'
 import { axesOf, sliceOf } from '../signatures.js'
 import { fuse } from './fuse.js'
-import { type Attrs, bool, dtype, float, type GraphDef, graphDef, int, ints, text, type Width } from './graphDef.js'
+import {
+  type Attrs,
+  bool,
+  dtype,
+  float,
+  type GraphDef,
+  graphDef,
+  int,
+  ints,
+  shaped,
+  text,
+  type Width,
+} from './graphDef.js'
 
 interface Context {
   readonly graph: GraphDef
@@ -262,6 +274,29 @@ const table: Readonly<Record<string, Translate>> = {
 
 export const inputName = (i: number): string => `in${i}`
 export const outputName = (i: number): string => `out${i}`
+/** Which inputs and outputs of a program stay in the session: what goes in and out is the name of each there. */
+export interface Kept {
+  readonly inputs: ReadonlySet<number>
+  readonly outputs: ReadonlySet<number>
+}
+
+const FLOAT = { dtype: dtype('float32') }
+
+/** What the session keeps under a name, which does not say its shape. */
+const keptInput = (name: string, _: ProgramType, shape: readonly number[], graph: GraphDef): string => {
+  const value = graph.node('GetSessionTensor', [graph.input(name, 'string', [])], { attrs: FLOAT })
+  return graph.node('EnsureShape', [value], { attrs: { T: dtype('float32'), shape: shaped(shape) } })
+}
+
+/** Nodes that read what is kept, keep more, and drop it. */
+export const ACCESS = { name: 'name', value: 'value', read: 'read', keep: 'keep', drop: 'drop' } as const
+
+const addAccess = (graph: GraphDef): void => {
+  const [name, value] = [graph.input(ACCESS.name, 'string', []), graph.input(ACCESS.value, 'float32')]
+  graph.node('GetSessionTensor', [name], { name: ACCESS.read, attrs: FLOAT })
+  graph.node('GetSessionHandle', [value], { name: ACCESS.keep, attrs: { T: dtype('float32') } })
+  graph.node('DeleteSessionTensor', [name], { name: ACCESS.drop })
+}
 
 /** Where and how a graph computes. */
 export interface GraphOptions {
@@ -271,13 +306,23 @@ export interface GraphOptions {
   readonly bf16?: boolean
   /** The number that its collectives have on all workers. Default 0 */
   readonly group?: number
+  /** Default: nothing */
+  readonly kept?: Kept
 }
+
+export const NOTHING: Kept = { inputs: new Set(), outputs: new Set() }
 
 /** What bf16 is for: everything else, sums above all, stays float32. */
 const lowered = new Set(['Conv2D', 'Conv2DBackpropInput', 'Conv2DBackpropFilter', 'BatchMatMul'])
 
-/** A program as a graph: placeholders `in0`, `in1`, … and results `out0`, `out1`, … */
-export const translate = (given: Program, { device, bf16 = false, group = 0 }: GraphOptions = {}): Uint8Array => {
+/**
+ * A program as a graph: placeholders `in0`, `in1`, … and results `out0`, `out1`, … Of those that are kept, what goes in
+ * and comes out is the name under which the session has them.
+ */
+export const translate = (
+  given: Program,
+  { device, bf16 = false, kept = NOTHING, group = 0 }: GraphOptions = {},
+): Uint8Array => {
   const { values, inputs, constants, calls, outputs } = fuse(given)
   const graph = graphDef(device)
   const wholes = new Map<number, string>()
@@ -294,7 +339,10 @@ export const translate = (given: Program, { device, bf16 = false, group = 0 }: G
     halves.set(v, name)
     return name
   }
-  for (const [i, v] of inputs.entries()) wholes.set(v, graph.input(inputName(i), values[v]!.dtype, values[v]!.shape))
+  for (const [i, v] of inputs.entries()) {
+    const own = kept.inputs.has(i) ? keptInput : graph.input
+    wholes.set(v, own(inputName(i), values[v]!.dtype, values[v]!.shape, graph))
+  }
   for (const [v, data] of constants) wholes.set(v, graph.constant(values[v]!.dtype, values[v]!.shape, data))
   for (const call of calls) {
     const kernel = table[call.kernel]
@@ -315,7 +363,10 @@ export const translate = (given: Program, { device, bf16 = false, group = 0 }: G
     const name = kernel({ graph, call, x: (i) => all[i]!, all, info, type, out: values[call.outputs[0]!]!, group })
     for (const [i, v] of call.outputs.entries()) (isHalf ? halves : wholes).set(v, i === 0 ? name : `${name}:${i}`)
   }
-  for (const [i, v] of outputs.entries())
-    graph.node('Identity', [whole(v)], { name: outputName(i), attrs: { T: dtype(values[v]!.dtype) } })
+  for (const [i, v] of outputs.entries()) {
+    const operation = kept.outputs.has(i) ? 'GetSessionHandle' : 'Identity'
+    graph.node(operation, [whole(v)], { name: outputName(i), attrs: { T: dtype(values[v]!.dtype) } })
+  }
+  if (kept.inputs.size + kept.outputs.size > 0) addAccess(graph)
   return graph.encode()
 }
