@@ -29,6 +29,10 @@ afterAll(() => {
 })
 const path = join(folder, 'kept.safetensors')
 
+// as the tests of engines do; otherwise the reference that the toys bring
+const asked = process.env['DIFFEO_TEST_ENGINE']
+if (asked !== undefined) await diffeo.ready(asked as diffeo.EngineName)
+
 const adam = diffeo.averaged(diffeo.adam())
 const options = { optimiser: adam, learningRate: diffeo.constantRate(1e-3) }
 const [x, image] = [moonBatch()(0), await tinyBatch(0)]

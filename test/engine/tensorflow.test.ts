@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
@@ -37,6 +37,7 @@ import { fuse } from '../../src/engine/tensorflow/fuse.js'
 import { translate } from '../../src/engine/tensorflow/translate.js'
 import { openLibrary } from '../../src/engine/tensorflow.js'
 import { trace } from '../../src/engine/trace.js'
+import { appears, command, main } from '../cli/support.js'
 import { collect, moonBatch, moons } from '../train/toy.js'
 
 afterEach(() => {
@@ -177,6 +178,26 @@ describe.runIf(process.env['DIFFEO_TEST_ENGINE'] === 'tensorflow')('the engine t
       [...leaves<AnyTensor>(params).map(([, leaf]) => unwrap(leaf)), ...moments.flat()].map((v) => [...v.dataSync()])
     expect(all(resumed)).toEqual(all(whole))
     expect(all(half)).not.toEqual(all(whole))
+  })
+  it('lets a run stop at Ctrl-C and go on, and leaves a process without a crash', async () => {
+    const args = [main, 'train', 'moons', '--engine', 'tensorflow', '--couplings', '2', '--hidden', '4', '--steps']
+    const stopped = await command(folder, process.execPath, [...args, '1000000'], (child) => {
+      void appears(join(folder, 'runs/moons/metrics.jsonl'), '"step":20').then(() => child.kill('SIGINT'))
+    })
+    expect([stopped.code, stopped.signal]).toEqual([130, null])
+    expect(existsSync(join(folder, 'runs/moons/last.safetensors'))).toBe(true)
+    const lines = () => readFileSync(join(folder, 'runs/moons/metrics.jsonl'), 'utf8').trim().split('\n').length
+    const before = lines()
+    const resumed = await command(folder, process.execPath, [...args, '1000000', '--resume'], (child) => {
+      const timer = setInterval(() => {
+        if (lines() <= before + 2) return
+        clearInterval(timer)
+        child.kill('SIGTERM')
+      }, 20)
+    })
+    expect([resumed.code, resumed.signal]).toEqual([143, null])
+    const again = await command(folder, process.execPath, [...args, '12', '--out', 'short'])
+    expect([again.code, again.signal]).toEqual([0, null])
   })
   it('leaves timers alive while it computes', async () => {
     const work = jit((x: tf.Tensor) => {
