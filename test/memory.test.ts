@@ -111,6 +111,8 @@ const cases: Readonly<Record<string, () => unknown>> = {
   latentGrid: () => diffeo.latentGrid(moons as never, state.params),
   mapLeaves: () => diffeo.mapLeaves<AnyTensor, AnyTensor>(own, (leaf) => leaf),
   mlp: () => run(diffeo.mlp({ hidden: [3], activation: 'tanh' }), x, [4], false),
+  planeDensity: () =>
+    diffeo.planeDensity(moons as never, state.params, { box: { x: [0, 1], y: [0, 1] }, width: 3, height: 2 }),
   planePicture: () =>
     diffeo.planePicture(moons as never, state.params, {
       title: '',
@@ -183,7 +185,16 @@ const withoutTensors = new Set([
   ...['boxAround', 'encodePng', 'gridPoints', 'heatMap', 'imageGrid', 'toBytes', 'toSvg', 'viridis', 'writePng'],
   ...['bytes', 'describe', 'describeEngine', 'flops', 'ready', 'useEngine'],
   ...['decodeSafetensors', 'encodeSafetensors', 'readBytes', 'writeFileAtomic'],
-  ...['DiffeoException', 'NotInstalled', 'describeError', 'engineError', 'fileError', 'formatError', 'orThrow'],
+  ...[
+    'DiffeoException',
+    'NotInstalled',
+    'asError',
+    'describeError',
+    'engineError',
+    'fileError',
+    'formatError',
+    'orThrow',
+  ],
   ...['shapeError', 'trainingError', 'usageError'],
 ])
 

@@ -1,7 +1,7 @@
 import { createServer } from 'node:net'
 import { resolve } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { command, diffeo } from '../cli/support.js'
+import { command, started } from '../cli/support.js'
 import { addresses } from './addresses.js'
 
 /** The second test command names the engine; without the library there is nothing to run. */
@@ -51,14 +51,15 @@ describe.runIf(hasLibrary)('several workers', () => {
   it('say who does not start, and whose port is taken', async () => {
     const list = await addresses(2)
     const flags = ['train', 'moons', '--workers', list.join(), '--worker', '0', '--worker-timeout', '1']
-    const { code, err } = await diffeo('/', ...flags)
+    // a server of TensorFlow listens until its process ends
+    const { code, err } = await started('/', ...flags)
     expect(code).toBe(1)
     expect(err).toContain(
       `workers: expected all 2 to start within 1 s, got nothing at ${list[1]}, where worker 1 should be`,
     )
     const server = createServer()
     await new Promise<void>((done) => server.listen(Number(list[0]!.split(':')[1]), '0.0.0.0', done))
-    const taken = await diffeo('/', ...flags)
+    const taken = await started('/', ...flags)
     server.close()
     expect(taken.code).toBe(1)
     expect(taken.err).toContain(`a port to listen on`)
