@@ -132,7 +132,7 @@ export const sameConfig = (workers: Workers | undefined, config: RunConfig): TE.
             E.flatMap(decodeWith('worker 0', 'config', RunConfig, 'start all workers with one version')),
           ),
         ),
-        TE.flatMapEither((chief) => {
+        TE.map((chief): E.Either<DiffeoError, void> => {
           const [theirs, ours]: readonly Readonly<Record<string, unknown>>[] = [decisive(chief), decisive(config)]
           const text = (value: unknown): string => JSON.stringify(value) ?? 'none'
           const key = Object.keys({ ...theirs, ...ours }).find((k) => text(theirs![k]) !== text(ours![k]))
@@ -143,6 +143,22 @@ export const sameConfig = (workers: Workers | undefined, config: RunConfig): TE.
                   `worker ${workers.index}`,
                   `${key} ${text(theirs![key])}, as worker 0 has it`,
                   text(ours![key]),
+                  'start all workers with the same flags',
+                ),
+              )
+        }),
+        TE.bindTo('own'),
+        // all hear of it, so that none waits for one that refused
+        TE.bind('all', ({ own }) => TE.tryCatch(() => workers.gather(E.isRight(own) ? 1 : 0), asError)),
+        TE.flatMapEither(({ own, all }) => {
+          const other = all.indexOf(0)
+          return E.isLeft(own) || other < 0
+            ? own
+            : E.left(
+                usageError(
+                  'workers',
+                  'the same configuration on all',
+                  `another on worker ${other}`,
                   'start all workers with the same flags',
                 ),
               )

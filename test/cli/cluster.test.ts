@@ -113,6 +113,7 @@ describe.runIf(process.env['DIFFEO_TEST_ENGINE'] === 'tensorflow')('a run of two
       ])
     const [chief, other] = await Promise.all([own(0, '32'), own(1, '64')])
     expect([chief.code, other.code]).toEqual([1, 1])
+    expect(chief.err).toContain('workers: expected the same configuration on all, got another on worker 1')
     expect(other.err).toContain(
       'worker 1: expected batch 32, as worker 0 has it, got 64; start all workers with the same flags',
     )
