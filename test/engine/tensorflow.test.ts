@@ -133,8 +133,8 @@ describe.runIf(process.env['DIFFEO_TEST_ENGINE'] === 'tensorflow')('the engine t
     expect(after.tensors).toBe(before.tensors)
     // those of the last step are freed by the runtime's own thread
     expect(after.live).toBeLessThanOrEqual(before.live + 4)
-    // a state is 200 kB: that many kept would be 2 GB
-    expect(after.rss - before.rss).toBeLessThan(100e6)
+    // a state is 200 kB: that many kept would be 2 GB, and the heap of other tests comes and goes
+    expect(after.rss - before.rss).toBeLessThan(300e6)
     expect(state[0].dataSync()[7]).toBe(10_000)
     expect(state[1].dataSync()[7]).toBeCloseTo(0.999 ** 10_000, 6)
     tf.dispose([...state, x])
