@@ -23,7 +23,7 @@ const { values: flags } = parseArgs({
     out: { type: 'string', default: 'runs/reproduce' },
     page: { type: 'string', default: 'docs/results.md' },
     /** Of each ablation. */
-    steps: { type: 'string', default: '800' },
+    steps: { type: 'string', default: '500' },
   },
 })
 const tried = ablations(Number(flags.steps))

@@ -69,7 +69,7 @@ const missed = (/** @type {readonly Run[]} */ runs) => {
 /** Of a run on a few images: how far they are below the test images, for the same parameters. */
 const testText = (/** @type {Run} */ { evaluation: { mean, unit, floor, train, count } }) =>
   train === undefined
-    ? `${mean.toFixed(3)} ${unit} of ${count}${floor === undefined ? '' : ` (floor ${floor.toFixed(3)} + ${(mean - floor).toFixed(3)})`}`
+    ? `${mean.toFixed(3)} ${unit} of ${count}${floor === undefined ? '' : ` (floor ${floor.toFixed(3)}, ${signed(mean - floor, 3)})`}`
     : `${train.mean.toFixed(3)} ${unit} of these ${train.count}, ${mean.toFixed(3)} of ${count} test images: ${(mean - train.mean).toFixed(3)} below`
 
 const peerText = (/** @type {Run} */ { title, folder, evaluation, equal }) => {
