@@ -177,17 +177,13 @@ export const imageSections = (run: OpenRun, data: Examples, { each, unit }: Eval
   ]
 }
 
-export const planeSections = ({ flow, params, config }: OpenRun, data: Examples): readonly Pending<Section>[] => [
-  section('The plane', [
-    pipe(
-      async () => {
-        const x = await data.batch(0)
-        const points = await unwrap(x).data<'float32'>()
-        unwrap(x).dispose()
-        const of = { title: config.data.name, data: points, key: keysOf(config.recipe.seed).sample }
-        return planePicture(flow as never, params, of)
-      },
-      TE.flatMap(drawn('density, samples, and the grid of z as the inverse bends it')),
-    ),
-  ]),
-]
+/** A flow of points: its density, its samples, and its latents as the plane holds them. */
+export const planePlot =
+  ({ flow, params, config }: OpenRun, data: Examples): Pending<Plot> =>
+  async () => {
+    const x = await data.batch(0)
+    const points = await unwrap(x).data<'float32'>()
+    unwrap(x).dispose()
+    const of = { title: config.data.name, data: points, key: keysOf(config.recipe.seed).sample }
+    return planePicture(flow as never, params, of)
+  }

@@ -7,6 +7,7 @@
  *   evaluation.json      test figures, and those of every example
  *   about.json           which commands trained it, on what
  *   samples.png, …       pictures                                 progress/     samples as it learned
+ *   curves.svg, .png     loss; of points of the plane plane.svg, .png too
  *   report.html          all of it on one page                    events.out.…  for TensorBoard
  *   lock                 the process that trains there
  *
@@ -40,8 +41,8 @@ export const filesIn = (folder: string) => ({
   /** A folder of samples, each named by its step. */
   progress: join(folder, 'progress'),
   report: join(folder, 'report.html'),
-  curves: join(folder, 'curves.svg'),
-  curvesPng: join(folder, 'curves.png'),
+  /** The same plot, as lines and as pixels. */
+  plots: (name: string) => [join(folder, `${name}.svg`), join(folder, `${name}.png`)] as const,
   events: join(folder, 'events.out.tfevents.diffeo'),
   samples: join(folder, 'samples.png'),
   reconstructions: join(folder, 'reconstructions.png'),

@@ -1,11 +1,10 @@
 /**
- * `diffeo report <run>`: what is known of a run on one page that needs nothing beside it, its curves as an SVG and a PNG file, and its
+ * `diffeo report <run>`: what is known of a run on one page that needs nothing beside it, its plots as SVG and PNG files, and its
  * metrics as an event file for TensorBoard.
  *
  * @module
  */
 import type { Command } from 'commander'
-import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import { describeEngine } from '../engine/engine.js'
@@ -13,13 +12,13 @@ import { type DiffeoError, describeError } from '../error.js'
 import { writeFileAtomic } from '../file.js'
 import { eventHeader, eventRecord } from '../report/events.js'
 import { html } from '../report/page.js'
-import { histogram, svgToPng, toSvg } from '../report/plot.js'
+import { histogram, type Plot, svgToPng, toSvg } from '../report/plot.js'
 import { countParams } from '../tensor/params.js'
 import { show } from '../tensor/shape.js'
 import { readAbout } from './about.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from './console.js'
 import { type Examples, unitOf } from './examples.js'
-import { curves, drawn, imageSections, latentFigures, planeSections, progressOf, section } from './figures.js'
+import { curves, drawn, imageSections, latentFigures, planePlot, progressOf, section } from './figures.js'
 import { examples, withRunOptions } from './flags.js'
 import { filesIn } from './folder.js'
 import { type Evaluated, measure } from './measure.js'
@@ -49,7 +48,31 @@ const eventsOf = (metrics: readonly Metric[], began: number): Uint8Array =>
 
 const text = (content: string): Uint8Array => new TextEncoder().encode(content)
 
-/** Writes the page of a run, its curves and its event file; answers their paths. */
+type Files = readonly (readonly [path: string, content: Uint8Array])[]
+
+/** A plot as the two files of that name; as an SVG alone without the optional package that draws the other. */
+const plotFiles = (files: ReturnType<typeof filesIn>, name: string, plot: Plot, { warn }: Io): Pending<Files> =>
+  pipe(
+    TE.fromTask(() => toSvg(plot)),
+    TE.map((svg) => ({ svg, paths: files.plots(name) })),
+    TE.flatMapTask(({ svg, paths }) =>
+      pipe(
+        svgToPng(svg),
+        TE.match(
+          (error): Files => {
+            warn(describeError(error))
+            return [[paths[0], text(svg)]]
+          },
+          (png): Files => [
+            [paths[0], text(svg)],
+            [paths[1], png],
+          ],
+        ),
+      ),
+    ),
+  )
+
+/** Writes the page of a run, its plots and its event file; answers their paths. */
 export const writeReport = (
   folder: string,
   run: OpenRun,
@@ -68,10 +91,13 @@ export const writeReport = (
     TE.bind('progress', () => progressOf(files.progress)),
     TE.bind('latents', () => latentFigures(run, data)),
     TE.let('plots', ({ metrics }) => curves(metrics, unit)),
-    TE.bind('sections', ({ plots, progress, latents }) =>
+    TE.bind('plane', () => (isImage ? TE.right(undefined) : planePlot(run, data))),
+    TE.bind('sections', ({ plots, progress, latents, plane }) =>
       TE.sequenceSeqArray([
         section('Learning', Object.values(plots).map(drawn(''))),
-        ...(isImage ? imageSections(run, data, test) : planeSections(run, data)),
+        ...(plane === undefined
+          ? imageSections(run, data, test)
+          : [section('The plane', [drawn('density, samples, and the grid of z as the inverse bends it')(plane)])]),
         ...(progress.length === 0 ? [] : [section('Samples as it learned', progress.map(TE.right))]),
         section(`−log p of each test example`, [
           drawn('')(histogram({ title: `${test.count} test examples`, x: unit, values: test.each })),
@@ -79,15 +105,13 @@ export const writeReport = (
         section('Latents of test examples', latents.map(TE.right)),
       ]),
     ),
-    TE.bind('svg', ({ plots }) => TE.fromTask(() => toSvg(plots['curves']!))),
-    // without the optional package that draws it, the SVG file is all there is
-    TE.bind('png', ({ svg }) => TE.fromTask(svgToPng(svg))),
-    TE.tapIO(
-      ({ png }) =>
-        () =>
-          E.isLeft(png) && io.warn(describeError(png.left)),
+    TE.bind('pictures', ({ plots, plane }) =>
+      pipe(
+        Object.entries({ curves: plots['curves']!, ...(plane === undefined ? {} : { plane }) }),
+        TE.traverseSeqArray(([name, plot]) => plotFiles(files, name, plot, io)),
+      ),
     ),
-    TE.flatMap(({ metrics, about, svg, png, sections }) => {
+    TE.flatMap(({ metrics, about, pictures, sections }) => {
       const last = metrics.findLast((m) => 'train' in m)
       const facts: readonly (readonly [string, string])[] = [
         ['test', `${test.mean.toFixed(4)} ${unit} on ${test.count} examples, worst ${test.worst.toFixed(3)}`],
@@ -111,18 +135,16 @@ export const writeReport = (
       ]
       const page = html({ title: `${config.model.name} on ${config.data.name}`, facts, sections })
       const began = Date.parse(about[0]?.began ?? '') / 1000 || 0
-      const out: readonly (readonly [path: string, content: Pending<Uint8Array>])[] = [
-        [files.report, TE.right(text(page))],
-        [files.curves, TE.right(text(svg))],
-        ...(E.isRight(png) ? [[files.curvesPng, TE.right(png.right)] as const] : []),
-        ...(metrics.length === 0 ? [] : [[files.events, TE.right(eventsOf(metrics, began))] as const]),
+      const out: Files = [
+        [files.report, text(page)],
+        ...pictures.flat(),
+        ...(metrics.length === 0 ? [] : [[files.events, eventsOf(metrics, began)] as const]),
       ]
       return pipe(
         out,
         TE.traverseSeqArray(([path, content]) =>
           pipe(
-            content,
-            TE.flatMap(writeFileAtomic(path)),
+            writeFileAtomic(path)(content),
             TE.map(() => path),
           ),
         ),

@@ -54,6 +54,9 @@ describe('a report', () => {
     expect((await diffeo(folder, 'report', 'points')).code).toBe(0)
     const page = read('points/report.html')
     for (const said of ['<h2>The plane</h2>', 'least possible', 'nats on 10000 examples']) expect(page).toContain(said)
+    expect(read('points/plane.svg')).toContain('training points, and the grid of z')
+    const { width, height } = decode(readFileSync(at('points/plane.png')))
+    expect(width / height).toBeGreaterThan(2)
   })
   it('says what is missing where there is no run', async () => {
     const { code, err } = await diffeo(folder, 'report', 'nothing')
