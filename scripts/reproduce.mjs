@@ -4,16 +4,16 @@
  *     npm run reproduce                      every row that is not there yet, in the time that its command says
  *     npm run reproduce -- --rows moons,mnist
  *     npm run reproduce -- --rows ablations  the ablations alone; ablations/no-l2 is one of them
- *     npm run reproduce -- --rows none       only the page, from the runs that are there
+ *     npm run reproduce -- --rows none       only the page, from the runs that are there and the records of others
  *     npm run reproduce -- --fresh           trains again what is there
  *     npm run reproduce -- --rows ablations --steps 20 --out /tmp/try --page /tmp/try/results.md
  */
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { panels, toSvg } from '../dist/src/report/plot.js'
-import { curvesOf, pageOf, runsIn } from './reproduce/page.mjs'
+import { curvesOf, pageOf, recordsOf, runsIn } from './reproduce/page.mjs'
 import { ablations, results } from './reproduce/rows.mjs'
 
 const { values: flags } = parseArgs({
@@ -44,15 +44,19 @@ for (const { name, command } of rows) {
   })
 }
 
-const [main, others] = [results, tried].map((some) => runsIn(flags.out, some))
+const records = flags.page.replace(/\.md$/, '.json')
+const kept = existsSync(records) ? JSON.parse(readFileSync(records, 'utf8')) : []
+const [main, others] = [results, tried].map((some) => runsIn(flags.out, some, kept))
 const picture = 'pictures/ablations.svg'
-const curves = curvesOf(others).filter(({ points }) => points.length > 0)
-if (curves.length > 1) {
+const curves = curvesOf(others)
+// of runs whose folders are gone, the picture is as it was
+if (curves.length > 1 && curves.every(({ points }) => points.length > 0)) {
   const path = join(dirname(flags.page), picture)
   mkdirSync(dirname(path), { recursive: true })
   writeFileSync(path, await toSvg(panels({ title: 'validation, one change at a time', y: 'bits/dim', curves })))
   console.log(path)
 }
 mkdirSync(dirname(flags.page), { recursive: true })
+writeFileSync(records, `${JSON.stringify(recordsOf([...main, ...others]), null, 1)}\n`)
 writeFileSync(flags.page, pageOf(main, others, picture))
-console.log(flags.page)
+console.log(`${flags.page}\n${records}`)

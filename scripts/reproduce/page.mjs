@@ -16,34 +16,54 @@ const GAP = 0.02
 const WORST = 3
 
 /**
- * A run that was begun, from its folder; without `evaluation`, if it did not come to that.
+ * What a run came to, from its folder; without `evaluation`, if it did not come to that.
+ *
+ * @param {string} folder
+ */
+const recordOf = (folder) => {
+  const file = (/** @type {string} */ name) => join(folder, name)
+  if (!existsSync(file('config.json')) || !existsSync(file('about.json'))) return undefined
+  const read = (/** @type {string} */ name) => (existsSync(file(name)) ? json(file(name)) : undefined)
+  const { command, engine, versions, began } = json(file('about.json')).at(-1)
+  const { each: _, ...evaluation } = read('evaluation.json') ?? {}
+  const lines = existsSync(file('metrics.jsonl')) ? readFileSync(file('metrics.jsonl'), 'utf8').trim() : ''
+  const metrics = lines === '' ? [] : lines.split('\n').map((text) => JSON.parse(text))
+  return {
+    command: command.replace(/ --out \S+/, ''),
+    engine,
+    versions,
+    began: began.slice(0, 10),
+    steps: metrics.at(-1)?.step ?? 0,
+    asked: json(file('config.json')).recipe.steps,
+    minutes: (metrics.at(-1)?.time ?? 0) / 60,
+    evaluation: 'mean' in evaluation ? evaluation : undefined,
+    equal: read('equal.json'),
+    validation: metrics.flatMap(({ step, validation }) => (validation === undefined ? [] : [[step, validation]])),
+  }
+}
+
+/** @typedef {Row & NonNullable<ReturnType<typeof recordOf>>} Run */
+
+/**
+ * What is known of the rows: from the folders of those that ran here, from the records of an earlier page otherwise.
  *
  * @param {string} out
  * @param {readonly Row[]} rows
+ * @param {readonly Omit<Run, 'title' | 'goal' | 'remark'>[]} kept
+ * @returns {readonly Run[]}
  */
-export const runsIn = (out, rows) =>
+export const runsIn = (out, rows, kept) =>
   rows.flatMap((row) => {
-    const file = (/** @type {string} */ name) => join(out, row.name, name)
-    if (!existsSync(file('config.json')) || !existsSync(file('about.json'))) return []
-    const read = (/** @type {string} */ name) => (existsSync(file(name)) ? json(file(name)) : undefined)
-    const metrics = existsSync(file('metrics.jsonl')) ? readFileSync(file('metrics.jsonl'), 'utf8').trim() : ''
-    return [
-      {
-        ...row,
-        folder: join(out, row.name),
-        about: json(file('about.json')).at(-1),
-        config: json(file('config.json')),
-        evaluation: read('evaluation.json'),
-        equal: read('equal.json'),
-        metrics: metrics === '' ? [] : metrics.split('\n').map((text) => JSON.parse(text)),
-      },
-    ]
+    const record = recordOf(join(out, row.name)) ?? kept.find(({ name }) => name === row.name)
+    return record === undefined ? [] : [{ ...record, ...row, command: record.command }]
   })
 
-/** @typedef {ReturnType<typeof runsIn>[number]} Run */
+/** @returns the records alone: what a row is called and asked for stands in `rows.mjs` */
+export const recordsOf = (/** @type {readonly Run[]} */ runs) =>
+  runs.map(({ title: _, goal: __, remark: ___, ...record }) => record)
 
-const commandOf = (/** @type {Run} */ { about }) => `\`npx ${about.command.replace(/ --out \S+/, '')}\``
-const minutesOf = (/** @type {Run} */ { metrics }) => `${((metrics.at(-1)?.time ?? 0) / 60).toFixed(1)} min`
+const commandOf = (/** @type {Run} */ { command }) => `\`npx ${command}\``
+const minutesOf = (/** @type {Run} */ { minutes }) => `${minutes.toFixed(1)} min`
 
 /** A difference with its sign. */
 const signed = (/** @type {number} */ x, /** @type {number} */ digits) =>
@@ -72,16 +92,18 @@ const testText = (/** @type {Run} */ { evaluation: { mean, unit, floor, train, c
     ? `${mean.toFixed(3)} ${unit} of ${count}${floor === undefined ? '' : ` (floor ${floor.toFixed(3)}, ${signed(mean - floor, 3)})`}`
     : `${train.mean.toFixed(3)} ${unit} of these ${train.count}, ${mean.toFixed(3)} of ${count} test images: ${(mean - train.mean).toFixed(3)} below`
 
-const peerText = (/** @type {Run} */ { title, folder, evaluation, equal }) => {
+const peerText = (/** @type {Run} */ { name, title, evaluation, equal }) => {
   // of a run that went on since then it says nothing
   if (equal === undefined || equal.steps !== evaluation.step) return []
   const { peer, steps, count, ours, pytorch, difference, ms } = equal
   return [
     `${title}, the same model trained by PyTorch (${peer}) on the same batches for ${steps} steps: ${pytorch.toFixed(3)} bits/dim on ` +
       `${count} images, ours ${ours.toFixed(3)}, difference ${difference.toFixed(4)}; a step takes it ${ms.pytorch.toFixed(0)} ms, ours ` +
-      `${ms.ours.toFixed(0)} ms, by turns (\`node bench/equal.mjs ${folder}\`).\n\n`,
+      `${ms.ours.toFixed(0)} ms, by turns (\`node bench/equal.mjs runs/reproduce/${name}\`).\n\n`,
   ]
 }
+
+const remarkText = (/** @type {Run} */ { title, remark }) => (remark === undefined ? [] : [`${title}: ${remark}\n\n`])
 
 const resultsSection = (/** @type {readonly Run[]} */ runs) => {
   const done = runs.filter(({ evaluation }) => evaluation !== undefined)
@@ -91,26 +113,25 @@ const resultsSection = (/** @type {readonly Run[]} */ runs) => {
     run.goal,
     worstText(run),
     gapText(run),
-    `${run.evaluation.step} of ${run.config.recipe.steps} in ${minutesOf(run)}`,
+    `${run.evaluation.step} of ${run.asked} in ${minutesOf(run)}`,
     commandOf(run),
   ])
-  return `${table(['', 'test', 'goal', 'worst', 'gap', 'steps', 'command'], rows)}\n\n${missed(done)}\n\n${done.flatMap(peerText).join('')}`
+  return `${table(['', 'test', 'goal', 'worst', 'gap', 'steps', 'command'], rows)}\n\n${missed(done)}\n\n${done.flatMap(peerText).join('')}${done.flatMap(remarkText).join('')}`
 }
 
 const ablationsSection = (/** @type {readonly Run[]} */ runs, /** @type {string} */ picture) => {
   const [baseline] = runs
   if (baseline === undefined) return ''
   const rows = runs.map((run) => {
-    const { title, evaluation, metrics } = run
-    if (evaluation === undefined)
-      return [title, `none: it ended at step ${metrics.at(-1)?.step ?? 0}`, '', '', '', '', commandOf(run)]
+    const { title, evaluation, steps } = run
+    if (evaluation === undefined) return [title, `none: it ended at step ${steps}`, '', '', '', '', commandOf(run)]
     const change = baseline.evaluation === undefined ? Number.NaN : evaluation.mean - baseline.evaluation.mean
     const cells = [evaluation.mean.toFixed(3), run === baseline ? '' : signed(change, 3)]
     return [title, ...cells, worstText(run), gapText(run), minutesOf(run), commandOf(run)]
   })
   return `## Ablations
 
-One change at a time, ${baseline.config.recipe.steps} steps each, one seed: a difference of a hundredth may be chance. The test figures are
+One change at a time, ${baseline.asked} steps each, one seed: a difference of a hundredth may be chance. The test figures are
 bits/dim.
 
 ${table(['', 'test', 'change', 'worst', 'gap', 'time', 'command'], rows)}
@@ -129,11 +150,12 @@ ${table(['', 'test', 'change', 'worst', 'gap', 'time', 'command'], rows)}
  */
 export const pageOf = (results, ablations, picture) => {
   const machines = new Set(
-    [...results, ...ablations].map(({ about: a }) => `${a.engine}; ${a.versions}; ${a.began.slice(0, 10)}`),
+    [...results, ...ablations].map(({ engine, versions, began }) => `${engine}; ${versions}; ${began}`),
   )
   return `# Results
 
-Made by \`npm run reproduce\` from the folders of the runs, not by hand. Test figures are means in evaluation mode with the
+Made by \`npm run reproduce\` from the folders of the runs, not by hand; what each came to is kept in
+[results.json](results.json), so that one row can be run anew. Test figures are means in evaluation mode with the
 averaged parameters, on all test examples at hand; the worst single example stands beside them. The gap is what batch norm
 changes: the mean of held-out examples with the statistics of their batches minus that in evaluation mode, for the same
 parameters. A budget in minutes alone is turned into a number of steps at the end of the warm-up; where minutes cut a
@@ -145,7 +167,4 @@ ${resultsSection(results)}${ablationsSection(ablations, picture)}${[...machines]
 
 /** Validation figures along the steps. */
 export const curvesOf = (/** @type {readonly Run[]} */ runs) =>
-  runs.map(({ title, metrics }) => ({
-    name: title,
-    points: metrics.flatMap((m) => (m.validation === undefined ? [] : [/** @type {const} */ ([m.step, m.validation])])),
-  }))
+  runs.map(({ title, validation }) => ({ name: title, points: validation }))
