@@ -13,7 +13,7 @@ import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import type { Engine } from '../engine/engine.js'
 import type { Workers } from '../engine/workers.js'
-import { type DiffeoError, describeError, usageError } from '../error.js'
+import { asError, type DiffeoError, describeError, usageError } from '../error.js'
 import { writePng } from '../image/png.js'
 import { type BestFigures, type Snapshot, saveCheckpoint } from '../train/checkpoint.js'
 import { fit, type Stepped, type Stopped, type Validated } from '../train/fit.js'
@@ -150,8 +150,16 @@ export const learn = async (training: Training, start: TrainState, budget: Budge
   }
 
   /** The largest of what the workers say, so that all do the same. */
-  const largest = async (n: number): Promise<number> =>
-    workers === undefined ? n : Math.max(...(await workers.gather(n)))
+  const largest = async (n: number): Promise<number> => {
+    try {
+      return workers === undefined ? n : Math.max(...(await workers.gather(n)))
+    } catch (thrown) {
+      lost = asError(thrown)
+      complete.abort()
+      return n
+    }
+  }
+  let lost: DiffeoError | undefined
   let began = performance.now()
   const elapsed = (): number => (performance.now() - began) / 1000
   const common = (step: number) => ({ step, time: metrics.time + elapsed(), images: step * size, unit: unit.name })
@@ -242,7 +250,7 @@ export const learn = async (training: Training, start: TrainState, budget: Budge
       },
     }),
   })) {
-    if (event._tag === 'Stopped') end = event
+    if (event._tag === 'Stopped') end = lost === undefined ? event : { ...event, error: lost }
     else if (event._tag === 'Stepped') await onStep(event)
     else if (event._tag === 'Validated') await onValidation(event)
     else if (event._tag === 'Compiling') io.say('compiling the train step …')

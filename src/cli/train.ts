@@ -9,7 +9,7 @@ import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import { finite, integer } from '../codec.js'
 import { describeEngine, useEngine } from '../engine/engine.js'
-import type { Workers } from '../engine/workers.js'
+import { leave, type Workers } from '../engine/workers.js'
 import { type DiffeoError, describeError } from '../error.js'
 import { writePng } from '../image/png.js'
 import { countParams } from '../tensor/params.js'
@@ -211,12 +211,7 @@ export const train = (name: string, flags: TrainFlags, io: Io): TE.TaskEither<Di
             (task) => () => task().finally(() => disposeState(start)),
           ),
         ),
-        (task) => () =>
-          task().finally(() => {
-            unlock()
-            // a run that waits for a worker that is gone keeps the process alive
-            if (workers !== undefined) setTimeout(() => process.exit(), 3000).unref()
-          }),
+        (task) => () => task().finally(unlock),
       ),
     ),
   )
@@ -294,5 +289,5 @@ export const trainCommand = (program: Command): Command =>
       ),
     )
     .action((name: string, flags: TrainFlags, command: Command) =>
-      perform((io) => train(name, flags, io), command.optsWithGlobals<GlobalFlags>()),
+      perform((io) => train(name, flags, io), command.optsWithGlobals<GlobalFlags>()).finally(leave),
     )

@@ -151,8 +151,6 @@ const compilers = new Map<string, Compiler>()
 export const openLibrary = (found: Found = findLibrary()): Promise<TensorFlow> => {
   const known = opened.get(found.api)
   if (known !== undefined) return known
-  // before it loads: it reads them once
-  process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2'
   const library = loadLibrary(found)
   opened.set(found.api, library)
   library.catch(() => opened.delete(found.api))

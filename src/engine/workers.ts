@@ -16,7 +16,7 @@ import type { EngineOptions } from './options.js'
 import { ALL_REDUCE, type Share } from './partition.js'
 import type { Program } from './program.js'
 import type { TensorFlow } from './tensorflow/capi.js'
-import { type ClusterSpec, clusterOf, listens, serverDef } from './tensorflow/cluster.js'
+import { type Cluster, type ClusterSpec, clusterOf, listens, serverDef } from './tensorflow/cluster.js'
 import { compilerAmong } from './tensorflow.js'
 
 /** The workers of a run, seen by one of them. Worker 0 is the chief: it alone writes files. */
@@ -104,9 +104,12 @@ const serve = (library: TensorFlow, spec: ClusterSpec): string => {
   }
 }
 
+/** That of this process. */
+let cluster: Cluster | undefined
+
 const joined = async (spec: ClusterSpec, engine: Engine, options: EngineOptions): Promise<Workers> => {
   const compiler = await compilerAmong(options, async (library) => {
-    const cluster = clusterOf(spec, serve(library, spec))
+    cluster = clusterOf(spec, serve(library, spec))
     await untilUp(spec)
     return cluster
   })
@@ -127,4 +130,9 @@ export const joinWorkers = (spec: ClusterSpec, options: EngineOptions = {}): TE.
     useEngine('tensorflow', options),
     TE.flatMap((engine) => TE.tryCatch(() => joined(spec, engine, options), asError)),
   )
+}
+
+/** Ends the process if a worker was lost: what still waits for that one would keep it alive. */
+export const leave = (): void => {
+  if (cluster?.isLost()) process.exit()
 }

@@ -151,7 +151,11 @@ export async function* fit<A extends Shape, B extends Latents>(
         return
       }
       if (!compiled) {
-        await next.prepare(state, x.right.value!)
+        const prepared = await orError(next.prepare(state, x.right.value!))
+        if (E.isLeft(prepared)) {
+          yield stopped('failed', prepared.left)
+          return
+        }
         compiled = true
         yield { _tag: 'Compiled', state, seconds: (performance.now() - from) / 1000 }
         from = began = performance.now()

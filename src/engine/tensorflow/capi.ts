@@ -9,51 +9,10 @@
 import { DiffeoException, engineError } from '../../error.js'
 import type { Elements, ProgramType, ValueInfo } from '../program.js'
 import { sizeOf } from '../program.js'
+import { type Library, type LibraryFiles, loadLibrary, type Name } from './library.js'
 
 /** An address in the library's memory. */
 export type Handle = bigint
-
-type Koffi = typeof import('koffi')['default']
-type Native = ((...args: unknown[]) => unknown) & { readonly async: (...args: unknown[]) => void }
-
-const signatures = {
-  TF_Version: 'const char *TF_Version()',
-  TF_NewStatus: 'void *TF_NewStatus()',
-  TF_DeleteStatus: 'void TF_DeleteStatus(void *)',
-  TF_GetCode: 'int TF_GetCode(void *)',
-  TF_Message: 'const char *TF_Message(void *)',
-  TF_NewBufferFromString: 'void *TF_NewBufferFromString(void *, size_t)',
-  TF_DeleteBuffer: 'void TF_DeleteBuffer(void *)',
-  TF_NewGraph: 'void *TF_NewGraph()',
-  TF_DeleteGraph: 'void TF_DeleteGraph(void *)',
-  TF_NewImportGraphDefOptions: 'void *TF_NewImportGraphDefOptions()',
-  TF_DeleteImportGraphDefOptions: 'void TF_DeleteImportGraphDefOptions(void *)',
-  TF_GraphImportGraphDef: 'void TF_GraphImportGraphDef(void *, void *, void *, void *)',
-  TF_GraphOperationByName: 'void *TF_GraphOperationByName(void *, const char *)',
-  TF_NewSessionOptions: 'void *TF_NewSessionOptions()',
-  TF_DeleteSessionOptions: 'void TF_DeleteSessionOptions(void *)',
-  TF_SetConfig: 'void TF_SetConfig(void *, void *, size_t, void *)',
-  TF_SetTarget: 'void TF_SetTarget(void *, const char *)',
-  TF_NewServer: 'void *TF_NewServer(void *, size_t, void *)',
-  TF_ServerStart: 'void TF_ServerStart(void *, void *)',
-  TF_ServerTarget: 'const char *TF_ServerTarget(void *)',
-  TF_NewSession: 'void *TF_NewSession(void *, void *, void *)',
-  TF_CloseSession: 'void TF_CloseSession(void *, void *)',
-  TF_DeleteSession: 'void TF_DeleteSession(void *, void *)',
-  TF_SessionRun:
-    'void TF_SessionRun(void *, void *, void *, void *, int, void *, void *, int, void *, int, void *, void *)',
-  TF_SessionListDevices: 'void *TF_SessionListDevices(void *, void *)',
-  TF_DeviceListCount: 'int TF_DeviceListCount(void *)',
-  TF_DeviceListName: 'const char *TF_DeviceListName(void *, int, void *)',
-  TF_GetRegisteredKernelsForOp: 'void *TF_GetRegisteredKernelsForOp(const char *, void *)',
-  TF_DeleteDeviceList: 'void TF_DeleteDeviceList(void *)',
-  TF_AllocateTensor: 'void *TF_AllocateTensor(int, void *, int, size_t)',
-  TF_DeleteTensor: 'void TF_DeleteTensor(void *)',
-  TF_TensorData: 'void *TF_TensorData(void *)',
-} as const
-
-type Name = keyof typeof signatures
-type Functions = Readonly<Record<Name, Native>>
 
 /** `TF_DataType`, and how wide its elements are. */
 const types: Readonly<Record<ProgramType, readonly [number: number, bytes: number]>> = {
@@ -137,7 +96,7 @@ const fail = (doing: string, got: string): never => {
 }
 
 /** The calls, each with its status checked. */
-const bind = (koffi: Koffi, f: Functions): TensorFlow => {
+const bind = ({ koffi, functions: f, exit }: Library): TensorFlow => {
   const verdict = (status: Handle, doing: string): void => {
     const code = f.TF_GetCode(status) as number
     const message = f.TF_Message(status) as string
@@ -151,10 +110,16 @@ const bind = (koffi: Koffi, f: Functions): TensorFlow => {
     verdict(status, doing)
     return answer
   }
+  let busy = 0
   const checkedAsync = (doing: string, name: Name, ...args: unknown[]): Promise<void> =>
     new Promise((resolve, reject) => {
       const status = f.TF_NewStatus() as Handle
+      // Node ends by waiting for its threads, and one that waits for a worker that is gone may never answer
+      busy += 1
+      if (busy === 1) process.on('exit', exit)
       f[name].async(...args, status, (thrown: unknown) => {
+        busy -= 1
+        if (busy === 0) process.off('exit', exit)
         try {
           if (thrown) throw thrown
           verdict(status, doing)
@@ -288,50 +253,5 @@ const bind = (koffi: Koffi, f: Functions): TensorFlow => {
   }
 }
 
-/** Files of the library, in the order in which they are loaded: the second uses what the first exports. */
-export interface LibraryFiles {
-  readonly framework: string
-  /** Absent where the first file holds the C API too. */
-  readonly api: string
-  /** What the first file looks for by name alone, if it was built for GPUs. */
-  readonly cuda: readonly string[]
-}
-
-/**
- * Keeps libraries in memory until the process is gone. The binding closes them when Node ends, and then the runtime's
- * own threads stand on nothing: a segmentation fault after the last line.
- */
-const pin = (koffi: Koffi, files: readonly string[]): void => {
-  // RTLD_NOW | RTLD_NODELETE
-  const mode = process.platform === 'darwin' ? 0x82 : 0x1002
-  const dlopen = koffi.load(null).func('void *dlopen(const char *, int)')
-  for (const file of files) dlopen(file, mode)
-}
-
-/**
- * Loads libraries that need each other, each as soon as what it needs is there; answers those that cannot be loaded. A
- * name that is loaded is found again by whoever asks for it, wherever it lies.
- */
-const preload = (koffi: Koffi, files: readonly string[]): readonly string[] => {
-  const left = files.filter((file) => {
-    try {
-      koffi.load(file, { lazy: true, global: true })
-      return false
-    } catch {
-      return true
-    }
-  })
-  return left.length === 0 || left.length === files.length ? left : preload(koffi, left)
-}
-
 /** Loads the library into the process, for good. Throws what the loader throws. */
-export const openLibrary = async ({ framework, api, cuda }: LibraryFiles): Promise<TensorFlow> => {
-  const { default: koffi } = await import('koffi')
-  const missing = new Set(preload(koffi, cuda))
-  koffi.load(framework, { global: true })
-  const library = koffi.load(api, { global: true })
-  pin(koffi, [...cuda.filter((file) => !missing.has(file)), framework, api])
-  const names = Object.keys(signatures) as readonly Name[]
-  const bound = Object.fromEntries(names.map((name) => [name, library.func(signatures[name])]))
-  return bind(koffi, bound as unknown as Functions)
-}
+export const openLibrary = async (files: LibraryFiles): Promise<TensorFlow> => bind(await loadLibrary(files))

@@ -9,7 +9,7 @@ import { createRequire } from 'node:module'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { DiffeoException, engineError, NotInstalled } from '../../error.js'
-import type { LibraryFiles } from './capi.js'
+import type { LibraryFiles } from './library.js'
 import { VERSION, WHEELS, type Wheel } from './wheels.js'
 
 /** A library that was found, and who brought it. */
