@@ -75,7 +75,7 @@ describe.runIf(process.env['DIFFEO_TEST_ENGINE'] === 'tensorflow')('a run of two
     )
     expect(chief!.code).toBe(1)
     expect(chief!.err).toMatch(
-      /diffeo: workers: expected all 2 to go on, got none of worker 1 \(127.0.0.1:\d+\); .*--resume\n$/,
+      /^diffeo: workers: expected all 2 to go on, got none of worker 1 \(127.0.0.1:\d+\); .*--resume\n$/,
     )
     const step = await stepOf('dead')
     expect(step).toBeGreaterThanOrEqual(20)
@@ -84,6 +84,22 @@ describe.runIf(process.env['DIFFEO_TEST_ENGINE'] === 'tensorflow')('a run of two
     expect(again[1]!.out).toContain(`step ${step + 5} is saved by worker 0`)
     expect(await stepOf('dead')).toBe(step + 5)
   }, 240_000)
+  it('ends at once at a second signal, though its step waits for one that fell silent', async () => {
+    const [chief] = await run(
+      await addresses(2),
+      ([own, other]) => {
+        own!.once('close', () => other!.kill('SIGKILL'))
+        own!.stderr!.once('data', () => own!.kill('SIGINT'))
+        void learns('silent').then(() => {
+          other!.kill('SIGSTOP')
+          setTimeout(() => own!.kill('SIGINT'), 1000)
+        })
+      },
+      ...[...small, '--steps', '1000000', '--out', 'silent'],
+    )
+    expect([chief!.code, chief!.signal]).toEqual([130, null])
+    expect(existsSync(at('silent/lock'))).toBe(false)
+  }, 60_000)
   it('ends on all when one is asked to', async () => {
     const ended = await run(
       await addresses(2),
