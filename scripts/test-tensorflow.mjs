@@ -4,7 +4,7 @@
 import { spawnSync } from 'node:child_process'
 import { findLibrary } from '../dist/src/engine/tensorflow/find.js'
 
-const tests = ['test/engine', 'test/bijector/engine.test.ts', 'test/cli/cluster.test.ts']
+const tests = ['test/engine', 'test/bijector/engine.test.ts', 'test/cli/cluster.test.ts', 'test/cli/commands.test.ts']
 
 try {
   const { folder } = findLibrary()

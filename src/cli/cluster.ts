@@ -28,6 +28,12 @@ export interface ClusterFlags extends EngineFlags {
   readonly workerTimeout?: number
 }
 
+/** Of these flags those that were given: a run does not keep where and how it is computed. */
+export const unkept = ({ engine, precision, xla, threads, device, workers, worker, workerTimeout }: ClusterFlags) => ({
+  ...(engine === 'auto' ? {} : { engine }),
+  ...{ precision, xla, threads, device, workers, worker, workerTimeout },
+})
+
 /** What TensorFlow's users and schedulers put into the environment variable `TF_CONFIG`. */
 const TfConfig = t.type(
   {

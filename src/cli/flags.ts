@@ -38,6 +38,13 @@ export const numbers =
   (text: string): readonly number[] =>
     text.split(',').map((part) => decode(flag, codec, part))
 
+/** Flags as they are typed, each after a space; nothing of those that were not given. */
+export const flagsOf = (given: Readonly<Record<string, unknown>>): string =>
+  Object.entries(given)
+    .filter(([, value]) => value !== undefined && value !== false)
+    .map(([name, value]) => ` ${flagOf(name)}${value === true ? '' : ` ${value}`}`)
+    .join('')
+
 /** What the flags of {@link withEngineOptions} come to. */
 export interface EngineFlags extends EngineOptions {
   readonly engine: EngineName | 'auto'

@@ -17,11 +17,11 @@ import { unwrap } from '../tensor/tensor.js'
 import { restore } from '../train/restore.js'
 import { averageParams, disposeState, startTraining, type TrainState } from '../train/step.js'
 import { addAbout } from './about.js'
-import { type ClusterFlags, joined, sameConfig, sharedCheckpoint } from './cluster.js'
+import { type ClusterFlags, joined, sameConfig, sharedCheckpoint, unkept } from './cluster.js'
 import { type ConfigFlags, configure, dataConfig, goOn, sharingOf } from './configure.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from './console.js'
 import { dataNames, type Examples, keysOf, loadDataSet } from './examples.js'
-import { examples, number, positive, withEngineOptions, withModelOptions, withWorkerOptions } from './flags.js'
+import { examples, flagsOf, number, positive, withEngineOptions, withModelOptions, withWorkerOptions } from './flags.js'
 import { filesIn, type Loaded, openFolder, putAside, readConfig, toldOf, writeJson } from './folder.js'
 import { type Budget, budgetOf, type Learned, learn, saveLast, type Training } from './learn.js'
 import { lockFolder } from './lock.js'
@@ -186,10 +186,8 @@ const prepare = (
 /** The whole command. */
 export const train = (name: string, flags: TrainFlags, io: Io): TE.TaskEither<DiffeoError, Outcome> => {
   const out = flags.out ?? `runs/${name}`
-  const resumeWith = [
-    `npx diffeo train ${name} --resume --out ${out}`,
-    ...(flags.model?.includes('.') ? [`--model ${flags.model}`] : []),
-  ].join(' ')
+  const model = flags.model?.includes('.') ? { model: flags.model } : {}
+  const resumeWith = `npx diffeo train ${name} --resume --out ${out}${flagsOf({ ...model, ...unkept(flags) })}`
   return pipe(
     joined(flags, io),
     TE.bindTo('workers'),

@@ -107,7 +107,9 @@ describe.runIf(process.env['DIFFEO_TEST_ENGINE'] === 'tensorflow')('a run of two
       ...[...small, '--minutes', '9', '--out', 'asked'],
     )
     expect(ended.map(({ code }) => code)).toEqual([0, 130])
-    expect(ended[0]!.out).toContain('is saved; go on with: npx diffeo train moons --resume')
+    expect(ended[0]!.out).toMatch(
+      /is saved; go on with: npx diffeo train moons --resume --out asked --workers 127.0.0.1:\d+,127.0.0.1:\d+ --worker 0\n/,
+    )
     // it stopped, and did not finish
     expect(existsSync(at('asked/evaluation.json'))).toBe(false)
   }, 120_000)

@@ -15,6 +15,7 @@ import { interpolateRun, manifoldWeights } from '../../src/cli/interpolate.js'
 import { reconstructRun } from '../../src/cli/reconstruct.js'
 import { sampleRun } from '../../src/cli/sample.js'
 import { train } from '../../src/cli/train.js'
+import type { EngineName } from '../../src/engine/engine.js'
 import type { DiffeoError } from '../../src/error.js'
 import { diffeo, fewImages, ioOf, started, temporary } from './support.js'
 
@@ -22,7 +23,8 @@ const { folder, at } = temporary('commands')
 afterAll(() => rmSync(folder, { recursive: true }))
 const data = at('few')
 const run = at('run')
-const flags = { engine: 'auto' } as const
+/** The second test command names the engine. */
+const flags = { engine: (process.env['DIFFEO_TEST_ENGINE'] as EngineName) ?? 'auto' } as const
 const small = { batch: 4, saveEvery: 30, resume: false, report: false, ...flags }
 
 const told = async (task: (io: ReturnType<typeof ioOf>) => TE.TaskEither<DiffeoError, unknown>) => {

@@ -179,6 +179,32 @@ describe.runIf(process.env['DIFFEO_TEST_ENGINE'] === 'tensorflow')('the engine t
     expect(all(resumed)).toEqual(all(whole))
     expect(all(half)).not.toEqual(all(whole))
   })
+  it('counts the run that optimises the graph as compiling, and not as a step', async () => {
+    const library = await openLibrary()
+    const { session } = library
+    let runs = 0
+    vi.spyOn(library, 'session').mockImplementation((options) => {
+      const made = session(options)
+      const run = (feeds: readonly bigint[]) => {
+        runs += 1
+        return made.run(feeds)
+      }
+      return { ...made, run: Object.assign(run, { now: made.run.now }) }
+    })
+    const options = { optimiser: adam(), learningRate: constantRate(1e-3), batch: moonBatch(), steps: 2 }
+    const start = await startTraining(moons, options.optimiser, key(0), moonBatch()(0))
+    runs = 0
+    const seen: (readonly [string, number, number])[] = []
+    for await (const { _tag, state } of fit(moons, start, options)) seen.push([_tag, state.step, runs])
+    vi.restoreAllMocks()
+    expect(seen).toEqual([
+      ['Compiling', 0, 0],
+      ['Compiled', 0, 1],
+      ['Stepped', 1, 2],
+      ['Stepped', 2, 3],
+      ['Stopped', 2, 3],
+    ])
+  })
   it('lets a run stop at Ctrl-C and go on, and leaves a process without a crash', async () => {
     const args = [main, 'train', 'moons', '--engine', 'tensorflow', '--couplings', '2', '--hidden', '4', '--steps']
     const stopped = await command(folder, process.execPath, [...args, '1000000'], (child) => {
@@ -196,8 +222,12 @@ describe.runIf(process.env['DIFFEO_TEST_ENGINE'] === 'tensorflow')('the engine t
       }, 20)
     })
     expect([resumed.code, resumed.signal]).toEqual([143, null])
-    const again = await command(folder, process.execPath, [...args, '12', '--out', 'short'])
-    expect([again.code, again.signal]).toEqual([0, null])
+    const again = await command(folder, process.execPath, [...args, '12', '--out', 'short', '--precision', 'bf16'])
+    expect([again.code, again.signal, again.err]).toEqual([0, null, ''])
+    expect(again.out).toMatch(/^compiling the train step …\ncompiled in \d+\.\d s\nstep 12 is saved; /m)
+    expect(again.out).toContain(
+      'go on with: npx diffeo train moons --resume --out short --engine tensorflow --precision bf16\n',
+    )
   })
   it('leaves timers alive while it computes', async () => {
     const work = jit((x: tf.Tensor) => {
