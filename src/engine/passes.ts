@@ -68,7 +68,7 @@ const simplifyOnce = (program: Program): Program => {
 }
 
 /** Only what the outputs need. */
-const dropUnused = (program: Program): Program => {
+export const dropUnused = (program: Program): Program => {
   const needed = new Set(program.outputs)
   const { calls } = program
   const kept: Call[] = []

@@ -5,15 +5,20 @@
  * - the gradient of a ReLU: dy · step(x) is a `ReluGrad`
  * - x ⊙ a + b with vectors over channels is a batch norm of mean 0 and variance 1
  * - a + b + c + … is an `AddN`, if nothing else reads the sums between
+ * - a sum of an image by channel, which is the gradient of a bias, is a `BiasAddGrad`
+ * - batch norms in training, and their gradients: `norms.ts`
  *
  * The pass brings in kernels that TensorFlow.js does not have, so only `translate.ts` knows them.
  *
  * @module
  */
 import { type Call, type Program, useCounts, type ValueInfo } from '../program.js'
+import { axesOf } from '../signatures.js'
+import { fuseNorms } from './norms.js'
 
 /** The program with these operations. */
-export const fuse = (program: Program): Program => {
+export const fuse = (given: Program): Program => {
+  const program = fuseNorms(given)
   const values: ValueInfo[] = [...program.values]
   const uses = useCounts(program)
   const makers = new Map<number, Call>()
@@ -60,6 +65,8 @@ export const fuse = (program: Program): Program => {
         if (step?.kernel === 'Step' && !step.attrs['alpha'] && alike(dy, s))
           return { ...call, kernel: 'ReluGrad', inputs: [dy, step.inputs[0]!] }
       }
+    if (call.kernel === 'Sum' && isImage(call.inputs[0]!) && call.attrs['keepDims'] !== true)
+      return axesOf(call.attrs['axis'], 4).join() === '0,1,2' ? { ...call, kernel: 'BiasAddGrad', attrs: {} } : call
     if (call.kernel !== 'Add') return call
     for (const [x, b] of sides(call)) {
       if (!byChannel(b, x)) continue

@@ -95,6 +95,14 @@ const convolution = (context: Context): Attrs => {
   return { ...own, padding: text('EXPLICIT'), explicit_paddings: ints(sides) }
 }
 
+const norm = (context: Context, isTraining: boolean, epsilon: number): Attrs => ({
+  ...typed(context),
+  U: dtype('float32'),
+  epsilon: float(epsilon),
+  is_training: bool(isTraining),
+  data_format: text('NHWC'),
+})
+
 // -------------------------------------------------------------------------------------
 // the table
 // -------------------------------------------------------------------------------------
@@ -235,19 +243,20 @@ export const kernels: Readonly<Record<string, Translate>> = {
   },
   BiasAdd: op('BiasAdd', () => ({ data_format: text('NHWC') })),
   ReluGrad: op('ReluGrad'),
+  BiasAddGrad: op('BiasAddGrad', () => ({ data_format: text('NHWC') })),
   ScaleShift: (context) => {
     const { graph, all, out } = context
     const of = (value: number) => graph.constant('float32', [out.shape[3]!], Array(out.shape[3]!).fill(value))
-    return graph.node('FusedBatchNormV3', [...all, of(0), of(1)], {
-      attrs: {
-        ...typed(context),
-        U: dtype('float32'),
-        epsilon: float(0),
-        is_training: bool(false),
-        data_format: text('NHWC'),
-      },
-    })
+    return graph.node('FusedBatchNormV3', [...all, of(0), of(1)], { attrs: norm(context, false, 0) })
   },
+  BatchNorm: (context) => {
+    const { graph, all, call } = context
+    // statistics of before, which none are
+    const none = graph.constant('float32', [0], [])
+    const attrs = norm(context, true, call.attrs['epsilon'] as number)
+    return graph.node('FusedBatchNormV3', [...all, none, none], { attrs })
+  },
+  BatchNormGrad: op('FusedBatchNormGradV3', (context) => norm(context, true, context.call.attrs['epsilon'] as number)),
   Conv2D: op('Conv2D', convolution),
   Conv2DBackpropInput: (context) => {
     const { graph, x, out } = context

@@ -49,8 +49,12 @@ export interface GraphOptions {
 
 export const NOTHING: Kept = { inputs: new Set(), outputs: new Set() }
 
-/** What bf16 is for: everything else, sums above all, stays float32. */
+/** What bf16 is for. */
 const lowered = new Set(['Conv2D', 'Conv2DBackpropInput', 'Conv2DBackpropFilter', 'BatchMatMul'])
+/** What is done in bf16 between these, if all of its images are there already: the inside of a net. The rest stays float32. */
+const between = new Set('BiasAdd BiasAddGrad AddN Relu ReluGrad BatchNorm BatchNormGrad ScaleShift'.split(' '))
+/** What takes images in bf16 and answers one, and its vectors in float32. */
+const mixed = new Set(['BatchNorm', 'BatchNormGrad', 'ScaleShift'])
 
 /**
  * A program as a graph: placeholders `in0`, `in1`, … and results `out0`, `out1`, … Of those that are kept, what goes in
@@ -92,13 +96,17 @@ export const translate = (
           'choose another engine',
         ),
       )
-    // a convolution takes its bias along, if nothing but the bias reads it
-    const isHalf = bf16 && (lowered.has(call.kernel) || (call.kernel === 'BiasAdd' && !wholes.has(call.inputs[0]!)))
-    const all = call.inputs.map(isHalf ? half : whole)
+    const isImage = (v: number): boolean => values[v]!.shape.length === 4
+    const isBetween = between.has(call.kernel) && call.inputs.every((v) => halves.has(v) || !isImage(v))
+    const isHalf = bf16 && (lowered.has(call.kernel) || isBetween)
+    const isMixed = mixed.has(call.kernel)
+    const widthOf = (v: number) => (isHalf && (!isMixed || isImage(v)) ? half : whole)
+    const all = call.inputs.map((v) => widthOf(v)(v))
     const info = (i: number): ValueInfo => values[call.inputs[i]!]!
     const type = isHalf ? 'bfloat16' : info(0)?.dtype
     const name = kernel({ graph, call, x: (i) => all[i]!, all, info, type, out: values[call.outputs[0]!]!, group })
-    for (const [i, v] of call.outputs.entries()) (isHalf ? halves : wholes).set(v, i === 0 ? name : `${name}:${i}`)
+    for (const [i, v] of call.outputs.entries())
+      (widthOf(v) === half ? halves : wholes).set(v, i === 0 ? name : `${name}:${i}`)
   }
   for (const [i, v] of outputs.entries()) {
     const operation = kept.outputs.has(i) ? 'GetSessionHandle' : 'Identity'
