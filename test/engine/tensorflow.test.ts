@@ -32,13 +32,18 @@ import {
 import * as t from 'io-ts'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { jit } from '../../src/engine/jit.js'
+import { simplify } from '../../src/engine/passes.js'
 import { filesIn, findLibraries, findLibrary } from '../../src/engine/tensorflow/find.js'
 import { fuse } from '../../src/engine/tensorflow/fuse.js'
 import { translate } from '../../src/engine/tensorflow/translate.js'
 import { openLibrary } from '../../src/engine/tensorflow.js'
 import { trace } from '../../src/engine/trace.js'
+import { type Norm, normalise } from '../../src/nn/conv.js'
+import { trust } from '../../src/tensor/tensor.js'
 import { appears, command, main } from '../cli/support.js'
 import { collect, moonBatch, moons } from '../train/toy.js'
+import { agrees, withGradients } from './agree.js'
+import type { Operation } from './functions.js'
 
 afterEach(() => {
   vi.unstubAllEnvs()
@@ -100,11 +105,72 @@ describe('a program as a graph of TensorFlow', () => {
   })
 })
 
+const given = [[4, 6, 5, 3], [3], [3]] as const
+/** A norm of x in training, and its next statistics. */
+const normOf =
+  (norm: Norm = 'batch') =>
+  ([x, gain, bias]: tf.Tensor[]) => {
+    const statistics = { mean: tf.zeros([3]), variance: tf.ones([3]) }
+    const params = Object.fromEntries(Object.entries({ gain, bias, ...statistics }).map(([k, v]) => [k, trust(v!)]))
+    const [y, next] = normalise(norm, params, true)(trust(x!))
+    return [unwrap(y), next as Record<'mean' | 'variance', AnyTensor>] as const
+  }
+const norms: Readonly<Record<string, Operation>> = {
+  alone: { f: (...xs) => tf.tanh(normOf()(xs)[0]), shapes: given },
+  'in a residual sum': {
+    f: (...xs) => tf.mul(tf.add(tf.relu(normOf()(xs)[0]), xs[0]!), tf.exp(xs[0]!)),
+    shapes: given,
+  },
+  'twice of the same image': {
+    f: (...xs) => tf.mul(normOf()(xs)[0], tf.sin(normOf()([xs[0]!, xs[2]!, xs[1]!])[0])),
+    shapes: given,
+  },
+  statistics: {
+    f: (...xs) => {
+      const [y, { mean, variance }] = normOf()(xs)
+      return tf.add(tf.square(y), tf.mul(unwrap(mean), unwrap(variance)))
+    },
+    shapes: given,
+    constant: true,
+  },
+}
+
+describe('a batch norm as operations of TensorFlow', () => {
+  const fused = ({ f, constant }: Operation): readonly string[] => {
+    const infos = [...given, given[0]].map((shape) => ({ shape, dtype: 'float32' as const }))
+    const both = (xs: tf.Tensor[]) => withGradients({ f, shapes: given, constant: constant === true })(xs, xs.pop()!)
+    return fuse(simplify(trace(both, infos))).calls.map(({ kernel }) => kernel)
+  }
+  const count = (kernels: readonly string[], wanted: string) => kernels.filter((kernel) => kernel === wanted).length
+  it('is one, and so is its gradient', async () => {
+    await ready('cpu')
+    for (const name of ['alone', 'in a residual sum', 'statistics']) {
+      const made = fused(norms[name]!)
+      expect(count(made, 'BatchNorm'), name).toBe(1)
+      expect(count(made, 'BatchNormGrad'), name).toBe(name === 'statistics' ? 0 : 1)
+      expect(made, name).not.toContain('Mean')
+    }
+  })
+  it('is left as it was where something else is meant', async () => {
+    await ready('cpu')
+    expect(fused({ f: (...xs) => normOf('instance')(xs)[0], shapes: given })).not.toContain('BatchNorm')
+    // the gradient goes through the mean in another way too
+    const through: Operation['f'] = (...xs) => {
+      const [y, { mean }] = normOf()(xs)
+      return tf.mul(y, unwrap(mean))
+    }
+    expect(fused({ f: through, shapes: given })).not.toContain('BatchNormGrad')
+  })
+})
+
 /** The second test command names the engine; without the library there is nothing to run. */
 describe.runIf(process.env['DIFFEO_TEST_ENGINE'] === 'tensorflow')('the engine tensorflow', () => {
   beforeAll(async () => {
     await ready('tensorflow')
   })
+  it.each(Object.entries(norms))('computes a batch norm and its gradients: %s', (_, operation) =>
+    agrees(operation, ['tensorflow']),
+  )
   it('says what it is', async () => {
     expect(await ready('tensorflow')).toMatchObject({ version: expect.stringMatching(/^2\.\d+/), device: 'CPU' })
   })
