@@ -74,6 +74,7 @@ export {
 } from './train/checkpoint.js'
 export * from './train/evaluate.js'
 export * from './train/fit.js'
+export { dynamicLossScale, type LossScale, type LossScaling } from './train/lossScale.js'
 export * from './train/optimiser.js'
 export * from './train/restore.js'
 export { decodeSafetensors, encodeSafetensors, type RawTensor, type Safetensors } from './train/safetensors.js'

@@ -157,7 +157,7 @@ const ofBijectors = (
 const withoutTensors = new Set([
   ...['realNvp', 'realNvpVector'],
   ...['branch', 'constant', 'countParams', 'denseSpec', 'gaussian', 'leaves', 'sizes', 'unwrap'],
-  ...['constantRate', 'cosineRate', 'warmUp', 'summarise', 'toBitsPerDim'],
+  ...['constantRate', 'cosineRate', 'warmUp', 'dynamicLossScale', 'summarise', 'toBitsPerDim'],
   ...[
     'batchIndices',
     'choosePictures',

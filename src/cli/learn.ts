@@ -17,6 +17,7 @@ import { asError, type DiffeoError, describeError, usageError } from '../error.j
 import { writePng } from '../image/png.js'
 import { type BestFigures, type Snapshot, saveCheckpoint } from '../train/checkpoint.js'
 import { fit, type Stepped, type Stopped, type Validated } from '../train/fit.js'
+import { dynamicLossScale } from '../train/lossScale.js'
 import { averageParams, type TrainState } from '../train/step.js'
 import { type RunConfig, scheduleOf } from './config.js'
 import type { Io } from './console.js'
@@ -115,7 +116,7 @@ const mean = (values: readonly number[]): number => values.reduce((a, b) => a + 
 
 /** Trains until the time is over, something is wrong or a signal comes. */
 export const learn = async (training: Training, start: TrainState, budget: Budget, io: Io): Promise<Learned> => {
-  const { out, model, examples, metrics, workers } = training
+  const { out, model, engine, examples, metrics, workers } = training
   const isChief = (workers?.index ?? 0) === 0
   const { flow, optimiser } = model
   const files = filesIn(out)
@@ -236,6 +237,7 @@ export const learn = async (training: Training, start: TrainState, budget: Budge
     optimiser,
     clip,
     l2,
+    ...(engine.precision === 'fp16' && { lossScaling: dynamicLossScale() }),
     learningRate: (step) => rate(step),
     batch: examples.batch,
     ...(budget.seconds === undefined || workers !== undefined ? {} : { seconds: budget.seconds }),

@@ -6,6 +6,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core'
 import { DiffeoException, engineError } from '../error.js'
+import type { Precision } from './options.js'
 import { registerWasmKernels } from './wasmKernels.js'
 import { registerWebgpuKernels } from './webgpuKernels.js'
 
@@ -14,6 +15,8 @@ export interface Loaded {
   readonly version: string
   readonly threads: number
   readonly device: string
+  /** Where it is not float32. */
+  readonly precision?: Precision
 }
 
 const select = async (backend: string): Promise<void> => {

@@ -34,7 +34,7 @@ export const tensorflowCompiler =
     const isSteady = (i: number): boolean => i < steady && inputs.length === counts.length
     // names of what a session keeps mean nothing to the server of a cluster
     const kept = meets ? NOTHING : keptOf(inputs, outputs, isSteady)
-    const how = { device: options.device, bf16: options.precision === 'bf16', kept }
+    const how = { device: options.device, precision: options.precision, kept }
     const session = library.session({
       ...(meets
         ? {
@@ -212,7 +212,6 @@ const resolve = async (asked: EngineOptions) => {
   pool = threads
   const device = asked.device === undefined ? undefined : deviceNamed(asked.device, devices)
   const onGpu = (device === undefined ? devices : [device]).some((name) => name.startsWith('GPU'))
-  if (precision === 'fp16' && !onGpu) refuse('a GPU for fp16', device ?? devices.join(', '), 'use --precision bf16')
   const options = { precision, xla, threads, ...(device === undefined ? {} : { device: `/device:${device}` }) }
   return { found, library, options, onGpu }
 }
@@ -238,6 +237,7 @@ export const loadTensorflow = async (asked: EngineOptions = {}): Promise<Loaded 
   return {
     version: library.version,
     threads,
+    ...(precision === 'float32' ? {} : { precision }),
     device: [onGpu ? 'GPU' : 'CPU', ...(precision === 'float32' ? [] : [precision]), ...(xla ? ['XLA'] : [])].join(
       ', ',
     ),

@@ -4,7 +4,7 @@
  *   params/<path>        every parameter, statistics and ActNorm's `started` included
  *   moments/<i>/<path>   list i of the optimiser's moments, for each trained parameter
  *   best/<path>          the best parameters so far, if there are any
- *   metadata             format "diffeo checkpoint", version "1", step, config (JSON), best (JSON: the figures)
+ *   metadata             format "diffeo checkpoint", version "1", step, config (JSON), best (JSON: the figures), lossScale (JSON)
  *
  * Reading is in two steps, because a flow has to be built before its parameters have a place: {@link loadCheckpoint}
  * answers the configuration and plain arrays; {@link restore} makes the tensors for the spec of the flow that the
@@ -32,11 +32,12 @@ import { pipe } from 'fp-ts/lib/function.js'
 import * as J from 'fp-ts/lib/Json.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import * as t from 'io-ts'
-import { natural } from '../codec.js'
+import { finite, natural } from '../codec.js'
 import { type DiffeoError, formatError, trainingError, usageError } from '../error.js'
 import { readBytes, writeFileAtomic } from '../file.js'
 import { leaves, type Param, type Params, type Spec } from '../tensor/params.js'
 import { type AnyTensor, unwrap } from '../tensor/tensor.js'
+import { type LossScale, MOST } from './lossScale.js'
 import { decodeSafetensors, decodeWith, encodeSafetensors, type RawTensor, type Safetensors } from './safetensors.js'
 import type { TrainState } from './step.js'
 
@@ -69,6 +70,7 @@ export interface Checkpoint<C> {
   readonly config: C
   readonly step: number
   readonly best?: BestFigures
+  readonly lossScale?: LossScale
   readonly tensors: Safetensors['tensors']
 }
 
@@ -78,9 +80,10 @@ const OTHER = 'check that it is a checkpoint of this program'
 
 const Natural = natural('an integer from 0')
 const Figures = t.type({ bitsPerDim: t.number, worse: Natural }, 'an object with bitsPerDim and worse')
+const Scale = t.type({ factor: finite(1, MOST), good: Natural }, 'an object with factor and good')
 const Header = t.intersection([
   t.type({ format: t.literal(FORMAT), version: t.string }),
-  t.partial({ step: t.string, config: t.string, best: t.string }),
+  t.partial({ step: t.string, config: t.string, best: t.string, lossScale: t.string }),
 ])
 
 // -------------------------------------------------------------------------------------
@@ -157,6 +160,7 @@ const metadata = ({ state, config, best }: Snapshot): E.Either<DiffeoError, Safe
       step: `${state.step}`,
       config,
       ...best,
+      ...(state.lossScale && { lossScale: JSON.stringify(state.lossScale) }),
     })),
   )
 
@@ -230,7 +234,15 @@ const decodeParts =
               E.map((best) => ({ best })),
             ),
       ),
-      E.map(({ step, config, best }) => ({ path, step, config, tensors, ...best })),
+      E.bind('scale', ({ header }) =>
+        header.lossScale === undefined
+          ? E.right({})
+          : pipe(
+              parsed(path, 'lossScale', Scale, OTHER)(header.lossScale),
+              E.map((lossScale) => ({ lossScale })),
+            ),
+      ),
+      E.map(({ step, config, best, scale }) => ({ path, step, config, tensors, ...best, ...scale })),
     )
 
 /** {@link loadCheckpoint} of the bytes of a file; `path` is what sentences call it. */

@@ -70,7 +70,7 @@ const momentLists = (tensors: Found): number =>
  */
 export const restore =
   (spec: Spec, optimiser?: Optimiser) =>
-  ({ path, step, best, tensors }: Checkpoint<unknown>): E.Either<DiffeoError, TrainState> => {
+  ({ path, step, best, lossScale, tensors }: Checkpoint<unknown>): E.Either<DiffeoError, TrainState> => {
     const trained = leaves<Param>(spec).filter(([, { role }]) => role !== 'statistic')
     const own = optimiser?.init([]).length
     // Without trained parameters the file has no trace of the lists; more than it has tensors for are not worth naming.
@@ -88,6 +88,7 @@ export const restore =
       ]),
       E.map((all) => ({
         step,
+        ...(lossScale && { lossScale }),
         params: toParams(spec, 'params', all),
         moments: each.map((i) => trained.map(([at]) => toTensor(all, momentName(i, at)))),
       })),

@@ -13,6 +13,7 @@ import { disposeParams, leaves, mapLeaves, type Param, type Params } from '../te
 import type { Key } from '../tensor/random.js'
 import { product } from '../tensor/shape.js'
 import { type AnyTensor, type BatchOf, trust, unwrap } from '../tensor/tensor.js'
+import { halved, type LossScale, type LossScaling, raised } from './lossScale.js'
 import { clipByGlobalNorm, type Moments, type Optimiser, type Schedule } from './optimiser.js'
 
 /** Everything that training needs to go on: a value, and all of a checkpoint. */
@@ -21,6 +22,8 @@ export interface TrainState {
   readonly step: number
   readonly params: Params
   readonly moments: Moments
+  /** Only where the loss is scaled. */
+  readonly lossScale?: LossScale
 }
 
 export interface StepOptions {
@@ -30,6 +33,8 @@ export interface StepOptions {
   readonly clip?: number
   /** The factor of Σ scale². Default 5e-5 */
   readonly l2?: number
+  /** For fp16, as {@link dynamicLossScale} has it. Default: the loss as it is. */
+  readonly lossScaling?: LossScaling
 }
 
 /** What a step answers beside the next state. */
@@ -110,7 +115,7 @@ export interface Stepper<A extends Shape> {
  */
 export const step = <A extends Shape, B extends Latents>(
   flow: Flow<A, B>,
-  { optimiser, learningRate, clip = 100, l2 = 5e-5 }: StepOptions,
+  { optimiser, learningRate, clip = 100, l2 = 5e-5, lossScaling }: StepOptions,
 ): Stepper<A> => {
   const dimensions = product(flow.bijector.domain)
   const scales = leaves<Param>(flow.bijector.spec).flatMap(([, p]) => (trainable(p) ? [p.role === 'scale'] : []))
@@ -119,6 +124,8 @@ export const step = <A extends Shape, B extends Latents>(
       tidy(() => {
         let after: Params = state.params
         let nats: tf.Tensor = tf.scalar(0)
+        const given = tf.unstack(rates)
+        const factor = lossScaling && given.pop()
         const loss = (...values: tf.Tensor[]): tf.Scalar => {
           const [logProb, params] = flow.train(withTrained(flow, state.params, values))(x)
           // the tape frees what it does not answer: statistics outlive it
@@ -127,13 +134,15 @@ export const step = <A extends Shape, B extends Latents>(
           // reported without the penalty, which is no part of the likelihood
           nats = tf.keep(tf.clone(own))
           const penalty = values.filter((_, i) => scales[i]).map((s) => tf.sum(tf.square(s)))
-          return (penalty.length === 0 ? own : tf.add(own, tf.mul(tf.addN(penalty), l2 / dimensions))) as tf.Scalar
+          const whole = penalty.length === 0 ? own : tf.add(own, tf.mul(tf.addN(penalty), l2 / dimensions))
+          return (factor === undefined ? whole : tf.mul(whole, factor)) as tf.Scalar
         }
         const values = trained(flow, state.params)
         const { grads } = tf.valueAndGrads(loss)([...values])
-        const [clipped, norm] = clipByGlobalNorm([flat(grads)], clip)
+        const gradients = factor === undefined ? flat(grads) : tf.div(flat(grads), factor)
+        const [clipped, norm] = clipByGlobalNorm([gradients], clip)
         const moments = state.moments.map((list) => [flat(list)])
-        const [moved, nextMoments] = optimiser.update(clipped, moments, [flat(values)], tf.unstack(rates))
+        const [moved, nextMoments] = optimiser.update(clipped, moments, [flat(values)], given)
         const next = {
           // clones belong to this scope, so that the kept ones can go
           params: mapLeaves(withTrained(flow, after, unflat(moved[0]!, values)), (leaf) =>
@@ -147,12 +156,18 @@ export const step = <A extends Shape, B extends Latents>(
       }),
     { batch: 1 },
   )
-  const inputs = ({ step, params, moments }: TrainState) => {
-    const rates = tf.tensor1d([...optimiser.rates(step + 1, learningRate(step))])
-    return { state: { params, moments }, rates }
+  const scaleOf = ({ lossScale }: TrainState): LossScale | undefined =>
+    lossScaling && (lossScale ?? { factor: lossScaling.start, good: 0 })
+  const inputs = ({ step, params, moments }: TrainState, scale: LossScale | undefined) => {
+    const rates = [...optimiser.rates(step + 1, learningRate(step)), ...(scale ? [scale.factor] : [])]
+    return { state: { params, moments }, rates: tf.tensor1d(rates) }
   }
-  const run = async (before: TrainState, x: BatchOf<A>): Promise<readonly [TrainState, StepMetrics]> => {
-    const { state, rates } = inputs(before)
+  const scaled = async (
+    before: TrainState,
+    x: BatchOf<A>,
+    scale: LossScale | undefined,
+  ): Promise<readonly [TrainState, StepMetrics]> => {
+    const { state, rates } = inputs(before, scale)
     try {
       const { params, moments, metrics } = await next(state, x, rates)
       const [bitsPerDim, gradientNorm] = await metrics.data()
@@ -165,9 +180,20 @@ export const step = <A extends Shape, B extends Latents>(
       rates.dispose()
     }
   }
+  const run = async (before: TrainState, x: BatchOf<A>): Promise<readonly [TrainState, StepMetrics]> => {
+    for (let scale = scaleOf(before); ; ) {
+      const [after, metrics] = await scaled(before, x, scale)
+      if (scale === undefined || lossScaling === undefined) return [after, metrics]
+      if (Number.isFinite(metrics.gradientNorm)) return [{ ...after, lossScale: raised(scale, lossScaling) }, metrics]
+      const less = halved(scale)
+      if (less === undefined || !Number.isFinite(metrics.bitsPerDim)) return [after, metrics]
+      disposeState(after)
+      scale = less
+    }
+  }
   return Object.assign(run, {
     prepare: async (before: TrainState, x: BatchOf<A>) => {
-      const { state, rates } = inputs(before)
+      const { state, rates } = inputs(before, scaleOf(before))
       await next.prepare(state, x, rates).finally(() => rates.dispose())
     },
     dispose: next.dispose,
@@ -181,7 +207,7 @@ export const disposeState = (state: TrainState): void => {
 
 /** The same values in tensors of their own. */
 export const copyState = (state: TrainState): TrainState => ({
-  step: state.step,
+  ...state,
   params: mapLeaves<AnyTensor, AnyTensor>(state.params, (leaf) => trust<Shape>(tf.clone(unwrap(leaf)))),
   moments: state.moments.map((list) => list.map((t) => tf.clone(t))),
 })

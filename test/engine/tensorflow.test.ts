@@ -9,9 +9,11 @@ import {
   constantRate,
   disposeParams,
   disposeState,
+  dynamicLossScale,
   fit,
   flow,
   key,
+  type LossScaling,
   leaves,
   loadCheckpoint,
   mapLeaves,
@@ -324,11 +326,8 @@ describe.runIf(process.env['DIFFEO_TEST_ENGINE'] === 'tensorflow')('the engine t
     await expect(ready('tensorflow', { device: '/gpu:7' })).rejects.toThrow(
       'engine tensorflow: expected one of CPU:0, got /gpu:7',
     )
-    await expect(ready('tensorflow', { precision: 'fp16' })).rejects.toThrow(
-      'engine tensorflow: expected a GPU for fp16, got CPU:0; use --precision bf16',
-    )
   })
-  it('computes gradients in bf16 as it does in float32, to 1 %, and bits/dim to 0.002', async () => {
+  it('computes gradients in bf16 as it does in float32, to 1 %, in fp16 to 0.2 %, and bits/dim to 0.002', async () => {
     await ready('tensorflow')
     const density = flow(on([8, 8, 1], realNvp({ scales: 2, width: 8, blocks: 1 })), standardNormal)
     // not the start, where couplings are the identity and most gradients are 0
@@ -343,29 +342,56 @@ describe.runIf(process.env['DIFFEO_TEST_ENGINE'] === 'tensorflow')('the engine t
     const x = tf.randomUniform([16, 8, 8, 1], 0, 256, 'float32', 1)
     // whose next parameters are the gradients
     const optimiser: Optimiser = { init: () => [], rates: () => [0], update: (gradients) => [gradients, []] }
-    const next = step(density, { optimiser, learningRate: constantRate(1), clip: 1e9 })
+    const options = { optimiser, learningRate: constantRate(1), clip: 1e9 }
     const trained = leaves(density.bijector.spec).map(([, { role }]) => role !== 'statistic')
-    const gradientOf = async () => {
+    const gradientOf = async (lossScaling?: LossScaling) => {
+      const next = step(density, { ...options, ...(lossScaling && { lossScaling }) })
       const [state, { bitsPerDim }] = await next({ step: 0, params, moments: [] }, x as never)
       const made = leaves(state.params).flatMap(([, leaf], i) =>
         trained[i] ? [...(unwrap(leaf as never) as tf.Tensor).dataSync()] : [],
       )
       disposeState(state)
-      return { bitsPerDim, gradient: made }
+      await next.dispose()
+      return { bitsPerDim, gradient: made, factor: state.lossScale?.factor }
     }
     const whole = await gradientOf()
     expect(await ready('tensorflow', { precision: 'bf16' })).toMatchObject({ device: 'CPU, bf16' })
-    const half = await gradientOf()
-    const error = Math.hypot(...whole.gradient.map((g, i) => g - half.gradient[i]!)) / Math.hypot(...whole.gradient)
-    expect(error).toBeLessThan(0.01)
-    // a precision that is not there would be exact
-    expect(error).toBeGreaterThan(1e-4)
-    expect(Math.abs(whole.bitsPerDim - half.bitsPerDim)).toBeLessThan(0.002)
+    const bf16 = await gradientOf()
+    expect(await ready('tensorflow', { precision: 'fp16' })).toMatchObject({ device: 'CPU, fp16' })
+    const fp16 = await gradientOf(dynamicLossScale())
+    const errorOf = ({ gradient }: { readonly gradient: readonly number[] }) =>
+      Math.hypot(...whole.gradient.map((g, i) => g - gradient[i]!)) / Math.hypot(...whole.gradient)
+    // no number of fp16 is as large
+    const overflown = await gradientOf(dynamicLossScale({ start: 2 ** 40 }))
+    expect(overflown.factor).toBeLessThan(2 ** 40)
+    for (const [half, most] of [
+      [bf16, 0.01],
+      [fp16, 0.002],
+      [overflown, 0.002],
+    ] as const) {
+      expect(errorOf(half)).toBeLessThan(most)
+      // a precision that is not there would be exact
+      expect(errorOf(half)).toBeGreaterThan(1e-4)
+      expect(Math.abs(whole.bitsPerDim - half.bitsPerDim)).toBeLessThan(0.002)
+    }
     disposeParams(params)
     x.dispose()
-    await next.dispose()
     await ready('tensorflow')
-  }, 120_000)
+  }, 240_000)
+  it('has gradients in fp16 that are smaller than its numbers, if the loss is scaled', async () => {
+    await ready('tensorflow', { precision: 'fp16' })
+    const gradient = jit((x: tf.Tensor, w: tf.Tensor, factor: tf.Tensor) => {
+      const loss = (v: tf.Tensor) => tf.mul(tf.sum(tf.matMul(x, v as tf.Tensor2D)), tf.mul(factor, 1e-9)) as tf.Scalar
+      return tf.div(tf.grad(loss)(w), factor)
+    })
+    const [x, w] = [tf.ones([4, 3]), tf.ones([3, 2])]
+    const of = async (factor: number) => (await gradient(x, w, tf.scalar(factor))).dataSync()[0]! / 4e-9
+    expect(await of(1)).toBe(0)
+    expect(await of(2 ** 16)).toBeCloseTo(1, 2)
+    tf.dispose([x, w])
+    await gradient.dispose()
+    await ready('tensorflow')
+  })
   it('has one pool of threads in a process', async () => {
     const { threads } = await ready('tensorflow')
     await expect(ready('tensorflow', { threads: threads + 1 })).rejects.toThrow(

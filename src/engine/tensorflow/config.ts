@@ -1,6 +1,5 @@
 /**
- * What a session of TensorFlow is asked for, as a `ConfigProto`. Field numbers from config.proto and
- * rewriter_config.proto of TensorFlow 2.21.
+ * What a session of TensorFlow is asked for, as a `ConfigProto`. Field numbers from config.proto of TensorFlow 2.21.
  *
  * @module
  */
@@ -17,26 +16,20 @@ const encodeConfig = encoder({
     graphOptions: field('GraphOptions', 10),
   },
   GPUOptions: { allowGrowth: field('bool', 4) },
-  GraphOptions: { optimizerOptions: field('OptimizerOptions', 3), rewriteOptions: field('RewriterConfig', 10) },
+  GraphOptions: { optimizerOptions: field('OptimizerOptions', 3) },
   OptimizerOptions: { globalJitLevel: field('int32', 5), cpuGlobalJit: field('bool', 7) },
-  RewriterConfig: { autoMixedPrecision: field('int32', 23) },
 })('ConfigProto')
-
-const ON = 1
 
 /** `GlobalJitLevel.ON_2` */
 const ON_2 = 2
 
 /** The bytes of a `ConfigProto`: operations one after another, each on all threads; memory of a GPU as it is needed. */
-export const sessionConfig = ({ precision = 'float32', xla = false, threads = 0 }: EngineOptions = {}): Uint8Array =>
+export const sessionConfig = ({ xla = false, threads = 0 }: EngineOptions = {}): Uint8Array =>
   encodeConfig({
     intraOpParallelismThreads: threads,
     interOpParallelismThreads: 1,
     allowSoftPlacement: true,
     gpuOptions: { allowGrowth: true },
-    graphOptions: {
-      ...(xla ? { optimizerOptions: { globalJitLevel: ON_2, cpuGlobalJit: true } } : {}),
-      // bf16 is written into the graph: `translate.ts`
-      ...(precision === 'fp16' ? { rewriteOptions: { autoMixedPrecision: ON } } : {}),
-    },
+    // the precision is written into the graph: `translate.ts`
+    graphOptions: xla ? { optimizerOptions: { globalJitLevel: ON_2, cpuGlobalJit: true } } : {},
   })

@@ -40,11 +40,21 @@ const encodeGraph = encoder(
   ['AttrValue'],
 )('GraphDef')
 
-/** Types of a graph's values: those of a program, one that is half as wide, and names of what a session keeps. */
-export type Width = ProgramType | 'bfloat16' | 'string'
+/** Types that are half as wide as float32. */
+export type Half = 'bfloat16' | 'float16'
+
+/** Types of a graph's values: those of a program, halves, and names of what a session keeps. */
+export type Width = ProgramType | Half | 'string'
 
 /** `DataType` of types.proto. */
-const typeNumber: Readonly<Record<Width, number>> = { float32: 1, int32: 3, bool: 10, bfloat16: 14, string: 7 }
+const typeNumber: Readonly<Record<Width, number>> = {
+  float32: 1,
+  int32: 3,
+  bool: 10,
+  bfloat16: 14,
+  float16: 19,
+  string: 7,
+}
 
 /** The version of graphs that TensorFlow 2.9 to 2.21 read alike. */
 const PRODUCER = 1087

@@ -16,7 +16,7 @@ interface Context {
   readonly x: (i: number) => string
   readonly all: readonly string[]
   readonly info: (i: number) => ValueInfo
-  /** That of the first operand, or bfloat16. */
+  /** That of the first operand, or half as wide. */
   readonly type: Width
   readonly out: ValueInfo
   /** The number that this program's collectives have on all workers. */

@@ -4,9 +4,10 @@
  * @module
  */
 import { DiffeoException, engineError } from '../../error.js'
+import type { Precision } from '../options.js'
 import type { Program, ProgramType, ValueInfo } from '../program.js'
 import { fuse } from './fuse.js'
-import { dtype, type GraphDef, graphDef, shaped, type Width } from './graphDef.js'
+import { dtype, type GraphDef, graphDef, type Half, shaped, type Width } from './graphDef.js'
 import { kernels } from './kernels.js'
 
 export const inputName = (i: number): string => `in${i}`
@@ -39,8 +40,8 @@ const addAccess = (graph: GraphDef): void => {
 export interface GraphOptions {
   /** As `/device:CPU:0`. Default: where TensorFlow puts it. */
   readonly device?: string | undefined
-  /** Convolutions and products of matrices in bfloat16. Default false */
-  readonly bf16?: boolean
+  /** What convolutions and products of matrices are computed in. Default float32 */
+  readonly precision?: Precision | undefined
   /** The number that its collectives have on all workers. Default 0 */
   readonly group?: number
   /** Default: nothing */
@@ -49,11 +50,13 @@ export interface GraphOptions {
 
 export const NOTHING: Kept = { inputs: new Set(), outputs: new Set() }
 
-/** What bf16 is for. */
+const halfOf: Readonly<Record<Precision, Half | undefined>> = { float32: undefined, bf16: 'bfloat16', fp16: 'float16' }
+
+/** What halves are for. */
 const lowered = new Set(['Conv2D', 'Conv2DBackpropInput', 'Conv2DBackpropFilter', 'BatchMatMul'])
-/** What is done in bf16 between these, if all of its images are there already: the inside of a net. The rest stays float32. */
+/** What is done in halves between these, if all of its images are there already: the inside of a net. The rest stays float32. */
 const between = new Set('BiasAdd BiasAddGrad AddN Relu ReluGrad BatchNorm BatchNormGrad ScaleShift'.split(' '))
-/** What takes images in bf16 and answers one, and its vectors in float32. */
+/** What takes images in halves and answers one, and its vectors in float32. */
 const mixed = new Set(['BatchNorm', 'BatchNormGrad', 'ScaleShift'])
 
 /**
@@ -62,21 +65,22 @@ const mixed = new Set(['BatchNorm', 'BatchNormGrad', 'ScaleShift'])
  */
 export const translate = (
   given: Program,
-  { device, bf16 = false, kept = NOTHING, group = 0 }: GraphOptions = {},
+  { device, precision = 'float32', kept = NOTHING, group = 0 }: GraphOptions = {},
 ): Uint8Array => {
   const { values, inputs, constants, calls, outputs } = fuse(given)
   const graph = graphDef(device)
+  const narrow = halfOf[precision]
   const wholes = new Map<number, string>()
   const halves = new Map<number, string>()
   const cast = (name: string, from: Width, to: Width): string =>
     graph.node('Cast', [name], { attrs: { SrcT: dtype(from), DstT: dtype(to) } })
   const whole = (v: number): string => {
-    const name = wholes.get(v) ?? cast(halves.get(v)!, 'bfloat16', 'float32')
+    const name = wholes.get(v) ?? cast(halves.get(v)!, narrow!, 'float32')
     wholes.set(v, name)
     return name
   }
   const half = (v: number): string => {
-    const name = halves.get(v) ?? cast(wholes.get(v)!, 'float32', 'bfloat16')
+    const name = halves.get(v) ?? cast(wholes.get(v)!, 'float32', narrow!)
     halves.set(v, name)
     return name
   }
@@ -98,12 +102,12 @@ export const translate = (
       )
     const isImage = (v: number): boolean => values[v]!.shape.length === 4
     const isBetween = between.has(call.kernel) && call.inputs.every((v) => halves.has(v) || !isImage(v))
-    const isHalf = bf16 && (lowered.has(call.kernel) || isBetween)
+    const isHalf = narrow !== undefined && (lowered.has(call.kernel) || isBetween)
     const isMixed = mixed.has(call.kernel)
     const widthOf = (v: number) => (isHalf && (!isMixed || isImage(v)) ? half : whole)
     const all = call.inputs.map((v) => widthOf(v)(v))
     const info = (i: number): ValueInfo => values[call.inputs[i]!]!
-    const type = isHalf ? 'bfloat16' : info(0)?.dtype
+    const type = isHalf ? narrow : info(0)?.dtype
     const name = kernel({ graph, call, x: (i) => all[i]!, all, info, type, out: values[call.outputs[0]!]!, group })
     for (const [i, v] of call.outputs.entries())
       (widthOf(v) === half ? halves : wholes).set(v, i === 0 ? name : `${name}:${i}`)
