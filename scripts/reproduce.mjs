@@ -57,6 +57,7 @@ if (curves.length > 1 && curves.every(({ points }) => points.length > 0)) {
   console.log(path)
 }
 mkdirSync(dirname(flags.page), { recursive: true })
-writeFileSync(records, `${JSON.stringify(recordsOf([...main, ...others]), null, 1)}\n`)
+const lines = recordsOf([...main, ...others]).map((record) => JSON.stringify(record))
+writeFileSync(records, `[\n${lines.join(',\n')}\n]\n`)
 writeFileSync(flags.page, pageOf(main, others, picture))
 console.log(`${flags.page}\n${records}`)

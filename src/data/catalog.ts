@@ -162,7 +162,7 @@ export interface Data {
 
 const count = (set: ImageSet): string => set.count.toLocaleString('en')
 
-/** Some of a set's images and the others, both in order. */
+/** Some of a set's images, mixed, and the others. */
 const cut = (use: number, seed: number, some: number, set: ImageSet) =>
   pipe(
     holdOut(foldIn(key(seed), use), some, set.count),

@@ -16,9 +16,11 @@ import { foldIn, type Key, permutation } from '../tensor/random.js'
 
 const isCount = (n: number, most: number): boolean => Number.isInteger(n) && n >= 1 && n <= most
 
-/** Two sets of indices that share none and together are all; each in ascending order. */
+/** Two sets of indices that share none and together are all. */
 export interface HoldOut {
+  /** In ascending order: each epoch has an order of its own. */
   readonly train: Uint32Array
+  /** In no order, so that a batch of them is as mixed as one of training, in files that are sorted by class too. */
   readonly validation: Uint32Array
 }
 
@@ -34,7 +36,7 @@ export const holdOut = (key: Key, validation: number, count: number): E.Either<D
       usageError('validation', `1 to ${count - 1} of ${count} examples to hold out`, `${validation}`, 'hold out fewer'),
     )
   const order = permutation(key, count)
-  return E.right({ train: order.slice(validation).sort(), validation: order.slice(0, validation).sort() })
+  return E.right({ train: order.slice(validation).sort(), validation: order.slice(0, validation) })
 }
 
 /**

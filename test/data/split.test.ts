@@ -12,7 +12,7 @@ const arbSizes = fc
   .chain((count) => fc.tuple(fc.constant(count), fc.integer({ min: 1, max: count })))
 
 describe('holdOut', () => {
-  it('shares out all the examples, in order', () =>
+  it('shares out all the examples, those of training in order', () =>
     fc.assert(
       fc.property(fc.nat(), fc.integer({ min: 2, max: 100 }), fc.nat(), (seed, count, v) => {
         const validation = 1 + (v % (count - 1))
@@ -22,6 +22,11 @@ describe('holdOut', () => {
         expect(parts.train).toEqual(parts.train.slice().sort())
       }),
     ))
+  it('mixes what it holds out: of ten classes in order, 50 at a time are like all', () => {
+    const { validation } = orThrow(holdOut(key(3), 500, 10_000))
+    for (let first = 0; first < 500; first += 50)
+      expect(new Set(validation.slice(first, first + 50).map((i) => Math.floor(i / 1000))).size).toBeGreaterThan(6)
+  })
   it('follows the key', () => {
     expect(holdOut(key(1), 10, 100)).toEqual(holdOut(key(1), 10, 100))
     expect(holdOut(key(1), 10, 100)).not.toEqual(holdOut(key(2), 10, 100))
