@@ -122,48 +122,46 @@ export const suitsFilterGradient = (names: Names, { inputs, attrs }: Call, block
 }
 
 /**
- * An image with a border of zeros, its batch and its channels (or blocks of them) exchanged: channels × batch × rows ×
- * columns. Of a blocked image the channels of a block lie in the columns, side by side at each.
+ * An image with columns of zeros at its sides, its batch and its channels (or blocks of them) exchanged: channels × batch
+ * × rows × columns. Of a blocked image the channels of a block lie in the columns, side by side at each.
  */
-const framed = (graph: Graph, names: Names, v: number, pads: Border, block: number): string => {
+const framed = (graph: Graph, names: Names, v: number, left: number, right: number, block: number): string => {
   const [n, h, w, c] = names.info(v).shape as readonly [number, number, number, number]
-  const [top, left, bottom, right] = pads
-  const edge = pads.some((p) => p > 0)
-  const to = [h + top + bottom, w + left + right] as const
+  const edge = left + right > 0
   if (!names.has(v, 'blocked')) {
     const first = names.get(v, 'first')
-    const wide = edge ? pad(graph, first, [0, 0, top, left, 0, 0, bottom, right]) : first
-    return transpose(graph, wide, [1, 0, 2, 3])
+    return transpose(graph, edge ? pad(graph, first, [0, 0, 0, left, 0, 0, 0, right]) : first, [1, 0, 2, 3])
   }
   const x = names.get(v, 'blocked')
   // a depthwise convolution with ones is the fastest way to a border
-  const attrs = { group: c, kernel_shape: [1, 1], pads }
+  const attrs = { group: c, kernel_shape: [1, 1], pads: [0, left, 0, right] }
   const wide = edge ? conv(graph, x, ones(graph, [c, 1, 1, 1]), {}, attrs) : x
-  return transpose(graph, reshape(graph, wide, [n, c / block, to[0], to[1] * block]), [1, 0, 2, 3])
+  return transpose(graph, reshape(graph, wide, [n, c / block, h, (left + w + right) * block]), [1, 0, 2, 3])
 }
 
 /**
  * dW as h×w×I×O: `x` with its channels as the batch and its batch as the channels, convolved with `dy` as the filter.
  * Of a blocked `x` the channels of a block are columns, so the filter's own columns are as far apart as a block is
  * long. The batch goes in groups of less than a block: then the operator reads `x` unblocked, and takes as filter
- * `dy` as it lies, but for whole images that change places. The sum over groups is left.
+ * `dy` as it lies, but for whole images that change places. The sum over groups is left. Rows outside of `x` are skipped
+ * by the operator; columns outside would be computed one by one, so zeros stand there.
  */
 export const filterGradientBlocked = (graph: Graph, names: Names, { inputs, attrs }: Call, block: number): string => {
   const [x, dy] = inputs as readonly [number, number]
   const filter = attrs['filterShape'] as readonly [number, number, number, number]
   const [kh, kw, ci, co] = filter
-  const pads = border(geometry(names.info(x).shape, filter, attrs))
+  const [top, left, bottom, right] = border(geometry(names.info(x).shape, filter, attrs))
   const [n, h, w] = names.info(dy).shape as readonly [number, number, number, number]
   const blocks = names.has(x, 'blocked')
   const columns = blocks ? block : 1
   const size = block / 2
   const groups = n / size
-  const image = names.once(x, `exchanged ${pads}`, () => framed(graph, names, x, pads, block))
+  const image = names.once(x, `exchanged ${left},${right}`, () => framed(graph, names, x, left, right, block))
   const weights = names.once(dy, 'filter', () => {
     const parts = reshape(graph, names.get(dy, 'blocked'), [groups, size, co / block, h * w * block])
     return reshape(graph, transpose(graph, parts, [0, 2, 1, 3]), [groups * co, size, h, w])
   })
-  const own = { group: groups, kernel_shape: [h, w], dilations: [1, columns], pads: [0, 0, 0, 0] }
+  const own = { group: groups, kernel_shape: [h, w], dilations: [1, columns], pads: [top, 0, bottom, 0] }
   const each = conv(graph, image, weights, {}, own)
   const apart = reshape(graph, each, [ci / columns, groups, co / block, kh, kw, columns, block])
   return reshape(graph, transpose(graph, sumOver(graph, apart, [1]), [2, 3, 0, 4, 1, 5]), filter)
