@@ -141,12 +141,13 @@ export const filterGradient = (graph: Graph, names: Names, { inputs, attrs }: Ca
   const columns = Array.from({ length: kw }, (_, j) =>
     reshape(graph, pad(graph, x, [0, 0, top, left - j, 0, 0, bottom, ow + j - left - w]), [n, ci, tall * ow]),
   )
-  const rows = Array.from({ length: kh }, (_, i) =>
-    reshape(graph, pad(graph, dy, [0, 0, i, 0, 0, 0, tall - oh - i, 0]), [n, co, tall * ow]),
-  )
-  const join = (parts: readonly string[]) =>
-    parts.length === 1 ? parts[0]! : graph.node('Concat', parts, { attrs: { axis: 1 } })
-  const all = multiply(join(columns), join(rows))
-  const apart = reshape(graph, all, [kw, ci, kh, co])
-  return transpose(graph, apart, [2, 0, 1, 3])
+  const shifted = columns.length === 1 ? columns[0]! : graph.node('Concat', columns, { attrs: { axis: 1 } })
+  // dy moved by 0, 1, … rows, one after another in one vector: as many zeros stand between any two
+  const flat = reshape(graph, dy, [n, co, oh * ow])
+  const zeros = graph.node('ConstantOfShape', [ints(graph, [n, co, kh * ow])])
+  const moved = Array.from({ length: 2 * kh - 1 }, (_, i) => (i % 2 === 0 ? flat : zeros))
+  const rows = kh === 1 ? flat : graph.node('Concat', moved, { attrs: { axis: 2 } })
+  const all = multiply(shifted, reshape(graph, rows, [n, co * kh, tall * ow]))
+  const apart = reshape(graph, all, [kw, ci, co, kh])
+  return transpose(graph, apart, [3, 0, 1, 2])
 }
