@@ -12,6 +12,7 @@
  * @module
  */
 import type * as tf from '@tensorflow/tfjs-core'
+import { dropUnused } from '../passes.js'
 import { type Call, type Elements, type Program, sizeOf, useCounts, type ValueInfo } from '../program.js'
 import { axesOf } from '../signatures.js'
 import { convolutions } from './convolution.js'
@@ -107,6 +108,9 @@ export const gatherAffine = (program: Program, block: number): Program => {
     calls.push({ kernel: 'Affine', inputs, attrs: attrs as unknown as tf.NamedAttrMap, outputs: [out] })
   }
   const opaque = (x: number): Form => ({ terms: [{ x, s: undefined }], bias: undefined, conv: undefined })
+  /** x + b: later sums take x in its place, so that a centred image need not be kept for the backward pass. */
+  const isShift = ({ terms, conv }: Form): boolean =>
+    conv === undefined && terms.length === 1 && terms[0]?.s === undefined
   const formOf = (v: number): Form => forms.get(v) ?? opaque(v)
   /** The same value, made here. */
   const make = (form: Form, like: number): Form => {
@@ -194,7 +198,10 @@ export const gatherAffine = (program: Program, block: number): Program => {
     const form = isImage(out) ? combined(call) : undefined
     if (form === undefined) calls.push(call)
     else if (absorbed(out)) forms.set(out, form)
-    else emit(form, out)
+    else {
+      emit(form, out)
+      if (isShift(form)) forms.set(out, form)
+    }
   }
-  return { ...program, values, constants, calls }
+  return dropUnused({ ...program, values, constants, calls })
 }
