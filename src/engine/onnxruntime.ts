@@ -38,8 +38,8 @@ const sessionOptions = (threads: number): InferenceSession.SessionOptions => ({
 /** A compiler for `jit`. */
 export const onnxCompiler =
   (ort: Ort, { threads, ...how }: OnnxOptions): Compiler =>
-  async (given, counts, steady) => {
-    const { program, inputs, outputs } = pack(given, counts)
+  async (given, counts, steady, results) => {
+    const { program, inputs, outputs } = pack(given, counts, results)
     const model = translateGraph(program, how)
     const store = storage()
     const info = (v: number): ValueInfo => program.values[v]!
