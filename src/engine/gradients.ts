@@ -204,29 +204,13 @@ const movements: readonly tf.GradConfig[] = [
       x.shape,
     ),
   ),
-  ofX('Tile', (dy, x, { reps }) => {
+  ofX('Tile', (dy, x, { reps }) =>
     // An axis that was repeated is split in two, how often and what; the first is summed away.
-    const times = reps as number[]
-    const parts = x.shape.flatMap((n, i) =>
-      times[i] === 1
-        ? [{ n, sum: false }]
-        : [
-            { n: times[i]!, sum: true },
-            { n, sum: false },
-          ],
-    )
-    const axes = parts.flatMap(({ sum }, i) => (sum ? [i] : []))
-    return tf.reshape(
-      tf.sum(
-        tf.reshape(
-          dy,
-          parts.map(({ n }) => n),
-        ),
-        axes,
-      ),
-      x.shape,
-    )
-  }),
+    (reps as number[]).reduce((g, times, axis) => {
+      const [before, after] = [g.shape.slice(0, axis), g.shape.slice(axis + 1)]
+      return times === 1 ? g : tf.sum(tf.reshape(g, [...before, times, x.shape[axis]!, ...after]), axis)
+    }, dy),
+  ),
   ofX('DepthToSpace', (dy, x, { blockSize, dataFormat }) => {
     if (dataFormat !== 'NHWC') throw new Error(`gradient of DepthToSpace: only NHWC is supported, not ${dataFormat}`)
     const [b, h, w, c] = x.shape as [number, number, number, number]
