@@ -8,7 +8,7 @@
  * what is affine in it needs none, so that all gradients are reduced at once, where the optimiser asks for them.
  *
  * Sums over the batch are thereby sums over all workers, in forward pass and gradients alike, batch statistics included,
- * and no rule of differentiation is needed.
+ * and no rule of differentiation is needed. Mean and variance of a batch are reduced together: `moments.ts`.
  *
  * Laws. The results are those of the program that comes in, but for rounding, and the same bits on every worker. The
  * programs of all workers have the same collectives in the same order.
@@ -16,8 +16,10 @@
  * @module
  */
 import { DiffeoException, engineError, usageError } from '../error.js'
+import { momentsIn, shareMoments } from './moments.js'
 import { type Placement, placements, type Strategy, shareOf } from './placements.js'
 import { type Call, type Elements, type Program, sizeOf, type ValueInfo } from './program.js'
+import { axesOf } from './signatures.js'
 
 /** Who computes: one of so many workers, counted from 0. */
 export interface Share {
@@ -63,9 +65,14 @@ export const partition = (program: Program, batch: ReadonlySet<number>, { index,
   const sumUp = (v: number): number => {
     const known = reduced.get(v)
     if (known !== undefined) return known
-    const made = add(ALL_REDUCE, [v], { workers: count, instance: reduced.size }, whole(v))
+    const made = add(ALL_REDUCE, [v], { workers: count, instance: reduced.size }, values[v]!)
     reduced.set(v, made)
     return made
+  }
+  const constant = (shape: readonly number[], data: Float32Array): number => {
+    const v = values.push({ shape, dtype: 'float32' }) - 1
+    constants.set(v, data)
+    return v
   }
   const share = (v: number, axis: number): number => {
     const key = `${v} ${axis}`
@@ -93,7 +100,22 @@ export const partition = (program: Program, batch: ReadonlySet<number>, { index,
       return given === 'averaged' ? n + sizeOf(whole(v).shape) : Number.POSITIVE_INFINITY
     }, 0)
 
+  const moments = momentsIn(program)
+  const done = new Set<Call>()
+  /** Whether a call is the mean of moments along the batch: the variance is made with it. */
+  const isMoment = ({ inputs: [x], attrs, outputs: [out] }: Call): boolean => {
+    const both = moments.get(out!)
+    const axis = at.get(x!)
+    if (both === undefined || typeof axis !== 'number') return false
+    if (!axesOf(attrs['axis'], whole(x!).shape.length).includes(axis)) return false
+    const builder = { add, constant, reduce: sumUp, place: (made: Call) => void calls.push(made) }
+    shareMoments(both, values[x!]!, whole(out!).shape, { index, count }, builder)
+    done.add(both.variance)
+    return true
+  }
+
   const visit = (call: Call): void => {
+    if (done.has(call) || isMoment(call)) return
     const { kernel, inputs, attrs, outputs } = call
     const shapes = inputs.map((v) => whole(v).shape)
     const site = { attrs, shapes, out: whole(outputs[0]!).shape, workers: count }
@@ -106,8 +128,7 @@ export const partition = (program: Program, batch: ReadonlySet<number>, { index,
     for (const v of outputs) settle(v, way.output)
     const made = { kernel, inputs: inputs.map((v, i) => as(v, way.inputs[i]!)), attrs: way.attrs ?? attrs }
     if (way.summed === undefined) return void calls.push({ ...made, outputs })
-    const factor = values.push({ shape: [], dtype: 'float32' }) - 1
-    constants.set(factor, Float32Array.of(count))
+    const factor = constant([], Float32Array.of(count))
     const sum = add(made.kernel, made.inputs, made.attrs, values[outputs[0]!]!)
     calls.push({ kernel: 'Multiply', inputs: [sum, factor], attrs: {}, outputs })
   }

@@ -11,7 +11,9 @@ import {
   halves,
   input,
   key,
+  leaves,
   mlp,
+  type Param,
   splineCoupling,
   standardNormal,
   startTraining,
@@ -22,7 +24,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { fromElements, runCall, runEagerly } from '../../src/engine/eager.js'
 import { eagerCompiler, setCompiler } from '../../src/engine/jit.js'
 import { ALL_REDUCE, partition } from '../../src/engine/partition.js'
-import type { Program } from '../../src/engine/program.js'
+import { type Program, sizeOf } from '../../src/engine/program.js'
 import { trace } from '../../src/engine/trace.js'
 import type { Latents, Shape } from '../../types/shape.js'
 import '../support.js'
@@ -133,21 +135,32 @@ describe('the share of a worker', () => {
     await agree(starting!, starting!.inputs.length - 1, count)
     const program = await agree(stepping!, stepping!.inputs.length - 2, count)
     // all gradients at once, and no example leaves its worker
-    const sizes = reductions(program).map((shape) => shape.reduce((a, b) => a * b, 1))
-    const large = sizes.filter((n) => n > 8)
-    expect(large).toHaveLength(1)
+    const sizes = reductions(program).map(sizeOf)
+    const trained = leaves<Param>(f.bijector.spec).filter(([, { role }]) => role !== 'statistic')
+    const gradient = trained.reduce((n, [, { shape }]) => n + sizeOf(shape), 0)
+    expect(sizes.filter((n) => n === gradient)).toHaveLength(1)
+    expect(Math.max(...sizes)).toBe(gradient)
   })
 
   const one = (f: (x: tf.Tensor) => tf.Tensor, shape: readonly number[]): Seen => ({
     program: trace(([x]) => [f(x!)], [{ shape, dtype: 'float32' }]),
     inputs: [tf.randomNormal([...shape], 0, 1, 'float32', 3)],
   })
+  const moments = (x: tf.Tensor, axes: number | number[], keepDims = false): readonly [tf.Tensor, tf.Tensor] => {
+    const mean = tf.mean(x, axes, keepDims)
+    return [mean, tf.mean(tf.square(tf.sub(x, mean)), axes, keepDims)]
+  }
+  const variance = (...given: Parameters<typeof moments>): tf.Tensor => moments(...given)[1]
   it.each<readonly [string, (x: tf.Tensor) => tf.Tensor, number]>([
     ['a sum', (x) => tf.sum(x), 1],
     ['a mean of a sum along another axis', (x) => tf.mean(tf.sum(x, -1)), 1],
     ['a product that contracts the batch', (x) => tf.matMul(tf.reshape(x, [6, 8]), tf.reshape(x, [6, 8]), true), 1],
     ['what is affine in a mean', (x) => tf.add(tf.mul(tf.mean(x, 0), 3), 1), 1],
-    ['a variance', (x) => tf.mean(tf.square(tf.sub(x, tf.mean(x, 0))), 0), 2],
+    ['a variance', (x) => variance(x, 0), 1],
+    ['a variance far from 0, where squares would cancel', (x) => variance(tf.add(x, 1000), [0, 1]), 1],
+    ['a mean and its variance', (x) => tf.concat([...moments(x, [0, 1])]), 1],
+    ['both with their axes kept', (x) => tf.concat([...moments(x, 0, true)]), 1],
+    ['a variance of each example', (x) => tf.sum(variance(x, [1, 2], true)), 1],
     ['positions that are examples for a while', (x) => tf.sum(tf.tanh(tf.reshape(x, [24, 2])), 0), 1],
     ['a batch that is turned', (x) => tf.sum(tf.exp(tf.transpose(tf.reshape(x, [6, 8]))), 1), 1],
     ['weights of the whole batch', (x) => tf.sum(tf.mul(x, tf.tensor3d([1, 2, 3, 4, 5, 6], [6, 1, 1]))), 1],
