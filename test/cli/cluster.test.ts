@@ -99,7 +99,7 @@ describe.runIf(process.env['DIFFEO_TEST_ENGINE'] === 'tensorflow')('a run of two
     )
     expect([chief!.code, chief!.signal]).toEqual([130, null])
     expect(existsSync(at('silent/lock'))).toBe(false)
-  }, 60_000)
+  }, 120_000)
   it('ends on all when one is asked to', async () => {
     const ended = await run(
       await addresses(2),
