@@ -9,7 +9,9 @@ const tests = ['test/engine', 'test/bijector/engine.test.ts', 'test/cli/cluster.
 try {
   const { folder } = findLibrary()
   console.log(`the library in ${folder}`)
-  const { status } = spawnSync(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', ...tests], {
+  // a step of a whole model is compiled for minutes where others compute too
+  const vitest = ['node_modules/vitest/vitest.mjs', 'run', '--testTimeout=300000', ...tests]
+  const { status } = spawnSync(process.execPath, vitest, {
     stdio: 'inherit',
     env: { ...process.env, DIFFEO_TEST_ENGINE: 'tensorflow' },
   })
