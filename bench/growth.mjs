@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path'
 import * as vega from 'vega'
 import { compile } from 'vega-lite'
 import { describeRow, writeRow } from './rows.mjs'
-import { median, startSides, writeResults } from './sides.mjs'
+import { median, startSides, turn, writeResults } from './sides.mjs'
 
 /** A side whose step takes longer than this, in ms, is asked no more at the point, nor at larger ones of the line. */
 const CAP = 10_000
@@ -48,7 +48,7 @@ const measure = async (row, file, engines, peers, repeat) => {
     else found.push({ side, own, first, warm: (await own.ask(step)).ms[0], times: /** @type {number[]} */ ([]) })
   }
   for (let i = 0; i < repeat; i++)
-    for (const { own, warm, times } of found) if (warm <= CAP) times.push((await own.ask(step)).ms[0])
+    for (const { own, warm, times } of found) if (warm <= CAP) times.push((await turn(own, step)).ms[0])
   const measured = []
   for (const { side, own, first, warm, times } of found)
     measured.push({ side, first, times: warm <= CAP ? times : [warm], peak: (await own.ask({ cmd: 'memory' })).peak })

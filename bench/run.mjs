@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util'
 import { ready } from '../dist/src/index.js'
 import { growth } from './growth.mjs'
 import { describeRow, rows, writeRow } from './rows.mjs'
-import { median, peersOf, startSides, writeResults } from './sides.mjs'
+import { median, peersOf, startSides, turn, writeResults } from './sides.mjs'
 
 const { values: flags } = parseArgs({
   options: {
@@ -57,7 +57,7 @@ try {
       }
       for (let i = 0; i < repeat; i++)
         for (const { side, own } of sides) {
-          const { ms = [] } = await own.ask({ cmd: 'run', work, repeat: row.burst })
+          const { ms = [] } = await turn(own, { cmd: 'run', work, repeat: row.burst })
           // the last of a turn: the caches are its own by then
           found.get(side)?.times.push(ms.at(-1))
         }

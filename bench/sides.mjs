@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 const here = dirname(fileURLToPath(import.meta.url))
@@ -76,6 +77,16 @@ export const startSides = async (engines, peers, row, file) => {
     else console.log(`  ${side}: ${loaded.error}`)
   }
   return sides
+}
+
+/**
+ * One turn of a side. The threads of the side before look for work for a while before they sleep, on cores that this one wants.
+ *
+ * @template A @param {{ ask: (message: object) => Promise<A> }} own @param {object} message @returns {Promise<A>}
+ */
+export const turn = async (own, message) => {
+  await setTimeout(100)
+  return own.ask(message)
 }
 
 /** @param {number[]} list */
