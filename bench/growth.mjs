@@ -6,8 +6,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import * as vega from 'vega'
-import { compile } from 'vega-lite'
+import { colours, toSvg } from '../dist/src/report/plot.js'
 import { describeRow, writeRow } from './rows.mjs'
 import { median, startSides, turn, writeResults } from './sides.mjs'
 
@@ -56,13 +55,16 @@ const measure = async (row, file, engines, peers, repeat) => {
   return measured
 }
 
+/** @type {Readonly<Record<string, string>>} */
+const called = { default: 'PyTorch', channels_last: 'PyTorch, NHWC', jax: 'JAX' }
+
 /** A panel for each line, both axes logarithmic, so that proportional growth is a diagonal. @param {readonly Point[]} points */
 const draw = (points) => {
   /** @param {string} axis @param {string} title */
   const panel = (axis, title) => ({
     width: 240,
     height: 220,
-    data: { values: points.filter((p) => p.axis === axis) },
+    data: { values: points.filter((p) => p.axis === axis).map((p) => ({ ...p, side: called[p.side] ?? p.side })) },
     mark: /** @type {const} */ ({ type: 'line', point: true }),
     encoding: /** @type {const} */ ({
       x: {
@@ -73,20 +75,20 @@ const draw = (points) => {
         field: 'median',
         type: 'quantitative',
         title: 'ms a step (median)',
-        scale: { type: 'log' },
+        scale: { type: 'log', nice: false },
         axis: { tickCount: 4 },
       },
-      color: { field: 'side', type: 'nominal', title: null },
+      color: { field: 'side', type: 'nominal', title: null, scale: { range: Object.values(colours).slice(1) } },
+      strokeDash: { field: 'side', type: 'nominal', title: null },
     }),
   })
   const titles = { batch: 'batch', image: 'side of the image, pixels', depth: 'residual blocks in a net' }
   const shown = Object.entries(titles).filter(([axis]) => points.some((p) => p.axis === axis))
-  const { spec } = compile({
+  return toSvg({
     title: `A train step: ${describeRow(base).replace('base: ', '')}, one size varied`,
     hconcat: shown.map(([axis, title]) => panel(axis, title)),
     resolve: { scale: { y: 'shared' } },
   })
-  return new vega.View(vega.parse(spec), { renderer: 'none' }).toSVG()
 }
 
 /**
