@@ -71,7 +71,9 @@ const signed = (/** @type {number} */ x, /** @type {number} */ digits) =>
 
 const gapOf = (/** @type {Run} */ { evaluation }) => evaluation.batchStatistics?.gap
 const gapText = (/** @type {Run} */ run) =>
-  gapOf(run) === undefined ? 'not measured: `diffeo evaluate`' : signed(gapOf(run), 4)
+  gapOf(run) === undefined
+    ? 'not measured: `diffeo evaluate`'
+    : `${signed(gapOf(run), 4)} (${run.evaluation.batchStatistics.batch})`
 const worstText = (/** @type {Run} */ { evaluation: { worst, mean, unit } }) =>
   unit === 'nats' ? worst.toFixed(2) : `${worst.toFixed(2)} (${(worst / mean).toFixed(2)} × mean)`
 
@@ -158,7 +160,8 @@ Made by \`npm run reproduce\` from the folders of the runs, not by hand; what ea
 [results.json](results.json), so that one row can be run anew. Test figures are means in evaluation mode with the
 averaged parameters, on all test examples at hand; the worst single example stands beside them. The gap is what batch norm
 changes: the mean of held-out examples with the statistics of their batches minus that in evaluation mode, for the same
-parameters; where it is positive, evaluation is the better of the two. A budget in minutes alone is turned into a number of steps at the end of the warm-up; where minutes cut a
+parameters; where it is positive, evaluation is the better of the two. In brackets is how many make a batch: the noise
+of a batch's own statistics is in the gap, and goes as one over that. A budget in minutes alone is turned into a number of steps at the end of the warm-up; where minutes cut a
 number of steps short, the learning rate had not come down yet.
 
 ${resultsSection(results)}${ablationsSection(ablations, picture)}${[...machines].join('\n')}

@@ -36,6 +36,8 @@ export interface Examples {
   readonly batch: (step: number) => MaybeLater<Shape>
   readonly validation: Batches<Shape>
   readonly test: Batches<Shape>
+  /** Those held out for validation in whole batches of so many: the noise of a batch's statistics goes as one over that. */
+  readonly large: Batches<Shape> & { readonly size: number }
   /** The training examples, of a run on a few of them. */
   readonly limited?: Batches<Shape>
   /** The least mean that a model can reach, in nats, where it is known. */
@@ -54,6 +56,7 @@ export interface DataSet {
 
 /** How many examples are evaluated at once: memory, not results. */
 const EVALUATION_BATCH = { image: 50, point: 1000 }
+const LARGE_BATCH = 200
 const TEST_POINTS = 10_000
 
 /** What a run's seed is used for: keys that share nothing. */
@@ -77,7 +80,9 @@ const images = ({ train, validation, test, flips, summary }: Data): DataSet => (
   examples: ({ seed, batch, limit }): E.Either<DiffeoError, Examples> => {
     const keys = keysOf(seed)
     // a shape that is known at run time alone is, for the invariant type, another one
-    const all = (set: ImageSet, key: Key) => evaluationBatches(set, key, EVALUATION_BATCH.image) as never
+    const all = (set: ImageSet, key: Key, size = EVALUATION_BATCH.image) => evaluationBatches(set, key, size) as never
+    const size = Math.min(LARGE_BATCH, validation.count)
+    const large = { ...(all(validation, keys.validation, size) as Batches<Shape>), size }
     return pipe(
       limit !== undefined && limit > train.count
         ? E.left(usageError('--limit', `1 to ${train.count}, the number of training images`, `${limit}`))
@@ -87,6 +92,7 @@ const images = ({ train, validation, test, flips, summary }: Data): DataSet => (
       E.map(({ own, batch }) => ({
         batch: batch as never,
         validation: all(validation, keys.validation),
+        large: { ...large, count: Math.floor(validation.count / size) },
         test: all(test, keys.test),
         ...(limit === undefined ? {} : { limited: all(own, keys.limit) }),
       })),
@@ -106,13 +112,15 @@ const plane = (toy: Toy): DataSet => ({
       return E.left(usageError('--limit', 'a data set of images', toy.name, 'leave it out: points do not run out'))
     const keys = keysOf(seed)
     const draw = (k: Key, n: number): BatchOf<Shape> => orThrow(batch<Shape>([2], toy.sample(k, n)))
+    const per = EVALUATION_BATCH.point
     const fixed = (k: Key, n: number): Batches<Shape> => ({
-      count: Math.ceil(n / EVALUATION_BATCH.point),
-      at: (i) => draw(foldIn(k, i), Math.min(EVALUATION_BATCH.point, n - i * EVALUATION_BATCH.point)),
+      count: Math.ceil(n / per),
+      at: (i) => draw(foldIn(k, i), Math.min(per, n - i * per)),
     })
     return E.right({
       batch: (step: number) => draw(foldIn(keys.batches, step), size),
       validation: fixed(keys.validation, validation),
+      large: { ...fixed(keys.validation, per * Math.ceil(validation / per)), size: per },
       test: fixed(keys.test, TEST_POINTS),
       floor: toy.entropy,
     })

@@ -94,7 +94,7 @@ describe('what an ablation changes', () => {
     expect((await again('--order', 'ordered')).err).toMatch(/^diffeo: --model: expected .*"order":"plain"/)
     expect((await again('--order', 'plain', '--limit', '8')).code).toBe(0)
     const { train: own, batchStatistics, step, mean } = json('ablated/evaluation.json')
-    expect([step, own.count, batchStatistics.count]).toEqual([5, 8, 500])
+    expect([step, own.count, batchStatistics.batch, batchStatistics.count]).toEqual([5, 8, 200, 400])
     expect(own.mean).not.toBe(mean)
     // batch norm stands on the path
     expect(Math.abs(batchStatistics.gap)).toBeGreaterThan(1e-5)
