@@ -115,8 +115,10 @@ const unpack = async (path: string, folder: string, cuda: readonly Pinned[], opt
       await mkdir(dirname(to), { recursive: true })
       // the upper half has the file's mode, where the wheel was made on Unix
       const mode = (entry.externalFileAttributes >>> 16) & 0o777 || 0o644
+      const from = await zip.openReadStreamPromise(entry)
+      // opened last: its failure would be no one's while something else is waited for
       const out = createWriteStream(to, { flush: true, mode })
-      await pipeline(await zip.openReadStreamPromise(entry), seen, out, { ...(signal && { signal }) })
+      await pipeline(from, seen, out, { ...(signal && { signal }) })
     }
   } finally {
     zip.close()
