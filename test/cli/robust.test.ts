@@ -432,8 +432,10 @@ describe('a configuration', () => {
         const config = good()
         for (const [path, to] of edits) {
           const [head, leaf] = path.split('.') as [string, string?]
-          if (leaf === undefined) config[head] = to
-          else if (typeof config[head] === 'object' && config[head] !== null) config[head][leaf] = to
+          // a later edit may write into what an earlier one put there
+          const own = structuredClone(to)
+          if (leaf === undefined) config[head] = own
+          else if (typeof config[head] === 'object' && config[head] !== null) config[head][leaf] = own
         }
         const read = decodeConfig('c')(Buffer.from(JSON.stringify(config)))
         if (E.isLeft(read)) {
