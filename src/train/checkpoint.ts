@@ -215,6 +215,17 @@ const checkVersion =
         )
   }
 
+/** What a file may lack, under its name. */
+const optional =
+  <K extends string, A>(path: string, name: K, codec: t.Decoder<unknown, A>) =>
+  (text: string | undefined): E.Either<DiffeoError, { readonly [_ in K]?: A }> =>
+    text === undefined
+      ? E.right({})
+      : pipe(
+          parsed(path, name, codec, OTHER)(text),
+          E.map((value) => ({ [name]: value }) as { readonly [_ in K]: A }),
+        )
+
 const decodeParts =
   <C>(path: string, codec: t.Decoder<unknown, C>) =>
   ({ tensors, metadata }: Safetensors): E.Either<DiffeoError, Checkpoint<C>> =>
@@ -226,23 +237,9 @@ const decodeParts =
       E.bind('config', ({ header }) =>
         parsed(path, 'config', codec, 'read it with the program and version that wrote it')(header.config),
       ),
-      E.bind('best', ({ header }) =>
-        header.best === undefined
-          ? E.right({})
-          : pipe(
-              parsed(path, 'best', Figures, OTHER)(header.best),
-              E.map((best) => ({ best })),
-            ),
-      ),
-      E.bind('scale', ({ header }) =>
-        header.lossScale === undefined
-          ? E.right({})
-          : pipe(
-              parsed(path, 'lossScale', Scale, OTHER)(header.lossScale),
-              E.map((lossScale) => ({ lossScale })),
-            ),
-      ),
-      E.map(({ step, config, best, scale }) => ({ path, step, config, tensors, ...best, ...scale })),
+      E.bind('best', ({ header }) => optional(path, 'best', Figures)(header.best)),
+      E.bind('lossScale', ({ header }) => optional(path, 'lossScale', Scale)(header.lossScale)),
+      E.map(({ step, config, best, lossScale }) => ({ path, step, config, tensors, ...best, ...lossScale })),
     )
 
 /** {@link loadCheckpoint} of the bytes of a file; `path` is what sentences call it. */
