@@ -70,10 +70,11 @@ const signed = (/** @type {number} */ x, /** @type {number} */ digits) =>
   `${x < 0 ? '−' : '+'}${Math.abs(x).toFixed(digits)}`
 
 const gapOf = (/** @type {Run} */ { evaluation }) => evaluation.batchStatistics?.gap
-const gapText = (/** @type {Run} */ run) =>
-  gapOf(run) === undefined
+const gapText = (/** @type {Run} */ { evaluation: { batchStatistics } }) =>
+  // an evaluation of before has a gap, but not of how many
+  batchStatistics?.batch === undefined
     ? 'not measured: `diffeo evaluate`'
-    : `${signed(gapOf(run), 4)} (${run.evaluation.batchStatistics.batch})`
+    : `${signed(batchStatistics.gap, 4)} (${batchStatistics.batch})`
 const worstText = (/** @type {Run} */ { evaluation: { worst, mean, unit } }) =>
   unit === 'nats' ? worst.toFixed(2) : `${worst.toFixed(2)} (${(worst / mean).toFixed(2)} × mean)`
 
@@ -161,8 +162,8 @@ Made by \`npm run reproduce\` from the folders of the runs, not by hand; what ea
 averaged parameters, on all test examples at hand; the worst single example stands beside them. The gap is what batch norm
 changes: the mean of held-out examples with the statistics of their batches minus that in evaluation mode, for the same
 parameters; where it is positive, evaluation is the better of the two. In brackets is how many make a batch: the noise
-of a batch's own statistics is in the gap, and goes as one over that. A budget in minutes alone is turned into a number of steps at the end of the warm-up; where minutes cut a
-number of steps short, the learning rate had not come down yet.
+of a batch's own statistics is in the gap, and goes as one over that. A budget in minutes alone is turned into a number
+of steps at the end of the warm-up; where minutes cut a number of steps short, the learning rate had not come down yet.
 
 ${resultsSection(results)}${ablationsSection(ablations, picture)}${[...machines].join('\n')}
 `

@@ -56,6 +56,7 @@ export interface DataSet {
 
 /** How many examples are evaluated at once: memory, not results. */
 const EVALUATION_BATCH = { image: 50, point: 1000 }
+/** How many images together have statistics with little noise of their own. */
 const LARGE_BATCH = 200
 const TEST_POINTS = 10_000
 
@@ -82,7 +83,7 @@ const images = ({ train, validation, test, flips, summary }: Data): DataSet => (
     // a shape that is known at run time alone is, for the invariant type, another one
     const all = (set: ImageSet, key: Key, size = EVALUATION_BATCH.image) => evaluationBatches(set, key, size) as never
     const size = Math.min(LARGE_BATCH, validation.count)
-    const large = { ...(all(validation, keys.validation, size) as Batches<Shape>), size }
+    const held: Batches<Shape> = all(validation, keys.validation, size)
     return pipe(
       limit !== undefined && limit > train.count
         ? E.left(usageError('--limit', `1 to ${train.count}, the number of training images`, `${limit}`))
@@ -92,7 +93,7 @@ const images = ({ train, validation, test, flips, summary }: Data): DataSet => (
       E.map(({ own, batch }) => ({
         batch: batch as never,
         validation: all(validation, keys.validation),
-        large: { ...large, count: Math.floor(validation.count / size) },
+        large: { ...held, count: Math.floor(validation.count / size), size },
         test: all(test, keys.test),
         ...(limit === undefined ? {} : { limited: all(own, keys.limit) }),
       })),
