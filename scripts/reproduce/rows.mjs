@@ -42,12 +42,6 @@ export const results = [
     command: `train cifar10 --data ${cifar} --batch 64 --steps 3500 --minutes 90 --seed 0`,
   },
   {
-    name: 'cifar10-short',
-    title: 'CIFAR-10, a quarter of it',
-    goal: "PyTorch's",
-    command: `train cifar10 --data ${cifar} --steps 2000 --minutes 60 --seed 0`,
-  },
-  {
     name: 'overfit',
     title: 'ten images of MNIST',
     goal: 'theirs 1 below the test',
