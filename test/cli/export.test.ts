@@ -123,6 +123,24 @@ describe('an ONNX file', () => {
     const [first, second] = sampler.inputs
     if (second !== undefined) expect(one[first!.name]!.slice(0, 9)).not.toEqual(one[second.name]!.slice(0, 9))
   })
+  it.each([
+    [true, false],
+    [false, true],
+    [true, true],
+  ])('holds products whose sides are transposed, %s and %s', async (first, second) => {
+    const weights = tf.tensor(normalArray(key(2), 15), second ? [5, 3] : [3, 5])
+    const run = ([x]: tf.Tensor[]) => [
+      tf.matMul(x!, tf.tile(tf.expandDims(weights, 0), [x!.shape[0]!, 1, 1]), first, second),
+    ]
+    const bytes = toOnnx({ inputs: [{ name: 'x', shape: first ? [3, 4] : [4, 3] }], outputs: ['y'], run })
+    expect(Buffer.from(bytes).includes('com.microsoft')).toBe(false)
+    const model = await runOnnx(bytes)
+    for (const n of [1, 2]) {
+      const [shape, data] = [first ? [n, 3, 4] : [n, 4, 3], normalArray(key(n), n * 12)]
+      const out = await model([{ name: 'x', shape, data }])
+      near(out['y']!, run([tf.tensor(data, shape)])[0]!.dataSync())
+    }
+  })
   it('is refused for what cannot be traced', () => {
     const run = ([x]: tf.Tensor[]) => [tf.scalar(x!.dataSync()[0]!)]
     expect(() => toOnnx({ inputs: [{ name: 'x', shape: [2] }], outputs: ['y'], run })).toThrow('reads a value')

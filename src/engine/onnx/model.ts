@@ -113,7 +113,7 @@ export interface Graph {
   readonly output: (name: string, value: string, dtype: ElementType, shape: readonly Dimension[]) => void
   /** Says how large the batch is, as a list of one int64, where no input has it. */
   readonly batchSize: (value: string) => void
-  /** A shape to fill: a constant, or computed from the batch that comes in. */
+  /** Sizes and places: a constant, or computed from the batch that comes in. */
   readonly shape: (shape: readonly number[]) => string
   /** Whether a shape has the batch in it, whose size is known only at run time. */
   readonly isOpen: (shape: readonly number[]) => boolean
@@ -232,9 +232,7 @@ export const graph = (name: string, batch?: number): Graph => {
       if (shape.some((d) => d === batch)) size ??= () => firstSize(own)
       return own
     },
-    constant: (dtype, shape, given) => {
-      // A reshape finds the one size that is left open.
-      const data = dtype === 'int64' ? Array.from(given, (n) => (opens(n) ? -1 : n)) : given
+    constant: (dtype, shape, data) => {
       const rawData = rawBytes(dtype, data)
       const key = `${dtype}[${shape}]${latin1.decode(rawData)}`
       const known = stored.get(key)

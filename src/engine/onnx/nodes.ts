@@ -6,11 +6,14 @@
 import type { Graph } from './model.js'
 
 /** A vector of integers, as shapes and axes are given. */
-export const ints = (graph: Graph, values: readonly number[]): string =>
-  graph.constant('int64', [values.length], values)
+export const ints = (graph: Graph, values: readonly number[]): string => graph.shape(values)
 
-export const reshape = (graph: Graph, x: string, shape: readonly number[]): string =>
-  graph.node('Reshape', [x, ints(graph, shape)])
+export const reshape = (graph: Graph, x: string, shape: readonly number[]): string => {
+  const open = shape.filter((size) => graph.isOpen([size]))
+  // a reshape finds the one size that is left open
+  const sizes = open.length === 1 ? shape.map((size) => (size === open[0] ? -1 : size)) : shape
+  return graph.node('Reshape', [x, ints(graph, sizes)])
+}
 
 export const transpose = (graph: Graph, x: string, perm: readonly number[]): string =>
   graph.node('Transpose', [x], { attrs: { perm } })
