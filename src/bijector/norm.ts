@@ -17,6 +17,11 @@ const moments = (x: tf.Tensor): { readonly mean: tf.Tensor; readonly variance: t
   const mean = tf.mean(x, all)
   return { mean, variance: tf.mean(tf.square(tf.sub(x, mean)), all) }
 }
+/** The old value where the statistics have been set, the fresh one where they have not. */
+const once = (started: AnyTensor, old: AnyTensor, fresh: tf.Tensor): tf.Tensor =>
+  tf.add(tf.mul(unwrap(started), unwrap(old)), tf.mul(tf.sub(1, unwrap(started)), fresh))
+const started = (): AnyTensor => trust(tf.ones([1]))
+
 /** One number per example: each channel's term counts once for each position. */
 const perExample = (term: tf.Tensor, shape: Shape, like: tf.Tensor): PerExample =>
   trust(tf.mul(tf.ones([like.shape[0]!]), tf.mul(tf.sum(term), product(shape.slice(0, -1)))))
@@ -32,6 +37,9 @@ export interface BatchNormOptions {
  * Running-average batch normalisation (Eqs. 18, 19; Dinh et al. 2016, Appendix E), without learned scale and shift.
  * Training mixes the batch's statistics into the running ones and normalises with the result, so that training and
  * evaluation use almost the same numbers; the gradient flows through the batch's part only. Variances are biased.
+ * `start` takes those of the first batch, once, as ActNorm does: running ones of momentum m would need some 1/m steps to
+ * come from 0 and 1, and what lies behind would be trained on numbers that are not normalised. Averaged parameters do
+ * not go with the statistics that the last steps left: evaluate `state.params`, or average with a decay of 0.
  *
  * - Statistics: μ ← ρμ + (1−ρ)μ̂, σ² ← ρσ² + (1−ρ)σ̂²
  * - Forward: y = (x − μ)/√(σ² + ε)
@@ -51,15 +59,25 @@ export const batchNorm = ({ momentum = 0.005, epsilon = 1e-5 }: BatchNormOptions
         name: 'batchNorm',
         domain: shape,
         codomain: shape,
-        spec: { mean: constant([c], 0, 'statistic'), variance: constant([c], 1, 'statistic') },
+        spec: {
+          mean: constant([c], 0, 'statistic'),
+          variance: constant([c], 1, 'statistic'),
+          started: constant([1], 0, 'statistic'),
+        },
         forward: (p, x) => normalise(unwrap(x), unwrap(p.mean), unwrap(p.variance)),
-        start: (p, x) => [...normalise(unwrap(x), unwrap(p.mean), unwrap(p.variance)), p],
+        start: (p, x) => {
+          const now = moments(unwrap(x))
+          const [mean, variance] = [once(p.started, p.mean, now.mean), once(p.started, p.variance, now.variance)]
+          const params = { mean: trust<Shape>(mean), variance: trust<Shape>(variance), started: started() }
+          return [...normalise(unwrap(x), mean, variance), params]
+        },
         train: (p, x) => {
           const now = moments(unwrap(x))
           const mix = (old: AnyTensor, fresh: tf.Tensor) =>
             tf.add(tf.mul(unwrap(old), 1 - momentum), tf.mul(fresh, momentum))
           const [mean, variance] = [mix(p.mean, now.mean), mix(p.variance, now.variance)]
-          return [...normalise(unwrap(x), mean, variance), { mean: trust(mean), variance: trust(variance) }]
+          const params = { mean: trust<Shape>(mean), variance: trust<Shape>(variance), started: p.started }
+          return [...normalise(unwrap(x), mean, variance), params]
         },
         inverse: (p, y) => {
           const spread = tf.add(unwrap(p.variance), epsilon)
@@ -94,15 +112,9 @@ export const actNorm: Layer<Same> = layer<Same>('actNorm', (shape) => {
       forward: (p, x) => apply(unwrap(x), unwrap(p.shift), unwrap(p.logScale)),
       start: (p, x) => {
         const { mean, variance } = moments(unwrap(x))
-        const once = (old: AnyTensor, fresh: tf.Tensor) =>
-          tf.add(tf.mul(unwrap(p.started), unwrap(old)), tf.mul(tf.sub(1, unwrap(p.started)), fresh))
-        const shift = once(p.shift, tf.neg(mean))
-        const logScale = once(p.logScale, tf.mul(tf.log(tf.add(variance, 1e-6)), -0.5))
-        const params = {
-          shift: trust<Shape>(shift),
-          logScale: trust<Shape>(logScale),
-          started: trust<Shape>(tf.ones([1])),
-        }
+        const shift = once(p.started, p.shift, tf.neg(mean))
+        const logScale = once(p.started, p.logScale, tf.mul(tf.log(tf.add(variance, 1e-6)), -0.5))
+        const params = { shift: trust<Shape>(shift), logScale: trust<Shape>(logScale), started: started() }
         return [...apply(unwrap(x), shift, logScale), params]
       },
       inverse: (p, y) => {

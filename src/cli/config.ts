@@ -150,9 +150,14 @@ const images: Recipe = {
   l2: 5e-5,
 }
 
-/** The recipe for examples of a shape, unless flags say otherwise. */
-export const defaultRecipe = (shape: readonly number[]): Recipe =>
-  shape.length === 3 ? images : { ...images, batch: 256, validation: 2000, learningRate: 5e-3 }
+/**
+ * The recipe for examples of a shape and a model of them, unless flags say otherwise. With batch norm on the path the
+ * parameters are not averaged: running statistics belong to the steps that made them, through every layer behind.
+ */
+export const defaultRecipe = (shape: readonly number[], model?: ModelConfig): Recipe => ({
+  ...(shape.length === 3 ? images : { ...images, batch: 256, validation: 2000, learningRate: 5e-3 }),
+  ...(model?.name === 'realnvp' && model.path === 'batchNorm' ? { averageDecay: 0 } : {}),
+})
 
 type Named<K extends ModelConfig['name']> = Extract<ModelConfig, { readonly name: K }>
 

@@ -70,7 +70,7 @@ export const configure = (
       shape,
       model,
       recipe: {
-        ...(base?.recipe ?? defaultRecipe(shape)),
+        ...(base?.recipe ?? defaultRecipe(shape, model)),
         ...(given(
           flags,
           'seed',

@@ -151,12 +151,13 @@ describe('batchNorm', () => {
       standard(b.bind(settled).forward(x())[0])
     })
   })
-  it('leaves its statistics alone at the start and in evaluation', () => {
+  it('starts with the statistics of the first batch, once', () => {
     tf.tidy(() => {
-      const old = params()
-      const [y, , next] = b.start(old)(x())
-      expect(next).toBe(old)
-      expect(values(y)).toEqual(values(b.bind(old).forward(x())[0]))
+      const [y, , next] = b.start(b.init(key(1)))(x())
+      standard(y)
+      expect(values(b.bind(next).forward(x())[0])).toEqual(values(y))
+      const [, , again] = b.start(next)(draw([2, 2, 3], 3) as BatchOf<readonly [2, 2, 3]>)
+      for (const leaf of ['mean', 'variance', 'started']) expect(values(again[leaf])).toEqual(values(next[leaf]))
     })
   })
   it('sends the gradient through the batch’s part of the statistics', () => {

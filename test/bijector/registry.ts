@@ -89,7 +89,7 @@ export const registry: Record<string, Entry> = {
   affine: { make: () => on([2, 2, 3], affine), ...real },
   actNorm: { make: () => on([2, 2, 3], actNorm), ...real, normalises: true },
   'actNorm of a vector': { make: () => on([4], actNorm), ...real, normalises: true },
-  batchNorm: { make: () => on([2, 2, 3], batchNorm({ momentum: 0.1 })), ...real },
+  batchNorm: { make: () => on([2, 2, 3], batchNorm({ momentum: 0.1 })), ...real, normalises: true },
   squeeze: { make: () => on([4, 2, 2], squeeze), ...moved },
   squeezeOrdered: { make: () => on([4, 2, 2], squeezeOrdered), ...moved },
   ordered: { make: () => on([2, 1, 8], ordered), ...moved },
@@ -220,7 +220,12 @@ export const registry: Record<string, Entry> = {
   },
   'affine, one dimension': { make: () => on([1], affine), ...real, ...wholeLine },
   'actNorm, one dimension': { make: () => on([1], actNorm), ...real, ...wholeLine, normalises: true },
-  'batchNorm, one dimension': { make: () => on([1], batchNorm({ momentum: 0.1 })), ...real, ...wholeLine },
+  'batchNorm, one dimension': {
+    make: () => on([1], batchNorm({ momentum: 0.1 })),
+    ...real,
+    ...wholeLine,
+    normalises: true,
+  },
   'reverse normalCdf, one dimension': { make: () => on([1], reverse(normalCdf(0.5, 2))), ...unit, mass: [0, 1] },
   'reverse logisticCdf, one dimension': { make: () => on([1], reverse(logisticCdf(0.5, 2))), ...unit, mass: [0, 1] },
   'logit, one dimension': {

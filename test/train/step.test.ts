@@ -82,7 +82,7 @@ describe('step', () => {
   })
   it('moves the statistics with the batch, and ActNorm stays started', async () => {
     const state = await startTraining(tiny, options.optimiser, key(0), await tinyBatch(0))
-    const [next] = await step(tiny, options)(state, await tinyBatch(0))
+    const [next] = await step(tiny, options)(state, await tinyBatch(1))
     const changed = specs(tiny).flatMap(([path, { role }], i) =>
       role === 'statistic' && `${numbers(next.params)[i]}` !== `${numbers(state.params)[i]}` ? [path] : [],
     )
