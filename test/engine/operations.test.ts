@@ -71,6 +71,24 @@ describe(`convolutions of any size, compiled by ${fast}`, () => {
       { numRuns: 40 },
     )
   })
+  it('agree for explicit padding, by which the result may be larger than the image', async () => {
+    const side = fc.integer({ min: 0, max: 4 })
+    const pads = fc.tuple(side, side, side, side)
+    await fc.assert(
+      fc.asyncProperty(shapes, pads, async ({ n, h, w, kh, kw, ci, co }, [top, bottom, left, right]) => {
+        const sides = [
+          [0, 0],
+          [top % kh, bottom % kh],
+          [left % kw, right % kw],
+          [0, 0],
+        ] as unknown as number
+        const f = (x: tf.Tensor, k: tf.Tensor): tf.Tensor => tf.conv2d(x as tf.Tensor4D, k as tf.Tensor4D, 1, sides)
+        const shape = [n, Math.max(h, kh), Math.max(w, kw), ci]
+        await agrees({ f, shapes: [shape, [kh, kw, ci, co]] }, [fast])
+      }),
+      { numRuns: 40 },
+    )
+  })
 })
 
 describe(`images of whole blocks of channels, compiled by ${fast}`, () => {

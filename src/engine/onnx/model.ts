@@ -187,9 +187,18 @@ export const graph = (name: string, batch?: number): Graph => {
   const input: NamedValue[] = []
   const output: NamedValue[] = []
   const stored = new Map<string, string>()
+  const constants = new Set<string>()
+  const settled = new Map<string, readonly string[]>()
   let count = 0
   const nodes: Graph['nodes'] = (op, inputs, outputs, { domain = '', attrs = {} } = {}) => {
+    // what is made of constants alone is made once
+    const known = inputs.every((value) => constants.has(value))
+      ? JSON.stringify([op, inputs, domain, attrs])
+      : undefined
+    const before = known === undefined ? undefined : settled.get(known)
+    if (before !== undefined) return before
     const names = Array.from({ length: outputs }, () => `v${count++}`)
+    if (known !== undefined) settled.set(known, names)
     const attributes = Object.entries(attrs).map(([key, value]) => attribute(key, value))
     const own = { opType: op, name: `${op}_${names[0]}`, input: inputs, output: names, domain, attribute: attributes }
     node.push(own)
@@ -208,8 +217,13 @@ export const graph = (name: string, batch?: number): Graph => {
     const domains = ['', MICROSOFT, NCHWC].filter((d) => d === '' || batch === undefined)
     const opsetImport = domains.map((domain) => ({ domain, version: domain === '' ? OPSET : 1 }))
     const used = new Set([...nodes.flatMap((n) => n.input), ...outputs.map(({ name }) => name)])
-    const constants = initializer.filter(({ name }) => used.has(name))
-    const own = { name, node: nodes, initializer: constants, input: inputs, output: outputs }
+    const own = {
+      name,
+      node: nodes,
+      initializer: initializer.filter((c) => used.has(c.name)),
+      input: inputs,
+      output: outputs,
+    }
     return encodeModel({ irVersion: IR_VERSION, producerName: 'diffeo', opsetImport, graph: own })
   }
   const vector = (n: number) => own.constant('int64', [1], [n])
@@ -239,6 +253,7 @@ export const graph = (name: string, batch?: number): Graph => {
       if (known !== undefined) return known
       const own = `c${count++}`
       stored.set(key, own)
+      constants.add(own)
       initializer.push({ name: own, dims: shape, dataType: typeNumber[dtype], rawData })
       return own
     },

@@ -36,6 +36,13 @@ export const backwards = (graph: Graph, x: string, axes: readonly number[]): str
 export const sumOver = (graph: Graph, x: string, axes: readonly number[], mean = false): string =>
   graph.node(mean ? 'ReduceMean' : 'ReduceSum', [x, ints(graph, axes)], { attrs: { keepdims: 0 } })
 
+/**
+ * The sum over the first axis of a matrix of this shape. On two threads the runtime's own takes up to ten times as long as a
+ * product with ones.
+ */
+export const sumFirst = (graph: Graph, x: string, [rows, columns]: readonly [number, number]): string =>
+  graph.node('MatMul', [ones(graph, [1, rows]), reshape(graph, x, [rows, columns])])
+
 /** Sums from this length on are taken in stages. */
 export const LONG = 2048
 
