@@ -1,6 +1,7 @@
 /**
  * Where the results of a native runtime live: a backend of TensorFlow.js that holds plain arrays and has no kernels.
- * An eager operation on such a tensor copies it to the backend that computes; a compiled one takes the array as it is.
+ * An eager operation on such a tensor moves it to the backend that computes, so that nothing is written here and a tensor
+ * never shares its data; a compiled one takes the array as it is.
  *
  * Tensors may be pieces of one array. An array is used again once all of its pieces are freed, so a loop that frees
  * what it replaces settles on two arrays and allocates no more. Nobody outside may hold one: reading copies.
@@ -26,7 +27,6 @@ interface Stored {
   readonly look: () => Elements
   readonly block: Block
   readonly index: number
-  refs: number
 }
 
 /** A tensor to be, and where its elements lie. */
@@ -63,7 +63,7 @@ class Storage extends PassiveBackend {
     const block = { owner, release, count: pieces.length, pieces: pieces.length }
     return pieces.map(({ shape, look }, index) => {
       const dataId = {}
-      this.#stored.set(dataId, { look, block, index, refs: 1 })
+      this.#stored.set(dataId, { look, block, index })
       return tf.engine().makeTensorFromTensorInfo({ dataId, shape: [...shape], dtype }, this)
     })
   }
@@ -84,39 +84,17 @@ class Storage extends PassiveBackend {
     this.#free.set(key, list)
     if (list.length < KEPT) list.push(data)
   }
-  override write(values: tf.BackendValues, shape: number[], dtype: tf.DataType): object {
-    const dataId = {}
-    this.move(dataId, values, shape, dtype, 1)
-    return dataId
-  }
-  override move(dataId: object, values: tf.BackendValues, _: number[], dtype: tf.DataType, refs: number): void {
-    const data = values as Elements
-    const block = { owner: data, release: () => this.#keep(dtype as ProgramType, data), count: 1, pieces: 1 }
-    this.#stored.set(dataId, { look: () => data, block, index: 0, refs })
-  }
   override readSync(dataId: object): tf.BackendValues {
     return this.#stored.get(dataId)!.look().slice()
   }
-  override disposeData(dataId: object, force = false): boolean {
-    const stored = this.#stored.get(dataId)
-    if (stored === undefined) return true
-    stored.refs -= 1
-    if (!force && stored.refs > 0) return false
+  override disposeData(dataId: object): boolean {
+    const block = this.#stored.get(dataId)?.block
     this.#stored.delete(dataId)
-    const { block } = stored
-    block.pieces -= 1
-    if (block.pieces === 0) block.release()
+    if (block !== undefined && --block.pieces === 0) block.release()
     return true
   }
-  override refCount(dataId: object): number {
-    return this.#stored.get(dataId)?.refs ?? 0
-  }
-  override incRef(dataId: object): void {
-    const stored = this.#stored.get(dataId)
-    if (stored !== undefined) stored.refs += 1
-  }
-  override numDataIds(): number {
-    return this.#stored.size
+  override refCount(): number {
+    return 1
   }
 }
 

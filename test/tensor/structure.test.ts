@@ -117,6 +117,7 @@ describe('an operation that does not fit', () => {
     ['maxAxis: expected an axis of 2×5, got 2', () => T.maxAxis(2)(image([2, 5]))],
     ['spaceToDepth: expected an even width, got 3 in 2×3×1', () => T.spaceToDepth(image([1, 2, 3, 1]))],
     ['spaceToDepth: expected height×width×channels, got 2×3', () => T.spaceToDepth(image([1, 2, 3]))],
+    ['depthToSpace: expected height×width×channels, got 2×3', () => T.depthToSpace(image([1, 2, 3]))],
     ['depthToSpace: expected a multiple of 4 channels, got 6 in 2×2×6', () => T.depthToSpace(image([1, 2, 2, 6]))],
   ])('says %s', (sentence, f) => expect(said(f)).toBe(sentence))
 

@@ -77,13 +77,14 @@ export const isPlain = ({ strides, dilations, pads, kernel: [h, w] }: Geometry):
   Math.max(pads.top, pads.bottom) < h &&
   Math.max(pads.left, pads.right) < w
 
-/** dX, channels first. */
-export const inputGradient = (graph: Graph, names: Names, { inputs, attrs }: Call): string => {
+/** dX (+ bias), channels first. */
+export const inputGradient = (graph: Graph, names: Names, { inputs, attrs }: Call, bias?: string): string => {
   const [dy, filter] = inputs as readonly [number, number]
   const weights = names.get(filter, 'last')
   const g = geometry(attrs['inputShape'] as number[], names.info(filter).shape, attrs)
   const [kh, kw] = g.kernel
   const { top, left, bottom, right } = g.pads
+  const added = bias === undefined ? [] : [bias]
   if (!isPlain(g)) {
     const { pads: _, ...own } = convAttrs(g)
     // what the strides leave over at the lower and right edge
@@ -94,7 +95,7 @@ export const inputGradient = (graph: Graph, names: Names, { inputs, attrs }: Cal
       )
     })
     const turned = transpose(graph, weights, [3, 2, 0, 1])
-    const given = [names.get(dy, 'first'), turned]
+    const given = [names.get(dy, 'first'), turned, ...added]
     return graph.node('ConvTranspose', given, {
       attrs: { ...own, pads: [top, left, bottom, right], output_padding: over },
     })
@@ -104,7 +105,7 @@ export const inputGradient = (graph: Graph, names: Names, { inputs, attrs }: Cal
   const turned = kh * kw === 1 ? taps : transpose(graph, backwards(graph, taps, [0]), [1, 0])
   const back = reshape(graph, turned, [ci, co, kh, kw])
   const pads = [kh - 1 - top, kw - 1 - left, kh - 1 - bottom, kw - 1 - right]
-  return graph.node('Conv', [names.get(dy, 'first'), back], { attrs: { kernel_shape: g.kernel, pads } })
+  return graph.node('Conv', [names.get(dy, 'first'), back, ...added], { attrs: { kernel_shape: g.kernel, pads } })
 }
 
 /** dW as h×w×I×O, the layout of TensorFlow.js. */

@@ -28,19 +28,16 @@ export const translateAffine = (graph: Graph, names: Names, call: Call, block: n
         ? 'first'
         : 'last'
     const b = bias === undefined ? undefined : at(bias)
-    const given = convolution?.kernel === 'Conv2D' && b !== undefined ? vector(graph, names, b, channels) : undefined
+    const translate = convolution?.kernel === 'Conv2D' ? convolve : inputGradient
+    const taken = convolution !== undefined && b !== undefined
     const parts = [
       ...(convolution === undefined
         ? []
-        : [
-            convolution.kernel === 'Conv2D'
-              ? convolve(graph, names, convolution, given)
-              : inputGradient(graph, names, convolution),
-          ]),
+        : [translate(graph, names, convolution, taken ? vector(graph, names, b, channels) : undefined)]),
       ...images.map(({ x, s }) =>
         s === undefined ? names.get(x, layout) : graph.node('Mul', [names.get(x, layout), names.operand(s, layout)]),
       ),
-      ...(b === undefined || given !== undefined ? [] : [names.operand(b, layout)]),
+      ...(b === undefined || taken ? [] : [names.operand(b, layout)]),
     ]
     const sum = parts.reduce((a, p) => graph.node('Add', [a, p]))
     names.set(out, layout, relu ? graph.node('Relu', [sum]) : sum)
