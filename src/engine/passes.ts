@@ -7,13 +7,18 @@
  * @module
  */
 import { type Call, type Elements, type Program, showAttrs, type ValueInfo } from './program.js'
-import { rules, type Walk } from './rules.js'
+import { rules, rulesOfMany } from './rules.js'
+import type { Walk } from './walk.js'
 
 const latin1 = new TextDecoder('latin1')
 
 /** A key that equal constants share. */
 const constantKey = (data: Elements, { shape, dtype }: ValueInfo): string =>
   `${dtype}[${shape}]${latin1.decode(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))}`
+
+/** A key that equal calls share. */
+const keyOf = ({ kernel, inputs, attrs }: Pick<Call, 'kernel' | 'inputs' | 'attrs'>): string =>
+  `${kernel}(${inputs})${showAttrs(attrs)}`
 
 /** Every rule at every call, and each value made once (common subexpressions). */
 const simplifyOnce = (program: Program): Program => {
@@ -35,7 +40,7 @@ const simplifyOnce = (program: Program): Program => {
   }
 
   const place = (call: Call): void => {
-    const key = `${call.kernel}(${call.inputs})${showAttrs(call.attrs)}`
+    const key = keyOf(call)
     const first = known.get(key)
     if (first === undefined) {
       known.set(key, call.outputs)
@@ -47,6 +52,7 @@ const simplifyOnce = (program: Program): Program => {
     values,
     constants,
     makers,
+    find: (kernel, inputs) => known.get(keyOf({ kernel, inputs, attrs: {} }))?.[0],
     add: (kernel, inputs, attrs, info) => {
       const v = values.push(info) - 1
       visit({ kernel, inputs, attrs, outputs: [v] })
@@ -54,13 +60,12 @@ const simplifyOnce = (program: Program): Program => {
     },
   }
   const visit = (call: Call): void => {
-    if (call.outputs.length === 1)
-      for (const rule of rules) {
-        const v = rule(walk, call)
-        if (v === undefined) continue
-        if (v !== call.outputs[0]) renamed.set(call.outputs[0]!, v)
-        return
-      }
+    for (const rule of call.outputs.length === 1 ? rules : rulesOfMany) {
+      const made = rule(walk, call)
+      if (made === undefined) continue
+      for (const [i, v] of [made].flat().entries()) if (v !== call.outputs[i]) renamed.set(call.outputs[i]!, v)
+      return
+    }
     place(call)
   }
   for (const call of program.calls) visit({ ...call, inputs: call.inputs.map(of) })

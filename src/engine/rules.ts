@@ -5,45 +5,14 @@
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
-import { abutting } from './abutting.js'
 import { readably } from './backend.js'
 import { fromElements, runCall } from './eager.js'
 import { ALL_REDUCE } from './partition.js'
-import { type Call, type Elements, elements, sizeOf, type ValueInfo } from './program.js'
+import { abutting, cut, parted, reunited } from './pieces.js'
+import { type Call, elements, sizeOf } from './program.js'
 import { axesOf } from './signatures.js'
-
-// -------------------------------------------------------------------------------------
-// the walk
-// -------------------------------------------------------------------------------------
-
-/** The program as it is rebuilt. */
-export interface Walk {
-  readonly values: ValueInfo[]
-  readonly constants: Map<number, Elements>
-  /** The call that makes a value. */
-  readonly makers: Map<number, Call>
-  readonly add: (kernel: string, inputs: readonly number[], attrs: tf.NamedAttrMap, info: ValueInfo) => number
-}
-
-/** What a call with one output may become: another value, or nothing new. */
-export type Rule = (walk: Walk, call: Call) => number | undefined
-
-const same = (a: readonly number[], b: readonly number[]): boolean =>
-  a.length === b.length && a.every((n, i) => n === b[i])
-
-const shapeOf = (walk: Walk, v: number): readonly number[] => walk.values[v]!.shape
-
-/** The number that all elements of a value are known to be. */
-const uniform = ({ constants, makers }: Walk, v: number): number | undefined => {
-  const data = constants.get(v)
-  if (data !== undefined) return data.length > 0 && data.every((d) => d === data[0]) ? data[0] : undefined
-  const maker = makers.get(v)
-  return maker?.kernel === 'Fill' ? (maker.attrs['value'] as number) : undefined
-}
-
-/** A value of one number throughout. */
-const fill = (walk: Walk, { shape, dtype }: ValueInfo, value: number): number =>
-  walk.add('Fill', [], { shape: [...shape], value, dtype }, { shape, dtype })
+import { filled, narrow, pairwise, pointwise, spread, vanishing } from './uniform.js'
+import { fill, type Rule, same, shapeOf, uniform, type Walk } from './walk.js'
 
 const broadcastOf = (a: readonly number[], b: readonly number[]): readonly number[] =>
   tf.backend_util.assertAndGetBroadcastShape([...a], [...b])
@@ -96,8 +65,6 @@ const repeated = (walk: Walk, v: number): number | undefined => {
   return uniform(walk, b) === 1 ? a : uniform(walk, a) === 1 ? b : undefined
 }
 
-const pairwise = new Set(['Add', 'Sub', 'Multiply', 'RealDiv', 'Maximum', 'Minimum', 'SquaredDifference', 'Pow'])
-
 /** An operation that repeats by itself needs no operand repeated before. The gradients of sums are full of them. */
 const lazy: Rule = (walk, { kernel, inputs, attrs, outputs }) => {
   const [a, b] = inputs
@@ -115,10 +82,6 @@ const lazy: Rule = (walk, { kernel, inputs, attrs, outputs }) => {
   return undefined
 }
 
-const pointwise = new Set(
-  'Exp Log Tanh Sigmoid Relu Square Sqrt Rsqrt Reciprocal Abs Neg Sign Step Floor Softplus Log1p Expm1'.split(' '),
-)
-
 /** f(repeated x) is repeated f(x). */
 const early: Rule = (walk, { kernel, inputs: [x], attrs, outputs }) => {
   const small = x === undefined || !pointwise.has(kernel) ? undefined : repeated(walk, x)
@@ -128,34 +91,17 @@ const early: Rule = (walk, { kernel, inputs: [x], attrs, outputs }) => {
   return walk.add('Multiply', [inner, fill(walk, info, 1)], {}, info)
 }
 
-/** Neighbouring pieces of one vector, put together again: the vector itself, or a slice of it. */
-const reunited: Rule = (walk, { kernel, inputs, outputs }) => {
-  const info = walk.values[outputs[0]!]!
-  if (kernel !== 'Concat' || info.shape.length !== 1) return undefined
-  type Run = { readonly split: Call; readonly first: number; readonly last: number; readonly own: readonly number[] }
-  const runs: Run[] = []
-  for (const v of inputs) {
-    const split = walk.makers.get(v)
-    const at = split?.kernel === 'SplitV' && shapeOf(walk, v).length === 1 ? split.outputs.indexOf(v) : -1
-    const open = runs.at(-1)
-    if (split !== undefined && at >= 0 && open?.split === split && open.last === at - 1)
-      runs[runs.length - 1] = { ...open, last: at, own: [...open.own, v] }
-    else runs.push({ split: split!, first: at, last: at, own: [v] })
-  }
-  if (runs.length === inputs.length) return undefined
-  const parts = runs.map(({ split, first, last, own }) => {
-    if (own.length === 1) return own[0]!
-    const [whole] = split.inputs as readonly [number]
-    if (first === 0 && last === split.outputs.length - 1) return whole
-    const size = (pieces: readonly number[]) => pieces.reduce((n, v) => n + shapeOf(walk, v)[0]!, 0)
-    const attrs = { begin: [size(split.outputs.slice(0, first))], size: [size(own)] }
-    return walk.add('Slice', [whole], attrs, { ...info, shape: attrs.size })
-  })
-  return parts.length === 1 ? parts[0] : walk.add('Concat', parts, { axis: 0 }, info)
-}
-
 const reducedAxes = (walk: Walk, { inputs, attrs }: Call): readonly number[] =>
   axesOf(attrs['axis'], shapeOf(walk, inputs[0]!).length)
+
+/** A reduction along axes of size 1 only takes them away. */
+const single: Rule = (walk, call) => {
+  if (!['Sum', 'Mean', 'Max', 'Min'].includes(call.kernel)) return undefined
+  const info = walk.values[call.outputs[0]!]!
+  return sizeOf(info.shape) === sizeOf(shapeOf(walk, call.inputs[0]!))
+    ? walk.add('Reshape', call.inputs, { shape: [...info.shape] }, info)
+    : undefined
+}
 
 /** Whether a value, repeated to a rank, is the same all along some axes. */
 const constantAlong = (walk: Walk, v: number, axes: readonly number[], rank: number): boolean => {
@@ -206,8 +152,9 @@ const centred: Rule = (walk, call) => {
 /** (x·c)·d = x·(c·d) for numbers c and d. */
 const reassociated: Rule = (walk, { kernel, inputs, outputs }) => {
   if (kernel !== 'Multiply') return undefined
+  const info = walk.values[outputs[0]!]!
   const number = (v: number): number | undefined =>
-    shapeOf(walk, v).length === 0 && walk.constants.has(v) ? walk.constants.get(v)![0] : undefined
+    sizeOf(shapeOf(walk, v)) === 1 && walk.constants.has(v) ? walk.constants.get(v)![0] : undefined
   const factors = (v: number): readonly [x: number, c: number] | undefined => {
     const maker = walk.makers.get(v)
     if (maker?.kernel !== 'Multiply') return undefined
@@ -218,10 +165,27 @@ const reassociated: Rule = (walk, { kernel, inputs, outputs }) => {
   const [a, b] = inputs as readonly [number, number]
   const outer = number(b) ?? number(a)
   const inner = factors(number(b) === undefined ? b : a)
-  if (outer === undefined || inner === undefined) return undefined
+  if (outer === undefined || inner === undefined || !same(shapeOf(walk, inner[0]), info.shape)) return undefined
   const c = walk.values.push({ shape: [], dtype: 'float32' }) - 1
   walk.constants.set(c, Float32Array.of(outer * inner[1]))
-  return walk.add('Multiply', [inner[0], c], {}, walk.values[outputs[0]!]!)
+  return walk.add('Multiply', [inner[0], c], {}, info)
+}
+
+/** (g·x)·e = x·(g·e) where g·e is there already: so the gradients of x·eˢ by x and by s share a product. */
+const shared: Rule = (walk, { kernel, inputs, outputs }) => {
+  if (kernel !== 'Multiply') return undefined
+  const info = walk.values[outputs[0]!]!
+  for (const [product, e] of [inputs, inputs.toReversed()] as [number, number][]) {
+    const inner = walk.makers.get(product)
+    for (const [g, x] of inner?.kernel === 'Multiply' ? [inner.inputs, inner.inputs.toReversed()] : []) {
+      const made = walk.find('Multiply', [g!, e]) ?? walk.find('Multiply', [e, g!])
+      // the earlier of two products stays, so that this ends
+      if (made === undefined || made >= product) continue
+      if (same(broadcastOf(shapeOf(walk, x!), shapeOf(walk, made)), info.shape))
+        return walk.add('Multiply', [x!, made], {}, info)
+    }
+  }
+  return undefined
 }
 
 const negatedTwice: Rule = (walk, { kernel, inputs: [x] }) => {
@@ -235,18 +199,6 @@ const even: Rule = (walk, { kernel, inputs: [x], attrs, outputs }) => {
   if ((kernel !== 'Abs' && kernel !== 'Square') || inner?.kernel !== 'Neg') return undefined
   return walk.add(kernel, inner.inputs, attrs, walk.values[outputs[0]!]!)
 }
-
-/** 0·x = 0, where x is of the same shape or smaller. */
-const vanishing: Rule = (walk, { kernel, inputs: [a, b], outputs }) => {
-  if (kernel !== 'Multiply' || (uniform(walk, a!) !== 0 && uniform(walk, b!) !== 0)) return undefined
-  return fill(walk, walk.values[outputs[0]!]!, 0)
-}
-
-/** A constant that can be told by a rule need not be stored: large ones of one value stay calls of `Fill`. */
-const filled: Rule = (walk, { kernel, outputs }) =>
-  kernel === 'ZerosLike' || kernel === 'OnesLike'
-    ? fill(walk, walk.values[outputs[0]!]!, kernel === 'OnesLike' ? 1 : 0)
-    : undefined
 
 /** Larger results are left to the engine: a program should not carry them. */
 const LARGEST_FOLDED = 65_536
@@ -270,17 +222,22 @@ const folded: Rule = (walk, call) => {
   return v
 }
 
-/** Every rule, in the order in which they are tried. */
+/** Every rule for calls of one output, in the order in which they are tried. */
 export const rules: readonly Rule[] = [
   nothing,
   neutral,
   merged,
   negatedTwice,
   even,
+  cut,
+  single,
   reassociated,
+  shared,
   reunited,
   abutting,
   vanishing,
+  spread,
+  narrow,
   hoisted,
   centred,
   lazy,
@@ -288,3 +245,6 @@ export const rules: readonly Rule[] = [
   filled,
   folded,
 ]
+
+/** For calls of several. */
+export const rulesOfMany: readonly Rule[] = [parted]

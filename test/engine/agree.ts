@@ -3,6 +3,9 @@ import * as tf from '@tensorflow/tfjs-core'
 import { type EngineName, key, normalArray, ready } from 'diffeo'
 import { expect } from 'vitest'
 import { jit } from '../../src/engine/jit.js'
+import { simplify } from '../../src/engine/passes.js'
+import type { Program } from '../../src/engine/program.js'
+import { trace } from '../../src/engine/trace.js'
 import type { Operation } from './functions.js'
 
 /** The default engine, or the one that DIFFEO_TEST_ENGINE names. */
@@ -20,6 +23,16 @@ export const distance = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
 /** The first number of each. */
 export const firsts = (tensors: readonly tf.Tensor[]): Promise<number[]> =>
   Promise.all(tensors.map(async (t) => (await t.data())[0]!))
+
+/** What an operation becomes before an engine has it. */
+export const programOf = ({ f, shapes }: Operation): Program =>
+  simplify(
+    trace(
+      (xs) => [f(...xs)],
+      shapes.map((shape) => ({ shape, dtype: 'float32' })),
+    ),
+  )
+export const kernelsOf = ({ calls }: Program): readonly string[] => calls.map(({ kernel }) => kernel)
 
 /** The function, and its gradients for an arbitrary gradient of its value. */
 export const withGradients =

@@ -2,24 +2,12 @@ import * as tf from '@tensorflow/tfjs-core'
 import { ready } from 'diffeo'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { gatherDense } from '../../src/engine/onnx/dense.js'
-import { simplify } from '../../src/engine/passes.js'
-import type { Program } from '../../src/engine/program.js'
-import { trace } from '../../src/engine/trace.js'
-import { agrees } from './agree.js'
+import { agrees, kernelsOf, programOf } from './agree.js'
 import type { Operation } from './functions.js'
 
 beforeAll(async () => {
   await ready('cpu')
 })
-
-const programOf = ({ f, shapes }: Operation): Program =>
-  simplify(
-    trace(
-      (xs) => [f(...xs)],
-      shapes.map((shape) => ({ shape, dtype: 'float32' })),
-    ),
-  )
-const kernels = ({ calls }: Program): readonly string[] => calls.map(({ kernel }) => kernel)
 
 const layer = (x: tf.Tensor, w: tf.Tensor, b: tf.Tensor): tf.Tensor => tf.add(tf.matMul(x, w), b)
 const operation = (f: Operation['f'], ...shapes: number[][]): Operation => ({ f, shapes })
@@ -36,7 +24,7 @@ describe('dense layers', () => {
     ],
   ]
   it.each(whole)('%s are one call, and what the cpu answers', async (_, own) => {
-    expect(kernels(gatherDense(programOf(own)))).toEqual(['Dense'])
+    expect(kernelsOf(gatherDense(programOf(own)))).toEqual(['Dense'])
     await agrees(own, ['onnxruntime'])
   })
 
@@ -67,7 +55,7 @@ describe('dense layers', () => {
     ['products of many', operation(layer as Operation['f'], [2, 7, 5], [2, 5, 3], [3]), ['BatchMatMul', 'Add']],
   ]
   it.each(apart)('%s stay as they are', async (_, own, wanted) => {
-    expect(kernels(gatherDense(programOf(own)))).toEqual(wanted)
+    expect(kernelsOf(gatherDense(programOf(own)))).toEqual(wanted)
     await agrees(own, ['onnxruntime'])
   })
 })
@@ -117,7 +105,7 @@ describe('sums of what zeros were put around', () => {
     ],
   ]
   it.each(cases)('%s', async (_, own, wanted) => {
-    expect(kernels(programOf(own))).toEqual(wanted)
+    expect(kernelsOf(programOf(own))).toEqual(wanted)
     await agrees(own, ['onnxruntime'])
   })
 })

@@ -2,9 +2,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import { ready } from 'diffeo'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { foldScales } from '../../src/engine/onnx/folded.js'
-import { simplify } from '../../src/engine/passes.js'
-import { trace } from '../../src/engine/trace.js'
-import { agrees } from './agree.js'
+import { agrees, programOf } from './agree.js'
 import type { Operation } from './functions.js'
 
 beforeAll(async () => {
@@ -13,14 +11,8 @@ beforeAll(async () => {
 
 const conv = (x: tf.Tensor, w: tf.Tensor): tf.Tensor => tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, 'same')
 /** Kernels, each with the leading sizes of what it answers: by these a scaled filter is told from a scaled image. */
-const kernels = ({ f, shapes }: Operation): string => {
-  const program = simplify(
-    trace(
-      (xs) => [f(...xs)],
-      shapes.map((shape) => ({ shape, dtype: 'float32' })),
-    ),
-  )
-  const { values, calls } = foldScales(program)
+const kernels = (operation: Operation): string => {
+  const { values, calls } = foldScales(programOf(operation))
   return calls.map((c) => `${c.kernel} ${values[c.outputs[0]!]!.shape.slice(0, 2)}`).join('; ')
 }
 const shapes = [[2, 6, 5, 16], [3, 3, 16, 32], [32], [32]]

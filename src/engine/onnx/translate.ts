@@ -25,9 +25,10 @@ import {
   names,
 } from './layout.js'
 import { type Graph, graph } from './model.js'
-import { ints, LONG, longSum, reshape } from './nodes.js'
+import { ints, LONG, longSum, reshape, weighted } from './nodes.js'
 import { recompute } from './recompute.js'
 import { gatherSlices } from './split.js'
+import { gatherSums } from './sums.js'
 
 const reductions: Readonly<Record<string, string>> = {
   Sum: 'ReduceSum',
@@ -55,7 +56,12 @@ const reduce = (graph: Graph, names: Names, { kernel, inputs, attrs, outputs }: 
   const at = axes.map((axis) => (shape.length === 4 ? axisIn(axis, layout) : axis)).sort((a, b) => a - b)
   const lies = shape.length === 4 ? arranged(shape, layout) : shape
   const length = at.reduce((n, axis) => n * lies[axis]!, 1)
-  if ((kernel === 'Sum' || kernel === 'Mean') && length >= LONG && !graph.isOpen(shape)) {
+  const isSum = (kernel === 'Sum' || kernel === 'Mean') && names.info(x).dtype === 'float32' && !graph.isOpen(shape)
+  if (isSum && length < LONG && shape.length === 2 && axes.join() === '0' && !keep) {
+    names.set(outputs[0]!, 'last', weighted(graph, names.get(x, 'last'), length, kernel === 'Sum' ? 1 : 1 / length))
+    return
+  }
+  if (isSum && length >= LONG) {
     const total = longSum(graph, names.get(x, layout), lies, at)
     const sum = kernel === 'Sum' ? total : graph.node('Mul', [total, graph.constant('float32', [], [1 / length])])
     const kept = lies.map((n, i) => (at.includes(i) ? 1 : n))
@@ -169,7 +175,10 @@ const GATHERED = 8
 /** A program as an ONNX graph. Inputs and outputs are channels last, as everything outside is. */
 export const translateGraph = (source: Program, { block, portable }: TranslateOptions = {}): Graph => {
   const scaled = foldScales(source)
-  const gathered = gatherAffine(portable === undefined ? gatherDense(gatherSlices(scaled)) : scaled, block ?? GATHERED)
+  const gathered = gatherAffine(
+    portable === undefined ? gatherSums(gatherDense(gatherSlices(scaled))) : scaled,
+    block ?? GATHERED,
+  )
   const program = block === undefined ? gathered : recompute(gathered)
   const own = graph('program', portable?.batch)
   const table = names(own, program.values, program.constants)

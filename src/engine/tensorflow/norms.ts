@@ -44,8 +44,7 @@ const backward = (first: Pattern) =>
       'Reshape',
       ['Multiply', ['Multiply', ['Multiply', 'inner', 'gain'], ['Multiply', 'cube', 'half']], 'share'],
     ],
-    shift: ['Reshape', ['Multiply', ['Add', ['Multiply', 'minus', 'slope'], ['Neg', 'zero']], 'share']],
-    zero: ['Fill'],
+    shift: ['Reshape', ['Multiply', ['Multiply', 'minus', 'slope'], 'share']],
   }) as const satisfies Equations
 const gradients = [backward('scaled'), backward(['Add', 'rest', 'scaled'])]
 
@@ -160,7 +159,7 @@ export const fuseNorms = (program: Program): Program => {
     const { shape } = values[x]!
     const share = Math.fround(shape[3]! / sizeOf(shape))
     const is = (name: string, value: number) => constantOf(found[name]) === value
-    return is('two', 2) && is('half', -0.5) && is('share', share) && makers.get(found['zero']!)?.attrs['value'] === 0
+    return is('two', 2) && is('half', -0.5) && is('share', share)
   }
 
   const of = (v: number): number => renamed.get(v) ?? v

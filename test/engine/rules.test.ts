@@ -1,0 +1,125 @@
+import * as tf from '@tensorflow/tfjs-core'
+import { ready } from 'diffeo'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { translate } from '../../src/engine/onnx/translate.js'
+import { agrees, kernelsOf, programOf } from './agree.js'
+import type { Operation } from './functions.js'
+
+beforeAll(async () => {
+  await ready('cpu')
+})
+
+const operation = (f: Operation['f'], ...shapes: number[][]): Operation => ({ f, shapes, constant: true })
+const [matrix, other, column] = [
+  [6, 4],
+  [6, 3],
+  [6, 1],
+]
+const joined = (...parts: tf.Tensor[]): tf.Tensor => tf.concat(parts, 1)
+const total = (...parts: tf.Tensor[]): tf.Tensor => parts.map((t) => tf.sum(t)).reduce((a, b) => tf.add(a, b))
+
+type Case = readonly [what: string, operation: Operation, kernels: readonly string[]]
+
+describe('a program', () => {
+  const cases: readonly Case[] = [
+    [
+      'cuts a part of what was put together from the part',
+      operation((a, b) => tf.exp(tf.slice(joined(a!, b!), [0, 5], [6, 2])), matrix, other),
+      ['Slice', 'Exp'],
+    ],
+    [
+      'takes a whole part as it is',
+      operation((a, b) => tf.exp(tf.slice(joined(a!, b!), [0, 4], [6, 3])), matrix, other),
+      ['Exp'],
+    ],
+    [
+      'puts together what is cut out of two parts',
+      operation((a, b) => tf.exp(tf.slice(joined(a!, b!), [0, 3], [6, 2])), matrix, other),
+      ['Concat', 'Slice', 'Exp'],
+    ],
+    [
+      'cuts parts anew where the cuts are others',
+      operation(
+        (a, b) => total(...tf.split(joined(a!, b!), [1, 3, 3], 1).map((t, i) => tf.mul(t, i + 1))),
+        matrix,
+        other,
+      ),
+      ['Slice', 'Slice', 'Sum', 'Sum', 'Multiply', 'Sum', 'Multiply', 'Add', 'Add'],
+    ],
+    [
+      'puts together what is cut across',
+      operation((a, b) => total(...tf.split(joined(a!, b!), [3, 4], 1).map((t) => tf.exp(t))), matrix, other),
+      ['Concat', 'SplitV', 'Exp', 'Exp', 'Sum', 'Sum', 'Add'],
+    ],
+    [
+      'reduces nothing along axes of size 1',
+      operation((a) => tf.add(tf.add(tf.sum(a!, 1), tf.max(a!, 1)), tf.mean(a!, 1)), column),
+      ['Reshape', 'Add', 'Add'],
+    ],
+    [
+      'keeps a number that is repeated as one number',
+      operation((a) => tf.grad((x: tf.Tensor) => tf.mean(tf.exp(x)))(a!), matrix),
+      ['Exp', 'Multiply'],
+    ],
+    [
+      'adds up and moves what is one number throughout without making it',
+      operation((a) => tf.mul(a!, tf.sum(tf.transpose(tf.mul(tf.fill([300, 500], 0.25), 2)), 0)), [6, 300]),
+      ['Multiply'],
+    ],
+    [
+      'shares products between x·eˢ and its gradients by x and by s',
+      operation(
+        (x, s, g) => {
+          const scaled = (a: tf.Tensor, b: tf.Tensor) => tf.mul(a, tf.exp(b))
+          return joined(scaled(x!, s!), ...tf.grads(scaled)([x!, s!], g!))
+        },
+        matrix,
+        matrix,
+        matrix,
+      ),
+      ['Exp', 'Multiply', 'Multiply', 'Multiply', 'Concat'],
+    ],
+  ]
+  it.each(cases)('%s', async (_, own, wanted) => {
+    expect(kernelsOf(programOf(own))).toEqual(wanted)
+    await agrees(own, ['cpu', 'onnxruntime'])
+  })
+})
+
+describe('the runtime', () => {
+  const text = new TextDecoder('latin1')
+  const has = (op: string, { f, shapes }: Operation): boolean =>
+    text.decode(translate(programOf({ f, shapes }))).includes(`"${String.fromCharCode(op.length)}${op}`)
+  type Told = readonly [what: string, operation: Operation, made: readonly string[], avoided: readonly string[]]
+  const cases: readonly Told[] = [
+    [
+      'adds up several vectors at once',
+      operation((a, b, c) => tf.add(tf.add(tf.sum(a!, 1), tf.exp(c!)), tf.sum(b!, 1)), matrix, other, [6]),
+      ['Sum'],
+      ['Add'],
+    ],
+    [
+      'adds up two where the sum is read again',
+      operation(
+        (a, b) => {
+          const sum = tf.add(a!, b!)
+          return tf.add(tf.mul(sum, sum), a!)
+        },
+        matrix,
+        matrix,
+      ),
+      ['Add'],
+      ['Sum'],
+    ],
+    ['adds up rows by a product with ones', operation((a) => tf.sum(a!, 0), matrix), ['MatMul'], ['ReduceSum']],
+    ['and takes their mean so', operation((a) => tf.mean(a!, 0), matrix), ['MatMul'], ['ReduceMean']],
+    ['but not that of columns', operation((a) => tf.sum(a!, 1), matrix), ['ReduceSum'], ['MatMul']],
+  ]
+  it.each(cases)('%s', async (_, own, made, avoided) => {
+    expect({ made: made.filter((op) => has(op, own)), avoided: avoided.filter((op) => has(op, own)) }).toEqual({
+      made,
+      avoided: [],
+    })
+    await agrees(own, ['onnxruntime'])
+  })
+})
