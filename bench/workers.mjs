@@ -9,7 +9,7 @@ import { spawn } from 'node:child_process'
 import { parseArgs } from 'node:util'
 import * as tf from '@tensorflow/tfjs-core'
 import { jit } from '../dist/src/engine/jit.js'
-import { joinWorkers } from '../dist/src/engine/workers.js'
+import { joinWorkers } from '../dist/src/engine/parallel/workers.js'
 import * as diffeo from '../dist/src/index.js'
 import { dataOf, describeRow, flowOf, rows } from './rows.mjs'
 

@@ -6,7 +6,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { pipe } from 'fp-ts/lib/function.js'
 import type { Latents, Shape } from '../../types/shape.js'
-import { isTracing } from '../engine/trace.js'
+import { isTracing } from '../engine/program/trace.js'
 import { DiffeoException, engineError } from '../error.js'
 import { add, neg, plus, softplus, square, sumEvent, tidy, times } from '../tensor/ops.js'
 import { foldIn, type Key, normalArray, uniformArray } from '../tensor/random.js'

@@ -19,11 +19,11 @@ import {
   orThrow,
   usageError,
 } from '../error.js'
-import { registerGradients } from './gradients.js'
 import { type Compiler, eagerCompiler, setCompiler } from './jit.js'
 import { type Loaded, loadCpu, loadTfjsNode, loadWasm, loadWebgpu } from './load.js'
-import { loadOnnxruntime } from './onnxruntime.js'
+import { loadOnnxruntime } from './onnx/onnxruntime.js'
 import { type EngineOptions, refusal } from './options.js'
+import { registerGradients } from './tfjs/gradients.js'
 
 /** The codec of {@link EngineName}. */
 export const EngineName = t.keyof(
@@ -53,7 +53,7 @@ const loaders: Readonly<
   Record<EngineName, (options: EngineOptions) => Promise<Loaded & { readonly compiler?: Compiler }>>
 > = {
   onnxruntime: loadOnnxruntime,
-  tensorflow: (options) => import('./tensorflow.js').then(({ loadTensorflow }) => loadTensorflow(options)),
+  tensorflow: (options) => import('./tensorflow/tensorflow.js').then(({ loadTensorflow }) => loadTensorflow(options)),
   'tfjs-node-gpu': () => loadTfjsNode('@tensorflow/tfjs-node-gpu'),
   'tfjs-node': () => loadTfjsNode('@tensorflow/tfjs-node'),
   webgpu: loadWebgpu,

@@ -11,11 +11,11 @@
  */
 import * as tf from '@tensorflow/tfjs-core'
 import { DiffeoException, engineError, usageError } from '../error.js'
-import { type Runner, runEagerly } from './eager.js'
-import { partition, type Share } from './partition.js'
-import { simplify } from './passes.js'
-import type { Program, ProgramType, ValueInfo } from './program.js'
-import { trace } from './trace.js'
+import { partition, type Share } from './parallel/partition.js'
+import { simplify } from './program/passes.js'
+import type { Program, ProgramType, ValueInfo } from './program/program.js'
+import { trace } from './program/trace.js'
+import { type Runner, runEagerly } from './tfjs/eager.js'
 
 // -------------------------------------------------------------------------------------
 // compilers

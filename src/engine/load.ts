@@ -7,8 +7,8 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { DiffeoException, engineError } from '../error.js'
 import type { Precision } from './options.js'
-import { registerWasmKernels } from './wasmKernels.js'
-import { registerWebgpuKernels } from './webgpuKernels.js'
+import { registerWasmKernels } from './tfjs/wasmKernels.js'
+import { registerWebgpuKernels } from './tfjs/webgpuKernels.js'
 
 /** What an engine says of itself once it is loaded. */
 export interface Loaded {

@@ -10,13 +10,13 @@ import { decodeSafetensors, describeError, encodeSafetensors, orThrow, type Safe
 import fc from 'fast-check'
 import * as E from 'fp-ts/lib/Either.js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { evaluateRun } from '../../src/cli/commands/evaluate.js'
+import { type TrainFlags, train } from '../../src/cli/commands/train.js'
 import { RunConfig } from '../../src/cli/config.js'
-import { evaluateRun } from '../../src/cli/evaluate.js'
 import { decodeConfig, loadSaved } from '../../src/cli/folder.js'
 import { lockFolder } from '../../src/cli/lock.js'
 import { readMetrics } from '../../src/cli/metrics.js'
 import { modelOf } from '../../src/cli/model.js'
-import { type TrainFlags, train } from '../../src/cli/train.js'
 import { appears, command, ioOf, main, temporary } from './support.js'
 
 const { folder, at } = temporary('robust')

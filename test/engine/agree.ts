@@ -3,9 +3,9 @@ import * as tf from '@tensorflow/tfjs-core'
 import { type EngineName, key, normalArray, ready } from 'diffeo'
 import { expect } from 'vitest'
 import { jit } from '../../src/engine/jit.js'
-import { simplify } from '../../src/engine/passes.js'
-import type { Program } from '../../src/engine/program.js'
-import { trace } from '../../src/engine/trace.js'
+import { simplify } from '../../src/engine/program/passes.js'
+import type { Program } from '../../src/engine/program/program.js'
+import { trace } from '../../src/engine/program/trace.js'
 import type { Operation } from './functions.js'
 
 /** The default engine, or the one that DIFFEO_TEST_ENGINE names. */

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { ready } from 'diffeo'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { storage } from '../../src/engine/storage.js'
+import { storage } from '../../src/engine/native/storage.js'
 
 beforeAll(() => ready('cpu'))
 

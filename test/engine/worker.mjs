@@ -8,7 +8,7 @@
  * Without addresses it trains alone.
  */
 import * as tf from '@tensorflow/tfjs-core'
-import { joinWorkers } from '../../dist/src/engine/workers.js'
+import { joinWorkers } from '../../dist/src/engine/parallel/workers.js'
 import * as d from '../../dist/src/index.js'
 
 const [index = '0', list = ''] = process.argv.slice(2)

@@ -12,9 +12,9 @@
  * @module
  */
 import type * as tf from '@tensorflow/tfjs-core'
-import { dropUnused } from '../passes.js'
-import { type Call, type Elements, type Program, sizeOf, useCounts, type ValueInfo } from '../program.js'
-import { axesOf } from '../signatures.js'
+import { dropUnused } from '../program/passes.js'
+import { type Call, type Elements, type Program, sizeOf, useCounts, type ValueInfo } from '../program/program.js'
+import { axesOf } from '../program/signatures.js'
 import { convolutions } from './convolution.js'
 
 /** The attributes of an `Affine`: what its inputs are, by their place among them. */

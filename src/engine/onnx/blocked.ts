@@ -10,7 +10,7 @@
  *
  * @module
  */
-import type { Call } from '../program.js'
+import type { Call } from '../program/program.js'
 import { type Geometry, geometry, isPlain } from './convolution.js'
 import type { Names } from './layout.js'
 import { type Attribute, type Graph, NCHWC } from './model.js'

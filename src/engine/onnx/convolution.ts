@@ -9,7 +9,7 @@
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
-import type { Call } from '../program.js'
+import type { Call } from '../program/program.js'
 import type { Names } from './layout.js'
 import { type Graph, MICROSOFT } from './model.js'
 import { backwards, ints, pad, reshape, sumFirst, transpose } from './nodes.js'

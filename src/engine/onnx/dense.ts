@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { type Call, type Program, sizeOf, useCounts } from '../program.js'
+import { type Call, type Program, sizeOf, useCounts } from '../program/program.js'
 import type { Names } from './layout.js'
 import { type Graph, MICROSOFT } from './model.js'
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Call } from '../program.js'
+import type { Call } from '../program/program.js'
 import type { Layout, Names } from './layout.js'
 import type { Graph } from './model.js'
 

@@ -4,8 +4,8 @@
  * @module
  */
 import type * as tf from '@tensorflow/tfjs-core'
-import { simplify } from '../passes.js'
-import { trace } from '../trace.js'
+import { simplify } from '../program/passes.js'
+import { trace } from '../program/trace.js'
 import { translate } from './translate.js'
 
 /** Stands for the batch while the function is traced: a prime that no other size is a multiple of. */

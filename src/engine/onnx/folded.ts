@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { type Call, type Program, useCounts, type ValueInfo } from '../program.js'
+import { type Call, type Program, useCounts, type ValueInfo } from '../program/program.js'
 
 /** The program with scales folded into filters. */
 export const foldScales = (program: Program): Program => {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { axesOf, sliceOf } from '../signatures.js'
+import { axesOf, sliceOf } from '../program/signatures.js'
 import type { Context, Translate } from './elementwise.js'
 import { arranged, axisIn } from './layout.js'
 import { MICROSOFT } from './model.js'

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Call, sizeOf } from '../program.js'
+import { type Call, sizeOf } from '../program/program.js'
 import { affineOf } from './affine.js'
 import { convolveBlocked, dotBlocked, type Extras, scaleBlocked, suits } from './blocked.js'
 import { convolve, inputGradient } from './convolution.js'

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { type Elements, type ProgramType, sizeOf, type ValueInfo } from '../program.js'
+import { type Elements, type ProgramType, sizeOf, type ValueInfo } from '../program/program.js'
 import { type Graph, NCHWC } from './model.js'
 import { reshape, transpose } from './nodes.js'
 

@@ -4,8 +4,9 @@
  *
  * @module
  */
-import type { ProgramType } from '../program.js'
-import { encoder, field, many } from '../protobuf.js'
+
+import { encoder, field, many } from '../native/protobuf.js'
+import type { ProgramType } from '../program/program.js'
 
 /** The version of ONNX's operators that graphs are written in. */
 export const OPSET = 21

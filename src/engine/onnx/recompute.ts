@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { Call, Program, ValueInfo } from '../program.js'
+import type { Call, Program, ValueInfo } from '../program/program.js'
 import { affineOf } from './affine.js'
 
 /** A use this many calls after a value was made is far. */

@@ -7,8 +7,8 @@
  *
  * @module
  */
-import type { Call, Program } from '../program.js'
-import { sliceOf } from '../signatures.js'
+import type { Call, Program } from '../program/program.js'
+import { sliceOf } from '../program/signatures.js'
 
 interface Piece {
   readonly call: Call

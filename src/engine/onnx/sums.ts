@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { type Call, type Program, useCounts } from '../program.js'
+import { type Call, type Program, useCounts } from '../program/program.js'
 
 /** The program with sums gathered as calls of `AddN`, whose terms may repeat along axes of size 1. */
 export const gatherSums = (program: Program): Program => {

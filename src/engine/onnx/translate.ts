@@ -4,8 +4,8 @@
  * @module
  */
 import { DiffeoException, engineError } from '../../error.js'
-import { type Call, type Program, sizeOf } from '../program.js'
-import { axesOf } from '../signatures.js'
+import { type Call, type Program, sizeOf } from '../program/program.js'
+import { axesOf } from '../program/signatures.js'
 import { gatherAffine } from './affine.js'
 import { convolveBlocked, filterGradientBlocked, poolBlocked, suits, suitsFilterGradient } from './blocked.js'
 import { convolutions, convolve, filterGradient, inputGradient } from './convolution.js'

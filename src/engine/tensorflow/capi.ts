@@ -7,8 +7,8 @@
  * @module
  */
 import { DiffeoException, engineError } from '../../error.js'
-import type { Elements, ProgramType, ValueInfo } from '../program.js'
-import { sizeOf } from '../program.js'
+import type { Elements, ProgramType, ValueInfo } from '../program/program.js'
+import { sizeOf } from '../program/program.js'
 import { type Library, type LibraryFiles, loadLibrary, type Name } from './library.js'
 
 /** An address in the library's memory. */

@@ -6,7 +6,7 @@
  */
 import { connect } from 'node:net'
 import { type DiffeoError, DiffeoException, engineError } from '../../error.js'
-import { encoder, field, many, mapping } from '../protobuf.js'
+import { encoder, field, many, mapping } from '../native/protobuf.js'
 
 /** The workers of a run, as `host:port` in the order of their numbers, and which of them this process is. */
 export interface ClusterSpec {

@@ -4,8 +4,8 @@
  * @module
  */
 
+import { encoder, field } from '../native/protobuf.js'
 import type { EngineOptions } from '../options.js'
-import { encoder, field } from '../protobuf.js'
 
 const encodeConfig = encoder({
   ConfigProto: {

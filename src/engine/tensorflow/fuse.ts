@@ -12,8 +12,8 @@
  *
  * @module
  */
-import { type Call, type Program, useCounts, type ValueInfo } from '../program.js'
-import { axesOf } from '../signatures.js'
+import { type Call, type Program, useCounts, type ValueInfo } from '../program/program.js'
+import { axesOf } from '../program/signatures.js'
 import { fuseNorms } from './norms.js'
 
 /** The program with these operations. */

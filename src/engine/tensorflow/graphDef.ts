@@ -4,8 +4,9 @@
  *
  * @module
  */
-import type { ProgramType } from '../program.js'
-import { encoder, field, many, mapping } from '../protobuf.js'
+
+import { encoder, field, many, mapping } from '../native/protobuf.js'
+import type { ProgramType } from '../program/program.js'
 
 const encodeGraph = encoder(
   {

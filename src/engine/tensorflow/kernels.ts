@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { ALL_REDUCE } from '../partition.js'
-import type { Call, ValueInfo } from '../program.js'
-import { axesOf, sliceOf } from '../signatures.js'
+import { ALL_REDUCE } from '../parallel/partition.js'
+import type { Call, ValueInfo } from '../program/program.js'
+import { axesOf, sliceOf } from '../program/signatures.js'
 import { type Attrs, bool, dtype, float, type GraphDef, int, ints, text, type Width } from './graphDef.js'
 
 interface Context {

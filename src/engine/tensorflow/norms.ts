@@ -11,9 +11,9 @@
  *
  * @module
  */
-import { dropUnused } from '../passes.js'
-import { type Call, type Elements, type Program, sizeOf, type ValueInfo } from '../program.js'
-import { axesOf } from '../signatures.js'
+import { dropUnused } from '../program/passes.js'
+import { type Call, type Elements, type Program, sizeOf, type ValueInfo } from '../program/program.js'
+import { axesOf } from '../program/signatures.js'
 
 type Operation = readonly [kernel: string, ...operands: Pattern[]]
 /** A name, or a kernel of operands. */

@@ -8,7 +8,7 @@
  *
  * @module
  */
-import type { Group } from '../pack.js'
+import type { Group } from '../native/pack.js'
 import type { Handle, Session, TensorFlow } from './capi.js'
 import { ACCESS, type Kept } from './translate.js'
 

@@ -5,7 +5,7 @@
  */
 import { DiffeoException, engineError } from '../../error.js'
 import type { Precision } from '../options.js'
-import type { Program, ProgramType, ValueInfo } from '../program.js'
+import type { Program, ProgramType, ValueInfo } from '../program/program.js'
 import { fuse } from './fuse.js'
 import { dtype, type GraphDef, graphDef, type Half, shaped, type Width } from './graphDef.js'
 import { kernels } from './kernels.js'

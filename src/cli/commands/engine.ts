@@ -10,12 +10,12 @@ import { promisify } from 'node:util'
 import { Argument, type Command } from 'commander'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
-import { type Found, filesIn, findLibraries } from '../engine/tensorflow/find.js'
-import { install, removeInstalled } from '../engine/tensorflow/install.js'
-import { megabytes, planOf, VERSION, WHEELS, type Wheel } from '../engine/tensorflow/wheels.js'
-import type { Inspected } from '../engine/tensorflow.js'
-import { type DiffeoError, DiffeoException, engineError, usageError } from '../error.js'
-import { type GlobalFlags, type Io, type Outcome, perform } from './console.js'
+import { type Found, filesIn, findLibraries } from '../../engine/tensorflow/find.js'
+import { install, removeInstalled } from '../../engine/tensorflow/install.js'
+import type { Inspected } from '../../engine/tensorflow/tensorflow.js'
+import { megabytes, planOf, VERSION, WHEELS, type Wheel } from '../../engine/tensorflow/wheels.js'
+import { type DiffeoError, DiffeoException, engineError, usageError } from '../../error.js'
+import { type GlobalFlags, type Io, type Outcome, perform } from '../console.js'
 
 type Task = TE.TaskEither<DiffeoError, Outcome>
 
@@ -66,7 +66,7 @@ const describe = (listed: Listed): string => {
   return `tensorflow ${listed.version}, ${listed.devices.join(', ')}${lacks}, ${place}`
 }
 
-const main = fileURLToPath(new URL('./main.js', import.meta.url))
+const main = fileURLToPath(new URL('../main.js', import.meta.url))
 
 /** A library in a process of its own: two in one would share their names, and one that crashes takes nothing with it. */
 const inspectApart = async (found: Found): Promise<Listed> => {
@@ -85,7 +85,7 @@ const inspectHere = async (folder: string): Promise<Listed> => {
   if (files === undefined)
     throw new DiffeoException(usageError('--folder', 'a folder with the library of TensorFlow', folder))
   const found: Found = { ...files, origin: '--folder', folder }
-  const { inspect } = await import('../engine/tensorflow.js')
+  const { inspect } = await import('../../engine/tensorflow/tensorflow.js')
   return inspect(found).then(
     (own) => ({ ...found, ...own }),
     (reason: Error) => ({ ...found, error: reason.message.split('\n')[0]! }),

@@ -8,8 +8,8 @@
  *
  * @module
  */
-import { type Call, type Program, sizeOf, type ValueInfo } from './program.js'
-import { axesOf } from './signatures.js'
+import { type Call, type Program, sizeOf, type ValueInfo } from '../program/program.js'
+import { axesOf } from '../program/signatures.js'
 
 /** A variance, and the mean of the same values along the same axes. */
 export interface Moments {

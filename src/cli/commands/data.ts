@@ -6,14 +6,14 @@
 import { Argument, type Command } from 'commander'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
-import { integer } from '../codec.js'
-import { type ImageSet, range } from '../data/image-set.js'
-import { attempt } from '../data/records.js'
-import type { DiffeoError } from '../error.js'
-import { dataConfig, sharingOf } from './configure.js'
-import { type GlobalFlags, type Io, type Outcome, perform } from './console.js'
-import { dataNames, loadDataSet } from './examples.js'
-import { examples, number } from './flags.js'
+import { integer } from '../../codec.js'
+import { type ImageSet, range } from '../../data/image-set.js'
+import { attempt } from '../../data/records.js'
+import type { DiffeoError } from '../../error.js'
+import { dataConfig, sharingOf } from '../configure.js'
+import { type GlobalFlags, type Io, type Outcome, perform } from '../console.js'
+import { dataNames, loadDataSet } from '../examples.js'
+import { examples, number } from '../flags.js'
 
 /** The flags. */
 export interface DataFlags {

@@ -5,8 +5,8 @@
  *
  * @module
  */
-import { simplify } from './passes.js'
-import { type Call, type Program, sizeOf, type ValueInfo } from './program.js'
+import { simplify } from '../program/passes.js'
+import { type Call, type Program, sizeOf, type ValueInfo } from '../program/program.js'
 
 /** A run of consecutive inputs, or outputs, that are one vector: where each begins, and the whole. */
 export interface Group {

@@ -5,9 +5,9 @@
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
-import { readably } from './backend.js'
-import { fromElements, runCall } from './eager.js'
-import { ALL_REDUCE } from './partition.js'
+import { ALL_REDUCE } from '../parallel/partition.js'
+import { readably } from '../tfjs/backend.js'
+import { fromElements, runCall } from '../tfjs/eager.js'
 import { abutting, cut, parted, reunited } from './pieces.js'
 import { type Call, elements, sizeOf } from './program.js'
 import { axesOf } from './signatures.js'

@@ -5,8 +5,8 @@
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
-import { readably } from './backend.js'
-import { runCall } from './eager.js'
+import { readably } from '../tfjs/backend.js'
+import { runCall } from '../tfjs/eager.js'
 import { sizeOf } from './program.js'
 import { fill, type Rule, same, shapeOf, uniform } from './walk.js'
 

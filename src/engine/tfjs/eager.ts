@@ -5,8 +5,8 @@
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
-import type { Call, Elements, Program, ValueInfo } from './program.js'
-import { signatures } from './signatures.js'
+import type { Call, Elements, Program, ValueInfo } from '../program/program.js'
+import { signatures } from '../program/signatures.js'
 
 /** A program ready to run: from tensors to new tensors, the inputs left as they are. */
 export type Runner = (inputs: readonly tf.Tensor[]) => Promise<readonly tf.Tensor[]>

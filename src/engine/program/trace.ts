@@ -5,8 +5,8 @@
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
-import { DiffeoException, engineError } from '../error.js'
-import { PassiveBackend } from './backend.js'
+import { DiffeoException, engineError } from '../../error.js'
+import { PassiveBackend } from '../tfjs/backend.js'
 import { type Call, type Elements, elements, type Program, type ProgramType, type ValueInfo } from './program.js'
 import { signatures } from './signatures.js'
 

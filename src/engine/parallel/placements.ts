@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { Call } from './program.js'
-import { sizeOf } from './program.js'
-import { axesOf } from './signatures.js'
+import type { Call } from '../program/program.js'
+import { sizeOf } from '../program/program.js'
+import { axesOf } from '../program/signatures.js'
 
 /**
  * `replicated`: each worker has all of it. `averaged`: the value is the mean of what the workers have. A number: each

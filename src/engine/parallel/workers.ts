@@ -9,15 +9,15 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
-import { asError, type DiffeoError, DiffeoException, engineError } from '../error.js'
-import { type Engine, useEngine } from './engine.js'
-import { type Compiler, setCompiler } from './jit.js'
-import type { EngineOptions } from './options.js'
+import { asError, type DiffeoError, DiffeoException, engineError } from '../../error.js'
+import { type Engine, useEngine } from '../engine.js'
+import { type Compiler, setCompiler } from '../jit.js'
+import type { EngineOptions } from '../options.js'
+import type { Program } from '../program/program.js'
+import type { TensorFlow } from '../tensorflow/capi.js'
+import { type Cluster, type ClusterSpec, clusterOf, listens, serverDef } from '../tensorflow/cluster.js'
+import { compilerAmong } from '../tensorflow/tensorflow.js'
 import { ALL_REDUCE, type Share } from './partition.js'
-import type { Program } from './program.js'
-import type { TensorFlow } from './tensorflow/capi.js'
-import { type Cluster, type ClusterSpec, clusterOf, listens, serverDef } from './tensorflow/cluster.js'
-import { compilerAmong } from './tensorflow.js'
 
 /** The workers of a run, seen by one of them. Worker 0 is the chief: it alone writes files. */
 export interface Workers extends Share {

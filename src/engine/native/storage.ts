@@ -9,8 +9,8 @@
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
-import { PassiveBackend } from './backend.js'
-import type { Elements, ProgramType } from './program.js'
+import type { Elements, ProgramType } from '../program/program.js'
+import { PassiveBackend } from '../tfjs/backend.js'
 
 const BACKEND = 'diffeo-storage'
 

@@ -9,17 +9,17 @@ import * as tf from '@tensorflow/tfjs-core'
 import type { Command } from 'commander'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
-import type { Latents, Shape } from '../../types/shape.js'
-import type { AnyBijector } from '../bijector/layer.js'
-import { integer } from '../codec.js'
-import type { Flow } from '../distribution/flow.js'
-import { describeEngine, useEngine } from '../engine/engine.js'
-import { jit } from '../engine/jit.js'
-import { bytes, flops } from '../engine/program.js'
-import type { DiffeoError } from '../error.js'
-import { branch, countParams, disposeParams, type Params } from '../tensor/params.js'
-import { key } from '../tensor/random.js'
-import { latentList, product, show, showLatents } from '../tensor/shape.js'
+import type { Latents, Shape } from '../../../types/shape.js'
+import type { AnyBijector } from '../../bijector/layer.js'
+import { integer } from '../../codec.js'
+import type { Flow } from '../../distribution/flow.js'
+import { describeEngine, useEngine } from '../../engine/engine.js'
+import { jit } from '../../engine/jit.js'
+import { bytes, flops } from '../../engine/program/program.js'
+import type { DiffeoError } from '../../error.js'
+import { branch, countParams, disposeParams, type Params } from '../../tensor/params.js'
+import { key } from '../../tensor/random.js'
+import { latentList, product, show, showLatents } from '../../tensor/shape.js'
 import {
   type AnyTensor,
   type BatchOf,
@@ -28,14 +28,14 @@ import {
   trust,
   unwrap,
   values,
-} from '../tensor/tensor.js'
-import { defaultRecipe, type ModelOptions, modelConfig } from './config.js'
-import { type GlobalFlags, type Io, type Outcome, perform } from './console.js'
-import { unitOf } from './examples.js'
-import { examples, numbers, withModelOptions, withRunOptions } from './flags.js'
-import { isRun } from './folder.js'
-import { modelOf } from './model.js'
-import { examplesOf, type RunFlags, withRun } from './run.js'
+} from '../../tensor/tensor.js'
+import { defaultRecipe, type ModelOptions, modelConfig } from '../config.js'
+import { type GlobalFlags, type Io, type Outcome, perform } from '../console.js'
+import { unitOf } from '../examples.js'
+import { examples, numbers, withModelOptions, withRunOptions } from '../flags.js'
+import { isRun } from '../folder.js'
+import { modelOf } from '../model.js'
+import { examplesOf, type RunFlags, withRun } from '../run.js'
 
 /** One layer. */
 export interface LayerRow {

@@ -15,11 +15,11 @@
  *
  * @module
  */
-import { DiffeoException, engineError, usageError } from '../error.js'
+import { DiffeoException, engineError, usageError } from '../../error.js'
+import { type Call, type Elements, type Program, sizeOf, type ValueInfo } from '../program/program.js'
+import { axesOf } from '../program/signatures.js'
 import { momentsIn, shareMoments } from './moments.js'
 import { type Placement, placements, type Strategy, shareOf } from './placements.js'
-import { type Call, type Elements, type Program, sizeOf, type ValueInfo } from './program.js'
-import { axesOf } from './signatures.js'
 
 /** Who computes: one of so many workers, counted from 0. */
 export interface Share {

@@ -6,16 +6,16 @@
  */
 import * as tf from '@tensorflow/tfjs-core'
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
-import { fromElements } from './eager.js'
-import { registerGradients } from './gradients.js'
-import type { Compiler } from './jit.js'
-import { type Loaded, loadWasm } from './load.js'
-import { inputName, outputName, type TranslateOptions, translateGraph } from './onnx/translate.js'
-import type { EngineOptions } from './options.js'
-import { type Group, pack } from './pack.js'
-import { type Elements, sizeOf, type ValueInfo } from './program.js'
-import { storage } from './storage.js'
-import { trace } from './trace.js'
+import type { Compiler } from '../jit.js'
+import { type Loaded, loadWasm } from '../load.js'
+import { type Group, pack } from '../native/pack.js'
+import { storage } from '../native/storage.js'
+import type { EngineOptions } from '../options.js'
+import { type Elements, sizeOf, type ValueInfo } from '../program/program.js'
+import { trace } from '../program/trace.js'
+import { fromElements } from '../tfjs/eager.js'
+import { registerGradients } from '../tfjs/gradients.js'
+import { inputName, outputName, type TranslateOptions, translateGraph } from './translate.js'
 
 type Ort = typeof import('onnxruntime-node')
 type Feeds = InferenceSession.FeedsType

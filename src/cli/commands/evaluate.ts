@@ -6,11 +6,11 @@
 import type { Command } from 'commander'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
-import type { DiffeoError } from '../error.js'
-import { type GlobalFlags, type Io, type Outcome, perform } from './console.js'
-import { examples, withRunOptions } from './flags.js'
-import { measure, summaryOf } from './measure.js'
-import { examplesOf, type RunFlags, withRun } from './run.js'
+import type { DiffeoError } from '../../error.js'
+import { type GlobalFlags, type Io, type Outcome, perform } from '../console.js'
+import { examples, withRunOptions } from '../flags.js'
+import { measure, summaryOf } from '../measure.js'
+import { examplesOf, type RunFlags, withRun } from '../run.js'
 
 /** The whole command. */
 export const evaluateRun = (folder: string, flags: RunFlags, io: Io): TE.TaskEither<DiffeoError, Outcome> =>
