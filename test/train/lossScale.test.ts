@@ -11,6 +11,7 @@ import {
   fit,
   foldIn,
   key,
+  leaves,
   loadCheckpoint,
   batch as makeBatch,
   orThrow,
@@ -26,6 +27,7 @@ import {
 import * as t from 'io-ts'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { halved, raised } from '../../src/train/lossScale.js'
+import { distance } from '../engine/agree.js'
 import { collect, grown, moonBatch, moons, stateBits } from './toy.js'
 
 /** Far out, where gradients are large. */
@@ -41,6 +43,8 @@ const batch = (n: number): BatchOf<readonly [2]> =>
 const options = { optimiser: adam(), learningRate: constantRate(1e-2), batch }
 /** The largest power of two that float32 has: those gradients are not finite with it. */
 const huge = 2 ** 127
+/** A factor of 1 that stays: the same program as with any other. */
+const single = dynamicLossScale({ start: 1 })
 
 describe('the scale of a loss', () => {
   let start: TrainState
@@ -62,17 +66,26 @@ describe('the scale of a loss', () => {
     expect(dynamicLossScale()).toEqual({ start: 65_536, every: 2000 })
   })
   it('changes no bit where there is room for it', async () => {
-    const [plain, scaled] = [await run(start, 5), await run(start, 5, dynamicLossScale({ every: 2 }))]
-    expect(stateBits(scaled)).toEqual(stateBits(plain))
-    expect([plain.lossScale, scaled.lossScale]).toEqual([undefined, { factor: 4 * 65_536, good: 1 }])
+    const [one, scaled] = [await run(start, 5, single), await run(start, 5, dynamicLossScale({ every: 2 }))]
+    expect(stateBits(scaled)).toEqual(stateBits(one))
+    expect(scaled.lossScale).toEqual({ factor: 4 * 65_536, good: 1 })
+    for (const state of [one, scaled]) disposeState(state)
+  })
+  it('is none that a run without it would notice, but for rounding', async () => {
+    const [plain, scaled] = [await run(start, 5), await run(start, 5, dynamicLossScale())]
+    expect(plain.lossScale).toBeUndefined()
+    for (const [path, leaf] of leaves(plain.params)) {
+      const other = leaves(scaled.params).find(([own]) => own === path)![1]
+      expect(distance(unwrap(other).dataSync(), unwrap(leaf).dataSync()), path).toBeLessThan(1e-5)
+    }
     for (const state of [plain, scaled]) disposeState(state)
   })
   it('is halved until the gradients are finite, and no batch is lost', async () => {
-    const [plain, scaled] = [await run(start, 3), await run(start, 3, dynamicLossScale({ start: huge }))]
-    expect(stateBits(scaled)).toEqual(stateBits(plain))
+    const [one, scaled] = [await run(start, 3, single), await run(start, 3, dynamicLossScale({ start: huge }))]
+    expect(stateBits(scaled)).toEqual(stateBits(one))
     expect(scaled.lossScale!.factor).toBeLessThan(huge)
     expect(scaled.lossScale!.factor).toBeGreaterThan(2 ** 100)
-    for (const state of [plain, scaled]) disposeState(state)
+    for (const state of [one, scaled]) disposeState(state)
   })
   it('leaves nothing of the steps that came to nothing', async () => {
     const next = step(moons, { ...options, lossScaling: dynamicLossScale({ start: huge }) })
