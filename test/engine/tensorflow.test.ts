@@ -23,6 +23,7 @@ import {
   type Params,
   ready,
   realNvp,
+  realNvpVector,
   restore,
   saveCheckpoint,
   standardNormal,
@@ -85,18 +86,28 @@ describe.runIf(linux)('the library of TensorFlow', () => {
 })
 
 describe('a program as a graph of TensorFlow', () => {
-  it('has one operation for a bias, a gradient of a ReLU, a scale with a shift, and a sum', async () => {
+  const float = (...shape: number[]) => ({ shape, dtype: 'float32' as const })
+  it.each([
+    ['images', float(2, 4, 4, 3)],
+    ['matrices', float(7, 3)],
+  ])('has one operation for a bias, a gradient of a ReLU and a sum of %s', async (_, large) => {
     await ready('cpu')
-    const image = { shape: [2, 4, 4, 3], dtype: 'float32' } as const
-    const channels = { shape: [3], dtype: 'float32' } as const
     const made = (f: (given: tf.Tensor[]) => tf.Tensor): readonly string[] =>
-      fuse(trace((given) => [f(given)], [image, image, image, channels, channels])).calls.map(({ kernel }) => kernel)
+      fuse(trace((given) => [f(given)], [large, large, large, float(3)])).calls.map(({ kernel }) => kernel)
     expect(made(([x, , , a]) => tf.add(x!, a!))).toEqual(['BiasAdd'])
-    expect(made(([x, , , a, b]) => tf.add(tf.mul(x!, a!), b!))).toEqual(['Multiply', 'ScaleShift'])
     expect(made(([x, y]) => tf.mul(tf.step(x!), y!))).toEqual(['Step', 'ReluGrad'])
     expect(made(([x, y, z]) => tf.add(tf.add(x!, y!), z!))).toEqual(['AddN', 'AddN'])
+    expect(made(([x]) => tf.sum(x!, [0, 1, 2].slice(0, x!.rank - 1)))).toEqual(['BiasAddGrad'])
+    expect(made(([x]) => tf.sum(x!, -1))).toEqual(['Sum'])
     // of one image by position, not by channel
     expect(made(([x, y]) => tf.mul(tf.leakyRelu(x!), y!))).toEqual(['LeakyRelu', 'Multiply'])
+  })
+  it('has one operation for a scale by channel with a shift', async () => {
+    await ready('cpu')
+    const made = (x: { readonly shape: number[]; readonly dtype: 'float32' }): readonly string[] =>
+      fuse(trace(([y, a, b]) => [tf.add(tf.mul(y!, a!), b!)], [x, float(3), float(3)])).calls.map((c) => c.kernel)
+    expect(made(float(2, 4, 4, 3))).toEqual(['Multiply', 'ScaleShift'])
+    expect(made(float(7, 3))).toEqual(['Multiply', 'BiasAdd'])
   })
   it('has a node for each call, its inputs and its outputs', async () => {
     await ready('cpu')
@@ -328,57 +339,67 @@ describe.runIf(process.env['DIFFEO_TEST_ENGINE'] === 'tensorflow')('the engine t
       'engine tensorflow: expected one of CPU:0, got /gpu:7',
     )
   })
-  it('computes gradients in bf16 as it does in float32, to 1 %, in fp16 to 0.2 %, and bits/dim to 0.002', async () => {
-    await ready('tensorflow')
-    const density = flow(on([8, 8, 1], realNvp({ scales: 2, width: 8, blocks: 1 })), standardNormal)
-    // not the start, where couplings are the identity and most gradients are 0
-    const params = mapLeaves(density.init(key(0)), (leaf, path) => {
-      const value = unwrap(leaf as never) as tf.Tensor
-      const moved = /(variance|started)$/.test(path)
-        ? tf.clone(value)
-        : tf.add(value, tf.randomNormal(value.shape, 0, 0.1, 'float32', path.length))
-      value.dispose()
-      return moved as never
-    }) as Params
-    const x = tf.randomUniform([16, 8, 8, 1], 0, 256, 'float32', 1)
-    // whose next parameters are the gradients
-    const optimiser: Optimiser = { init: () => [], rates: () => [0], update: (gradients) => [gradients, []] }
-    const options = { optimiser, learningRate: constantRate(1), clip: 1e9 }
-    const trained = leaves(density.bijector.spec).map(([, { role }]) => role !== 'statistic')
-    const gradientOf = async (lossScaling?: LossScaling) => {
-      const next = step(density, { ...options, ...(lossScaling && { lossScaling }) })
-      const [state, { bitsPerDim }] = await next({ step: 0, params, moments: [] }, x as never)
-      const made = leaves(state.params).flatMap(([, leaf], i) =>
-        trained[i] ? [...(unwrap(leaf as never) as tf.Tensor).dataSync()] : [],
-      )
-      disposeState(state)
-      await next.dispose()
-      return { bitsPerDim, gradient: made, factor: state.lossScale?.factor }
-    }
-    const whole = await gradientOf()
-    expect(await ready('tensorflow', { precision: 'bf16' })).toMatchObject({ device: 'CPU, bf16' })
-    const bf16 = await gradientOf()
-    expect(await ready('tensorflow', { precision: 'fp16' })).toMatchObject({ device: 'CPU, fp16' })
-    const fp16 = await gradientOf(dynamicLossScale())
-    const errorOf = ({ gradient }: { readonly gradient: readonly number[] }) =>
-      Math.hypot(...whole.gradient.map((g, i) => g - gradient[i]!)) / Math.hypot(...whole.gradient)
-    // no number of fp16 is as large
-    const overflown = await gradientOf(dynamicLossScale({ start: 2 ** 40 }))
-    expect(overflown.factor).toBeLessThan(2 ** 40)
-    for (const [half, most] of [
-      [bf16, 0.01],
-      [fp16, 0.002],
-      [overflown, 0.002],
-    ] as const) {
-      expect(errorOf(half)).toBeLessThan(most)
-      // a precision that is not there would be exact
-      expect(errorOf(half)).toBeGreaterThan(1e-4)
-      expect(Math.abs(whole.bitsPerDim - half.bitsPerDim)).toBeLessThan(0.002)
-    }
-    disposeParams(params)
-    x.dispose()
-    await ready('tensorflow')
-  }, 240_000)
+  const images = flow(on([8, 8, 1], realNvp({ scales: 2, width: 8, blocks: 1 })), standardNormal)
+  const plane = flow(on([2], realNvpVector({ couplings: 4, hidden: [32, 32] })), standardNormal)
+  it.each([
+    ['images', images, () => tf.randomUniform([16, 8, 8, 1], 0, 256, 'float32', 1), 0.002],
+    ['points', plane, () => tf.randomNormal([64, 2], 0, 1, 'float32', 1), 0.005],
+  ] as const)(
+    'computes gradients of %s in bf16 as it does in float32, to 1 %, in fp16 to less, and bits/dim to 0.002',
+    async (_, own, draw, fp16Error) => {
+      await ready('tensorflow')
+      // one of two shapes, which nothing below depends on
+      const density = own as never as typeof images
+      // not the start, where couplings are the identity and most gradients are 0
+      const params = mapLeaves(density.init(key(0)), (leaf, path) => {
+        const value = unwrap(leaf as never) as tf.Tensor
+        const moved = /(variance|started)$/.test(path)
+          ? tf.clone(value)
+          : tf.add(value, tf.randomNormal(value.shape, 0, 0.1, 'float32', path.length))
+        value.dispose()
+        return moved as never
+      }) as Params
+      const x = draw()
+      // whose next parameters are the gradients
+      const optimiser: Optimiser = { init: () => [], rates: () => [0], update: (gradients) => [gradients, []] }
+      const options = { optimiser, learningRate: constantRate(1), clip: 1e9 }
+      const trained = leaves(density.bijector.spec).map(([, { role }]) => role !== 'statistic')
+      const gradientOf = async (lossScaling?: LossScaling) => {
+        const next = step(density, { ...options, ...(lossScaling && { lossScaling }) })
+        const [state, { bitsPerDim }] = await next({ step: 0, params, moments: [] }, x as never)
+        const made = leaves(state.params).flatMap(([, leaf], i) =>
+          trained[i] ? [...(unwrap(leaf as never) as tf.Tensor).dataSync()] : [],
+        )
+        disposeState(state)
+        await next.dispose()
+        return { bitsPerDim, gradient: made, factor: state.lossScale?.factor }
+      }
+      const whole = await gradientOf()
+      expect(await ready('tensorflow', { precision: 'bf16' })).toMatchObject({ device: 'CPU, bf16' })
+      const bf16 = await gradientOf()
+      expect(await ready('tensorflow', { precision: 'fp16' })).toMatchObject({ device: 'CPU, fp16' })
+      const fp16 = await gradientOf(dynamicLossScale())
+      const errorOf = ({ gradient }: { readonly gradient: readonly number[] }) =>
+        Math.hypot(...whole.gradient.map((g, i) => g - gradient[i]!)) / Math.hypot(...whole.gradient)
+      // no number of fp16 is as large
+      const overflown = await gradientOf(dynamicLossScale({ start: 2 ** 40 }))
+      expect(overflown.factor).toBeLessThan(2 ** 40)
+      for (const [half, most] of [
+        [bf16, 0.01],
+        [fp16, fp16Error],
+        [overflown, fp16Error],
+      ] as const) {
+        expect(errorOf(half)).toBeLessThan(most)
+        // a precision that is not there would be exact
+        expect(errorOf(half)).toBeGreaterThan(1e-4)
+        expect(Math.abs(whole.bitsPerDim - half.bitsPerDim)).toBeLessThan(0.002)
+      }
+      disposeParams(params)
+      x.dispose()
+      await ready('tensorflow')
+    },
+    240_000,
+  )
   it('has gradients in fp16 that are smaller than its numbers, if the loss is scaled', async () => {
     await ready('tensorflow', { precision: 'fp16' })
     const gradient = jit((x: tf.Tensor, w: tf.Tensor, factor: tf.Tensor) => {

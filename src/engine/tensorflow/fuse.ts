@@ -1,11 +1,12 @@
 /**
  * What TensorFlow has one operation for, and TensorFlow.js several.
  *
- * - a bias: x + b over the last axis of an image is a `BiasAdd`, which a convolution before it takes along
+ * - a bias: x + b over the last axis of an image or a matrix is a `BiasAdd`, which a convolution or a product before it
+ *   takes along
  * - the gradient of a ReLU: dy · step(x) is a `ReluGrad`
- * - x ⊙ a + b with vectors over channels is a batch norm of mean 0 and variance 1
+ * - x ⊙ a + b with vectors over the channels of an image is a batch norm of mean 0 and variance 1
  * - a + b + c + … is an `AddN`, if nothing else reads the sums between
- * - a sum of an image by channel, which is the gradient of a bias, is a `BiasAddGrad`
+ * - a sum of an image by channel, or of a matrix by column, which is the gradient of a bias, is a `BiasAddGrad`
  * - batch norms in training, and their gradients: `norms.ts`
  *
  * The pass brings in kernels that TensorFlow.js does not have, so only `translate.ts` knows them.
@@ -24,11 +25,11 @@ export const fuse = (given: Program): Program => {
   const makers = new Map<number, Call>()
   const calls: Call[] = []
   const shape = (v: number): readonly number[] => values[v]!.shape
-  const isImage = (v: number): boolean => shape(v).length === 4 && values[v]!.dtype === 'float32'
+  const isLarge = (v: number): boolean => [2, 4].includes(shape(v).length) && values[v]!.dtype === 'float32'
   const alike = (a: number, b: number): boolean => shape(a).join() === shape(b).join()
-  /** One number for each channel of an image. */
-  const byChannel = (v: number, image: number): boolean =>
-    shape(v).at(-1) === shape(image)[3] &&
+  /** One number for each channel of an image, or column of a matrix. */
+  const byChannel = (v: number, x: number): boolean =>
+    shape(v).at(-1) === shape(x).at(-1) &&
     shape(v)
       .slice(0, -1)
       .every((n) => n === 1)
@@ -47,9 +48,9 @@ export const fuse = (given: Program): Program => {
     calls.push(call)
   }
 
-  /** An image of the same shape as the result, and what is applied to it. */
+  /** An image or a matrix of the same shape as the result, and what is applied to it. */
   const sides = ({ inputs: [a, b], outputs: [out] }: Call): readonly (readonly [x: number, other: number])[] =>
-    a === undefined || b === undefined || !isImage(out!)
+    a === undefined || b === undefined || !isLarge(out!)
       ? []
       : (
           [
@@ -65,19 +66,22 @@ export const fuse = (given: Program): Program => {
         if (step?.kernel === 'Step' && !step.attrs['alpha'] && alike(dy, s))
           return { ...call, kernel: 'ReluGrad', inputs: [dy, step.inputs[0]!] }
       }
-    if (call.kernel === 'Sum' && isImage(call.inputs[0]!) && call.attrs['keepDims'] !== true)
-      return axesOf(call.attrs['axis'], 4).join() === '0,1,2' ? { ...call, kernel: 'BiasAddGrad', attrs: {} } : call
+    if (call.kernel === 'Sum' && isLarge(call.inputs[0]!) && call.attrs['keepDims'] !== true) {
+      const rank = shape(call.inputs[0]!).length
+      const byLast = axesOf(call.attrs['axis'], rank).join() === (rank === 4 ? '0,1,2' : '0')
+      return byLast ? { ...call, kernel: 'BiasAddGrad', attrs: {} } : call
+    }
     if (call.kernel !== 'Add') return call
     for (const [x, b] of sides(call)) {
       if (!byChannel(b, x)) continue
-      const product = only(x, 'Multiply')
+      const product = shape(x).length === 4 ? only(x, 'Multiply') : undefined
       for (const [y, a] of product === undefined ? [] : sides(product))
         if (byChannel(a, y)) return { ...call, kernel: 'ScaleShift', inputs: [y, vector(a), vector(b)] }
       return { ...call, kernel: 'BiasAdd', inputs: [x, vector(b)] }
     }
     const [a, b] = call.inputs as readonly [number, number]
     const terms = [a, b].flatMap((v) => only(v, 'AddN')?.inputs ?? [v])
-    return alike(a, b) && isImage(a) ? { ...call, kernel: 'AddN', inputs: terms } : call
+    return alike(a, b) && isLarge(a) ? { ...call, kernel: 'AddN', inputs: terms } : call
   }
   for (const call of program.calls) place(fused(call))
   return { ...program, values, calls }

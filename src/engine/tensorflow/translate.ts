@@ -54,7 +54,7 @@ const halfOf: Readonly<Record<Precision, Half | undefined>> = { float32: undefin
 
 /** What halves are for. */
 const lowered = new Set(['Conv2D', 'Conv2DBackpropInput', 'Conv2DBackpropFilter', 'BatchMatMul'])
-/** What is done in halves between these, if all of its images are there already: the inside of a net. The rest stays float32. */
+/** What is done in halves between these, if all but its vectors are in them already: the inside of a net. The rest stays float32. */
 const between = new Set('BiasAdd BiasAddGrad AddN Relu ReluGrad BatchNorm BatchNormGrad ScaleShift'.split(' '))
 /** What takes images in halves and answers one, and its vectors in float32. */
 const mixed = new Set(['BatchNorm', 'BatchNormGrad', 'ScaleShift'])
@@ -100,11 +100,12 @@ export const translate = (
           'choose another engine',
         ),
       )
-    const isImage = (v: number): boolean => values[v]!.shape.length === 4
-    const isBetween = between.has(call.kernel) && call.inputs.every((v) => halves.has(v) || !isImage(v))
+    const isVector = (v: number): boolean => values[v]!.shape.length < 2
+    const large = call.inputs.filter((v) => !isVector(v))
+    const isBetween = between.has(call.kernel) && large.length > 0 && large.every((v) => halves.has(v))
     const isHalf = narrow !== undefined && (lowered.has(call.kernel) || isBetween)
     const isMixed = mixed.has(call.kernel)
-    const widthOf = (v: number) => (isHalf && (!isMixed || isImage(v)) ? half : whole)
+    const widthOf = (v: number) => (isHalf && (!isMixed || !isVector(v)) ? half : whole)
     const all = call.inputs.map((v) => widthOf(v)(v))
     const info = (i: number): ValueInfo => values[call.inputs[i]!]!
     const type = isHalf ? narrow : info(0)?.dtype
