@@ -28,11 +28,11 @@ const engines = (flags.engines ?? (flags.growth ? 'onnxruntime' : 'onnxruntime,o
   .split(',')
   .filter(Boolean)
 const peers = peersOf(flags.peers ?? (flags.growth ? 'default,channels_last,jax' : 'default,channels_last,bf16,jax'))
-const repeat = Number(flags.repeat ?? (flags.growth ? 5 : 10))
+const repeat = flags.repeat === undefined ? undefined : Number(flags.repeat)
 
 await ready('wasm')
 if (flags.growth) {
-  await growth({ engines, peers, repeat, axes: flags.axes.split(','), picture: flags.picture })
+  await growth({ engines, peers, repeat: repeat ?? 5, axes: flags.axes.split(','), picture: flags.picture })
   process.exit()
 }
 const folder = mkdtempSync(join(tmpdir(), 'diffeo-bench-'))
@@ -55,7 +55,7 @@ try {
         else found.set(side, { first: ms[0], times: [], value })
         await own.ask({ cmd: 'run', work, repeat: 1 })
       }
-      for (let i = 0; i < repeat; i++)
+      for (let i = 0; i < (repeat ?? row.turns ?? 10); i++)
         for (const { side, own } of sides) {
           const { ms = [] } = await turn(own, { cmd: 'run', work, repeat: row.burst })
           // the last of a turn: the caches are its own by then
@@ -85,5 +85,5 @@ try {
 } finally {
   rmSync(folder, { recursive: true })
 }
-writeResults('', { repeat, results })
+writeResults('', { results })
 process.exit()
