@@ -1,7 +1,8 @@
 // @ts-check
 /**
  * `npm run bench`: diffeo's engines, PyTorch and JAX on the same work in one run. They take turns, one at a time; minimum,
- * median and ratio are printed, and written to `results/` with the machine described. README.md has the protocol.
+ * median and ratio are printed, and written to `results/` with the machine described, beside the other rows of the same
+ * day. README.md has the protocol.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,7 +11,7 @@ import { parseArgs } from 'node:util'
 import { ready } from '../dist/src/index.js'
 import { growth } from './growth.mjs'
 import { describeRow, rows, writeRow } from './rows.mjs'
-import { median, peersOf, startSides, turn, writeResults } from './sides.mjs'
+import { median, peersOf, readResults, startSides, turn, writeResults } from './sides.mjs'
 
 const { values: flags } = parseArgs({
   options: {
@@ -35,10 +36,11 @@ if (flags.growth) {
   await growth({ engines, peers, repeat: repeat ?? 5, axes: flags.axes.split(','), picture: flags.picture })
   process.exit()
 }
+const asked = flags.rows.split(',')
 const folder = mkdtempSync(join(tmpdir(), 'diffeo-bench-'))
 const results = []
 try {
-  for (const name of flags.rows.split(',')) {
+  for (const name of asked) {
     const row = rows.find((r) => r.name === name)
     if (row === undefined) throw new Error(`rows: expected some of ${rows.map((r) => r.name)}, got '${name}'`)
     const file = join(folder, `${name}.safetensors`)
@@ -85,5 +87,7 @@ try {
 } finally {
   rmSync(folder, { recursive: true })
 }
-writeResults('', { results })
+/** @type {readonly { readonly row: string }[]} */
+const others = (readResults('')?.results ?? []).filter((/** @type {{ row: string }} */ { row }) => !asked.includes(row))
+writeResults('', { results: [...others, ...results] })
 process.exit()

@@ -1,7 +1,7 @@
 // @ts-check
 /** The sides of a benchmark as processes of their own (README.md has the protocol), and what describes a run. */
 import { spawn } from 'node:child_process'
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -92,6 +92,15 @@ export const turn = async (own, message) => {
 /** @param {number[]} list */
 export const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1] ?? Number.NaN
 
+/** Where the results of today are. @param {string} name */
+const pathOf = (name) => join('bench', 'results', `${name}${new Date().toISOString().slice(0, 10)}.json`)
+
+/** What was found today, if anything was. @param {string} name */
+export const readResults = (name) => {
+  const file = join(here, '..', pathOf(name))
+  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined
+}
+
 /** Writes what was found, with the machine, to `results/`. @param {string} name @param {object} found */
 export const writeResults = (name, found) => {
   const machine = {
@@ -101,7 +110,7 @@ export const writeResults = (name, found) => {
     platform: `${process.platform} ${process.arch}`,
     node: process.version,
   }
-  const path = join('bench', 'results', `${name}${new Date().toISOString().slice(0, 10)}.json`)
+  const path = pathOf(name)
   mkdirSync(join(here, 'results'), { recursive: true })
   writeFileSync(join(here, '..', path), `${JSON.stringify({ machine, ...found }, undefined, 1)}\n`)
   console.log(`\n${path}`)
