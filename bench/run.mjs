@@ -37,6 +37,7 @@ if (flags.growth) {
   process.exit()
 }
 const asked = flags.rows.split(',')
+const others = readResults('').filter(({ row }) => !asked.includes(row))
 const folder = mkdtempSync(join(tmpdir(), 'diffeo-bench-'))
 const results = []
 try {
@@ -87,7 +88,5 @@ try {
 } finally {
   rmSync(folder, { recursive: true })
 }
-/** @type {readonly { readonly row: string }[]} */
-const others = (readResults('')?.results ?? []).filter((/** @type {{ row: string }} */ { row }) => !asked.includes(row))
 writeResults('', { results: [...others, ...results] })
 process.exit()

@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { isDeepStrictEqual } from 'node:util'
 
 const here = dirname(fileURLToPath(import.meta.url))
 const threads = availableParallelism()
@@ -95,23 +96,33 @@ export const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1
 /** Where the results of today are. @param {string} name */
 const pathOf = (name) => join('bench', 'results', `${name}${new Date().toISOString().slice(0, 10)}.json`)
 
-/** What was found today, if anything was. @param {string} name */
+/**
+ * The rows that were measured today on this machine. A file that cannot be read stops a benchmark before it begins.
+ * @param {string} name @returns {readonly { readonly row: string }[]}
+ */
 export const readResults = (name) => {
   const file = join(here, '..', pathOf(name))
-  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined
+  if (!existsSync(file)) return []
+  try {
+    const { machine, results } = JSON.parse(readFileSync(file, 'utf8'))
+    return isDeepStrictEqual(machine, describeMachine()) ? results : []
+  } catch {
+    throw new Error(`${pathOf(name)}: expected the results of today, got what is no JSON; move it away`)
+  }
 }
+
+const describeMachine = () => ({
+  cpu: cpus()[0]?.model,
+  cores: threads,
+  memoryGB: Math.round(totalmem() / 2 ** 30),
+  platform: `${process.platform} ${process.arch}`,
+  node: process.version,
+})
 
 /** Writes what was found, with the machine, to `results/`. @param {string} name @param {object} found */
 export const writeResults = (name, found) => {
-  const machine = {
-    cpu: cpus()[0]?.model,
-    cores: threads,
-    memoryGB: Math.round(totalmem() / 2 ** 30),
-    platform: `${process.platform} ${process.arch}`,
-    node: process.version,
-  }
   const path = pathOf(name)
   mkdirSync(join(here, 'results'), { recursive: true })
-  writeFileSync(join(here, '..', path), `${JSON.stringify({ machine, ...found }, undefined, 1)}\n`)
+  writeFileSync(join(here, '..', path), `${JSON.stringify({ machine: describeMachine(), ...found }, undefined, 1)}\n`)
   console.log(`\n${path}`)
 }

@@ -67,8 +67,8 @@ export const fuse = (given: Program): Program => {
           return { ...call, kernel: 'ReluGrad', inputs: [dy, step.inputs[0]!] }
       }
     if (call.kernel === 'Sum' && isLarge(call.inputs[0]!) && call.attrs['keepDims'] !== true) {
-      const rank = shape(call.inputs[0]!).length
-      const byLast = axesOf(call.attrs['axis'], rank).join() === (rank === 4 ? '0,1,2' : '0')
+      const from = shape(call.inputs[0]!)
+      const byLast = axesOf(call.attrs['axis'], from.length).join() === [...from.slice(0, -1).keys()].join()
       return byLast ? { ...call, kernel: 'BiasAddGrad', attrs: {} } : call
     }
     if (call.kernel !== 'Add') return call

@@ -54,7 +54,10 @@ const halfOf: Readonly<Record<Precision, Half | undefined>> = { float32: undefin
 
 /** What halves are for. */
 const lowered = new Set(['Conv2D', 'Conv2DBackpropInput', 'Conv2DBackpropFilter', 'BatchMatMul'])
-/** What is done in halves between these, if all but its vectors are in them already: the inside of a net. The rest stays float32. */
+/**
+ * What is done in halves between these, if all but its vectors are in them already: the inside of a net. The rest stays
+ * float32.
+ */
 const between = new Set('BiasAdd BiasAddGrad AddN Relu ReluGrad BatchNorm BatchNormGrad ScaleShift'.split(' '))
 /** What takes images in halves and answers one, and its vectors in float32. */
 const mixed = new Set(['BatchNorm', 'BatchNormGrad', 'ScaleShift'])

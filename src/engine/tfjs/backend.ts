@@ -1,5 +1,5 @@
 /**
- * What the backends of this folder that compute nothing have in common: `trace.ts` records, `storage.ts` keeps. And
+ * What the two backends that compute nothing have in common: `program/trace.ts` records, `native/storage.ts` keeps. And
  * where constants are computed.
  *
  * @module
