@@ -94,6 +94,22 @@ describe('sums of what zeros were put around', () => {
       ['PadV2', 'PadV2', 'Add'],
     ],
     [
+      'one over the other',
+      operation(
+        (x, y) =>
+          padded(x!, y!, [
+            behind,
+            [
+              [0, 0],
+              [0, 3],
+            ],
+          ]),
+        [4, 3],
+        [4, 2],
+      ),
+      ['PadV2', 'PadV2', 'Add'],
+    ],
+    [
       'repeated by the sum',
       operation((x, y) => padded(x!, y!, [behind, before]), [4, 3], [1, 2]),
       ['PadV2', 'PadV2', 'Add'],
