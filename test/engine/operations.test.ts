@@ -86,7 +86,7 @@ describe(`convolutions of any size, compiled by ${fast}`, () => {
         const shape = [n, Math.max(h, kh), Math.max(w, kw), ci]
         await agrees({ f, shapes: [shape, [kh, kw, ci, co]] }, [fast])
       }),
-      { numRuns: 15 },
+      { numRuns: 40 },
     )
   })
 })
