@@ -4,7 +4,8 @@
  *   params/<path>        every parameter, statistics and ActNorm's `started` included
  *   moments/<i>/<path>   list i of the optimiser's moments, for each trained parameter
  *   best/<path>          the best parameters so far, if there are any
- *   metadata             format "diffeo checkpoint", version "1", step, config (JSON), best (JSON: the figures), lossScale (JSON)
+ *   metadata             format "diffeo checkpoint", version "1", step, config (JSON), best (JSON: the figures), lossScale (JSON),
+ *                        sha256 of all the others and the tensors
  *
  * Reading is in two steps, because a flow has to be built before its parameters have a place: {@link loadCheckpoint}
  * answers the configuration and plain arrays; {@link restore} makes the tensors for the spec of the flow that the
@@ -37,6 +38,7 @@ import { type DiffeoError, formatError, trainingError, usageError } from '../err
 import { readBytes, writeFileAtomic } from '../file.js'
 import { leaves, type Param, type Params, type Spec } from '../tensor/params.js'
 import { type AnyTensor, unwrap } from '../tensor/tensor.js'
+import { checked, withChecksum } from './checksum.js'
 import { type LossScale, MOST } from './lossScale.js'
 import { decodeSafetensors, decodeWith, encodeSafetensors, type RawTensor, type Safetensors } from './safetensors.js'
 import type { TrainState } from './step.js'
@@ -186,7 +188,12 @@ export const saveCheckpoint =
         (all) => read(all)(),
       ),
     )
-    return pipe(() => contents, TE.flatMapEither(encodeSafetensors), TE.flatMap(writeFileAtomic(path)))()
+    return pipe(
+      () => contents,
+      TE.map(withChecksum),
+      TE.flatMapEither(encodeSafetensors),
+      TE.flatMap(writeFileAtomic(path)),
+    )()
   }
 
 // -------------------------------------------------------------------------------------
@@ -228,18 +235,26 @@ const optional =
 
 const decodeParts =
   <C>(path: string, codec: t.Decoder<unknown, C>) =>
-  ({ tensors, metadata }: Safetensors): E.Either<DiffeoError, Checkpoint<C>> =>
+  (contents: Safetensors): E.Either<DiffeoError, Checkpoint<C>> =>
     pipe(
-      decodeWith(path, 'the metadata', Header, OTHER)(metadata),
+      decodeWith(path, 'the metadata', Header, OTHER)(contents.metadata),
       E.bindTo('header'),
       E.bind('version', ({ header }) => checkVersion(path)(header.version)),
+      E.bind('whole', () => checked(path)(contents)),
       E.bind('step', ({ header }) => parsed(path, 'step', Natural, OTHER)(header.step)),
       E.bind('config', ({ header }) =>
         parsed(path, 'config', codec, 'read it with the program and version that wrote it')(header.config),
       ),
       E.bind('best', ({ header }) => optional(path, 'best', Figures)(header.best)),
       E.bind('lossScale', ({ header }) => optional(path, 'lossScale', Scale)(header.lossScale)),
-      E.map(({ step, config, best, lossScale }) => ({ path, step, config, tensors, ...best, ...lossScale })),
+      E.map(({ step, config, best, lossScale }) => ({
+        path,
+        step,
+        config,
+        tensors: contents.tensors,
+        ...best,
+        ...lossScale,
+      })),
     )
 
 /** {@link loadCheckpoint} of the bytes of a file; `path` is what sentences call it. */

@@ -120,11 +120,17 @@ export const decodeWith =
 
 const littleEndianHost = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
 
-/** Float32 values as the file has them, or the other way round: its own inverse. Changes `bytes`. */
-const swap = (bytes: Uint8Array): void => {
-  if (littleEndianHost) return
-  for (let i = 0; i + 3 < bytes.length; i += 4) bytes.subarray(i, i + 4).reverse()
+/** Float32 values as the file has them, or the other way round: its own inverse. A copy where the machine differs. */
+const swapped = (bytes: Uint8Array): Uint8Array => {
+  if (littleEndianHost) return bytes
+  const copy = new Uint8Array(bytes)
+  for (let i = 0; i + 3 < copy.length; i += 4) copy.subarray(i, i + 4).reverse()
+  return copy
 }
+
+/** The values as the file has them. @internal */
+export const bytesOf = (data: Float32Array): Uint8Array =>
+  swapped(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
 
 // -------------------------------------------------------------------------------------
 // encode
@@ -157,10 +163,9 @@ export const encodeSafetensors = ({ tensors, metadata }: Safetensors): E.Either<
   bytes.set(text, 8)
   let at = 8 + header
   for (const { data } of tensors.values()) {
-    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at)
+    bytes.set(bytesOf(data), at)
     at += data.byteLength
   }
-  swap(bytes.subarray(8 + header))
   return E.right(bytes)
 }
 
@@ -286,8 +291,7 @@ export const decodeSafetensors =
         tensors: new Map(
           sorted.map(([key, { shape, data_offsets }]) => {
             // Not slice: a Buffer's shares its memory.
-            const copy = new Uint8Array(parts.data.subarray(...data_offsets))
-            swap(copy)
+            const copy = swapped(new Uint8Array(parts.data.subarray(...data_offsets)))
             return [key, { shape, data: new Float32Array(copy.buffer) }] as const
           }),
         ),

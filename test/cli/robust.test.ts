@@ -132,6 +132,19 @@ describe('a run goes on to the bytes of one that never stopped after', () => {
     sameAsWhole(run)
     expect(readFileSync(join(run, 'last.safetensors.damaged')).length).toBe(Math.floor(good.length / 2))
   })
+  it('a bit of a checkpoint that changed on the disk, from the other one, and says so', async () => {
+    const run = half('bit')
+    const bytes = Buffer.from(last(run))
+    bytes[bytes.length - 100]! ^= 1
+    writeFileSync(join(run, 'last.safetensors'), bytes)
+    const { said, ended } = await resumed(run)
+    expect(said).toMatch(
+      /last\.safetensors: expected what was saved, by its SHA-256, got other contents; .*\ninstead: .*best\.safetensors, step \d+/,
+    )
+    expect(ended).toBe('done')
+    sameAsWhole(run)
+    expect(readFileSync(join(run, 'last.safetensors.damaged')).equals(bytes)).toBe(true)
+  })
   it('metrics torn in the middle of a line', async () => {
     const run = half('torn')
     const path = join(run, 'metrics.jsonl')
@@ -284,7 +297,10 @@ describe('a folder', () => {
 /** A run with both checkpoints changed. */
 const changed = (name: string, change: (all: Safetensors) => Safetensors): string => {
   const run = copy(name)
-  const contents = orThrow(decodeSafetensors('')(last(run)))
+  const { metadata, tensors } = orThrow(decodeSafetensors('')(last(run)))
+  // as if it had been saved so
+  const { sha256: _, ...rest } = metadata
+  const contents = { metadata: rest, tensors }
   for (const file of ['last', 'best'])
     writeFileSync(join(run, `${file}.safetensors`), orThrow(encodeSafetensors(change(contents))))
   return run

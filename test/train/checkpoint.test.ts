@@ -88,19 +88,19 @@ const saved = async (more: Partial<Snapshot> = {}): Promise<Checkpoint<unknown>>
   await ran(saveCheckpoint(path)({ state, spec, config, ...more }))
   return ran(loadCheckpoint(path, t.unknown))
 }
-/** The saved file with its contents changed. */
+const without = (name: string) => (all: Safetensors) => ({
+  ...all,
+  metadata: Object.fromEntries(Object.entries(all.metadata).filter(([key]) => key !== name)),
+})
+/** The saved file with its contents changed; without the checksum, so that what is changed is met by what it breaks. */
 const changed = async (change: (contents: Safetensors) => Safetensors): Promise<void> => {
   await saved()
   const contents = orThrow(decodeSafetensors('')(await readFile(path)))
-  await writeFile(path, orThrow(encodeSafetensors(change(contents))))
+  await writeFile(path, orThrow(encodeSafetensors(change(without('sha256')(contents)))))
 }
 const metadata = (more: Record<string, string>) => (all: Safetensors) => ({
   ...all,
   metadata: { ...all.metadata, ...more },
-})
-const without = (name: string) => (all: Safetensors) => ({
-  ...all,
-  metadata: Object.fromEntries(Object.entries(all.metadata).filter(([key]) => key !== name)),
 })
 
 describe('a checkpoint', () => {
@@ -245,6 +245,29 @@ describe('loadCheckpoint refuses', () => {
     expect(await load()).toMatch(
       /: expected at least \d+ bytes of data, for .*, got \d+ bytes; check that it is the file/,
     )
+  })
+  it('one of which a byte has changed, wherever it was, unless it is from before there was a checksum', async () => {
+    await saved({ best: { params: state.params, bitsPerDim: 1 } })
+    const bytes = await readFile(path)
+    const text = bytes.toString('latin1')
+    const spoilt = (at: number, to = bytes[at]! ^ 1) => Buffer.from(bytes).fill(to, at, at + 1)
+    const places = { data: bytes.length - 1, step: text.indexOf('"step":"3"') + 8, config: text.indexOf('42') + 1 }
+    for (const at of Object.values(places)) {
+      await writeFile(path, spoilt(at))
+      expect(await load()).toBe(
+        `${path}: expected what was saved, by its SHA-256, got other contents; it is damaged: go back to a copy of it`,
+      )
+    }
+    const contents = orThrow(decodeSafetensors('')(bytes))
+    // the same contents in another order, as another program may write them
+    const turned = { ...contents, tensors: new Map([...contents.tensors].reverse()) }
+    await writeFile(path, orThrow(encodeSafetensors(turned)))
+    expect(await load()).toBe('done')
+    await writeFile(
+      path,
+      orThrow(encodeSafetensors(without('sha256')(orThrow(decodeSafetensors('')(spoilt(places.data)))))),
+    )
+    expect(await load()).toBe('done')
   })
   it('safetensors of another program', async () => {
     await writeFile(path, orThrow(encodeSafetensors({ tensors: new Map(), metadata: { format: 'pt' } })))
