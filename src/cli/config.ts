@@ -59,7 +59,7 @@ const DataConfig = t.intersection([t.type({ name: t.string }), t.partial({ folde
 export type DataConfig = Readonly<t.TypeOf<typeof DataConfig>>
 
 const eventShape = guarded(
-  'a shape of 2 or H×W×C',
+  'a shape D or H×W×C',
   (u): u is readonly number[] =>
     Array.isArray(u) && (u.length === 1 || u.length === 3) && u.every(width.is) && product(u) <= 2 ** 20,
 )
