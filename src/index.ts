@@ -31,10 +31,20 @@ export * from './distribution/compiled.js'
 export * from './distribution/flow.js'
 export * from './distribution/prior.js'
 export * from './engine/engine.js'
-export { type Jitted, jit } from './engine/jit.js'
+export { type JitOptions, type Jitted, jit } from './engine/jit.js'
+export type { Loaded } from './engine/load.js'
 export { type OnnxFunction, toOnnx, toOnnxSampler } from './engine/onnx/export.js'
 export { type EngineOptions, Precision } from './engine/options.js'
-export { bytes, type Call, describe, flops, type Program, type ValueInfo } from './engine/program/program.js'
+export {
+  bytes,
+  type Call,
+  describe,
+  type Elements,
+  flops,
+  type Program,
+  type ProgramType,
+  type ValueInfo,
+} from './engine/program/program.js'
 export * from './error.js'
 export { readBytes, writeFileAtomic } from './file.js'
 export * from './image/grid.js'

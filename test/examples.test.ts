@@ -79,7 +79,7 @@ it('05-own-bijector obeys the laws, and its wrong version does not', async () =>
   expect(stdout).toContain("breaks the mandatory law 'oppositeLogDets'")
 })
 
-it('the thirty lines of the README run', async () => {
+it('the program of the README runs', async () => {
   const blocks = [...readFileSync('README.md', 'utf8').matchAll(/```ts\n(.*?)```/gs)].map(([, code]) => code!)
   const [source = ''] = blocks.filter((code) => code.startsWith('import'))
   expect(source).toContain('steps: 2000')

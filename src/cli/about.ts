@@ -16,7 +16,7 @@ import { writeJson } from './folder.js'
 
 const About = t.array(t.type({ command: t.string, engine: t.string, versions: t.string, began: t.string }))
 /** The command line, the engine's own line, the versions of diffeo and Node, and when it began (ISO 8601). */
-export type About = Readonly<t.TypeOf<typeof About>>
+type About = Readonly<t.TypeOf<typeof About>>
 
 /** What is known; nothing, if there is no such file or another one. */
 export const readAbout = (path: string): TE.TaskEither<DiffeoError, About> =>

@@ -64,7 +64,7 @@ const eventShape = guarded(
     Array.isArray(u) && (u.length === 1 || u.length === 3) && u.every(width.is) && product(u) <= 2 ** 20,
 )
 
-export const ScheduleName = t.keyof({ cosine: null, constant: null }, "'cosine' or 'constant'")
+const ScheduleName = t.keyof({ cosine: null, constant: null }, "'cosine' or 'constant'")
 
 /** How it is trained. */
 const Recipe = t.intersection([

@@ -21,7 +21,7 @@ import type { Batches } from '../train/evaluate.js'
 import type { DataConfig, Recipe } from './config.js'
 
 /** The unit of a figure, and the figure from −log p(x)/(D log 2). */
-export interface Unit {
+interface Unit {
   readonly name: 'bits/dim' | 'nats'
   readonly of: (bitsPerDim: number) => number
 }
@@ -45,7 +45,7 @@ export interface Examples {
 }
 
 /** A data set, before it is known how it is trained on. */
-export interface DataSet {
+interface DataSet {
   readonly shape: Shape
   /** What there is, in one line. */
   readonly summary: string

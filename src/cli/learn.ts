@@ -51,7 +51,7 @@ export interface Budget {
 }
 
 /** The flags that a budget comes from. */
-export interface BudgetFlags {
+interface BudgetFlags {
   readonly minutes?: number
   readonly steps?: number
   readonly saveEvery: number

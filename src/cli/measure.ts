@@ -33,7 +33,7 @@ export interface Evaluated {
 }
 
 /** `test 1.427 bits/dim on 10000 images, worst 2.518; statistics of batches of 200 change it by 0.0012` */
-export const describeEvaluation = ({ mean, unit, count, worst, floor, batchStatistics, train }: Evaluated): string =>
+const describeEvaluation = ({ mean, unit, count, worst, floor, batchStatistics, train }: Evaluated): string =>
   `test ${mean.toFixed(3)} ${unit} on ${count} ${unit === 'nats' ? 'points' : 'images'}, worst ${worst.toFixed(3)}` +
   (floor === undefined ? '' : `; the floor is ${floor.toFixed(3)}`) +
   `; statistics of batches of ${batchStatistics.batch} change it by ${batchStatistics.gap.toFixed(4)}` +

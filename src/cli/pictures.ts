@@ -51,7 +51,7 @@ export const samplePicture = async (
 }
 
 /** How many samples, and how bold. */
-export interface SampleOptions {
+interface SampleOptions {
   readonly n?: number
   readonly columns?: number
   /** `n` samples each, from the same noise. */
@@ -59,7 +59,7 @@ export interface SampleOptions {
 }
 
 /** A picture of reconstructions, and how large the error is. */
-export interface Reconstruction {
+interface Reconstruction {
   readonly picture: E.Either<DiffeoError, Raster>
   /** The largest |x − f⁻¹(f(x))| of a number: for images in gray levels of 256. */
   readonly largestError: number

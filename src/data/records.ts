@@ -13,7 +13,7 @@ import { fileFailure } from '../file.js'
 import type { ImageSet, ImageShape } from './image-set.js'
 
 /** A file of records. */
-export interface RecordFile {
+interface RecordFile {
   readonly path: string
   /** The bytes before the first record. */
   readonly offset: number
@@ -21,7 +21,7 @@ export interface RecordFile {
 }
 
 /** What a set of records is. */
-export interface Records {
+interface Records {
   readonly name: string
   readonly shape: ImageShape
   readonly files: readonly RecordFile[]
@@ -33,7 +33,7 @@ export interface Records {
 }
 
 /** Fills `into` from a place in a file: a file that ends before is not what it was. */
-export const readAt = async (file: FileHandle, path: string, into: Uint8Array, position: number): Promise<void> => {
+const readAt = async (file: FileHandle, path: string, into: Uint8Array, position: number): Promise<void> => {
   const { bytesRead } = await file.read(into, 0, into.length, position)
   if (bytesRead < into.length)
     throw new DiffeoException(formatError(path, `at least ${position + into.length} bytes`, 'fewer', 'get it again'))

@@ -16,7 +16,7 @@ import { fileFailure } from '../file.js'
 import { fileSize } from './records.js'
 
 /** Where an entry lies, and how. */
-export interface ZipEntry {
+interface ZipEntry {
   readonly name: string
   readonly header: number
   readonly packed: number

@@ -33,7 +33,7 @@ export type Compiler = (
   results?: readonly number[],
 ) => Promise<Compiled>
 
-export interface Compiled {
+interface Compiled {
   readonly run: Runner
   readonly dispose: () => Promise<void>
 }

@@ -11,7 +11,7 @@ import type { Params, Spec } from '../tensor/params.js'
 import type { AnyTensor } from '../tensor/tensor.js'
 
 /** A batch of whatever event shape. */
-export type Value = AnyTensor
+type Value = AnyTensor
 
 /** A net at its shapes. `train` uses batch statistics and answers their next running values. */
 export interface Module {

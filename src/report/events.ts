@@ -28,7 +28,7 @@ const encodeEvent = encoder({
 })('Event')
 
 /** A number, or a PNG file with its size, under a name. */
-export type Summary =
+type Summary =
   | { readonly tag: string; readonly value: number }
   | { readonly tag: string; readonly png: Uint8Array; readonly width: number; readonly height: number }
 

@@ -17,7 +17,7 @@ export interface Section {
 }
 
 /** A page: what was run, and what came of it. */
-export interface Page {
+interface Page {
   readonly title: string
   /** Names and values: the command, the seed, the engine, the figures. */
   readonly facts: readonly (readonly [name: string, value: string])[]

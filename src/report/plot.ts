@@ -174,7 +174,7 @@ export const panels = (of: { readonly title: string; readonly y: string; readonl
 // -------------------------------------------------------------------------------------
 
 /** What {@link histogram} draws. */
-export interface Histogram {
+interface Histogram {
   readonly title: string
   /** The quantity and its unit. */
   readonly x: string

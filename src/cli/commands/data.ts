@@ -16,7 +16,7 @@ import { dataNames, loadDataSet } from '../examples.js'
 import { examples, number } from '../flags.js'
 
 /** The flags. */
-export interface DataFlags {
+interface DataFlags {
   readonly data?: string
   readonly size?: number
   readonly validation?: number

@@ -27,7 +27,7 @@ import { examples } from '../flags.js'
 import { withRun } from '../run.js'
 
 /** The flags. */
-export interface ExportOptions {
+interface ExportOptions {
   readonly run: string
   readonly to: string
   /** The file of the run's model, if it is the user's own. */

@@ -38,7 +38,7 @@ import { modelOf } from '../model.js'
 import { examplesOf, type RunFlags, withRun } from '../run.js'
 
 /** One layer. */
-export interface LayerRow {
+interface LayerRow {
   readonly name: string
   readonly from: string
   readonly to: string
@@ -52,7 +52,7 @@ export interface LayerRow {
 type Part = readonly [part: AnyBijector, params: Params]
 
 /** The layers of a composition of compositions, in the order in which data flow. */
-export const partsOf = (b: AnyBijector, params: Params): readonly Part[] =>
+const partsOf = (b: AnyBijector, params: Params): readonly Part[] =>
   b.name === 'compose'
     ? b.parts
         .flatMap((part, i) => partsOf(part, branch(params, `${i}.${part.name}`)))
@@ -167,7 +167,7 @@ const tell = (flow: Flow<Shape, Latents>, { layers, prior }: Awaited<ReturnType<
 }
 
 /** The flags. */
-export interface InspectFlags extends RunFlags, ModelOptions {
+interface InspectFlags extends RunFlags, ModelOptions {
   readonly shape: readonly number[]
 }
 

@@ -38,7 +38,7 @@ export const manifoldWeights = (side = SIDE): readonly (readonly number[])[] =>
   })
 
 /** The picture of the manifold of four images. */
-export const interpolate = async (
+const interpolate = async (
   flow: Flow<Shape, Latents>,
   params: Params,
   four: BatchOf<Shape>,
@@ -61,7 +61,7 @@ export const interpolate = async (
 }
 
 /** The flags. */
-export interface InterpolateFlags extends RunFlags {
+interface InterpolateFlags extends RunFlags {
   readonly seed: number
   readonly to?: string
 }

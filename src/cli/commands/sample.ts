@@ -18,7 +18,7 @@ import { samplePicture } from '../pictures.js'
 import { type RunFlags, withRun } from '../run.js'
 
 /** The flags. */
-export interface SampleFlags extends RunFlags {
+interface SampleFlags extends RunFlags {
   readonly n?: number
   readonly temperature: readonly number[]
   readonly seed?: number

@@ -17,7 +17,7 @@ export interface Group {
   readonly size: number
 }
 
-export interface Packed {
+interface Packed {
   /** One input for each group, and one output for each. */
   readonly program: Program
   readonly inputs: readonly Group[]

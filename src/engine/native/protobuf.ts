@@ -14,7 +14,7 @@ export const many = (type: string, id: number): Field => ({ type, id, rule: 'rep
 export const mapping = (keyType: string, type: string, id: number): Field => ({ keyType, type, id })
 
 /** Each message's fields. */
-export type Messages = Readonly<Record<string, Readonly<Record<string, Field>>>>
+type Messages = Readonly<Record<string, Readonly<Record<string, Field>>>>
 
 /**
  * What writes one of these messages. Zeros are left out, but for messages that are a choice of one field: there it says

@@ -98,8 +98,6 @@ class Storage extends PassiveBackend {
   }
 }
 
-export type { Storage }
-
 /** The one storage. */
 export const storage = (): Storage => {
   const known = tf.findBackend(BACKEND)

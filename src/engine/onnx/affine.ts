@@ -18,7 +18,7 @@ import { axesOf } from '../program/signatures.js'
 import { convolutions } from './convolution.js'
 
 /** The attributes of an `Affine`: what its inputs are, by their place among them. */
-export interface Affine {
+interface Affine {
   readonly terms: readonly { readonly x: number; readonly s: number | undefined }[]
   readonly bias: number | undefined
   /** A convolution, or the gradient of one by its input: its own call, with the places of its inputs. */

@@ -76,7 +76,7 @@ const packTurned = (graph: Graph, w: string, [kh, kw, ci, co]: readonly number[]
 }
 
 /** A result in the layout that it has: blocked, or channels first where its last block is filled up. */
-export interface Made {
+interface Made {
   readonly name: string
   readonly layout: 'blocked' | 'first'
 }

@@ -9,7 +9,7 @@ import { encoder, field, many } from '../native/protobuf.js'
 import type { ProgramType } from '../program/program.js'
 
 /** The version of ONNX's operators that graphs are written in. */
-export const OPSET = 21
+const OPSET = 21
 const IR_VERSION = 10
 
 /** Operators of ONNX Runtime that are not in ONNX: fused products, and convolutions in blocked layouts. */
@@ -68,13 +68,13 @@ const encodeModel = encoder({
 // graphs
 // -------------------------------------------------------------------------------------
 
-export type ElementType = ProgramType | 'int64'
+type ElementType = ProgramType | 'int64'
 
 /** `TensorProto.DataType` */
 const typeNumber: Readonly<Record<ElementType, number>> = { float32: 1, int32: 6, int64: 7, bool: 9 }
 
 /** A real number, where a plain number would be written as an integer. */
-export interface Real {
+interface Real {
   readonly real: number
 }
 export type Attribute = number | string | readonly number[] | Real
@@ -100,7 +100,7 @@ const attribute = (name: string, value: Attribute): object =>
         : { name, ints: value, type: 7 }
 
 /** A size, or the name of one that is known only at run time. */
-export type Dimension = number | string
+type Dimension = number | string
 
 /** A graph that grows: every method answers the names of what it made. */
 export interface Graph {
@@ -128,7 +128,7 @@ export interface Graph {
 }
 
 /** A model in two parts: see `encodeParts`. */
-export interface Parts {
+interface Parts {
   readonly first: Uint8Array
   readonly second: Uint8Array
   /** What the first answers and the second takes. */
@@ -137,7 +137,7 @@ export interface Parts {
   readonly inputs: readonly string[]
 }
 
-export interface NodeOptions {
+interface NodeOptions {
   readonly domain?: string
   readonly attrs?: Readonly<Record<string, Attribute>>
 }

@@ -21,7 +21,7 @@ type Ort = typeof import('onnxruntime-node')
 type Feeds = InferenceSession.FeedsType
 
 /** What a runtime of ONNX models is asked for. */
-export interface OnnxOptions extends TranslateOptions {
+interface OnnxOptions extends TranslateOptions {
   readonly threads: number
 }
 
@@ -36,7 +36,7 @@ const sessionOptions = (threads: number): InferenceSession.SessionOptions => ({
 })
 
 /** A compiler for `jit`. */
-export const onnxCompiler =
+const onnxCompiler =
   (ort: Ort, { threads, ...how }: OnnxOptions): Compiler =>
   async (given, counts, steady, results) => {
     const { program, inputs, outputs } = pack(given, counts, results)
@@ -172,7 +172,7 @@ export interface OnnxFeed {
 }
 
 /** Runs a model on named inputs; answers every output under its name. */
-export type OnnxRunner = (feeds: readonly OnnxFeed[]) => Promise<Readonly<Record<string, Float32Array>>>
+type OnnxRunner = (feeds: readonly OnnxFeed[]) => Promise<Readonly<Record<string, Float32Array>>>
 
 /** A model of whatever origin, read afresh. */
 export const runOnnx = async (model: Uint8Array): Promise<OnnxRunner> => {

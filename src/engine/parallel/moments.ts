@@ -12,7 +12,7 @@ import { type Call, type Program, sizeOf, type ValueInfo } from '../program/prog
 import { axesOf } from '../program/signatures.js'
 
 /** A variance, and the mean of the same values along the same axes. */
-export interface Moments {
+interface Moments {
   /** The calls that answer them. */
   readonly mean: Call
   readonly variance: Call
@@ -34,7 +34,7 @@ export const momentsIn = ({ calls, values }: Program): ReadonlyMap<number, Momen
 }
 
 /** What a pass that builds a program offers. */
-export interface Builder {
+interface Builder {
   readonly add: (kernel: string, inputs: readonly number[], attrs: Call['attrs'], info: ValueInfo) => number
   readonly constant: (shape: readonly number[], data: Float32Array) => number
   /** The mean over the workers. */

@@ -24,7 +24,7 @@ export interface Strategy {
 }
 
 /** A call, with the shapes that it has for the whole batch. */
-export interface Site {
+interface Site {
   readonly attrs: Call['attrs']
   readonly shapes: readonly (readonly number[])[]
   readonly out: readonly number[]
@@ -32,7 +32,7 @@ export interface Site {
 }
 
 /** Every way but that of all inputs replicated, which is always one. */
-export type Rule = (site: Site) => readonly Strategy[]
+type Rule = (site: Site) => readonly Strategy[]
 
 const both =
   (...rules: readonly Rule[]): Rule =>

@@ -108,7 +108,8 @@ const showConstant = (info: ValueInfo, data: Elements): string =>
  * A program as text, a line for each value.
  *
  * @example
- * describe(trace(([x]) => [tf.mul(x, 2)], [{ shape: [3], dtype: 'float32' }]))
+ * const twice = jit((x: Tensor<[3]>) => T.times(2)(x))
+ * describe(twice.program(orThrow(tensor([3], [1, 2, 3]))))
  * // input %0 float32[3]
  * // constant %1 float32[] = 2
  * // %2 float32[3] = Multiply(%0, %1)

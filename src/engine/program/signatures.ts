@@ -9,7 +9,7 @@ import { type ProgramType, sizeOf, type ValueInfo } from './program.js'
 type Infer = (inputs: readonly ValueInfo[], attrs: tf.NamedAttrMap) => readonly ValueInfo[]
 
 /** A kernel's inputs by name, or any number of them, and what it answers. */
-export interface Signature {
+interface Signature {
   readonly inputs: readonly string[] | 'list'
   readonly infer: Infer
 }

@@ -22,20 +22,20 @@ const types: Readonly<Record<ProgramType, readonly [number: number, bytes: numbe
 }
 
 /** Where a value stands in a graph: the name of its node, and which of its results it is. */
-export interface Endpoint {
+interface Endpoint {
   readonly node: string
   readonly index: number
 }
 
 /** What goes in and out of a run, and which operations are done beside that. */
-export interface Ends {
+interface Ends {
   readonly inputs: readonly Endpoint[]
   readonly outputs: readonly Endpoint[]
   readonly targets?: readonly string[]
 }
 
 /** Values of `inputs` in, new tensors of `outputs` out: the caller's to free, as those that went in are. */
-export interface Run {
+interface Run {
   (inputs: readonly Handle[]): Promise<readonly Handle[]>
   /** The same on this thread, which waits. */
   readonly now: (inputs: readonly Handle[]) => readonly Handle[]
@@ -52,7 +52,7 @@ export interface Session {
   readonly dispose: () => Promise<void>
 }
 
-export interface SessionOptions extends Ends {
+interface SessionOptions extends Ends {
   /** A `GraphDef`. */
   readonly graph: Uint8Array
   /** A `ConfigProto`. */

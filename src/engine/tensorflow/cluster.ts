@@ -88,7 +88,7 @@ const lost = (addresses: readonly string[], got: string): DiffeoError =>
   )
 
 /** What was thrown, or who did not answer: the last one that is named is where it began. */
-export const lostWorker = ({ addresses, timeout }: ClusterSpec, thrown: unknown): unknown => {
+const lostWorker = ({ addresses, timeout }: ClusterSpec, thrown: unknown): unknown => {
   if (!(thrown instanceof DiffeoException)) return thrown
   const named = [...thrown.error.got.matchAll(blame)].at(-1)?.[1]
   if (named === undefined && !thrown.error.got.includes('timed out')) return thrown

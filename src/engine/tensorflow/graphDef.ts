@@ -61,7 +61,7 @@ const typeNumber: Readonly<Record<Width, number>> = {
 const PRODUCER = 1087
 
 /** The value of an attribute, by its kind. */
-export type Attr =
+type Attr =
   | { readonly i: number }
   | { readonly f: number }
   | { readonly b: boolean }
@@ -85,7 +85,7 @@ const shapeOf = (shape: readonly number[] | undefined): object =>
 /** A shape, or any. */
 export const shaped = (shape?: readonly number[]): Attr => ({ shape: shapeOf(shape) })
 
-export interface NodeOptions {
+interface NodeOptions {
   readonly attrs?: Attrs
   readonly name?: string
   readonly device?: string

@@ -5,7 +5,7 @@
  */
 import { closeSync, openSync, readFileSync } from 'node:fs'
 
-export type Koffi = typeof import('koffi')['default']
+type Koffi = typeof import('koffi')['default']
 type Native = ((...args: unknown[]) => unknown) & { readonly async: (...args: unknown[]) => void }
 
 const signatures = {
@@ -45,7 +45,7 @@ const signatures = {
 } as const
 
 export type Name = keyof typeof signatures
-export type Functions = Readonly<Record<Name, Native>>
+type Functions = Readonly<Record<Name, Native>>
 
 /** Files of the library, in the order in which they are loaded: the second uses what the first exports. */
 export interface LibraryFiles {

@@ -36,7 +36,7 @@ const grown = async (folder: string): Promise<number> => {
   return Math.max(0, ...(await Promise.all(sizes)))
 }
 
-export interface PipOptions {
+interface PipOptions {
   readonly signal?: AbortSignal | undefined
   /** How many bytes are there by now. */
   readonly progress: (done: number) => void

@@ -72,7 +72,7 @@ export class Resident {
 }
 
 /** What a session keeps. */
-export interface Keeper {
+interface Keeper {
   /** What came out of a run under this name. */
   readonly resident: (name: Handle) => Resident
   /** The name of a resident, which goes into the session if it is not there. */

@@ -22,7 +22,7 @@ import { keeperOf, keptOf, Resident } from './resident.js'
 import { inputName, NOTHING, outputName, translate } from './translate.js'
 
 /** A compiler for `jit`. The device is one as the runtime names it. */
-export const tensorflowCompiler =
+const tensorflowCompiler =
   (library: TensorFlow, options: EngineOptions = {}, cluster?: Cluster): Compiler =>
   async (given, counts, steady, results) => {
     const { program, inputs, outputs } = pack(given, counts, results)

@@ -37,7 +37,7 @@ const addAccess = (graph: GraphDef): void => {
 }
 
 /** Where and how a graph computes. */
-export interface GraphOptions {
+interface GraphOptions {
   /** As `/device:CPU:0`. Default: where TensorFlow puts it. */
   readonly device?: string | undefined
   /** What convolutions and products of matrices are computed in. Default float32 */

@@ -60,7 +60,7 @@ export const cudaPackages = (metadata: string): readonly string[] =>
   [...metadata.matchAll(/^Requires-Dist: (nvidia-[a-z0-9-]+).*extra == "and-cuda"/gm)].map(([, name]) => name!)
 
 /** What decides whether a library can be loaded here. */
-export interface Platform {
+interface Platform {
   readonly os: NodeJS.Platform
   readonly arch: string
   /** Whether the C library is glibc, as wheels for Linux expect. */
