@@ -12,10 +12,11 @@ import * as TE from 'fp-ts/lib/TaskEither.js'
 import * as t from 'io-ts'
 import type { DiffeoError } from '../error.js'
 import { readBytes } from '../file.js'
+import { quoted } from './flags.js'
 import { writeJson } from './folder.js'
 
 const About = t.array(t.type({ command: t.string, engine: t.string, versions: t.string, began: t.string }))
-/** The command line, the engine's own line, the versions of diffeo and Node, and when it began (ISO 8601). */
+/** The command line as a shell takes it, the engine's own line, the versions of diffeo and Node, and when it began (ISO 8601). */
 type About = Readonly<t.TypeOf<typeof About>>
 
 /** What is known; nothing, if there is no such file or another one. */
@@ -43,7 +44,7 @@ export const addAbout = (path: string, engine: string): TE.TaskEither<DiffeoErro
     TE.map((before) => [
       ...before,
       {
-        command: ['diffeo', ...process.argv.slice(2)].join(' '),
+        command: ['diffeo', ...process.argv.slice(2).map(quoted)].join(' '),
         engine,
         versions: `diffeo ${version}, Node ${process.versions.node}, ${process.platform} ${process.arch}`,
         began: new Date().toISOString(),

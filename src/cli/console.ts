@@ -40,10 +40,20 @@ export interface GlobalFlags {
   readonly color: boolean
 }
 
-const paint =
-  (stream: NodeJS.WriteStream, allowed: boolean) =>
-  (format: 'red' | 'yellow', text: string): string =>
-    allowed && stream.isTTY && stream.hasColors() ? styleText(format, text) : text
+/**
+ * Colours text for a stream: if it is a terminal that has them, and nobody said no (`NO_COLOR`, `--no-color`); with
+ * `FORCE_COLOR` anywhere.
+ */
+export const paint = (
+  stream: Pick<NodeJS.WriteStream, 'isTTY' | 'hasColors'>,
+  allowed: boolean,
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): ((format: 'red' | 'yellow', text: string) => string) => {
+  const forced = !['0', 'false', undefined].includes(env['FORCE_COLOR'])
+  const coloured = allowed && (stream.isTTY ? stream.hasColors(env) : forced)
+  // whether to is settled here: Node would ask stdout, which may be a pipe where stderr is not
+  return (format, text) => (coloured ? styleText(format, text, { validateStream: false }) : text)
+}
 
 /** Says what went wrong and sets the exit code. */
 export const fail = (error: DiffeoError, { json = false, color }: GlobalFlags): void => {

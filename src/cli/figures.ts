@@ -122,8 +122,11 @@ export const imageSections = (run: OpenRun, data: Examples, { each, unit }: Eval
   const { flow, params, config } = run
   const own = keysOf(config.recipe.seed).sample
   const order = each.map((_, i) => i).sort((a, b) => each[b]! - each[a]!)
-  const extremes = [order.slice(0, SHOWN), order.slice(-SHOWN).reverse()]
-  const about = (i: number) => `${each[i]!.toFixed(3)} ${unit}`
+  const extremes = [
+    { name: 'least likely', places: order.slice(0, SHOWN) },
+    { name: 'likeliest', places: order.slice(-SHOWN).reverse() },
+  ]
+  const figure = (i: number) => each[i]!.toFixed(3)
   // the pictures of flows of images alone are asked for here
   const images = flow as never
   const some = <A>(use: (x: never) => Promise<A>): Promise<A> =>
@@ -163,11 +166,11 @@ export const imageSections = (run: OpenRun, data: Examples, { each, unit }: Eval
     ]),
     section(
       'Likeliest and least likely',
-      extremes.map((places) =>
+      extremes.map(({ name, places }) =>
         pipe(
           () => imagesAt(data, places).then(E.right),
           TE.flatMap((pixels) =>
-            raster(`test images from ${about(places[0]!)} to ${about(places.at(-1)!)}`)(
+            raster(`${name}: ${figure(places[0]!)} to ${figure(places.at(-1)!)} ${unit}`)(
               grid(flow.bijector.domain, pixels, SHOWN),
             ),
           ),

@@ -38,11 +38,15 @@ export const numbers =
   (text: string): readonly number[] =>
     text.split(',').map((part) => decode(flag, codec, part))
 
+/** An argument as a shell wants it: in quotes, if it would not be one word as it is. */
+export const quoted = (argument: string): string =>
+  /^[\w@%+=:,./-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`
+
 /** Flags as they are typed, each after a space; nothing of those that were not given. */
 export const flagsOf = (given: Readonly<Record<string, unknown>>): string =>
   Object.entries(given)
     .filter(([, value]) => value !== undefined && value !== false)
-    .map(([name, value]) => ` ${flagOf(name)}${value === true ? '' : ` ${value}`}`)
+    .map(([name, value]) => ` ${flagOf(name)}${value === true ? '' : ` ${quoted(`${value}`)}`}`)
     .join('')
 
 /** What the flags of {@link withEngineOptions} come to. */

@@ -21,6 +21,7 @@ import { realNvp, realNvpVector } from '../models/realNvp.js'
 import { sameShape, show } from '../tensor/shape.js'
 import { adam, averaged, type Optimiser } from '../train/optimiser.js'
 import type { RunConfig } from './config.js'
+import { quoted } from './flags.js'
 
 /** What a checkpoint's tensors fit. */
 export interface Model {
@@ -87,7 +88,7 @@ const bijectorOf = (
               '--model',
               "the file of this run's model, because no checkpoint may choose what code runs",
               'none',
-              `add --model '${model.path}' if you trust that file`,
+              `add --model ${quoted(model.path)} if you trust that file`,
             ),
           )
         : importFile(named, shape)

@@ -5,7 +5,7 @@
  */
 import completion from '@bomb.sh/tab/commander'
 import { Command, CommanderError } from 'commander'
-import { DiffeoException } from '../error.js'
+import { type DiffeoError, DiffeoException, usageError } from '../error.js'
 import { version } from './about.js'
 import { dataCommand } from './commands/data.js'
 import { engineCommand } from './commands/engine.js'
@@ -18,6 +18,7 @@ import { reportCommand } from './commands/report.js'
 import { sampleCommand } from './commands/sample.js'
 import { trainCommand } from './commands/train.js'
 import { fail, type GlobalFlags } from './console.js'
+import { examples } from './flags.js'
 
 /** In the order of the help. */
 const commands: readonly ((program: Command) => unknown)[] = [
@@ -33,18 +34,39 @@ const commands: readonly ((program: Command) => unknown)[] = [
   engineCommand,
 ]
 
-const programOf = (): Command => {
-  const program = new Command('diffeo')
+/** All commands. */
+export const programOf = (): Command => {
+  const program: Command = new Command('diffeo')
     .description('normalizing flows whose tensor shapes the compiler checks')
     .version(version)
     .option('--json', 'one JSON document on stdout instead of lines')
     .option('--no-color', 'no colours, as with the environment variable NO_COLOR')
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'diffeo: ')) })
+    .configureOutput({
+      outputError: (text, write) => write(text.replace(/^error: /, 'diffeo: ')),
+      // with --json `run` says it
+      writeErr: (text) => void (program.opts<GlobalFlags>().json === true || process.stderr.write(text)),
+    })
     .configureHelp({ showGlobalOptions: true })
+    .addHelpText(
+      'after',
+      examples('train moons --minutes 1', 'evaluate runs/moons', 'sample runs/moons --n 200', 'train --help'),
+    )
     .exitOverride()
   for (const register of commands) register(program)
   completion(program)
+  program.commands
+    .find((command) => command.name() === 'complete')
+    ?.addHelpText('after', examples('complete bash > diffeo.bash', 'complete fish'))
   return program
+}
+
+/** What commander found in a command line, as the other errors are; of a command that is missing it writes the help. */
+const refusal = ({ code, message }: CommanderError): DiffeoError => {
+  const [got = '', more = ''] = message.replace(/^error: /, '').split('\n')
+  const [, near] = /^\(Did you mean (.*)\?\)$/.exec(more) ?? []
+  return code === 'commander.help'
+    ? usageError('diffeo', 'a command', 'none', 'choose one of those that --help lists')
+    : usageError('diffeo', 'a command line as in --help', got, ...(near === undefined ? [] : [`try ${near}`]))
 }
 
 /** Does what a command line says, and sets the exit code. */
@@ -53,8 +75,11 @@ export const run = async (argv: readonly string[]): Promise<void> => {
   try {
     await program.parseAsync(argv)
   } catch (thrown) {
-    if (thrown instanceof DiffeoException) fail(thrown.error, program.opts<GlobalFlags>())
-    else if (thrown instanceof CommanderError) process.exitCode = thrown.exitCode
-    else throw thrown
+    const flags = program.opts<GlobalFlags>()
+    if (thrown instanceof DiffeoException) fail(thrown.error, flags)
+    else if (thrown instanceof CommanderError) {
+      if (flags.json === true && thrown.exitCode !== 0) fail(refusal(thrown), flags)
+      process.exitCode = thrown.exitCode
+    } else throw thrown
   }
 }

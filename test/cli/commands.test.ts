@@ -1,5 +1,5 @@
 /** The commands that use a run, on one that is trained once on a few images; and models from files. */
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
 import { describeError, encodePng, key, orThrow, uniformArray } from 'diffeo'
@@ -172,7 +172,7 @@ describe('a model of a file', () => {
     expect([trained.code, trained.err]).toEqual([0, ''])
     expect(trained.out).toContain(`--resume --out own --model ${source}`)
     const refused = await diffeo(folder, 'evaluate', 'own')
-    expect(refused.err).toContain(`add --model '${source}' if you trust that file`)
+    expect(refused.err).toContain(`add --model ${source} if you trust that file`)
     const json = await started(folder, 'evaluate', 'own', '--model', source, '--json')
     expect(JSON.parse(json.out)).toMatchObject({ run: 'own', unit: 'nats', count: 10_000 })
   })
@@ -202,12 +202,6 @@ describe('a model of a file', () => {
 })
 
 describe('the command line', () => {
-  it('answers with JSON alone, errors too', async () => {
-    const { code, out, err } = await diffeo(folder, 'evaluate', 'nothing', '--json')
-    expect(existsSync(at('nothing'))).toBe(false)
-    expect([code, out]).toEqual([1, ''])
-    expect(JSON.parse(err).error).toMatchObject({ _tag: 'FileError', expected: 'a checkpoint' })
-  })
   it('completes commands, flags and their values in a shell', async () => {
     const script = await started(folder, 'complete', 'bash')
     expect([script.code, script.out.includes('diffeo')]).toEqual([0, true])
@@ -229,12 +223,5 @@ describe('the command line', () => {
     const { code } = await started(folder, 'inspect', file, '--shape', '2')
     rmSync(file)
     expect(code).toBe(0)
-  })
-  it('has examples in the help of every command', async () => {
-    const { out } = await diffeo(folder, '--help')
-    const names = [...out.matchAll(/^ {2}(\w+) \[/gm)].map(([, name]) => name!).filter((name) => name !== 'help')
-    expect(names).toEqual(expect.arrayContaining(['train', 'evaluate', 'sample', 'interpolate', 'inspect', 'export']))
-    for (const name of names.filter((name) => name !== 'data' && name !== 'complete'))
-      expect((await diffeo(folder, name, '--help')).out, name).toContain('\nExamples:\n  diffeo ')
   })
 })

@@ -2,18 +2,27 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { decode } from 'fast-png'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { version } from '../../src/cli/about.js'
 import { diffeo, type Ended, fewImages, small, temporary } from './support.js'
 
 const { folder, at } = temporary('report')
 const read = (path: string) => readFileSync(at(path), 'utf8')
 
+/** Names and values at the top of a page. */
+const factsOf = (page: string) =>
+  Object.fromEntries([...page.matchAll(/<th>([^<]*)<\/th><td>([^<]*)<\/td>/g)].map(([, name, value]) => [name, value]))
+
+/** The plots in a page, as text. */
+const plotsOf = (page: string) =>
+  [...page.matchAll(/data:image\/svg\+xml;base64,([^"]+)/g)].map(([, data]) => Buffer.from(data!, 'base64').toString())
+
+const steps = ['--steps', '20', '--validate-every', '10']
 let trained: Ended
 
 beforeAll(async () => {
-  await fewImages(at('few'))
-  const images = ['mnist', '--data', at('few'), ...small]
-  const steps = ['--steps', '20', '--validate-every', '10']
-  trained = await diffeo(folder, 'train', ...images, ...steps, '--out', 'images')
+  await fewImages(at('few images'))
+  const images = ['mnist', '--data', at('few images'), ...small]
+  trained = await diffeo(folder, 'train', ...images, ...steps, '--seed', '3', '--out', 'images')
   await diffeo(folder, 'train', 'moons', '--hidden', '8', ...steps, '--out', 'points', '--no-report')
 })
 
@@ -23,20 +32,43 @@ describe('a report', () => {
     expect([code, err]).toEqual([0, ''])
     expect(out).toContain('images/report.html\nimages/curves.svg\nimages/curves.png\nimages/events.out.tfevents.diffeo')
     const page = read('images/report.html')
-    const { mean, count } = JSON.parse(read('images/evaluation.json'))
-    const [{ command }] = JSON.parse(read('images/about.json'))
+    const { mean, count, worst, each } = JSON.parse(read('images/evaluation.json'))
+    const [{ command, engine, versions, began }] = JSON.parse(read('images/about.json'))
     for (const said of [
-      `${mean.toFixed(4)} bits/dim on ${count} examples`,
-      command,
+      `${mean.toFixed(4)} bits/dim on ${count} examples, worst ${worst.toFixed(3)}`,
       'realnvp on mnist',
-      'engine onnxruntime',
     ])
       expect(page).toContain(said)
+    // the command as it can be pasted: the folder has a space in its name
+    expect(command).toBe(
+      `diffeo train mnist --data '${at('few images')}' ${[...small, ...steps].join(' ')} --seed 3 --out images`,
+    )
+    expect(versions).toBe(`diffeo ${version}, Node ${process.versions.node}, ${process.platform} ${process.arch}`)
+    expect(engine).toMatch(/^engine \w+ /)
+    expect(factsOf(page)).toMatchObject({
+      command,
+      seed: '3',
+      '': `${began}, ${engine}, ${versions}`,
+      'this page': engine,
+    })
+    // the least and the most likely, by name of their figures
+    expect(page).toContain(`least likely: ${worst.toFixed(3)} to `)
+    expect(page).toContain(`likeliest: ${Math.min(...each).toFixed(3)} to `)
+    // the figure of each example as bars that count them all, and latents with their mean and deviation
+    const plots = plotsOf(page)
+    for (const title of ['loss', '53 test examples', 'latent 1, and the standard normal'])
+      expect(
+        plots.some((plot) => plot.includes(`>${title}<`)),
+        title,
+      ).toBe(true)
+    expect(page.match(/<figcaption>z\d: mean -?\d\.\d{3}, standard deviation \d\.\d{3}</g)).toHaveLength(2)
     for (const title of [
       'Learning',
       'Samples',
       'What each scale holds',
       'Reconstruction',
+      'Likeliest and least likely',
+      '−log p of each test example',
       'Samples as it learned',
       'Latents of test examples',
     ])

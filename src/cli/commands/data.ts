@@ -84,6 +84,7 @@ export const dataCommand = (program: Command): Command =>
   program
     .command('data')
     .description('data sets')
+    .addHelpText('after', examples('data check mnist'))
     .command('check')
     .addArgument(new Argument('<data>', 'a data set or a density of the plane').choices(dataNames))
     .description('read a whole data set, and see whether its files are whole and official')

@@ -16,6 +16,7 @@ import type { Inspected } from '../../engine/tensorflow/tensorflow.js'
 import { megabytes, planOf, VERSION, WHEELS, type Wheel } from '../../engine/tensorflow/wheels.js'
 import { type DiffeoError, DiffeoException, engineError, usageError } from '../../error.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from '../console.js'
+import { examples } from '../flags.js'
 
 type Task = TE.TaskEither<DiffeoError, Outcome>
 
@@ -130,7 +131,10 @@ interface InstallFlags {
 
 /** Registers the command. */
 export const engineCommand = (program: Command): void => {
-  const command = program.command('engine').description('bring, list or remove the library of the engine tensorflow')
+  const command = program
+    .command('engine')
+    .description('bring, list or remove the library of the engine tensorflow')
+    .addHelpText('after', examples('engine install', 'engine list', 'engine remove'))
   const act = (task: (io: Io) => Task) => perform(task, program.opts<GlobalFlags>())
   command
     .command('install')
@@ -142,7 +146,7 @@ export const engineCommand = (program: Command): void => {
     )
     .option('--wheel <files...>', 'wheels that are there already: nothing is downloaded')
     .option('--dry-run', 'say what would be downloaded')
-    .addHelpText('after', '\nExamples:\n  diffeo engine install\n  diffeo engine install --wheel tensorflow_cpu.whl')
+    .addHelpText('after', examples('engine install --dry-run', 'engine install --wheel tensorflow_cpu.whl'))
     .action((wheel: Wheel, { wheel: from, dryRun }: InstallFlags) =>
       act(dryRun === true ? (io) => TE.fromIO(() => foretell(wheel, io)) : bring(wheel, from)),
     )
@@ -150,9 +154,11 @@ export const engineCommand = (program: Command): void => {
     .command('list')
     .description('what is found, where, its version, devices, and what an old one lacks')
     .option('--folder <path>', 'the library of this folder alone')
+    .addHelpText('after', examples('engine list', 'engine list --json'))
     .action(({ folder }: { readonly folder?: string }) => act(list(folder)))
   command
     .command('remove')
     .description('remove what install brought')
+    .addHelpText('after', examples('engine remove'))
     .action(() => act(remove))
 }

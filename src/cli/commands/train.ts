@@ -195,7 +195,7 @@ const prepare = (
 export const train = (name: string, flags: TrainFlags, io: Io): TE.TaskEither<DiffeoError, Outcome> => {
   const out = flags.out ?? `runs/${name}`
   const model = flags.model?.includes('.') ? { model: flags.model } : {}
-  const resumeWith = `npx diffeo train ${name} --resume --out ${out}${flagsOf({ ...model, ...unkept(flags) })}`
+  const resumeWith = `npx diffeo train ${name} --resume${flagsOf({ out, ...model, ...unkept(flags) })}`
   return pipe(
     joined(flags, io),
     TE.bindTo('workers'),
