@@ -101,7 +101,7 @@ for await (const event of fit(density, start, {
 })) {
   if (event._tag === 'Stepped') console.log(`step ${event.state.step}: ${event.bitsPerDim.toFixed(3)} bits/dim`)
   if (event._tag === 'Stopped') {
-    const params = averageParams(density, event.state)
+    const params = averageParams(density, optimiser, event.state)
     const some = subset(range(testImages))(mnist.test)
     const test = await evaluate(density, params, evaluationBatches(some, foldIn(seed, 2), 50))
     console.log(`test ${test.mean.toFixed(3)} bits/dim on ${test.count} images, worst ${test.worst.toFixed(3)}`)

@@ -76,7 +76,7 @@ const cases: Readonly<Record<string, () => unknown>> = {
   'adam.update': () => diffeo.adam().update(trained, state.moments.slice(0, 2), trained, rates.slice(0, 2)),
   'averaged.init': () => adam.init(trained),
   'averaged.update': () => adam.update(trained, state.moments, trained, rates),
-  averageParams: () => diffeo.averageParams(moons, state),
+  averageParams: () => diffeo.averageParams(moons, adam, state),
   batch: () => diffeo.batch([2], [1, 2, 3, 4]),
   clipByGlobalNorm: () => diffeo.clipByGlobalNorm(trained, 1),
   'compiled.logProb': () => compiledMoons.logProb(state.params)(x),

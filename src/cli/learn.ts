@@ -143,7 +143,7 @@ export const learn = async (training: Training, start: TrainState, budget: Budge
   }
 
   const show = async (state: TrainState): Promise<void> => {
-    const drawn = samplePicture(flow, averageParams(flow, state), keysOf(config.recipe.seed).sample, {
+    const drawn = samplePicture(flow, averageParams(flow, optimiser, state), keysOf(config.recipe.seed).sample, {
       n: 16,
       columns: 16,
     })
@@ -248,7 +248,7 @@ export const learn = async (training: Training, start: TrainState, budget: Budge
         batches: examples.validation,
         every: validateEvery,
         ...(best === undefined ? {} : { best: best.bitsPerDim, worse: best.worse }),
-        params: (state) => averageParams(flow, state),
+        params: (state) => averageParams(flow, optimiser, state),
       },
     }),
   })) {

@@ -19,14 +19,14 @@ import { standardNormal } from '../distribution/prior.js'
 import { type DiffeoError, fileError, formatError, shapeError, usageError } from '../error.js'
 import { realNvp, realNvpVector } from '../models/realNvp.js'
 import { sameShape, show } from '../tensor/shape.js'
-import { adam, averaged, type Optimiser } from '../train/optimiser.js'
+import { type Averaged, adam, averaged } from '../train/optimiser.js'
 import type { RunConfig } from './config.js'
 import { quoted } from './flags.js'
 
 /** What a checkpoint's tensors fit. */
 export interface Model {
   readonly flow: Flow<Shape, Latents>
-  readonly optimiser: Optimiser
+  readonly optimiser: Averaged
 }
 
 const isLayer = (u: unknown): u is { readonly at: (shape: Shape) => E.Either<DiffeoError, AnyBijector> } =>

@@ -57,7 +57,13 @@ export const withRun = <A>(
     ),
     TE.flatMap(({ loaded, model, engine, state }) =>
       pipe(
-        use({ ...model, config: loaded.saved.config, engine, state, params: averageParams(model.flow, state) }),
+        use({
+          ...model,
+          config: loaded.saved.config,
+          engine,
+          state,
+          params: averageParams(model.flow, model.optimiser, state),
+        }),
         (task) => () => task().finally(() => disposeState(state)),
       ),
     ),

@@ -80,7 +80,7 @@ export interface Gap {
  * batch norm's running statistics are not those of the batches (Real NVP's known failure).
  *
  * @throws DiffeoException (as a rejection) if a batch cannot be read.
- * @example (await trainingGap(model, averageParams(model, state), validation)).gap
+ * @example (await trainingGap(model, averageParams(model, optimiser, state), validation)).gap
  */
 export const trainingGap = async <A extends Shape, B extends Latents>(
   flow: Flow<A, B>,

@@ -85,11 +85,20 @@ export const cosineRate = (rate: number, steps: number, rise = 0, last = 0.01): 
     return rate * (last + (1 - last) * 0.5 * (1 + Math.cos(Math.PI * done)))
   })
 
+/** An optimiser whose moments hold an average of the parameters, which `averageParams` asks for. */
+export interface Averaged extends Optimiser {
+  /** The average among its moments: borrowed. */
+  readonly average: (moments: Moments) => readonly tf.Tensor[]
+}
+
 /**
  * An optimiser that also keeps an exponential moving average of the parameters, as its last list of moments:
  * a ← d·a + (1−d)·θ with d = min(decay, (1 + t)/(10 + t)), so that a short run is averaged too.
+ *
+ * @example
+ * const optimiser = averaged(adam(), 0.99)
  */
-export const averaged = (optimiser: Optimiser, decay = 0.995): Optimiser => ({
+export const averaged = (optimiser: Optimiser, decay = 0.995): Averaged => ({
   init: (params) => [...optimiser.init(params), params.map((p) => tf.clone(p))],
   rates: (step, learningRate) => {
     const d = Math.min(decay, (1 + step) / (10 + step))
@@ -102,4 +111,5 @@ export const averaged = (optimiser: Optimiser, decay = 0.995): Optimiser => ({
       const average = moments.at(-1) ?? []
       return [next, [...inner, next.map((p, i) => tf.add(tf.mul(average[i]!, d!), tf.mul(p, rest!)))]]
     }),
+  average: (moments) => moments.at(-1) ?? [],
 })

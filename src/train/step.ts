@@ -14,7 +14,7 @@ import type { Key } from '../tensor/random.js'
 import { product } from '../tensor/shape.js'
 import { type AnyTensor, type BatchOf, trust, unwrap } from '../tensor/tensor.js'
 import { halved, type LossScale, type LossScaling, raised } from './lossScale.js'
-import { clipByGlobalNorm, type Moments, type Optimiser, type Schedule } from './optimiser.js'
+import { type Averaged, clipByGlobalNorm, type Moments, type Optimiser, type Schedule } from './optimiser.js'
 
 /** Everything that training needs to go on: a value, and all of a checkpoint. */
 export interface TrainState {
@@ -212,6 +212,19 @@ export const copyState = (state: TrainState): TrainState => ({
   moments: state.moments.map((list) => list.map((t) => tf.clone(t))),
 })
 
-/** The parameters with the average that `averaged` keeps in place of the trained ones. Borrows; frees nothing. */
-export const averageParams = <A extends Shape, B extends Latents>(flow: Flow<A, B>, state: TrainState): Params =>
-  withTrained(flow, state.params, state.moments.at(-1) ?? trained(flow, state.params))
+/**
+ * The parameters with the average that `averaged` keeps in place of the trained ones. Borrows; frees nothing. The
+ * compiler refuses an optimiser that keeps none.
+ *
+ * @param state one that this optimiser made: moments do not say what they are.
+ * @example
+ * const optimiser = averaged(adam())
+ * const start = await startTraining(moons, optimiser, key(0), firstBatch)
+ * const [next] = await step(moons, { optimiser, learningRate: constantRate(1e-3) })(start, firstBatch)
+ * const params = averageParams(moons, optimiser, next)
+ */
+export const averageParams = <A extends Shape, B extends Latents>(
+  flow: Flow<A, B>,
+  optimiser: Averaged,
+  state: TrainState,
+): Params => withTrained(flow, state.params, optimiser.average(state.moments))

@@ -228,7 +228,7 @@ describe('fit', () => {
     }
     const plain = await means()
     // An average that forgets at once is the parameters themselves.
-    expect(await means((state) => averageParams(moons, state))).toEqual(plain)
+    expect(await means((state) => averageParams(moons, own, state))).toEqual(plain)
     const fixed = await means(() => begin.params)
     expect(fixed[0]).toBe(fixed[1])
     expect(fixed[0]).not.toBe(plain[0])

@@ -255,11 +255,17 @@ describe('states', () => {
     expect(stateBits(copy)).toEqual(before)
     disposeState(copy)
   })
+  it('have no average where the optimiser keeps none: the compiler says so', async () => {
+    const state = await startTraining(moons, adam(), key(1), moonBatch()(0))
+    // @ts-expect-error Adam's second moments are no average
+    expect(() => averageParams(moons, adam(), state)).toThrow()
+    disposeState(state)
+  })
   it('borrow the average of the trained parameters, and keep the statistics', async () => {
     const optimiser = averaged(adam())
     const state = await startTraining(tiny, optimiser, key(1), await tinyBatch(0))
     const [next] = await step(tiny, { ...options, optimiser })(state, await tinyBatch(0))
-    const average = averageParams(tiny, next)
+    const average = averageParams(tiny, optimiser, next)
     const roles = specs(tiny).map(([, { role }]) => role)
     const own = treeBits(next.params)
     const bits = treeBits(average)

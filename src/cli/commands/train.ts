@@ -69,8 +69,8 @@ const finish = (
   withReport: boolean,
   io: Io,
 ): TE.TaskEither<DiffeoError, void> => {
-  const { flow } = model
-  const params = averageParams(flow, state)
+  const { flow, optimiser } = model
+  const params = averageParams(flow, optimiser, state)
   const files = filesIn(out)
   const isImage = config.shape.length === 3
   return pipe(
