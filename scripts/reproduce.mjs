@@ -6,6 +6,7 @@
  *     npm run reproduce -- --rows ablations  the ablations alone; ablations/no-l2 is one of them
  *     npm run reproduce -- --rows none       only the page, from the runs that are there and the records of others
  *     npm run reproduce -- --fresh           trains again what is there
+ *     CIFAR10=/data/cifar-10-batches-bin npm run reproduce -- --rows cifar10    images that are not in data/cifar10
  *     npm run reproduce -- --rows ablations --steps 20 --out /tmp/try --page /tmp/try/results.md
  */
 import { spawnSync } from 'node:child_process'
@@ -29,6 +30,7 @@ const { values: flags } = parseArgs({
 const tried = ablations(Number(flags.steps))
 const rows = [...results, ...tried]
 const asked = flags.rows?.split(',')
+const cifar = process.env['CIFAR10']
 
 for (const { name, command } of rows) {
   if (asked !== undefined && !asked.includes(name) && !asked.includes(dirname(name))) continue
@@ -39,7 +41,8 @@ for (const { name, command } of rows) {
   }
   console.log(`\ndiffeo ${command}`)
   const resume = existsSync(join(folder, 'last.safetensors')) ? ['--resume'] : []
-  spawnSync(process.execPath, ['dist/src/cli/main.js', ...command.split(' '), '--out', folder, ...resume], {
+  const data = cifar !== undefined && command.startsWith('train cifar10 ') ? ['--data', cifar] : []
+  spawnSync(process.execPath, ['dist/src/cli/main.js', ...command.split(' '), ...data, '--out', folder, ...resume], {
     stdio: 'inherit',
   })
 }

@@ -29,7 +29,7 @@ const recordOf = (folder) => {
   const lines = existsSync(file('metrics.jsonl')) ? readFileSync(file('metrics.jsonl'), 'utf8').trim() : ''
   const metrics = lines === '' ? [] : lines.split('\n').map((text) => JSON.parse(text))
   return {
-    command: command.replace(/ --out ('[^']*'|\S+)/, ''),
+    command: command.replaceAll(/ --(out|data) ('[^']*'|\S+)/g, ''),
     engine,
     versions,
     began: began.slice(0, 10),
