@@ -16,7 +16,7 @@
  * @module
  */
 import { existsSync, renameSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
@@ -27,6 +27,7 @@ import { fileFailure, readBytes, writeFileAtomic } from '../file.js'
 import { type Checkpoint, loadCheckpoint } from '../train/checkpoint.js'
 import { decodeWith } from '../train/safetensors.js'
 import { RunConfig } from './config.js'
+import { lockFolder } from './lock.js'
 
 /** The files of a run's folder. */
 export const filesIn = (folder: string) => ({
@@ -151,34 +152,65 @@ const hasRun = (folder: string): string | undefined => {
 /** Whether there is a run in a folder. */
 export const isRun = (folder: string): boolean => hasRun(folder) !== undefined
 
-/** The folder of a new run, or of one that goes on. */
-export const openFolder = (out: string, resume: boolean): TE.TaskEither<DiffeoError, Loaded | undefined> =>
-  pipe(
-    TE.tryCatch(
-      // on a read-only disk the recursive one says that something is missing; the plain one says what
-      () =>
-        mkdir(filesIn(out).progress, { recursive: true }).catch((e: NodeJS.ErrnoException) =>
-          e.code === 'ENOENT' ? mkdir(out) : Promise.reject(e),
+/** Makes the folder of a run, if it is not there. */
+const makeFolder = (out: string): TE.TaskEither<DiffeoError, void> =>
+  TE.tryCatch(
+    // on a read-only disk the recursive one says that something is missing; the plain one says what
+    () =>
+      mkdir(filesIn(out).progress, { recursive: true }).then(
+        () => undefined,
+        (e: NodeJS.ErrnoException) => (e.code === 'ENOENT' ? mkdir(out) : Promise.reject(e)),
+      ),
+    fileFailure('write', out),
+  )
+
+/** Takes away what a process that was killed had begun to write; whoever holds the lock is the only one to write these. */
+const tidy = (out: string): TE.TaskEither<DiffeoError, void> =>
+  TE.tryCatch(
+    async () => {
+      const begun = (await readdir(out)).filter((name) => /^(last|best|config|metrics|about)\.[a-z]+\.\d+$/.test(name))
+      await Promise.all(begun.map((name) => rm(join(out, name), { force: true })))
+    },
+    fileFailure('write', out),
+  )
+
+/** What a folder holds: nothing of a new run, the checkpoint of one that goes on. */
+const savedIn = (out: string, resume: boolean): TE.TaskEither<DiffeoError, Loaded | undefined> => {
+  const run = hasRun(out)
+  if (resume)
+    return run === undefined
+      ? TE.left(fileError(`resume ${out}`, 'a checkpoint', 'none', 'leave out --resume, or name its folder with --out'))
+      : loadSaved(out)
+  return run === undefined
+    ? TE.right(undefined)
+    : TE.left(
+        usageError(
+          `train in ${out}`,
+          'a folder without a run',
+          run,
+          'go on with --resume, or choose another folder with --out',
         ),
-      fileFailure('write', out),
+      )
+}
+
+/**
+ * Uses the folder of a new run, or of one that goes on, with its lock held: nobody else writes there between what is
+ * read and what is made of it.
+ */
+export const withFolder = <A>(
+  out: string,
+  resume: boolean,
+  use: (loaded: Loaded | undefined) => TE.TaskEither<DiffeoError, A>,
+): TE.TaskEither<DiffeoError, A> =>
+  pipe(
+    makeFolder(out),
+    TE.flatMapEither(() => lockFolder(out)),
+    TE.flatMap((unlock) =>
+      pipe(
+        tidy(out),
+        TE.flatMap(() => savedIn(out, resume)),
+        TE.flatMap(use),
+        (task) => () => task().finally(unlock),
+      ),
     ),
-    TE.flatMap((): TE.TaskEither<DiffeoError, Loaded | undefined> => {
-      const run = hasRun(out)
-      if (resume)
-        return run === undefined
-          ? TE.left(
-              fileError(`resume ${out}`, 'a checkpoint', 'none', 'leave out --resume, or name its folder with --out'),
-            )
-          : loadSaved(out)
-      return run === undefined
-        ? TE.right(undefined)
-        : TE.left(
-            usageError(
-              `train in ${out}`,
-              'a folder without a run',
-              run,
-              'go on with --resume, or choose another folder with --out',
-            ),
-          )
-    }),
   )

@@ -2,18 +2,26 @@
  * What can go wrong while a run trains, and what may lie in its folder afterwards. After each: what was saved is there,
  * the sentence says what to do, and the run goes on to the bytes of one that nothing happened to.
  */
-import { spawnSync } from 'node:child_process'
+import { type ChildProcess, spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { decodeSafetensors, describeError, encodeSafetensors, orThrow, type Safetensors } from 'diffeo'
+import {
+  decodeSafetensors,
+  describeError,
+  encodeSafetensors,
+  key,
+  orThrow,
+  type Safetensors,
+  uniformArray,
+} from 'diffeo'
 import fc from 'fast-check'
 import * as E from 'fp-ts/lib/Either.js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { evaluateRun } from '../../src/cli/commands/evaluate.js'
 import { type TrainFlags, train } from '../../src/cli/commands/train.js'
 import { RunConfig } from '../../src/cli/config.js'
-import { decodeConfig, loadSaved } from '../../src/cli/folder.js'
+import { decodeConfig, isRun, loadSaved } from '../../src/cli/folder.js'
 import { lockFolder } from '../../src/cli/lock.js'
 import { readMetrics } from '../../src/cli/metrics.js'
 import { modelOf } from '../../src/cli/model.js'
@@ -41,12 +49,17 @@ const evaluated = async (out: string, more: { readonly model?: string } = {}) =>
   const ended = await evaluateRun(out, { engine: 'auto', ...more }, ioOf(said))()
   return { said: said.join('\n'), ended: E.match(describeError, (outcome: string) => outcome)(ended) }
 }
-/** In a process of its own, long enough to be stopped. */
-const started = (out: string, during: Parameters<typeof command>[3], more: readonly string[] = []) =>
+/** In a process of its own, which can be stopped; `node` are flags of Node's. */
+const started = (
+  out: string,
+  during: Parameters<typeof command>[3],
+  more: readonly string[] = [],
+  node: readonly string[] = [],
+) =>
   command(
     folder,
     process.execPath,
-    [main, 'train', 'moons', '--no-report', '--out', out, ...asArguments, ...more],
+    [...node, main, 'train', 'moons', '--no-report', '--out', out, ...asArguments, ...more],
     during,
   )
 
@@ -89,38 +102,66 @@ describe('a run goes on to the bytes of one that never stopped after', () => {
     sameAsWhole(at('stopped'))
   })
   it('SIGTERM', async () => {
+    // without an end, so that the signal comes before it
+    const endless = ['--schedule', 'constant', '--minutes', '9']
     const { code, out } = await started(
       'term',
       async (child) => {
         await appears(at('term/metrics.jsonl'), '"step":10,')
         child.kill('SIGTERM')
       },
-      ['--steps', '1000000'],
+      endless,
     )
     expect(code).toBe(143)
     expect(out).toMatch(/step \d+ is saved; go on with: npx diffeo train moons --resume --out term/)
     const step = orThrow(await loadSaved(at('term'))()).saved.step
     expect(out).toContain(`step ${step} is saved`)
+    const more = { schedule: 'constant', steps: step + 15 } as const
+    expect([await resumed(at('term'), more), await ran(at('never'), more)]).toMatchObject([
+      { ended: 'done' },
+      { ended: 'done' },
+    ])
+    for (const name of ['last.safetensors', 'best.safetensors', 'config.json', 'evaluation.json'])
+      expect(readFileSync(at(`term/${name}`)).equals(readFileSync(at(`never/${name}`)))).toBe(true)
   })
-  it('kill -9, three times over, at any moment', async () => {
-    const at20 = ['--save-every', '0.001', '--steps', `${STEPS}`]
-    for (const [i, line] of ['"step":10,', '"step":20,', '"step":30,'].entries()) {
+  it('kill -9 while it compiles, while it saves, at moments drawn by a seed, and while it is tested', async () => {
+    const killed = async (during: (child: ChildProcess) => void, node: readonly string[] = []) => {
       const { signal } = await started(
         'killed',
-        async (child) => {
-          await appears(at('killed/metrics.jsonl'), line)
-          child.kill('SIGKILL')
-        },
-        [...at20, ...(i === 0 ? [] : ['--resume'])],
+        during,
+        [...(isRun(at('killed')) ? ['--resume'] : []), '--save-every', '0.001', '--steps', `${STEPS}`],
+        node,
       )
-      if (signal !== 'SIGKILL') break
-      expect(existsSync(at('killed/lock'))).toBe(true)
+      return signal
     }
-    const step = orThrow(await loadSaved(at('killed'))()).saved.step
-    if (step < STEPS) expect((await resumed(at('killed'))).ended).toBe('done')
+    const upon = (line: string, ms: number) => (child: ChildProcess) =>
+      child.stdout?.on('data', (text) => {
+        if (`${text}`.includes(line)) setTimeout(() => child.kill('SIGKILL'), ms)
+      })
+    const begun = () => readdirSync(at('killed')).filter((name) => /safetensors\.\d+$/.test(name))
+    expect(await killed(upon('compiling', 0))).toBe('SIGKILL')
+    expect(orThrow(await loadSaved(at('killed'))()).saved.step).toBe(0)
+    // written to the end under another name, and not yet there
+    const atTheTenth = `import fs from 'node:fs'; const { rename } = fs; let n = 0
+      fs.rename = (from, to, then) => to.endsWith('last.safetensors') && ++n === 10 ? process.kill(process.pid, 'SIGKILL') : rename(from, to, then)`
+    expect(await killed(() => undefined, ['--import', `data:text/javascript,${encodeURIComponent(atTheTenth)}`])).toBe(
+      'SIGKILL',
+    )
+    expect(begun()).toHaveLength(1)
+    expect(existsSync(at('killed/lock'))).toBe(true)
+    for (const moment of uniformArray(key(6), 2)) {
+      await killed((child) => setTimeout(() => child.kill('SIGKILL'), 1000 + 1500 * moment))
+      expect(E.isRight(await loadSaved(at('killed'))())).toBe(true)
+    }
+    if (orThrow(await loadSaved(at('killed'))()).saved.step < STEPS) {
+      expect(await killed(upon(`step ${STEPS} is saved`, 0))).toBe('SIGKILL')
+      expect(begun()).toEqual([])
+    }
     sameAsWhole(at('killed'))
     const lines = orThrow(await readMetrics(at('killed/metrics.jsonl'))())
     expect(lines.map((line) => line.step)).toEqual([10, 10, 20, 20, 30, 30, 40, 40, 50, 50, 60, 60])
+    expect((await evaluated(at('killed'))).ended).toBe('done')
+    expect(readFileSync(at('killed/evaluation.json')).equals(readFileSync(at('whole/evaluation.json')))).toBe(true)
   })
   it('a checkpoint cut short, from the other one, and says so', async () => {
     const run = half('cut')
@@ -266,6 +307,36 @@ describe('a folder', () => {
     release()
     expect((await resumed(run)).ended).toBe('done')
     expect(existsSync(join(run, 'lock'))).toBe(false)
+  })
+  it('that another run uses is neither read nor changed', async () => {
+    const run = half('busy')
+    for (const name of ['last.safetensors', 'best.safetensors']) writeFileSync(join(run, name), 'being written')
+    writeFileSync(join(run, 'last.safetensors.17'), '')
+    const before = readdirSync(run)
+    const release = orThrow(lockFolder(run))
+    expect((await resumed(run)).ended).toContain('expected a folder that no other run uses')
+    expect((await ran(run)).ended).toContain('expected a folder that no other run uses')
+    release()
+    expect(readdirSync(run)).toEqual(before)
+    expect((await resumed(run)).ended).toContain('last.safetensors: expected a safetensors file')
+    expect(existsSync(join(run, 'lock'))).toBe(false)
+  })
+  it('new to both, takes one of two runs', async () => {
+    const both = await Promise.all([ran(at('both'), { steps: 2 }), ran(at('both'), { steps: 2 })])
+    expect(both.map(({ ended }) => ended).sort()).toEqual([
+      'done',
+      expect.stringMatching(/^train in .*both: expected a folder that no other run uses, got process \d+; /),
+    ])
+  })
+  it('loses what a killed process had begun to write there, and nothing else', async () => {
+    const run = half('begun')
+    const [gone, kept] = [
+      ['last.safetensors.4294967295', 'best.safetensors.1', 'config.json.22'],
+      ['mine.safetensors.1', 'last.safetensors.damaged', 'notes.5'],
+    ]
+    for (const name of [...gone, ...kept]) writeFileSync(join(run, name), '')
+    expect((await resumed(run, { steps: 41 })).ended).toBe('done')
+    expect([...gone, ...kept].filter((name) => existsSync(join(run, name)))).toEqual(kept)
   })
   it.each([
     ['whose process is gone', { ...holder, pid: 2 ** 22 + 1 }],

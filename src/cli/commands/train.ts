@@ -30,9 +30,8 @@ import {
   withModelOptions,
   withWorkerOptions,
 } from '../flags.js'
-import { filesIn, type Loaded, openFolder, putAside, readConfig, toldOf, writeJson } from '../folder.js'
+import { filesIn, type Loaded, putAside, readConfig, toldOf, withFolder, writeJson } from '../folder.js'
 import { type Budget, budgetOf, type Learned, learn, saveLast, type Training } from '../learn.js'
-import { lockFolder } from '../lock.js'
 import { measure, summaryOf } from '../measure.js'
 import { noMetrics, openMetrics } from '../metrics.js'
 import { type Model, modelOf } from '../model.js'
@@ -198,28 +197,26 @@ export const train = (name: string, flags: TrainFlags, io: Io): TE.TaskEither<Di
   const resumeWith = `npx diffeo train ${name} --resume${flagsOf({ out, ...model, ...unkept(flags) })}`
   return pipe(
     joined(flags, io),
-    TE.bindTo('workers'),
-    TE.bind('loaded', ({ workers }) => (isChief(workers) ? openFolder(out, flags.resume) : TE.right(undefined))),
-    TE.bind('unlock', ({ workers }) => (isChief(workers) ? TE.fromEither(lockFolder(out)) : TE.right(() => undefined))),
-    TE.flatMap(({ workers, loaded, unlock }) =>
-      pipe(
-        prepare(name, flags, out, loaded, workers, io),
-        TE.tapIO(() => () => (loaded === undefined ? [] : toldOf(loaded)).forEach(io.warn)),
-        TE.flatMap(({ config, model, engine, examples: data, metrics, budget, start, saved }) =>
-          pipe(
-            go(
-              { out, config, model, engine, examples: data, metrics, best: saved?.best, workers },
-              start,
-              budget,
-              { resumeWith, withReport: flags.report },
-              io,
+    TE.flatMap((workers) => {
+      const use = (loaded: Loaded | undefined) =>
+        pipe(
+          prepare(name, flags, out, loaded, workers, io),
+          TE.tapIO(() => () => (loaded === undefined ? [] : toldOf(loaded)).forEach(io.warn)),
+          TE.flatMap(({ config, model, engine, examples: data, metrics, budget, start, saved }) =>
+            pipe(
+              go(
+                { out, config, model, engine, examples: data, metrics, best: saved?.best, workers },
+                start,
+                budget,
+                { resumeWith, withReport: flags.report },
+                io,
+              ),
+              (task) => () => task().finally(() => disposeState(start)),
             ),
-            (task) => () => task().finally(() => disposeState(start)),
           ),
-        ),
-        (task) => () => task().finally(unlock),
-      ),
-    ),
+        )
+      return isChief(workers) ? withFolder(out, flags.resume, use) : use(undefined)
+    }),
   )
 }
 
