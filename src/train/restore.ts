@@ -9,7 +9,7 @@ import { pipe } from 'fp-ts/lib/function.js'
 import type { Shape } from '../../types/shape.js'
 import { type DiffeoError, shapeError, trainingError } from '../error.js'
 import { leaves, mapLeaves, type Param, type Params, type Spec } from '../tensor/params.js'
-import { sameShape, show } from '../tensor/shape.js'
+import { product, sameShape, show } from '../tensor/shape.js'
 import { type AnyTensor, trust } from '../tensor/tensor.js'
 import { type Checkpoint, momentName } from './checkpoint.js'
 import type { Optimiser } from './optimiser.js'
@@ -24,10 +24,24 @@ const wantedParams = (prefix: string, spec: Spec): Wanted =>
 
 const REBUILD = 'build the flow from the configuration in the checkpoint'
 
+/** What older versions did not write, because it was always so: batch norms that have started. */
+const MISSING = /^(?:params|best)\/(?:.*[./])?batchNorm\/started$/
+
+const completed = (wanted: Wanted, found: Found): Found =>
+  new Map([
+    ...found,
+    ...wanted.flatMap(([name, shape]) =>
+      found.has(name) || !MISSING.test(name)
+        ? []
+        : [[name, { shape, data: new Float32Array(product(shape)).fill(1) }] as const],
+    ),
+  ])
+
 /** The named tensors, if they are there, of those shapes, and no others beside them. */
 const pick =
   (path: string, wanted: Wanted) =>
-  (found: Found): E.Either<DiffeoError, Found> => {
+  (tensors: Found): E.Either<DiffeoError, Found> => {
+    const found = completed(wanted, tensors)
     for (const [name, shape] of wanted) {
       const raw = found.get(name)
       const expected = `${name} of shape ${show(shape)}`
@@ -61,7 +75,8 @@ const momentLists = (tensors: Found): number =>
 
 /**
  * The state of a checkpoint as tensors of their own, the caller's to free. Every tensor has to be there with the shape
- * that the spec says, and no other; on a refusal none is made.
+ * that the spec says, and no other; on a refusal none is made. Batch norms of older versions, which did not say whether
+ * they had started, have.
  *
  * @param optimiser if given, refuses the moments of an optimiser with another number of lists: as many as its `init`
  *   answers for no parameters.

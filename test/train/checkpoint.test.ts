@@ -126,6 +126,21 @@ describe('a checkpoint', () => {
     disposeState(image)
     disposeState(again)
   })
+  it('is read back from before batch norms told whether they had started: they had', async () => {
+    const image = await trained(tiny, tinyBatch, tinyOptions, 2)
+    await saved({ state: image, spec: tiny.bijector.spec, best: { params: image.params, bitsPerDim: 1 } })
+    const { metadata, tensors } = without('sha256')(orThrow(decodeSafetensors('')(await readFile(path))))
+    const before = new Map([...tensors].filter(([name]) => !name.endsWith('batchNorm/started')))
+    expect(tensors.size - before.size).toBe(2)
+    await writeFile(path, orThrow(encodeSafetensors({ metadata, tensors: before })))
+    const old = await ran(loadCheckpoint(path, t.unknown))
+    const [again, best] = [orThrow(restore(tiny.bijector.spec)(old)), orThrow(restoreBest(tiny.bijector.spec)(old))!]
+    expect(stateBits(again)).toEqual(stateBits(image))
+    expect(treeBits(best)).toEqual(treeBits(image.params))
+    disposeParams(best)
+    disposeState(image)
+    disposeState(again)
+  })
   it('keeps values that are not finite, and NaNs to the bit', async () => {
     const odd = new Float32Array(Uint32Array.of(0x7fc00123, 0xff800000, 0x80000000, 1).buffer)
     const params = { a: tf.tensor1d(odd) }
