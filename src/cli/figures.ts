@@ -33,12 +33,12 @@ export const drawn =
     TE.fromTask(async () => ({ caption, image: await toSvg(plot) }))
 
 const raster =
-  (caption: string) =>
+  (caption: string, name?: string) =>
   (picture: E.Either<DiffeoError, Raster>): Pending<Figure> =>
     pipe(
       picture,
       E.flatMap(encodePng),
-      E.map((image) => ({ caption, image })),
+      E.map((image) => ({ caption, image, ...(name === undefined ? {} : { name }) })),
       TE.fromEither,
     )
 
@@ -145,13 +145,13 @@ export const imageSections = (run: OpenRun, data: Examples, { each, unit }: Eval
     section('Samples', [
       pipe(
         () => temperatureRows(images, params, own).then(E.right),
-        TE.flatMap(raster('temperatures 0.5, 0.7, 0.85 and 1, a row each, from the same draws')),
+        TE.flatMap(raster('temperatures 0.5, 0.7, 0.85 and 1, a row each, from the same draws', 'temperatures')),
       ),
     ]),
     section('What each scale holds', [
       pipe(
         () => some((x) => resampledRows(images, params, foldIn(own, 1), x)).then(E.right),
-        TE.flatMap(raster('test images; below, the finer latents drawn anew, one scale more in each row')),
+        TE.flatMap(raster('test images; below, the finer latents drawn anew, one scale more in each row', 'scales')),
       ),
     ]),
     section('Reconstruction', [

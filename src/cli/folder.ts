@@ -7,7 +7,8 @@
  *   evaluation.json      test figures, and those of every example
  *   about.json           which commands trained it, on what
  *   samples.png, …       pictures                                 progress/     samples as it learned
- *   curves.svg, .png     loss; of points of the plane plane.svg, .png too
+ *   curves.svg, .png     loss                                     histogram.svg, .png     of the test figures
+ *   plane.svg, .png      of points; of images temperatures.png, samples at four, and scales.png, what each scale holds
  *   report.html          all of it on one page                    events.out.…  for TensorBoard
  *   lock                 the process that trains there
  *

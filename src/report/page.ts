@@ -8,6 +8,8 @@
 export interface Figure {
   readonly caption: string
   readonly image: string | Uint8Array
+  /** What it is called where it is kept as a file of its own, too. */
+  readonly name?: string
 }
 
 export interface Section {

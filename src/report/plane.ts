@@ -95,8 +95,8 @@ export interface PlaneOptions {
 }
 
 /**
- * Density, samples and warped grid beside each other, on the same axes. The points that the flow learned
- * from lie over the grid.
+ * Density, samples and warped grid beside each other, on the same axes. The points that the flow learned from lie over
+ * the density, half as many as elsewhere, and over the grid.
  *
  * @returns left: a shape error, if there are no points
  */
@@ -120,10 +120,10 @@ export const planePicture = async (
     scale: { domain: [...box[field]], nice: false, zero: false },
   })
   const encoding = { x: axis('x'), y: axis('y') }
-  const dots = (points: Float32Array, color: string) =>
+  const dots = (points: Float32Array, color: string, size = 6) =>
     ({
       data: { values: pairs(points.subarray(0, 2 * show)) },
-      mark: { type: 'circle', size: 6, opacity: 0.7, clip: true, color },
+      mark: { type: 'circle', size, opacity: 0.7, clip: true, color },
       encoding,
     }) as const
   return pipe(
@@ -136,12 +136,18 @@ export const planePicture = async (
         title,
         hconcat: [
           {
-            title: 'density',
+            title: 'density, and training points',
             width: size,
             height: size,
-            data: { values: [{ ...middle, url }] },
-            mark: { type: 'image', width: size, height: size, aspect: false },
-            encoding: { ...encoding, url: { field: 'url', type: 'nominal' } },
+            layer: [
+              {
+                data: { values: [{ ...middle, url }] },
+                mark: { type: 'image', width: size, height: size, aspect: false },
+                encoding: { ...encoding, url: { field: 'url', type: 'nominal' } },
+              },
+              // fewer and smaller, so that the density is seen between them
+              dots(data.subarray(0, show), '#ffffff', 2),
+            ],
           },
           { title: 'samples', width: size, height: size, ...dots(samples, colours.blue) },
           {

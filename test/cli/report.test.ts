@@ -30,7 +30,9 @@ describe('a report', () => {
   it('is written at the end of a run of images, and tells what its files tell', () => {
     const { code, err, out } = trained
     expect([code, err]).toEqual([0, ''])
-    expect(out).toContain('images/report.html\nimages/curves.svg\nimages/curves.png\nimages/events.out.tfevents.diffeo')
+    expect(out).toContain(
+      'images/report.html\nimages/curves.svg\nimages/curves.png\nimages/histogram.svg\nimages/histogram.png\nimages/temperatures.png\nimages/scales.png\nimages/events.out.tfevents.diffeo',
+    )
     const page = read('images/report.html')
     const { mean, count, worst, each } = JSON.parse(read('images/evaluation.json'))
     const [{ command, engine, versions, began }] = JSON.parse(read('images/about.json'))
@@ -79,6 +81,11 @@ describe('a report', () => {
     // two pixels for each unit of the plot, and as many colours as its lines have
     const { width, channels } = decode(readFileSync(at('images/curves.png')))
     expect([width > 1100, channels]).toEqual([true, 4])
+    expect(read('images/histogram.svg')).toContain('53 test examples')
+    // twelve samples in each of four rows
+    const rows = decode(readFileSync(at('images/temperatures.png')))
+    expect([rows.width, rows.height]).toEqual([2 + 12 * 30, 2 + 4 * 30])
+    expect(existsSync(at('images/scales.png'))).toBe(true)
     expect(read('images/events.out.tfevents.diffeo')).toContain('learningRate')
   })
   it('tells of a run of points what the plane looks like', async () => {

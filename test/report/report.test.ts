@@ -99,6 +99,9 @@ describe('the plane', () => {
     const svg = await toSvg(await draw())
     expect(tf.memory().numTensors).toBe(before)
     for (const said of ['two moons', 'density', 'samples', 'data:image/png;base64,']) expect(svg).toContain(said)
+    // the points lie over the density too: 25 of them in white, and 50 in each of the other two
+    const dots = (colour: string) => svg.match(new RegExp(`<path aria-label="[^"]*"[^>]*fill="${colour}"`, 'g'))
+    expect(['#ffffff', '#0072b2', '#d55e00'].map((colour) => dots(colour)?.length)).toEqual([25, 50, 50])
   })
 })
 

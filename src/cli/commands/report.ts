@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { join } from 'node:path'
 import type { Command } from 'commander'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
@@ -11,7 +12,7 @@ import { describeEngine } from '../../engine/engine.js'
 import { type DiffeoError, describeError } from '../../error.js'
 import { writeFileAtomic } from '../../file.js'
 import { eventHeader, eventRecord } from '../../report/events.js'
-import { html } from '../../report/page.js'
+import { type Figure, html } from '../../report/page.js'
 import { histogram, type Plot, svgToPng, toSvg } from '../../report/plot.js'
 import { countParams } from '../../tensor/params.js'
 import { show } from '../../tensor/shape.js'
@@ -72,6 +73,10 @@ const plotFiles = (files: ReturnType<typeof filesIn>, name: string, plot: Plot, 
     ),
   )
 
+/** The file of a picture that is to be kept beside the page too. */
+const fileOf = (folder: string, { name, image }: Figure): Files =>
+  name === undefined || typeof image === 'string' ? [] : [[join(folder, `${name}.png`), image]]
+
 /** Writes the page of a run, its plots and its event file; answers their paths. */
 export const writeReport = (
   folder: string,
@@ -91,23 +96,22 @@ export const writeReport = (
     TE.bind('progress', () => progressOf(files.progress)),
     TE.bind('latents', () => latentFigures(run, data)),
     TE.let('plots', ({ metrics }) => curves(metrics, unit)),
+    TE.let('histogram', () => histogram({ title: `${test.count} test examples`, x: unit, values: test.each })),
     TE.bind('plane', () => (isImage ? TE.right(undefined) : planePlot(run, data))),
-    TE.bind('sections', ({ plots, progress, latents, plane }) =>
+    TE.bind('sections', ({ plots, histogram, progress, latents, plane }) =>
       TE.sequenceSeqArray([
         section('Learning', Object.values(plots).map(drawn(''))),
         ...(plane === undefined
           ? imageSections(run, data, test)
           : [section('The plane', [drawn('density, samples, and the grid of z as the inverse bends it')(plane)])]),
         ...(progress.length === 0 ? [] : [section('Samples as it learned', progress.map(TE.right))]),
-        section(`−log p of each test example`, [
-          drawn('')(histogram({ title: `${test.count} test examples`, x: unit, values: test.each })),
-        ]),
+        section(`−log p of each test example`, [drawn('')(histogram)]),
         section('Latents of test examples', latents.map(TE.right)),
       ]),
     ),
-    TE.bind('pictures', ({ plots, plane }) =>
+    TE.bind('pictures', ({ plots, histogram, plane }) =>
       pipe(
-        Object.entries({ curves: plots['curves']!, ...(plane === undefined ? {} : { plane }) }),
+        Object.entries({ curves: plots['curves']!, histogram, ...(plane === undefined ? {} : { plane }) }),
         TE.traverseSeqArray(([name, plot]) => plotFiles(files, name, plot, io)),
       ),
     ),
@@ -138,6 +142,7 @@ export const writeReport = (
       const out: Files = [
         [files.report, text(page)],
         ...pictures.flat(),
+        ...sections.flatMap(({ figures }) => figures.flatMap((own) => fileOf(folder, own))),
         ...(metrics.length === 0 ? [] : [[files.events, eventsOf(metrics, began)] as const]),
       ]
       return pipe(
