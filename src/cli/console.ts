@@ -11,7 +11,7 @@ import { styleText } from 'node:util'
 import * as E from 'fp-ts/lib/Either.js'
 import type * as TE from 'fp-ts/lib/TaskEither.js'
 import { type DiffeoError, DiffeoException, describeError } from '../error.js'
-import { type Progress, progress } from './progress.js'
+import { progress, type StartProgress } from './progress.js'
 
 /** How a command came to its end. */
 export type Outcome = 'done' | 'stopped'
@@ -24,7 +24,7 @@ export interface Io {
   /** The result for programs; nothing without `--json`. */
   readonly result: (value: unknown) => void
   /** A line that is drawn again and again: in a terminal alone. */
-  readonly progress: (format: string, total: number, payload?: Readonly<Record<string, string>>) => Progress
+  readonly progress: StartProgress
   /** Aborted by the first signal while something is held. */
   readonly signal: AbortSignal
   /**
@@ -85,7 +85,7 @@ export const perform = async (
     say: (line) => void (json || process.stdout.write(`${line}\n`)),
     warn: (line) => void process.stderr.write(`${yellow('yellow', line)}\n`),
     result: (value) => void (json && process.stdout.write(`${JSON.stringify(value)}\n`)),
-    progress: progress(!json && process.stderr.isTTY === true),
+    progress: progress(json ? undefined : process.stderr),
     signal: stop.signal,
     hold: (sentence = 'stopping after this step (again: at once, back to the last checkpoint)') => {
       held.push(sentence)

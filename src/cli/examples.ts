@@ -20,16 +20,17 @@ import type { MaybeLater } from '../train/ahead.js'
 import type { Batches } from '../train/evaluate.js'
 import type { DataConfig, Recipe } from './config.js'
 
-/** The unit of a figure, and the figure from −log p(x)/(D log 2). */
+/** The unit of a figure, what has such a figure, and the figure from −log p(x)/(D log 2). */
 interface Unit {
   readonly name: 'bits/dim' | 'nats'
+  readonly things: 'images' | 'points'
   readonly of: (bitsPerDim: number) => number
 }
 
 export const unitOf = (shape: readonly number[]): Unit =>
   shape.length === 3
-    ? { name: 'bits/dim', of: (bits) => bits }
-    : { name: 'nats', of: (bits) => bits * shape.reduce((a, b) => a * b, 1) * Math.LN2 }
+    ? { name: 'bits/dim', things: 'images', of: (bits) => bits }
+    : { name: 'nats', things: 'points', of: (bits) => bits * shape.reduce((a, b) => a * b, 1) * Math.LN2 }
 
 /** The data of a run. */
 export interface Examples {

@@ -13,12 +13,13 @@ import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import type { Engine } from '../engine/engine.js'
 import type { Workers } from '../engine/parallel/workers.js'
-import { asError, type DiffeoError, describeError, usageError } from '../error.js'
+import { asError, type DiffeoError, describeError } from '../error.js'
 import { writePng } from '../image/png.js'
 import { type BestFigures, type Snapshot, saveCheckpoint } from '../train/checkpoint.js'
 import { fit, type Stepped, type Stopped, type Validated } from '../train/fit.js'
 import { dynamicLossScale } from '../train/lossScale.js'
 import { averageParams, type TrainState } from '../train/step.js'
+import type { Budget } from './budget.js'
 import { type RunConfig, scheduleOf } from './config.js'
 import type { Io } from './console.js'
 import { type Examples, keysOf, unitOf } from './examples.js'
@@ -26,7 +27,7 @@ import { filesIn, writeJson } from './folder.js'
 import type { MetricsFile } from './metrics.js'
 import type { Model } from './model.js'
 import { samplePicture } from './pictures.js'
-import { clock, type Progress } from './progress.js'
+import { clock, type Heard, type Progress, paceOf } from './progress.js'
 
 /** A run in training. */
 export interface Training {
@@ -40,46 +41,6 @@ export interface Training {
   readonly best: BestFigures | undefined
   /** If there are several: only the chief writes and validates. */
   readonly workers: Workers | undefined
-}
-
-/** When to stop, if not at the end of the schedule. */
-export interface Budget {
-  readonly seconds?: number
-  readonly steps?: number
-  /** Seconds between checkpoints. */
-  readonly saveEvery: number
-}
-
-/** The flags that a budget comes from. */
-interface BudgetFlags {
-  readonly minutes?: number
-  readonly steps?: number
-  readonly saveEvery: number
-}
-
-const minutesFor = (shape: readonly number[]): number => (shape.length === 3 ? 15 : 3)
-
-/** When to stop: as the flags say, else at the end of the schedule, else after some minutes. */
-export const budgetOf = (
-  { minutes, steps, saveEvery }: BudgetFlags,
-  { recipe, shape }: RunConfig,
-  out: string,
-  from: number,
-): E.Either<DiffeoError, Budget> => {
-  const seconds = minutes === undefined ? {} : { seconds: minutes * 60 }
-  if (steps !== undefined) return E.right({ ...seconds, steps, saveEvery })
-  if (minutes !== undefined) return E.right({ ...seconds, saveEvery })
-  if (recipe.steps === undefined) return E.right({ seconds: minutesFor(shape) * 60, saveEvery })
-  return from < recipe.steps
-    ? E.right({ saveEvery })
-    : E.left(
-        usageError(
-          `resume ${out}`,
-          'a run with steps left',
-          `step ${from} of ${recipe.steps}`,
-          'add --minutes or --steps to train it further, or look at it: diffeo evaluate, diffeo sample',
-        ),
-      )
 }
 
 /** The last state, and the configuration that may have learned how many steps it has. */
@@ -171,13 +132,20 @@ export const learn = async (training: Training, start: TrainState, budget: Budge
     budget.steps ??
     (start.step < (config.recipe.steps ?? 0) ? config.recipe.steps : undefined) ??
     Number.POSITIVE_INFINITY
-  const format = `{bar} step {step} · {rate} ${flow.bijector.domain.length === 3 ? 'images' : 'points'}/s · train {train}, validation {validation} ${unit.name} · {left} left`
+  const format = `{bar} step {step} · {rate} ${unit.things}/s · train {train} ${unit.name}, validation {validation} · {left} left`
   let line: Progress | undefined
   const left = (state: TrainState, perStep: number): readonly [done: number, seconds: number] => {
     const bySteps = (last() - state.step) * perStep
     const byTime = (budget.seconds ?? Number.POSITIVE_INFINITY) - elapsed()
     const rest = Math.max(0, Math.min(bySteps, byTime))
     return [elapsed() / (elapsed() + rest), rest]
+  }
+
+  let validating: ReturnType<typeof paceOf> | undefined
+  let shown = 0
+  const onValidating: Heard = (done, count) => {
+    validating ??= paceOf(examples.validation.count, unit.things)
+    line?.update(shown, { validation: validating(done, count) })
   }
 
   let recent: Stepped[] = []
@@ -206,7 +174,8 @@ export const learn = async (training: Training, start: TrainState, budget: Budge
     told.train = unit.of(mean(recent.map((e) => e.bitsPerDim))).toFixed(3)
     told.rate = (size / seconds).toFixed(0)
     const [done, rest] = left(state, seconds)
-    line?.update(1000 * done, { ...told, step: `${state.step}`, left: clock(rest) })
+    shown = 1000 * done
+    line?.update(shown, { ...told, step: `${state.step}`, left: clock(rest) })
     if (state.step % LOG_EVERY === 0) {
       report(
         await metrics.add({
@@ -226,6 +195,7 @@ export const learn = async (training: Training, start: TrainState, budget: Budge
   const onValidation = async ({ state, mean: bits, worst, best: better, worse }: Validated): Promise<void> => {
     best = { bitsPerDim: better ? bits : (best?.bitsPerDim ?? bits), worse }
     told.validation = unit.of(bits).toFixed(3)
+    validating = undefined
     report(await metrics.add({ ...common(state.step), validation: unit.of(bits), worst: unit.of(worst), best: better }))
     await save(state, ...(better ? [files.best, files.last] : [files.last]))
     if (isSeldom(state.step / validateEvery)) await show(state)
@@ -249,6 +219,7 @@ export const learn = async (training: Training, start: TrainState, budget: Budge
         every: validateEvery,
         ...(best === undefined ? {} : { best: best.bitsPerDim, worse: best.worse }),
         params: (state) => averageParams(flow, optimiser, state),
+        progress: onValidating,
       },
     }),
   })) {

@@ -13,6 +13,7 @@ import type { Io } from './console.js'
 import { type Examples, unitOf } from './examples.js'
 import { filesIn, writeJson } from './folder.js'
 import type { Model } from './model.js'
+import { counted } from './progress.js'
 
 /** What `evaluation.json` holds. */
 export interface Evaluated {
@@ -54,13 +55,18 @@ export const measure = (
 ): TE.TaskEither<DiffeoError, Evaluated> =>
   pipe(
     TE.fromTask(async (): Promise<Evaluated> => {
-      const line = io.progress('{bar} testing {value} of {total} batches · {eta_formatted} left', examples.test.count)
-      const bits = await evaluate(flow, params, examples.test, line.update)
-      line.stop()
-      const { large, limited, floor } = examples
-      const gap = await trainingGap(flow, params, large)
-      const few = limited === undefined ? undefined : await evaluate(flow, params, limited)
+      const { test, large, limited, floor } = examples
       const unit = unitOf(shape)
+      const watched = (doing: string, total: number) => counted(io.progress, { doing, total, unit: unit.things })
+      const bits = await watched('testing', test.count)((heard) => evaluate(flow, params, test, heard))
+      const gap = await watched(
+        'statistics of batches',
+        2 * large.count,
+      )((heard) => trainingGap(flow, params, large, heard))
+      const few =
+        limited === undefined
+          ? undefined
+          : await watched('training examples', limited.count)((heard) => evaluate(flow, params, limited, heard))
       const each = Array.from(bits.each, unit.of)
       return {
         step,

@@ -18,7 +18,7 @@ import { boxAround, type PlaneFlow, planeDensity } from '../report/plane.js'
 import type { Params } from '../tensor/params.js'
 import type { Key } from '../tensor/random.js'
 import { product, sameShape, show } from '../tensor/shape.js'
-import { type BatchOf, latentTensors, unwrap } from '../tensor/tensor.js'
+import { type BatchOf, latentTensors, trust, unwrap } from '../tensor/tensor.js'
 
 /** A grid of images, pixels in [0, 256) one after another; of a shape that can be shown. */
 export const grid = (shape: Shape, pixels: ArrayLike<number>, columns: number): E.Either<DiffeoError, Raster> => {
@@ -31,18 +31,43 @@ export const grid = (shape: Shape, pixels: ArrayLike<number>, columns: number): 
 
 const SIDE = 300
 
+/** How many are drawn at once at most: memory, not results. */
+const AT_ONCE = { image: 64, point: 4096 }
+
+/** `n` draws, in parts of nearly one size; `heard` hears how many are done. */
+const draw = async (
+  flow: Flow<Shape, Latents>,
+  params: Params,
+  z: unknown,
+  n: number,
+  heard: (done: number) => void,
+): Promise<readonly Float32Array[]> => {
+  const most = flow.bijector.domain.length === 3 ? AT_ONCE.image : AT_ONCE.point
+  const size = Math.ceil(n / Math.ceil(n / most))
+  const parts: Float32Array[] = []
+  for (let from = 0; from < n; from += size) {
+    const count = Math.min(size, n - from)
+    const some = latentTensors(z).map((t) => trust<Shape>(tf.slice(unwrap(t), from, count)))
+    const [x, logDet] = await compiled(flow).inverse(params)((Array.isArray(z) ? some : some[0]) as never)
+    parts.push(await unwrap(x).data<'float32'>())
+    tf.dispose([some.map(unwrap), unwrap(x), unwrap(logDet)].flat())
+    heard(from + count)
+  }
+  return parts
+}
+
 /** Samples as a picture: `columns` images in a row, or the density with the points upon it. */
 export const samplePicture = async (
   flow: Flow<Shape, Latents>,
   params: Params,
   key: Key,
-  { n = 64, columns = 8, temperatures = [1] }: SampleOptions = {},
+  { n = 64, columns = 8, temperatures = [1], heard = () => undefined }: SampleOptions = {},
 ): Promise<E.Either<DiffeoError, Raster>> => {
   const parts: Float32Array[] = []
-  for (const temperature of temperatures) {
-    const samples = unwrap((await compiled(flow).sample(params)(key, n, temperature)) as never)
-    parts.push(await samples.data<'float32'>())
-    samples.dispose()
+  for (const [i, temperature] of temperatures.entries()) {
+    const z = flow.prior.sample(flow.bijector.codomain, key, n, temperature)
+    parts.push(...(await draw(flow, params, z, n, (done) => heard(i * n + done))))
+    tf.dispose(latentTensors(z).map(unwrap))
   }
   const all = Float32Array.from(parts.flatMap((part) => [...part]))
   if (!sameShape(flow.bijector.domain, [2])) return grid(flow.bijector.domain, all, columns)
@@ -56,6 +81,8 @@ interface SampleOptions {
   readonly columns?: number
   /** `n` samples each, from the same noise. */
   readonly temperatures?: readonly number[]
+  /** Hears how many are drawn. */
+  readonly heard?: (done: number) => void
 }
 
 /** A picture of reconstructions, and how large the error is. */
@@ -65,19 +92,25 @@ interface Reconstruction {
   readonly largestError: number
 }
 
-/** The images with the largest errors, each above what forward and inverse make of it, the worst first. */
+/**
+ * The images with the largest errors, each above what forward and inverse make of it, the worst first. `heard` hears of
+ * every example twice.
+ */
 export const reconstruct = async (
   flow: Flow<Shape, Latents>,
   params: Params,
   batch: BatchOf<Shape>,
-  most = 16,
+  most: number,
+  heard: (done: number) => void = () => undefined,
 ): Promise<Reconstruction> => {
   const size = product(flow.bijector.domain)
   const x = unwrap(batch)
   const { forward, inverse } = compiled(flow)
   const [z, logDet] = await forward(params)(batch)
+  heard(x.shape[0]!)
   const [inverted, inverseLogDet] = await inverse(params)(z)
   const back = unwrap(inverted)
+  heard(2 * x.shape[0]!)
   tf.dispose([latentTensors(z).map(unwrap), unwrap(logDet), unwrap(inverseLogDet)])
   const [before, after] = [await x.data<'float32'>(), await back.data<'float32'>()]
   back.dispose()

@@ -11,14 +11,17 @@ export interface Progress {
   readonly stop: () => void
 }
 
+/** Starts a line. */
+export type StartProgress = (format: string, total: number, payload?: Readonly<Record<string, string>>) => Progress
+
 const silent: Progress = { update: () => undefined, stop: () => undefined }
 
-/** Starts a line, where there is someone to see it. Signals stay the caller's. */
+/** Draws lines on a stream, if it is a terminal that someone sees. Signals stay the caller's. */
 export const progress =
-  (seen: boolean) =>
-  (format: string, total: number, payload: Readonly<Record<string, string>> = {}): Progress => {
-    if (!seen) return silent
-    const bar = new SingleBar({ format, barsize: 16, gracefulExit: false }, Presets.shades_classic)
+  (stream: NodeJS.WriteStream | undefined): StartProgress =>
+  (format, total, payload = {}) => {
+    if (stream?.isTTY !== true) return silent
+    const bar = new SingleBar({ format, stream, barsize: 16, gracefulExit: false }, Presets.shades_classic)
     bar.start(total, 0, payload)
     return { update: (done, next = {}) => bar.update(Math.min(done, total), next), stop: () => bar.stop() }
   }
@@ -28,3 +31,40 @@ export const clock = (seconds: number): string => {
   const whole = Math.max(0, Math.round(seconds))
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}`
 }
+
+/** Hears how much is done of a total, and how many examples that were, if it is not they that are counted. */
+export type Heard = (done: number, examples?: number) => void
+
+/** `640 images, 320 images/s, 0:02 left`. The rate is that since the first report, before which something is compiled. */
+export const paceOf = (total: number, unit: string, now = () => performance.now()) => {
+  let from = { at: now(), done: 0, examples: 0 }
+  let reports = 0
+  return (done: number, examples = done): string => {
+    const at = now()
+    const seconds = Math.max(1e-3, (at - from.at) / 1000)
+    const rate = (examples - from.examples) / seconds
+    const left = (seconds * (total - done)) / Math.max(1e-9, done - from.done)
+    if (reports++ === 0) from = { at, done, examples }
+    return `${examples.toLocaleString('en')} ${unit}, ${rate.toFixed(rate < 10 ? 1 : 0)} ${unit}/s, ${clock(left)} left`
+  }
+}
+
+/** What a line counts. */
+export interface Counted {
+  readonly doing: string
+  readonly total: number
+  readonly unit: string
+}
+
+/** Does something that takes long, with a line that says how far it is, how fast, and how long it will take still. */
+export const counted =
+  (start: StartProgress, { doing, total, unit }: Counted, now?: () => number) =>
+  async <A>(use: (heard: Heard) => Promise<A>): Promise<A> => {
+    const pace = paceOf(total, unit, now)
+    const line = start(`{bar} ${doing}: {pace}`, total, { pace: `0 ${unit}` })
+    try {
+      return await use((done, examples) => line.update(done, { pace: pace(done, examples) }))
+    } finally {
+      line.stop()
+    }
+  }

@@ -36,10 +36,13 @@ export const summarise = (each: Float32Array): Evaluation => ({
   each,
 })
 
+/** Hears how many batches are done, and how many examples those were. */
+export type EvaluationProgress = (batches: number, examples: number) => void
+
 const scored = async <A extends Shape>(
   bitsPerDim: (x: BatchOf<A>) => Promise<PerExample>,
   batches: Batches<A>,
-  progress: (done: number) => void = () => undefined,
+  progress: EvaluationProgress = () => undefined,
 ): Promise<Evaluation> => {
   const each: number[] = []
   let done = 0
@@ -47,15 +50,14 @@ const scored = async <A extends Shape>(
     const bits = await bitsPerDim(x)
     for (const bit of await unwrap(bits).data()) each.push(bit)
     unwrap(bits).dispose()
-    progress(++done)
+    progress(++done, each.length)
     await new Promise((resolve) => setImmediate(resolve))
   }
   return summarise(Float32Array.from(each))
 }
 
 /**
- * Bits/dim of every example in evaluation mode. Yields to the event loop between batches; `progress` hears how many
- * batches are done.
+ * Bits/dim of every example in evaluation mode. Yields to the event loop between batches.
  *
  * @throws DiffeoException (as a rejection) if a batch cannot be read.
  */
@@ -63,7 +65,7 @@ export const evaluate = <A extends Shape, B extends Latents>(
   flow: Flow<A, B>,
   params: Params,
   batches: Batches<A>,
-  progress?: (done: number) => void,
+  progress?: EvaluationProgress,
 ): Promise<Evaluation> => scored(compiled(flow).bitsPerDim(params), batches, progress)
 
 /** Mean bits/dim of the same examples at the same parameters, as training sees them and as evaluation does. */
@@ -77,7 +79,8 @@ export interface Gap {
 
 /**
  * What the statistics of batches change: 0, but for rounding, where no part of the flow looks at its batch. Large where
- * batch norm's running statistics are not those of the batches (Real NVP's known failure).
+ * batch norm's running statistics are not those of the batches (Real NVP's known failure). Every batch is gone through
+ * twice, and `progress` hears of both times.
  *
  * @throws DiffeoException (as a rejection) if a batch cannot be read.
  * @example (await trainingGap(model, averageParams(model, optimiser, state), validation)).gap
@@ -86,12 +89,15 @@ export const trainingGap = async <A extends Shape, B extends Latents>(
   flow: Flow<A, B>,
   params: Params,
   batches: Batches<A>,
+  progress: EvaluationProgress = () => undefined,
 ): Promise<Gap> => {
   const toBits = times(-1 / (product(flow.bijector.domain) * Math.LN2))
   const inTraining = jit((own: Params, x: BatchOf<A>) => toBits(flow.train(own)(x)[0]) as PerExample)
   try {
-    const { mean: training, count } = await scored((x) => inTraining(params, x), batches)
-    const { mean: evaluation } = await evaluate(flow, params, batches)
+    const { mean: training, count } = await scored((x) => inTraining(params, x), batches, progress)
+    const { mean: evaluation } = await evaluate(flow, params, batches, (done, examples) =>
+      progress(batches.count + done, count + examples),
+    )
     return { count, training, evaluation, gap: training - evaluation }
   } finally {
     await inTraining.dispose()

@@ -12,7 +12,7 @@ import type { Params } from '../tensor/params.js'
 import { product } from '../tensor/shape.js'
 import { type AnyTensor, sizes, values } from '../tensor/tensor.js'
 import { ahead, type MaybeLater } from './ahead.js'
-import { type Batches, type Evaluation, evaluate } from './evaluate.js'
+import { type Batches, type Evaluation, type EvaluationProgress, evaluate } from './evaluate.js'
 import { copyState, disposeState, type StepMetrics, type StepOptions, step, type TrainState } from './step.js'
 
 // -------------------------------------------------------------------------------------
@@ -76,6 +76,7 @@ export interface FitOptions<A extends Shape> extends StepOptions {
     readonly worse?: number
     /** Which parameters to validate; default the state's own. An average is the caller's to make and free. */
     readonly params?: (state: TrainState) => Params
+    readonly progress?: EvaluationProgress
   }
   /** Stop when the state has taken so many steps in all. */
   readonly steps?: number
@@ -183,7 +184,8 @@ export async function* fit<A extends Shape, B extends Latents>(
       state = after
       yield { _tag: 'Stepped', state, ...metrics, seconds: (performance.now() - from) / 1000 }
       if (validation !== undefined && state.step % validation.every === 0) {
-        const made = await orError(evaluate(flow, (validation.params ?? ((s) => s.params))(state), validation.batches))
+        const params = validation.params?.(state) ?? state.params
+        const made = await orError(evaluate(flow, params, validation.batches, validation.progress))
         if (E.isLeft(made)) {
           yield stopped('failed', made.left)
           return

@@ -30,17 +30,20 @@ const small = { batch: 4, saveEvery: 30, resume: false, report: false, ...flags 
 const told = async (task: (io: ReturnType<typeof ioOf>) => TE.TaskEither<DiffeoError, unknown>) => {
   const said: string[] = []
   const results: unknown[] = []
-  const ended = await task(ioOf(said, results))()
+  const drawn: string[] = []
+  const ended = await task(ioOf(said, results, undefined, drawn))()
   const result = results[0] as Record<string, never>
-  return { said: said.join('\n'), result, ended: E.match(describeError, () => 'done')(ended) }
+  return { said: said.join('\n'), result, drawn: drawn.join('\n'), ended: E.match(describeError, () => 'done')(ended) }
 }
 
+let trained: string
 beforeAll(async () => {
   await fewImages(data)
-  const { ended } = await told((io) =>
-    train('mnist', { ...small, data, scales: 2, width: 2, blocks: 0, steps: 20, out: run }, io),
+  const { ended, drawn } = await told((io) =>
+    train('mnist', { ...small, data, scales: 2, width: 2, blocks: 0, steps: 20, validateEvery: 10, out: run }, io),
   )
   expect(ended).toBe('done')
+  trained = drawn
 })
 
 const pictureOf = (path: string) => {
@@ -49,13 +52,21 @@ const pictureOf = (path: string) => {
 }
 
 describe('of a run', () => {
+  it('train tells how fast it is, and how long it will take, its validations too', () => {
+    expect(trained).toMatch(/step 20 · \d+ images\/s · train \d\.\d{3} bits\/dim, validation \d\.\d{3} · 0:00 left/)
+    expect(trained).toMatch(/step 10 · [^\n]* validation \d+ images, [\d.]+ images\/s, 0:0\d left/)
+    expect(trained).toMatch(/testing: 53 images/)
+  })
   it('evaluate answers what train said, and leaves no tensor', async () => {
     const trained = JSON.parse(readFileSync(join(run, 'evaluation.json'), 'utf8'))
     const before = tf.memory().numTensors
-    const { result, said } = await told((io) => evaluateRun(run, flags, io))
+    const { result, said, drawn } = await told((io) => evaluateRun(run, flags, io))
     expect(tf.memory().numTensors).toBe(before)
     expect([result['mean'], result['worst'], result['count']]).toEqual([trained.mean, trained.worst, 53])
     expect(said).toContain(`test ${trained.mean.toFixed(3)} bits/dim on 53 images`)
+    expect(drawn).toMatch(/testing: 53 images, [\d.]+ images\/s, 0:00 left/)
+    // 512 held out, 200 at a time, twice
+    expect(drawn).toMatch(/statistics of batches: 800 images, [\d.]+ images\/s, 0:00 left/)
   })
   it('sample draws a grid, and a row for each temperature', async () => {
     const before = tf.memory().numTensors
@@ -63,14 +74,16 @@ describe('of a run', () => {
     expect((await told((io) => sampleRun(run, { ...flags, temperature: [1], to }, io))).ended).toBe('done')
     expect(pictureOf(to)).toEqual([2 + 8 * 30, 2 + 8 * 30, 1])
     const rows = at('rows.png')
-    const { said } = await told((io) => sampleRun(run, { ...flags, temperature: [0.5, 1], to: rows }, io))
+    const { said, drawn } = await told((io) => sampleRun(run, { ...flags, temperature: [0.5, 1], to: rows }, io))
+    expect(drawn).toMatch(/drawing: 16 images, [\d.]+ images\/s, 0:00 left/)
     expect(said).toContain('8 samples at temperatures 0.5, 1')
     expect(pictureOf(rows)).toEqual([2 + 8 * 30, 2 + 2 * 30, 1])
     expect(tf.memory().numTensors).toBe(before)
   })
   it('reconstruct finds rounding errors alone', async () => {
     const to = at('back.png')
-    const { result } = await told((io) => reconstructRun(run, { ...flags, to }, io))
+    const { result, drawn } = await told((io) => reconstructRun(run, { ...flags, to }, io))
+    expect(drawn).toMatch(/there and back: 100 images, [\d.]+ images\/s, 0:00 left/)
     expect(result['largestError']).toBeGreaterThan(0)
     expect(result['largestError']).toBeLessThan(0.01)
     expect(pictureOf(to)).toEqual([2 + 16 * 30, 2 + 2 * 30, 1])
@@ -78,7 +91,8 @@ describe('of a run', () => {
   it('interpolate has the four images in its corners', async () => {
     const to = at('between.png')
     const before = tf.memory().numTensors
-    const { ended } = await told((io) => interpolateRun(run, { ...flags, seed: 0, to }, io))
+    const { ended, drawn } = await told((io) => interpolateRun(run, { ...flags, seed: 0, to }, io))
+    expect(drawn).toMatch(/mixing: 68 images, [\d.]+ images\/s, 0:00 left/)
     expect(ended).toBe('done')
     expect(tf.memory().numTensors).toBe(before)
     expect(pictureOf(to)).toEqual([2 + 8 * 30, 2 + 8 * 30, 1])
@@ -130,7 +144,8 @@ describe('without a run', () => {
     expect(bent.result['total']).toMatchObject({ parameters: 2 * (1 * 3 + 3 + 3 * 23 + 23) + 4 })
   })
   it('data check reads every image, and says what there is', async () => {
-    const { said, result, ended } = await told((io) => checkData('mnist', { data }, io))
+    const { said, result, ended, drawn } = await told((io) => checkData('mnist', { data }, io))
+    expect(drawn).toMatch(/reading: 613 images, [\d.]+ images\/s, 0:00 left/)
     expect([ended, said]).toEqual(['done', expect.stringContaining('48 images to train, 512 to validate, 53 to test')])
     expect(said).toContain('all 613 images were read: gray levels 0 to 255, mean ')
     const images = ['train', 't10k'].map((part) => readFileSync(join(data, `${part}-images-idx3-ubyte`)).subarray(16))

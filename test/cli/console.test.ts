@@ -1,13 +1,13 @@
 /** What every command has in common: help, errors, colours, progress. */
 import { existsSync } from 'node:fs'
 import { PassThrough } from 'node:stream'
-import { WriteStream } from 'node:tty'
 import type { Command } from 'commander'
 import { describe, expect, it } from 'vitest'
 import { paint } from '../../src/cli/console.js'
 import { flagsOf, quoted } from '../../src/cli/flags.js'
 import { programOf } from '../../src/cli/program.js'
-import { command, diffeo, temporary } from './support.js'
+import { counted, progress } from '../../src/cli/progress.js'
+import { command, diffeo, temporary, terminal } from './support.js'
 
 const { folder, at } = temporary('console')
 
@@ -86,32 +86,25 @@ describe('with --json', () => {
   })
 })
 
-/** A terminal that answers about its colours as Node's own does. */
-const terminal = () => {
-  const stream = Object.assign(new PassThrough(), { isTTY: true as const, columns: 200 })
-  const hasColors = (env?: object) => WriteStream.prototype.hasColors.call(terminalLike, env as never)
-  const terminalLike = { getColorDepth: WriteStream.prototype.getColorDepth }
-  return Object.assign(stream, { hasColors }) as unknown as NodeJS.WriteStream
-}
 const pipe = { isTTY: undefined, hasColors: undefined } as unknown as NodeJS.WriteStream
 
 describe('colours', () => {
   const red = '\x1b[31mno\x1b[39m'
   const env = { TERM: 'xterm-256color' }
   it('are for terminals', () => {
-    expect(paint(terminal(), true, env)('red', 'no')).toBe(red)
+    expect(paint(terminal().stream, true, env)('red', 'no')).toBe(red)
     expect(paint(pipe, true, env)('red', 'no')).toBe('no')
-    expect(paint(terminal(), true, { TERM: 'dumb' })('red', 'no')).toBe('no')
+    expect(paint(terminal().stream, true, { TERM: 'dumb' })('red', 'no')).toBe('no')
   })
   it('are off when asked', () => {
-    expect(paint(terminal(), false, env)('red', 'no')).toBe('no')
-    expect(paint(terminal(), true, { ...env, NO_COLOR: '1' })('red', 'no')).toBe('no')
-    expect(paint(terminal(), true, { ...env, FORCE_COLOR: '0' })('red', 'no')).toBe('no')
+    expect(paint(terminal().stream, false, env)('red', 'no')).toBe('no')
+    expect(paint(terminal().stream, true, { ...env, NO_COLOR: '1' })('red', 'no')).toBe('no')
+    expect(paint(terminal().stream, true, { ...env, FORCE_COLOR: '0' })('red', 'no')).toBe('no')
     expect(paint(pipe, false, { FORCE_COLOR: '1' })('red', 'no')).toBe('no')
   })
   it('are on when forced', () => {
     expect(paint(pipe, true, { FORCE_COLOR: '1' })('red', 'no')).toBe(red)
-    expect(paint(terminal(), true, { TERM: 'dumb', FORCE_COLOR: '1' })('red', 'no')).toBe(red)
+    expect(paint(terminal().stream, true, { TERM: 'dumb', FORCE_COLOR: '1' })('red', 'no')).toBe(red)
   })
   it('are of an error in a pipe as the environment says', async () => {
     const env = { FORCE_COLOR: '1', NO_COLOR: '' }
@@ -138,5 +131,39 @@ describe('arguments', () => {
     expect(flagsOf({ out: 'my runs/one', learningRate: 0.1, xla: true, device: undefined })).toBe(
       " --out 'my runs/one' --learning-rate 0.1 --xla",
     )
+  })
+})
+
+describe('progress', () => {
+  /** Runs a count of 200 images against a clock; answers what a terminal showed in the end of each line. */
+  const count = async (stream: NodeJS.WriteStream | undefined) => {
+    let time = 0
+    const watched = counted(progress(stream), { doing: 'testing', total: 4, unit: 'images' }, () => time)
+    return watched(async (heard) => {
+      // the first batch waits for a compilation
+      for (const [done, seconds] of [30, 0.5, 0.5].entries()) {
+        time += 1000 * seconds
+        heard(done + 1, 50 * (done + 1))
+      }
+      return 'done'
+    })
+  }
+  it('tells how much is done, how fast, and what is left', async () => {
+    const { stream, written } = terminal()
+    expect(await count(stream)).toBe('done')
+    // two batches of 50 in a second since the first, and one more to come
+    expect(written()).toContain('testing: 150 images, 100 images/s, 0:01 left')
+  })
+  it('is quiet in a pipe', async () => {
+    const stream = new PassThrough()
+    expect(await count(stream as unknown as NodeJS.WriteStream)).toBe('done')
+    expect(await count(undefined)).toBe('done')
+    expect(stream.read()).toBeNull()
+  })
+  it('ends its line when something is thrown', async () => {
+    const { stream, written } = terminal()
+    const thrown = counted(progress(stream), { doing: 'testing', total: 4, unit: 'images' })(() => Promise.reject('no'))
+    await expect(thrown).rejects.toBe('no')
+    expect(written().endsWith('\n')).toBe(true)
   })
 })

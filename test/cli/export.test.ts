@@ -169,7 +169,9 @@ describe('diffeo export', () => {
     const said: string[] = []
     const to = join(folder, 'model.onnx')
     const before = tf.memory().numTensors
-    orThrow(await exportRun({ run, to }, ioOf(said))())
+    const drawn: string[] = []
+    orThrow(await exportRun({ run, to }, ioOf(said, [], undefined, drawn))())
+    expect(drawn.at(-1)).toMatch(/checking: 15 examples, [\d.]+ examples\/s, 0:00 left/)
     expect(tf.memory().numTensors).toBe(before)
     expect(said.at(-1)).toMatch(/all were run and agree with the flow to \d/)
     expect(

@@ -3,10 +3,13 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { PassThrough } from 'node:stream'
+import { WriteStream } from 'node:tty'
 import { loadMnist, orThrow } from 'diffeo'
 import { vi } from 'vitest'
 import type { Io } from '../../src/cli/console.js'
 import { run } from '../../src/cli/program.js'
+import type { StartProgress } from '../../src/cli/progress.js'
 
 export const main = resolve('dist/src/cli/main.js')
 
@@ -113,12 +116,42 @@ export const fewImages = async (folder: string): Promise<void> => {
 /** A model that compiles fast. */
 export const small = ['--scales', '2', '--width', '2', '--blocks', '0', '--batch', '4'] as const
 
-/** What a command is given that runs in the test's own process: its lines and its results are kept. */
-export const ioOf = (said: string[], results: unknown[] = [], signal = new AbortController().signal): Io => ({
+/** A terminal of 200 columns that keeps what is written, and answers about its colours as Node's own does. */
+export const terminal = () => {
+  const stream = Object.assign(new PassThrough(), { isTTY: true, columns: 200 })
+  const { getColorDepth, hasColors } = WriteStream.prototype
+  const colours = { getColorDepth, hasColors: (env?: object) => hasColors.call({ getColorDepth }, env as never) }
+  return {
+    stream: Object.assign(stream, colours) as unknown as NodeJS.WriteStream,
+    /** All that was written since the last call. */
+    written: (): string => String(stream.read() ?? ''),
+  }
+}
+
+/** Keeps every state of every line of progress. */
+const keep =
+  (drawn: string[]): StartProgress =>
+  (format, _total, payload) => {
+    let shown = { ...payload }
+    const draw = () => drawn.push(format.replace(/\{(\w+)\}/g, (_, name: string) => shown[name] ?? ''))
+    const update = (_done: number, more = {}) => {
+      shown = { ...shown, ...more }
+      draw()
+    }
+    return { update, stop: () => undefined }
+  }
+
+/** What a command is given that runs in the test's own process: its lines, results and progress are kept. */
+export const ioOf = (
+  said: string[],
+  results: unknown[] = [],
+  signal = new AbortController().signal,
+  drawn: string[] = [],
+): Io => ({
   say: (line) => said.push(line),
   warn: (line) => said.push(line),
   result: (value) => results.push(value),
-  progress: () => ({ update: () => undefined, stop: () => undefined }),
+  progress: keep(drawn),
   signal,
   hold: () => () => undefined,
 })

@@ -14,6 +14,7 @@ import { dataConfig, sharingOf } from '../configure.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from '../console.js'
 import { dataNames, loadDataSet } from '../examples.js'
 import { examples, number } from '../flags.js'
+import { counted } from '../progress.js'
 
 /** The flags. */
 interface DataFlags {
@@ -33,12 +34,11 @@ interface Contents {
   readonly mean: number
 }
 
-const readAll = (files: readonly ImageSet[], io: Io): TE.TaskEither<DiffeoError, Contents> =>
-  attempt(async () => {
-    const images = files.reduce((sum, { count }) => sum + count, 0)
-    const line = io.progress('{bar} reading {value} of {total} images · {eta_formatted} left', images)
-    let [least, most, sum, bytes, done] = [255, 0, 0, 0, 0]
-    try {
+const readAll = (files: readonly ImageSet[], io: Io): TE.TaskEither<DiffeoError, Contents> => {
+  const images = files.reduce((sum, { count }) => sum + count, 0)
+  return attempt(() =>
+    counted(io.progress, { doing: 'reading', total: images, unit: 'images' })(async (heard) => {
+      let [least, most, sum, bytes, done] = [255, 0, 0, 0, 0]
       for (const { count, read } of files)
         for (let first = 0; first < count; first += CHUNK) {
           const indices = range(Math.min(CHUNK, count - first)).map((i) => first + i)
@@ -49,13 +49,12 @@ const readAll = (files: readonly ImageSet[], io: Io): TE.TaskEither<DiffeoError,
             bytes++
           }
           done += indices.length
-          line.update(done)
+          heard(done)
         }
-    } finally {
-      line.stop()
-    }
-    return { images, least, most, mean: sum / bytes }
-  })
+      return { images, least, most, mean: sum / bytes }
+    }),
+  )
+}
 
 /** The whole command. */
 export const checkData = (name: string, flags: DataFlags, io: Io): TE.TaskEither<DiffeoError, Outcome> =>

@@ -24,6 +24,7 @@ import { latentList, product } from '../../tensor/shape.js'
 import { type AnyTensor, latentTensors, trust, unwrap } from '../../tensor/tensor.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from '../console.js'
 import { examples } from '../flags.js'
+import { counted } from '../progress.js'
 import { withRun } from '../run.js'
 
 /** The flags. */
@@ -147,7 +148,7 @@ const write = (
   flow: Flow<Shape, Latents>,
   params: Params,
   to: string,
-  say: (line: string) => void,
+  { say, progress }: Io,
 ): TE.TaskEither<DiffeoError, readonly string[]> =>
   pipe(
     TE.tryCatch(
@@ -157,7 +158,16 @@ const write = (
     ),
     TE.bindTo('drafts'),
     // all of them before the first is written
-    TE.bind('gaps', ({ drafts }) => TE.traverseSeqArray((one: Draft) => () => verify(one))(drafts)),
+    TE.bind(
+      'gaps',
+      ({ drafts }) =>
+        () =>
+          counted(progress, { doing: 'checking', total: CHECKED * drafts.length, unit: 'examples' })((heard) =>
+            TE.traverseSeqArrayWithIndex((i, one: Draft) => () => verify(one).finally(() => heard(CHECKED * (i + 1))))(
+              drafts,
+            )(),
+          ),
+    ),
     TE.tap(({ drafts }) => TE.traverseSeqArray(({ path, bytes }: Draft) => writeFileAtomic(path)(bytes))(drafts)),
     TE.map(({ drafts, gaps }) => {
       for (const { path, bytes, says } of drafts) say(`${path} (${(bytes.length / 1e6).toFixed(1)} MB): ${says}`)
@@ -170,7 +180,7 @@ const write = (
 export const exportRun = ({ run, to, model }: ExportOptions, io: Io): TE.TaskEither<DiffeoError, Outcome> =>
   pipe(
     withRun(run, { engine: 'onnxruntime', ...(model === undefined ? {} : { model }) }, io, ({ flow, params }) =>
-      write(flow, params, to, io.say),
+      write(flow, params, to, io),
     ),
     TE.map((files) => {
       io.result({ files })

@@ -25,6 +25,7 @@ import { type GlobalFlags, type Io, type Outcome, perform } from '../console.js'
 import { examples, number, withRunOptions } from '../flags.js'
 import { filesIn } from '../folder.js'
 import { grid } from '../pictures.js'
+import { counted } from '../progress.js'
 import { examplesOf, type RunFlags, withRun } from '../run.js'
 
 const SIDE = 8
@@ -37,14 +38,16 @@ export const manifoldWeights = (side = SIDE): readonly (readonly number[])[] =>
     return [Math.cos(a) * Math.cos(b), Math.cos(a) * Math.sin(b), Math.sin(a) * Math.cos(b), Math.sin(a) * Math.sin(b)]
   })
 
-/** The picture of the manifold of four images. */
+/** The picture of the manifold of four images; `heard` hears of these four and of those between. */
 const interpolate = async (
   flow: Flow<Shape, Latents>,
   params: Params,
   four: BatchOf<Shape>,
+  heard: (done: number) => void = () => undefined,
 ): Promise<E.Either<DiffeoError, Raster>> => {
   const { forward, inverse } = compiled(flow)
   const [z, logDet] = await forward(params)(four)
+  heard(4)
   const mixed = tf.tidy(() => {
     const weights = tf.tensor2d(manifoldWeights().map((row) => [...row]))
     return latentTensors(z).map((part) => {
@@ -55,6 +58,7 @@ const interpolate = async (
   const [x, inverseLogDet] = await inverse(params)(
     (Array.isArray(z) ? mixed.map((t) => trust(t)) : trust(mixed[0]!)) as never,
   )
+  heard(4 + SIDE * SIDE)
   const pixels = await unwrap(x).data<'float32'>()
   tf.dispose([latentTensors(z).map(unwrap), mixed, unwrap(logDet), unwrap(x), unwrap(inverseLogDet)])
   return grid(flow.bijector.domain, pixels, SIDE)
@@ -80,7 +84,10 @@ export const interpolateRun = (folder: string, flags: InterpolateFlags, io: Io):
           const chosen = Array.from(permutation(key(flags.seed), x.shape[0]!).slice(0, 4))
           const four = tf.tidy(() => tf.gather(x, chosen))
           x.dispose()
-          const picture = await interpolate(run.flow, run.params, trust(four))
+          const total = 4 + SIDE * SIDE
+          const picture = await counted(io.progress, { doing: 'mixing', total, unit: 'images' })((heard) =>
+            interpolate(run.flow, run.params, trust(four), heard),
+          )
           four.dispose()
           return { picture, chosen }
         }),

@@ -10,11 +10,15 @@ import type { DiffeoError } from '../../error.js'
 import { writePng } from '../../image/png.js'
 import { unwrap } from '../../tensor/tensor.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from '../console.js'
-import type { Examples } from '../examples.js'
+import { type Examples, unitOf } from '../examples.js'
 import { examples, withRunOptions } from '../flags.js'
 import { filesIn } from '../folder.js'
 import { reconstruct } from '../pictures.js'
+import { counted } from '../progress.js'
 import { examplesOf, type OpenRun, type RunFlags, withRun } from '../run.js'
+
+/** Images in a row. */
+const SHOWN = 16
 
 /** The largest error on the first test examples, and for images the picture of the worst, which `to` gets. */
 export const reconstructTo = (
@@ -27,7 +31,10 @@ export const reconstructTo = (
   return pipe(
     TE.fromTask(async () => {
       const x = await data.test.at(0)
-      const made = await reconstruct(flow, params, x)
+      const total = 2 * unwrap(x).shape[0]!
+      const made = await counted(io.progress, { doing: 'there and back', total, unit: unitOf(config.shape).things })(
+        (heard) => reconstruct(flow, params, x, SHOWN, heard),
+      )
       unwrap(x).dispose()
       return made
     }),

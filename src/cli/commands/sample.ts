@@ -11,10 +11,11 @@ import type { DiffeoError } from '../../error.js'
 import { writePng } from '../../image/png.js'
 import { key } from '../../tensor/random.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from '../console.js'
-import { keysOf } from '../examples.js'
+import { keysOf, unitOf } from '../examples.js'
 import { examples, number, numbers, positive, withRunOptions } from '../flags.js'
 import { filesIn } from '../folder.js'
 import { samplePicture } from '../pictures.js'
+import { counted } from '../progress.js'
 import { type RunFlags, withRun } from '../run.js'
 
 /** The flags. */
@@ -33,7 +34,10 @@ export const sampleRun = (folder: string, flags: SampleFlags, io: Io): TE.TaskEi
     const n = flags.n ?? (isImage ? (temperatures.length > 1 ? 8 : 64) : 500)
     const own = seed === undefined ? keysOf(config.recipe.seed).sample : key(seed)
     return pipe(
-      () => samplePicture(flow, params, own, { n, columns: Math.min(n, 8), temperatures }),
+      () =>
+        counted(io.progress, { doing: 'drawing', total: n * temperatures.length, unit: unitOf(config.shape).things })(
+          (heard) => samplePicture(flow, params, own, { n, columns: Math.min(n, 8), temperatures, heard }),
+        ),
       TE.flatMap(writePng(to)),
       TE.map(() => {
         io.say(`${n} samples at ${temperatures.length > 1 ? 'temperatures' : 'temperature'} ${temperatures.join(', ')}`)
