@@ -109,6 +109,30 @@ describe('a program as a graph of TensorFlow', () => {
     expect(made(float(2, 4, 4, 3))).toEqual(['Multiply', 'ScaleShift'])
     expect(made(float(7, 3))).toEqual(['Multiply', 'BiasAdd'])
   })
+  it.each([
+    ['a product in float32', 1, 1, 'float32', 'MatMul'],
+    ['none in halves', 1, 1, 'bf16', 'Conv2DBackpropFilter'],
+    ['none with strides', 1, 2, 'float32', 'Conv2DBackpropFilter'],
+    ['none of a larger filter', 3, 1, 'float32', 'Conv2DBackpropFilter'],
+  ] as const)('makes a gradient by a filter of one pixel a product: %s', async (_, size, stride, precision, made) => {
+    await ready('cpu')
+    const side = 4 / stride
+    const gradient = ([x, w, dy]: tf.Tensor[]) => [
+      tf.grad((k: tf.Tensor) => tf.conv2d(x as tf.Tensor4D, k as tf.Tensor4D, stride, 'same'))(w!, dy!),
+    ]
+    const program = simplify(trace(gradient, [float(2, 4, 4, 3), float(size, size, 3, 5), float(2, side, side, 5)]))
+    const text = new TextDecoder('latin1').decode(translate(program, { precision }))
+    expect(['MatMul', 'Conv2DBackpropFilter'].filter((op) => text.includes(op))).toEqual([made])
+  })
+  it('sums the gradient of a bias apart from that of the filter in float32, where one operation of both is slower', async () => {
+    await ready('cpu')
+    const sum = ([x, w]: tf.Tensor[]) => [tf.sum(tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, 'same'), [0, 1, 2])]
+    const program = trace(sum, [float(2, 4, 4, 3), float(3, 3, 3, 5)])
+    const apart = (precision: 'float32' | 'bf16') =>
+      new TextDecoder('latin1').decode(translate(program, { precision })).includes('Reshape')
+    expect(apart('float32')).toBe(true)
+    expect(apart('bf16')).toBe(false)
+  })
   it('has a node for each call, its inputs and its outputs', async () => {
     await ready('cpu')
     const program = trace(([x]) => [tf.sum(tf.exp(x!), [0], true)], [{ shape: [3, 2], dtype: 'float32' }])

@@ -5,7 +5,7 @@
  * @module
  */
 import { ALL_REDUCE } from '../parallel/partition.js'
-import type { Call, ValueInfo } from '../program/program.js'
+import { type Call, sizeOf, type ValueInfo } from '../program/program.js'
 import { axesOf, sliceOf } from '../program/signatures.js'
 import { type Attrs, bool, dtype, float, type GraphDef, int, ints, text, type Width } from './graphDef.js'
 
@@ -119,6 +119,22 @@ const step: Translate = (context) => {
 }
 
 const reshape: Translate = withVector('Reshape', 'Tshape', ({ out }) => out.shape)
+
+/** An image as a matrix: a row for each position, a column for each channel. */
+const rows = ({ graph, x, info, type }: Context, i: number): string => {
+  const { shape } = info(i)
+  return graph.node('Reshape', [x(i), vector(graph, [sizeOf(shape) / shape.at(-1)!, shape.at(-1)!])], {
+    attrs: { T: dtype(type), Tshape: dtype('int32') },
+  })
+}
+
+/** Whether a gradient by a filter is one product of matrices, which is quicker then, in float32 at least. */
+const isProduct = ({ type, out, call, info }: Context): boolean =>
+  type === 'float32' &&
+  out.shape[0] === 1 &&
+  out.shape[1] === 1 &&
+  info(0).shape.slice(0, 3).join() === info(1).shape.slice(0, 3).join() &&
+  square(call.attrs['strides']).every((n) => n === 1)
 
 /** By kernel. */
 export const kernels: Readonly<Record<string, Translate>> = {
@@ -243,7 +259,11 @@ export const kernels: Readonly<Record<string, Translate>> = {
   },
   BiasAdd: op('BiasAdd', () => ({ data_format: text('NHWC') })),
   ReluGrad: op('ReluGrad'),
-  BiasAddGrad: op('BiasAddGrad', () => ({ data_format: text('NHWC') })),
+  BiasAddGrad: (context) => {
+    // oneDNN would take the sum of an image along with the gradient by a filter, and be slower than both alone in float32
+    const x = context.type === 'float32' && context.info(0).shape.length === 4 ? rows(context, 0) : context.x(0)
+    return context.graph.node('BiasAddGrad', [x], { attrs: { ...typed(context), data_format: text('NHWC') } })
+  },
   ScaleShift: (context) => {
     const { graph, all, out } = context
     const of = (value: number) => graph.constant('float32', [out.shape[3]!], Array(out.shape[3]!).fill(value))
@@ -264,6 +284,13 @@ export const kernels: Readonly<Record<string, Translate>> = {
   },
   Conv2DBackpropFilter: (context) => {
     const { graph, x, out } = context
+    if (isProduct(context)) {
+      const attrs = { ...typed(context), transpose_a: bool(true), transpose_b: bool(false) }
+      const product = graph.node('MatMul', [rows(context, 0), rows(context, 1)], { attrs })
+      return graph.node('Reshape', [product, vector(graph, out.shape)], {
+        attrs: { ...typed(context), Tshape: dtype('int32') },
+      })
+    }
     return graph.node('Conv2DBackpropFilter', [x(0), vector(graph, out.shape), x(1)], { attrs: convolution(context) })
   },
 }
