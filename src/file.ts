@@ -6,12 +6,13 @@
  *
  * @module
  */
+import { createReadStream } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import writeAtomic from 'write-file-atomic'
-import { type DiffeoError, fileError } from './error.js'
+import { type DiffeoError, DiffeoException, fileError } from './error.js'
 
 type Sentence = readonly [expected: string, got: string, fix: string]
 
@@ -35,6 +36,7 @@ const sentences = (verb: Verb, path: string): Readonly<Partial<Record<string, Se
   EACCES: forbidden(verb),
   EPERM: forbidden(verb),
   EROFS: ['a file system that can be written', 'a read-only one', 'choose another path'],
+  ERR_FS_FILE_TOO_LARGE: ['a file of less than 2 GiB', 'a larger one', 'check that it is the file you mean'],
   ENOSPC: full,
   EDQUOT: full,
   EFBIG: ['a file within the size limit', 'a larger one', 'raise the limit (ulimit -f) or choose another path'],
@@ -49,20 +51,32 @@ const sentences = (verb: Verb, path: string): Readonly<Partial<Record<string, Se
 export const fileFailure =
   (verb: Verb, path: string) =>
   (thrown: unknown): DiffeoError => {
+    if (thrown instanceof DiffeoException) return thrown.error
     const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : ''
     const [expected, got, fix] = sentences(verb, path)[code] ?? [`to ${verb} it`, String(thrown), undefined]
     return fileError(`${verb} ${path}`, expected, fix === undefined ? got : `${got} (${code})`, fix)
   }
 
+/** No more is read than shows that there is too much, whatever the system says of its size. */
+const readUpTo = async (path: string, most: number): Promise<Buffer> => {
+  const parts: Buffer[] = []
+  for await (const part of createReadStream(path, { end: most, highWaterMark: 2 ** 20 })) parts.push(part)
+  const bytes = Buffer.concat(parts)
+  if (bytes.length <= most) return bytes
+  const fix = 'check that it is the file you mean'
+  throw new DiffeoException(fileError(`read ${path}`, `a file of at most ${most} bytes`, 'a larger one', fix))
+}
+
 /**
  * All bytes of a file.
  *
- * @returns left: a file error, if it is missing, is a folder, or may not be read.
+ * @param most how many bytes there may be; what Node reads at once, 2 GiB, unless told.
+ * @returns left: a file error, if it is missing, is a folder, may not be read, or is larger than that.
  * @example readBytes('weights.bin')
  */
-export const readBytes = (path: string): TE.TaskEither<DiffeoError, Uint8Array> =>
+export const readBytes = (path: string, most?: number): TE.TaskEither<DiffeoError, Uint8Array> =>
   pipe(
-    TE.tryCatch(() => readFile(path), fileFailure('read', path)),
+    TE.tryCatch(() => (most === undefined ? readFile(path) : readUpTo(path, most)), fileFailure('read', path)),
     TE.map((b) => new Uint8Array(b.buffer, b.byteOffset, b.length)),
   )
 

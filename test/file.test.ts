@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as E from 'fp-ts/lib/Either.js'
@@ -30,6 +30,19 @@ describe('writeFileAtomic', () => {
     expect(await writeFileAtomic(path)(bytes)()).toEqual(E.right(undefined))
     expect(await readBytes(path)()).toEqual(E.right(bytes))
     expect(await readdir(folder)).toEqual(['a.bin'])
+  })
+  it('is not followed by a reader beyond the bytes that it takes', async () => {
+    const path = join(folder, 'a.bin')
+    await writeFile(path, Buffer.alloc(3_000_000, 7))
+    expect(await readBytes(path, 3_000_000)()).toEqual(E.right(new Uint8Array(3_000_000).fill(7)))
+    const larger = (most: number) =>
+      `read ${path}: expected a file of at most ${most} bytes, got a larger one; check that it is the file you mean`
+    expect(await sentence(readBytes(path, 2_999_999))).toBe(larger(2_999_999))
+    // a hole of 100 GB, which no memory holds
+    await truncate(path, 1e11)
+    expect(await sentence(readBytes(path, 1000))).toBe(larger(1000))
+    expect(await sentence(readBytes(path))).toContain('expected a file of less than 2 GiB, got a larger one (ERR_FS')
+    expect(await sentence(readBytes(folder, 1000))).toContain('got a folder (EISDIR)')
   })
   it('writes no bytes, and part of a larger buffer', async () => {
     const path = join(folder, 'a.bin')

@@ -19,11 +19,14 @@ const About = t.array(t.type({ command: t.string, engine: t.string, versions: t.
 /** The command line as a shell takes it, the engine's own line, the versions of diffeo and Node, and when it began (ISO 8601). */
 type About = Readonly<t.TypeOf<typeof About>>
 
+/** More than a thousand commands need. */
+const LARGEST = 2 ** 24
+
 /** What is known; nothing, if there is no such file or another one. */
 export const readAbout = (path: string): TE.TaskEither<DiffeoError, About> =>
   existsSync(path)
     ? pipe(
-        readBytes(path),
+        readBytes(path, LARGEST),
         TE.map((bytes) =>
           pipe(
             J.parse(new TextDecoder().decode(bytes)),

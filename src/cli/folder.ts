@@ -62,17 +62,15 @@ const LARGEST = 1_000_000
 export const decodeConfig =
   (path: string) =>
   (bytes: Uint8Array): E.Either<DiffeoError, RunConfig> =>
-    bytes.length > LARGEST
-      ? E.left(formatError(path, `a configuration of at most ${LARGEST} bytes`, `${bytes.length}`))
-      : pipe(
-          J.parse(new TextDecoder().decode(bytes)),
-          E.mapLeft(() => formatError(path, 'a configuration in JSON', 'other text', "use a run's config.json")),
-          E.flatMap(decodeWith(path, 'config', RunConfig, "start from a run's config.json")),
-        )
+    pipe(
+      J.parse(new TextDecoder().decode(bytes)),
+      E.mapLeft(() => formatError(path, 'a configuration in JSON', 'other text', "use a run's config.json")),
+      E.flatMap(decodeWith(path, 'config', RunConfig, "start from a run's config.json")),
+    )
 
 /** Reads `--config`. */
 export const readConfig = (path: string): TE.TaskEither<DiffeoError, RunConfig> =>
-  pipe(readBytes(path), TE.flatMapEither(decodeConfig(path)))
+  pipe(readBytes(path, LARGEST), TE.flatMapEither(decodeConfig(path)))
 
 export const writeJson =
   (path: string) =>

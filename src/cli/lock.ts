@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { linkSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { closeSync, linkSync, openSync, readSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { hostname, uptime } from 'node:os'
 import { join } from 'node:path'
 import * as E from 'fp-ts/lib/Either.js'
@@ -53,11 +53,22 @@ const create = (path: string): void => {
 const isCode = (thrown: unknown, code: string): boolean =>
   thrown instanceof Error && 'code' in thrown && thrown.code === code
 
+/** As much of a lock as a holder's name can have. */
+const textOf = (path: string): string => {
+  const file = openSync(path, 'r')
+  try {
+    const bytes = Buffer.alloc(4096)
+    return bytes.toString('utf8', 0, readSync(file, bytes))
+  } finally {
+    closeSync(file)
+  }
+}
+
 /** Puts aside a lock that was judged stale by its text; if it has changed since, puts it back. */
 const putAside = (path: string, text: string): void => {
   const aside = `${path}.${process.pid}`
   renameSync(path, aside)
-  if (readFileSync(aside, 'utf8') !== text) linkSync(aside, path)
+  if (textOf(aside) !== text) linkSync(aside, path)
   rmSync(aside, { force: true })
 }
 
@@ -75,7 +86,7 @@ export const lockFolder = (folder: string): E.Either<DiffeoError, () => void> =>
     } catch (thrown) {
       if (!isCode(thrown, 'EEXIST') || triesLeft === 0) return E.left(failed(thrown))
       try {
-        const text = readFileSync(path, 'utf8')
+        const text = textOf(path)
         const holder = holderOf(path, text)
         if (holder !== undefined)
           return E.left(

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { appendFile, readFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { appendFile } from 'node:fs/promises'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as J from 'fp-ts/lib/Json.js'
@@ -12,7 +13,7 @@ import * as TE from 'fp-ts/lib/TaskEither.js'
 import * as t from 'io-ts'
 import { natural } from '../codec.js'
 import type { DiffeoError } from '../error.js'
-import { fileFailure, writeFileAtomic } from '../file.js'
+import { fileFailure, readBytes, writeFileAtomic } from '../file.js'
 
 const common = {
   step: natural('a step'),
@@ -46,15 +47,17 @@ const parse = (line: string): readonly Metric[] =>
     ),
   )
 
+/** The lines of ten million steps. */
+const LARGEST = 2 ** 28
+
 /** The lines of a file; none if there is no file. */
 export const readMetrics = (path: string): TE.TaskEither<DiffeoError, readonly Metric[]> =>
-  pipe(
-    TE.tryCatch(
-      () => readFile(path, 'utf8').catch((e: NodeJS.ErrnoException) => (e.code === 'ENOENT' ? '' : Promise.reject(e))),
-      fileFailure('read', path),
-    ),
-    TE.map((text) => text.split('\n').flatMap(parse)),
-  )
+  existsSync(path)
+    ? pipe(
+        readBytes(path, LARGEST),
+        TE.map((bytes) => new TextDecoder().decode(bytes).split('\n').flatMap(parse)),
+      )
+    : TE.right([])
 
 /** Where lines are added. */
 export interface MetricsFile {

@@ -20,12 +20,16 @@ import { choosePictures, findPictures, pictureSet } from './pictures.js'
 
 const CROP = { left: 15, top: 40, width: 148, height: 148 }
 const ALL = 202_599
+/** More than six times the official list. */
+const LARGEST_LIST = 2 ** 24
 
 const FIX =
   'download img_align_celeba.zip and list_eval_partition.txt from mmlab.ie.cuhk.edu.hk/projects/CelebA.html into that folder'
 
 type Part = 'train' | 'validation' | 'test'
 const PARTS: Readonly<Partial<Record<string, Part>>> = { 0: 'train', 1: 'validation', 2: 'test' }
+/** How many photographs the official list puts into each. */
+const OFFICIAL: Readonly<Record<Part, number>> = { train: 162_770, validation: 19_867, test: 19_962 }
 
 /**
  * Parses `list_eval_partition.txt`: a name and 0 (training), 1 (validation) or 2 (test) on each line.
@@ -46,6 +50,18 @@ export const parsePartition =
     }
     return E.right(parts)
   }
+
+/** What the list is: the official one as far as its counts tell. */
+const describeParts = (parts: ReadonlyMap<string, Part> | undefined): string => {
+  if (parts === undefined) return 'without list_eval_partition.txt'
+  const counts = { train: 0, validation: 0, test: 0 }
+  for (const part of parts.values()) counts[part]++
+  const text = (of: Readonly<Record<Part, number>>) =>
+    [of.train, of.validation, of.test].map((n) => n.toLocaleString('en')).join(' + ')
+  return text(counts) === text(OFFICIAL)
+    ? `in the official parts of ${text(OFFICIAL)}`
+    : `in parts of ${text(counts)} by its list, which are not the official ${text(OFFICIAL)}`
+}
 
 /** CelebA's parts: all for training if the official partition is not there. */
 export interface CelebA {
@@ -72,7 +88,7 @@ export const loadCelebA = (folder: string, size: number): TE.TaskEither<DiffeoEr
     TE.bind('partition', () =>
       existsSync(list)
         ? pipe(
-            readBytes(list),
+            readBytes(list, LARGEST_LIST),
             TE.flatMapEither((bytes) => parsePartition(list)(Buffer.from(bytes).toString('latin1'))),
           )
         : TE.right(undefined),
@@ -85,7 +101,7 @@ export const loadCelebA = (folder: string, size: number): TE.TaskEither<DiffeoEr
           : pictureSet(`CelebA ${which}`, own, { size, crop: CROP })
       }
       const there = all.names.length === ALL ? 'all' : `${all.names.length.toLocaleString('en')} of the`
-      const remark = `${there} ${ALL.toLocaleString('en')} photographs, ${partition === undefined ? 'without list_eval_partition.txt' : 'the official parts'}`
+      const remark = `${there} ${ALL.toLocaleString('en')} photographs, ${describeParts(partition)}`
       return partition === undefined
         ? pipe(
             part('train'),

@@ -72,7 +72,7 @@ const FASHION: Edition = {
   },
 }
 
-/** More than any file of the two sets unpacks to, so that a hostile one fills no memory. */
+/** More than any file of the two sets, packed or not, so that a hostile one fills no memory. */
 const LARGEST = 2 ** 26
 
 const unpack =
@@ -89,7 +89,7 @@ const loadFile = ({ fix, sums }: Edition, folder: string, name: FileName) => {
   const file = packed ? `${path}.gz` : path
   const digest = (bytes: Uint8Array) => createHash(sums.of).update(bytes).digest('hex')
   return pipe(
-    readBytes(file),
+    readBytes(file, LARGEST),
     TE.mapLeft((e) => ({ ...e, fix })),
     TE.bindTo('read'),
     TE.bind('plain', ({ read }) => (packed ? unpack(file)(read) : TE.right(read))),

@@ -1,13 +1,14 @@
 /**
  * Pictures inside a zip archive, taken out one by one where they lie, without unpacking it: the directory is read once,
- * by yauzl; a picture is then its local header, its bytes, and their inflation to no more than the directory says.
+ * by yauzl; a picture is then its local header, its bytes, their inflation to no more than the directory says, and their
+ * checksum (CRC-32), which finds what a download has damaged.
  *
  * Source: PKWARE, APPNOTE.TXT 6.3, sections 4.3.7 and 4.3.12.
  *
  * @module
  */
 import { closeSync, openSync, readSync } from 'node:fs'
-import { inflateRawSync } from 'node:zlib'
+import { crc32, inflateRawSync } from 'node:zlib'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import { openPromise } from 'yauzl'
@@ -22,6 +23,8 @@ interface ZipEntry {
   readonly packed: number
   readonly plain: number
   readonly deflated: boolean
+  /** CRC-32 of the plain bytes. */
+  readonly sum: number
 }
 
 /** No picture is larger, so that an entry that says so is refused before anything is made for it. */
@@ -35,12 +38,12 @@ const directory = async (path: string, wanted: (name: string) => boolean): Promi
   try {
     const entries: ZipEntry[] = []
     for await (const entry of zip.eachEntry()) {
-      const { fileName: name, compressionMethod, compressedSize: packed, uncompressedSize: plain } = entry
+      const { fileName: name, compressionMethod, compressedSize: packed, uncompressedSize: plain, crc32: sum } = entry
       if (!wanted(name)) continue
       if (!entry.canDecodeFileData() || Math.max(packed, plain) > LARGEST)
         throw new Error(`${name} is encrypted, packed in an unknown way, or larger than ${LARGEST} bytes`)
       const deflated = compressionMethod === 8
-      entries.push({ name, header: entry.relativeOffsetOfLocalHeader, packed, plain, deflated })
+      entries.push({ name, header: entry.relativeOffsetOfLocalHeader, packed, plain, deflated, sum })
     }
     return entries
   } finally {
@@ -85,7 +88,7 @@ export const readZip = (path: string, entries: readonly ZipEntry[]): readonly Bu
         const bytes = Buffer.alloc(length)
         return bytes.subarray(0, readSync(file, bytes, 0, length, position))
       }
-      return entries.map(({ name, header, packed, plain, deflated }) => {
+      const unpacked = ({ name, header, packed, plain, deflated }: ZipEntry): Buffer => {
         const local = take(LOCAL_HEADER, header)
         if (local.length < LOCAL_HEADER || local.readUInt32LE(0) !== 0x04034b50) throw refuse(name, 'another header')
         const bytes = take(packed, header + LOCAL_HEADER + local.readUInt16LE(26) + local.readUInt16LE(28))
@@ -96,6 +99,11 @@ export const readZip = (path: string, entries: readonly ZipEntry[]): readonly Bu
         } catch (thrown) {
           throw refuse(name, String(thrown))
         }
+      }
+      return entries.map((entry) => {
+        const bytes = unpacked(entry)
+        if (crc32(bytes) !== entry.sum) throw refuse(entry.name, 'other bytes than its CRC-32 says')
+        return bytes
       })
     } finally {
       closeSync(file)
