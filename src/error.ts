@@ -24,24 +24,49 @@ const make =
   (op, expected, got, fix) =>
     fix === undefined ? { _tag, op, expected, got } : { _tag, op, expected, got, fix }
 
-/** Shapes that do not fit each other. */
+/**
+ * Shapes that do not fit each other.
+ * @example shapeError('squeeze', 'an even height', '15 in 15×15×12')
+ */
 export const shapeError: Make = make('ShapeError')
-/** Bytes or text that are not in the format they should be in. */
+/**
+ * Bytes or text that are not in the format they should be in.
+ * @example formatError('images.npy', 'a .npy file', 'something else')
+ */
 export const formatError: Make = make('FormatError')
-/** A file that cannot be read or written. */
+/**
+ * A file that cannot be read or written.
+ * @example fileError('read runs/mnist', 'a folder', 'none')
+ */
 export const fileError: Make = make('FileError')
-/** A flag or an argument that cannot be used. */
+/**
+ * A flag or an argument that cannot be used.
+ * @example usageError('--batch', 'a whole number', "'many'")
+ */
 export const usageError: Make = make('UsageError')
-/** An engine that is missing or does not work here. */
+/**
+ * An engine that is missing or does not work here.
+ * @example engineError('engine webgpu', 'an adapter', 'none', 'install a driver')
+ */
 export const engineError: Make = make('EngineError')
-/** A run that cannot go on: a loss that is not finite, an interrupted step. */
+/**
+ * A run that cannot go on: a loss that is not finite, an interrupted step.
+ * @example trainingError('fit at step 7', 'a finite loss', 'one that is not', 'lower the learning rate')
+ */
 export const trainingError: Make = make('TrainingError')
 
-/** `op: expected …, got …; fix`: the same sentence that the compiler prints for a shape. */
+/**
+ * `op: expected …, got …; fix`: the same sentence that the compiler prints for a shape.
+ * @example
+ * describeError(fileError('read a.bin', 'a file', 'none', 'name another')) // 'read a.bin: expected a file, got none; name another'
+ */
 export const describeError = (e: DiffeoError): string =>
   `${e.op}: expected ${e.expected}, got ${e.got}${e.fix === undefined ? '' : `; ${e.fix}`}`
 
-/** The exception that carries a {@link DiffeoError} past the outermost edge. */
+/**
+ * The exception that carries a {@link DiffeoError} past the outermost edge.
+ * @example const { error } = new DiffeoException(shapeError('mine', '2 numbers', '3'))
+ */
 export class DiffeoException extends Error {
   override readonly name = 'DiffeoException'
   constructor(readonly error: DiffeoError) {
@@ -49,16 +74,25 @@ export class DiffeoException extends Error {
   }
 }
 
-/** What a rejection carried; what is no {@link DiffeoException} is a fault of the program, and thrown on. */
+/**
+ * What a rejection carried; what is no {@link DiffeoException} is a fault of the program, and thrown on.
+ * @example await ready('tensorflow').catch((thrown: unknown) => console.error(describeError(asError(thrown))))
+ */
 export const asError = (thrown: unknown): DiffeoError => {
   if (thrown instanceof DiffeoException) return thrown.error
   throw thrown
 }
 
-/** What is optional and not there: no reason to complain where something else will do. */
+/**
+ * What is optional and not there: no reason to complain where something else will do.
+ * @example (thrown: unknown) => thrown instanceof NotInstalled // another engine will do
+ */
 export class NotInstalled extends DiffeoException {}
 
-/** The right of an `Either`, or its error thrown: for the outermost edge only. */
+/**
+ * The right of an `Either`, or its error thrown: for the outermost edge only.
+ * @example const x = orThrow(batch([2], [1, 2, 3, 4]))
+ */
 export const orThrow = <A>(fa: E.Either<DiffeoError, A>): A => {
   if (E.isLeft(fa)) throw new DiffeoException(fa.left)
   return fa.right

@@ -88,7 +88,7 @@ export const readBytes = (path: string, most?: number): TE.TaskEither<DiffeoErro
  * write, and the bytes go in through its hook with Node's `writeFile`, which goes on until all are there or fails.
  *
  * @returns left: a file error, if the folder is missing or forbidden or the disk is full; `path` is then untouched.
- * @example writeFileAtomic('out/samples.png')(bytes)
+ * @example writeFileAtomic('out/samples.png')(file)
  */
 export const writeFileAtomic =
   (path: string) =>

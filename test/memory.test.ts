@@ -108,13 +108,12 @@ const cases: Readonly<Record<string, () => unknown>> = {
   'jit.prepare': () => square.prepare(image),
   'jit.program': () => square.program(x) && undefined,
   'jit.dispose': () => square.dispose(),
-  latentGrid: () => diffeo.latentGrid(moons as never, state.params),
+  latentGrid: () => diffeo.latentGrid(moons, state.params),
   mapLeaves: () => diffeo.mapLeaves<AnyTensor, AnyTensor>(own, (leaf) => leaf),
   mlp: () => run(diffeo.mlp({ hidden: [3], activation: 'tanh' }), x, [4], false),
-  planeDensity: () =>
-    diffeo.planeDensity(moons as never, state.params, { box: { x: [0, 1], y: [0, 1] }, width: 3, height: 2 }),
+  planeDensity: () => diffeo.planeDensity(moons, state.params, { box: { x: [0, 1], y: [0, 1] }, width: 3, height: 2 }),
   planePicture: () =>
-    diffeo.planePicture(moons as never, state.params, {
+    diffeo.planePicture(moons, state.params, {
       title: '',
       data: Float32Array.of(0, 1, 1, 0),
       key: key(10),

@@ -46,6 +46,18 @@ export interface Transformer<S extends Spec> {
  * - Forward log-det: Σ (1−b)⊙log |g′(x; θ)|
  * - Inverse: x = b⊙y + (1−b)⊙g⁻¹(y; θ(b⊙y))
  * - Inverse log-det: −Σ (1−b)⊙log |g′(x; θ)|
+ *
+ * @example
+ * const shift = couplingOf({
+ *   name: 'shift',
+ *   width: 1, // numbers of the net for each variable
+ *   spec: () => ({}),
+ *   at: (_, answer, { project }) => ({
+ *     forward: (x) => [T.add(project(answer))(x), T.zeroPerExample(x)],
+ *     inverse: (y) => [T.sub(project(answer))(y), T.zeroPerExample(y)],
+ *   }),
+ * })
+ * compose(input([2]), shift(halves(), mlp()))
  */
 export const couplingOf =
   <S extends Spec>({ name, width, spec, at }: Transformer<S>) =>
@@ -151,6 +163,8 @@ export const coupling = <F extends ShapeFn, K extends 'image' | 'vector', N exte
  * - Forward log-det: 0
  * - Inverse: x = b⊙y + (1−b)⊙(y − t(b⊙y))
  * - Inverse log-det: 0
+ *
+ * @example compose(input([2]), additiveCoupling(halves(), mlp()), additiveCoupling(halves('second'), mlp()))
  */
 export const additiveCoupling = couplingOf({
   name: 'additiveCoupling',

@@ -20,8 +20,7 @@ import { type Diffeo, diffeo } from './diffeo.js'
  * - Inverse: x = ⌊y⌋
  * - Inverse log-det: 0
  *
- * @example
- * const [noisy] = dequantise(foldIn(k, step)).forward(pixels) // in [0, 256)
+ * @example const [noisy] = dequantise<[28, 28, 1]>(foldIn(k, 7)).forward(pixels) // in [0, 256)
  */
 export const dequantise = <S extends Shape>(key: Key): Diffeo<Tensor<Batch<S>>, Tensor<Batch<S>>> =>
   diffeo(

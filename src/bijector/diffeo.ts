@@ -24,6 +24,11 @@ export interface Diffeo<in out A, in out B> {
   readonly inverse: (b: B) => readonly [value: A, logDet: PerExample]
 }
 
+/**
+ * What fp-ts calls the type.
+ *
+ * @example const category: Category2<Diffeo.URI> = Diffeo.Category // fp-ts's name of the type, in its `URItoKind2`
+ */
 export const URI = 'diffeo/Diffeo'
 export type URI = typeof URI
 declare module 'fp-ts/lib/HKT' {
@@ -36,7 +41,15 @@ declare module 'fp-ts/lib/HKT' {
 // constructors
 // -------------------------------------------------------------------------------------
 
-/** A diffeo from its two directions; what they allocate on the way is freed. */
+/**
+ * A diffeo from its two directions; what they allocate on the way is freed.
+ *
+ * @example
+ * const twice = Diffeo.diffeo(
+ *   (x: BatchOf<[2]>) => [T.times(2)(x), T.plus(2 * Math.LN2)(T.zeroPerExample(x))],
+ *   (y: BatchOf<[2]>) => [T.times(0.5)(y), T.plus(-2 * Math.LN2)(T.zeroPerExample(y))],
+ * )
+ */
 export const diffeo = <A, B>(forward: Diffeo<A, B>['forward'], inverse: Diffeo<A, B>['inverse']): Diffeo<A, B> => ({
   forward: (a) => tidy(() => forward(a)),
   inverse: (b) => tidy(() => inverse(b)),
@@ -46,14 +59,23 @@ const firstTensor = (value: unknown): AnyTensor => (Array.isArray(value) ? first
 
 const same = <A>(a: A): readonly [A, PerExample] => tidy(() => [a, zeroPerExample(firstTensor(a))])
 
-/** The identity: log-det 0. */
+/**
+ * The identity: log-det 0.
+ *
+ * @example const [same, logDet] = Diffeo.id<typeof x>().forward(x)
+ */
 export const id = <A>(): Diffeo<A, A> => ({ forward: same, inverse: same })
 
 // -------------------------------------------------------------------------------------
 // combinators
 // -------------------------------------------------------------------------------------
 
-/** First `f`, then `g`: values compose (Eq. 14), log-dets add up (Eq. 13). */
+/**
+ * First `f`, then `g`: values compose (Eq. 14), log-dets add up (Eq. 13).
+ *
+ * @example
+ * pipe(moons.bijector.bind(params), Diffeo.andThen(Diffeo.reverse(moons.bijector.bind(params)))) // the identity
+ */
 export const andThen =
   <B, C>(g: Diffeo<B, C>) =>
   <A>(f: Diffeo<A, NoInfer<B>>): Diffeo<A, C> =>
@@ -70,10 +92,18 @@ export const andThen =
       },
     )
 
-/** The two directions exchanged. */
+/**
+ * The two directions exchanged.
+ *
+ * @example const [back, logDet] = Diffeo.reverse(moons.bijector.bind(params)).forward(z)
+ */
 export const reverse = <A, B>(f: Diffeo<A, B>): Diffeo<B, A> => ({ forward: f.inverse, inverse: f.forward })
 
-/** Two diffeos side by side on a pair: the Jacobian is block diagonal, so log-dets add up. */
+/**
+ * Two diffeos side by side on a pair: the Jacobian is block diagonal, so log-dets add up.
+ *
+ * @example const [[z1, z2], logDet] = Diffeo.both(moons.bijector.bind(params), Diffeo.id<typeof z>()).forward([x, z])
+ */
 export const both = <A, B, C, D>(f: Diffeo<A, B>, g: Diffeo<C, D>): Diffeo<readonly [A, C], readonly [B, D]> =>
   diffeo<readonly [A, C], readonly [B, D]>(
     ([a, c]) => {
@@ -88,19 +118,31 @@ export const both = <A, B, C, D>(f: Diffeo<A, B>, g: Diffeo<C, D>): Diffeo<reado
     },
   )
 
-/** log |det ∂forward/∂a|, in nats, one number per example. */
+/**
+ * log |det ∂forward/∂a|, in nats, one number per example.
+ *
+ * @example const nats = Diffeo.logDetJacobian(moons.bijector.bind(params))(x) // Tensor<['N']>
+ */
 export const logDetJacobian =
   <A, B>(f: Diffeo<A, B>) =>
   (a: A): PerExample =>
     tidy(() => f.forward(a)[1])
 
-/** log |det ∂inverse/∂b|, in nats, one number per example. */
+/**
+ * log |det ∂inverse/∂b|, in nats, one number per example.
+ *
+ * @example const nats = Diffeo.inverseLogDetJacobian(moons.bijector.bind(params))(z) // Tensor<['N']>
+ */
 export const inverseLogDetJacobian =
   <A, B>(f: Diffeo<A, B>) =>
   (b: B): PerExample =>
     tidy(() => f.inverse(b)[1])
 
-/** A map whose log-det is known in one direction: the inverse's is its negative at the point it came from. */
+/**
+ * A map whose log-det is known in one direction: the inverse's is its negative at the point it came from.
+ *
+ * @example const exp = Diffeo.fromForward((x: BatchOf<[2]>) => T.exp(x), (y: BatchOf<[2]>) => T.log(y), T.sumEvent)
+ */
 export const fromForward = <A, B>(
   forward: (a: A) => B,
   inverse: (b: B) => A,
@@ -118,7 +160,11 @@ export const fromForward = <A, B>(
 // instances
 // -------------------------------------------------------------------------------------
 
-/** The lawful fp-ts category of diffeos. */
+/**
+ * The lawful fp-ts category of diffeos.
+ *
+ * @example const f = Diffeo.Category.compose(Diffeo.id<typeof x>(), Diffeo.id<typeof x>())
+ */
 export const Category: Category2<URI> = {
   URI,
   id,

@@ -64,6 +64,8 @@ const inside = (p: AnyTensor, least = 2 ** -126, margin = 2 ** -24): AnyTensor =
  * - Forward log-det: −Σ softplus(x) + softplus(−x)
  * - Inverse: x = log y − log(1 − y)
  * - Inverse log-det: Σ softplus(x) + softplus(−x)
+ *
+ * @example on([2], sigmoid)
  */
 export const sigmoid: Layer<Same> = pointwise(
   'sigmoid',
@@ -93,6 +95,8 @@ export interface LogitOptions {
  * - Forward log-det: Σ softplus(y) + softplus(−y) + log((1 − 2α)/bins)
  * - Inverse: x = bins·(σ(y) − α)/(1 − 2α)
  * - Inverse log-det: −Σ softplus(y) + softplus(−y) + log((1 − 2α)/bins)
+ *
+ * @example compose(input([28, 28, 1]), logit())
  */
 export const logit = ({ alpha = 0.05, bins = 256 }: LogitOptions = {}): Layer<Same> => {
   const slope = (1 - 2 * alpha) / bins
@@ -124,6 +128,8 @@ export const logit = ({ alpha = 0.05, bins = 256 }: LogitOptions = {}): Layer<Sa
  * - Forward log-det: Σ s
  * - Inverse: x = (y − t)·exp(−s)
  * - Inverse log-det: −Σ s
+ *
+ * @example compose(input([2]), affine)
  */
 export const affine: Layer<Same> = layer<Same>('affine', (shape) =>
   E.right(
@@ -160,6 +166,8 @@ const spread = (event: AnyTensor, like: AnyTensor): AnyTensor =>
  * - Forward log-det: Σ log λ − λx
  * - Inverse: x = −log(1 − y)/λ
  * - Inverse log-det: −Σ log λ − λx
+ *
+ * @example on([1], reverse(exponentialCdf(2))) // uniforms to waiting times of mean ½
  */
 export const exponentialCdf = (rate = 1): Layer<Same> =>
   pointwise(
@@ -176,6 +184,8 @@ export const exponentialCdf = (rate = 1): Layer<Same> =>
  * - Forward log-det: −Σ log(high − low)
  * - Inverse: x = low + (high − low)·y
  * - Inverse log-det: Σ log(high − low)
+ *
+ * @example compose(input([1]), uniformCdf(-1, 1), reverse(normalCdf())) // [−1, 1] to ℝ
  */
 export const uniformCdf = (low = 0, high = 1): Layer<Same> =>
   pointwise(
@@ -192,6 +202,8 @@ export const uniformCdf = (low = 0, high = 1): Layer<Same> =>
  * - Forward log-det: −Σ softplus(u) + softplus(−u) + log scale, u = (x − mean)/scale
  * - Inverse: x = mean + scale·(log y − log(1 − y))
  * - Inverse log-det: Σ softplus(u) + softplus(−u) + log scale
+ *
+ * @example compose(input([1]), logisticCdf(0, 2))
  */
 export const logisticCdf = (mean = 0, scale = 1): Layer<Same> => {
   const standard = (x: AnyTensor) => pipe(x, plus(-mean), times(1 / scale))
@@ -214,6 +226,8 @@ export const logisticCdf = (mean = 0, scale = 1): Layer<Same> => {
  * - Forward log-det: −Σ ½u² + log(deviation·√2π), u = (x − mean)/deviation
  * - Inverse: x = mean + deviation·Φ⁻¹(y)
  * - Inverse log-det: Σ ½u² + log(deviation·√2π)
+ *
+ * @example compose(input([1]), normalCdf(5, 2))
  */
 export const normalCdf = (mean = 0, deviation = 1): Layer<Same> => {
   const standard = (x: AnyTensor) => pipe(x, plus(-mean), times(1 / deviation))

@@ -74,8 +74,8 @@ export interface Definition<A extends Shape, B extends Latents, S extends Spec> 
  * @example
  * const double = bijector({
  *   name: 'double', domain: [2], codomain: [2], spec: {},
- *   forward: (_, x) => [times(2)(x), plus(2 * Math.LN2)(zeroPerExample(x))],
- *   inverse: (_, z) => [times(0.5)(z), plus(-2 * Math.LN2)(zeroPerExample(z))],
+ *   forward: (_, x) => [T.times(2)(x), T.plus(2 * Math.LN2)(T.zeroPerExample(x))],
+ *   inverse: (_, z) => [T.times(0.5)(z), T.plus(-2 * Math.LN2)(T.zeroPerExample(z))],
  * })
  */
 export const bijector = <const A extends Shape, const B extends Latents, S extends Spec>(
@@ -114,13 +114,29 @@ export const bijector = <const A extends Shape, const B extends Latents, S exten
   return self
 }
 
-/** A layer from its rule: at each event shape a definition, or why there is none. */
+/**
+ * A layer from its rule: at each event shape a definition, or why there is none.
+ *
+ * @example
+ * const negate = layer<Same>('negate', (shape) =>
+ *   E.right(
+ *     bijector({ name: 'negate', domain: shape, codomain: shape, spec: {},
+ *       forward: (_, x) => [T.neg(x), T.zeroPerExample(x)],
+ *       inverse: (_, z) => [T.neg(z), T.zeroPerExample(z)],
+ *     }),
+ *   ),
+ * )
+ */
 export const layer = <F extends ShapeFn>(
   name: string,
   at: (shape: Shape) => E.Either<DiffeoError, AnyBijector>,
 ): Layer<F> => ({ _F: undefined as never, name, at })
 
-/** The empty flow at a shape: where a composition starts. */
+/**
+ * The empty flow at a shape: where a composition starts.
+ *
+ * @example compose(input([32, 32, 3]), squeeze, actNorm)
+ */
 export const input = <const S extends Shape>(shape: S): Bijector<S, S> => {
   const pass = (_: unknown, x: BatchOf<S>) => [x, zeroPerExample(x as AnyTensor)] as const
   return bijector({ name: 'input', domain: shape, codomain: shape, spec: {}, forward: pass, inverse: pass })
@@ -174,6 +190,7 @@ const reversed = (b: AnyBijector): E.Either<DiffeoError, AnyBijector> =>
  * make what comes out normal, and in the other direction would move away from what they saw, step by step.
  *
  * @throws DiffeoException for a bijector with such statistics; `layer.at(shape)` answers an `Either`
+ * @example on([1], reverse(normalCdf())) // Bijector<[1], [1]>
  */
 export const reverse = <L extends HasShapeFn>(of: L & Reversible<L>): Reversed<L> => {
   const l = of as HasShapeFn as AnyBijector | Layer<ShapeFn>

@@ -96,7 +96,11 @@ export const checkerboard = (parity: 'even' | 'odd' = 'even'): Mask<SameImage, '
     ),
   )
 
-/** Half of the channels of an image: keeps the `first` or the `second` half. */
+/**
+ * Half of the channels of an image: keeps the `first` or the `second` half.
+ *
+ * @example coupling(channelwise('second'), resnet())
+ */
 export const channelwise = (part: 'first' | 'second' = 'first'): Mask<EvenChannels, 'image'> =>
   make(`channelwise-${part}`, 'image', (shape) =>
     pipe(
@@ -105,7 +109,11 @@ export const channelwise = (part: 'first' | 'second' = 'first'): Mask<EvenChanne
     ),
   )
 
-/** Half of a vector: keeps the `first` or the `second` half; an odd middle belongs to the second. */
+/**
+ * Half of a vector: keeps the `first` or the `second` half; an odd middle belongs to the second.
+ *
+ * @example coupling(halves('second'), mlp())
+ */
 export const halves = (part: 'first' | 'second' = 'first'): Mask<SameVector, 'vector'> =>
   make(`halves-${part}`, 'vector', (shape) =>
     pipe(

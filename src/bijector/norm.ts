@@ -46,6 +46,8 @@ export interface BatchNormOptions {
  * - Forward log-det: −½ Σ log(σ² + ε), each channel H·W times
  * - Inverse: x = y·√(σ² + ε) + μ
  * - Inverse log-det: ½ Σ log(σ² + ε)
+ *
+ * @example compose(input([2]), coupling(halves(), mlp()), batchNorm())
  */
 export const batchNorm = ({ momentum = 0.005, epsilon = 1e-5 }: BatchNormOptions = {}): Layer<Same> =>
   layer<Same>('batchNorm', (shape) => {
@@ -96,6 +98,8 @@ export const batchNorm = ({ momentum = 0.005, epsilon = 1e-5 }: BatchNormOptions
  * - Forward log-det: H·W·Σ s
  * - Inverse: x = y·exp(−s) − b
  * - Inverse log-det: −H·W·Σ s
+ *
+ * @example compose(input([32, 32, 3]), actNorm, squeeze)
  */
 export const actNorm: Layer<Same> = layer<Same>('actNorm', (shape) => {
   const c = shape.at(-1) ?? 1

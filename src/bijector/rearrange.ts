@@ -53,6 +53,8 @@ const rearrange = <F extends ShapeFn>(
  * - Forward log-det: 0
  * - Inverse: x[2i + dy, 2j + dx, c] = y[i, j, 4c + 2dy + dx]
  * - Inverse log-det: 0
+ *
+ * @example compose(input([32, 32, 3]), squeeze) // Bijector<[32, 32, 3], [16, 16, 12]>
  */
 export const squeeze: Layer<Squeeze> = rearrange('squeeze', shapes.squeeze, () => ({
   forward: spaceToDepth,
@@ -85,6 +87,8 @@ const permuteLast = (order: readonly number[]) => {
  * - Forward log-det: 0
  * - Inverse: x[…, 4c + corner(k)] = y[…, kC + c]
  * - Inverse log-det: 0
+ *
+ * @example compose(input([32, 32, 3]), squeeze, ordered, factorOut)
  */
 export const ordered: Layer<Same> = rearrange(
   'ordered',
@@ -105,6 +109,8 @@ export const ordered: Layer<Same> = rearrange(
  * - Forward log-det: 0
  * - Inverse: x[2i + dy(k), 2j + dx(k), c] = y[i, j, kC + c]
  * - Inverse log-det: 0
+ *
+ * @example compose(input([32, 32, 3]), squeezeOrdered) // Bijector<[32, 32, 3], [16, 16, 12]>
  */
 export const squeezeOrdered: Layer<Squeeze> = layer<Squeeze>('squeezeOrdered', (shape) =>
   pipe(
@@ -132,6 +138,8 @@ export const squeezeOrdered: Layer<Squeeze> = layer<Squeeze>('squeezeOrdered', (
  * - Forward log-det: 0
  * - Inverse: x = [z, h]
  * - Inverse log-det: 0
+ *
+ * @example compose(input([16, 16, 12]), factorOut) // Bijector<[16, 16, 12], [[16, 16, 6], [16, 16, 6]]>
  */
 export const factorOut: Layer<FactorOut> = rearrange('factorOut', shapes.factorOut, (shape) => {
   const half = shape.at(-1)! / 2
@@ -152,6 +160,8 @@ export const factorOut: Layer<FactorOut> = rearrange('factorOut', shapes.factorO
  * - Forward log-det: 0
  * - Inverse: x[…, order(i)] = y[…, i]
  * - Inverse log-det: 0
+ *
+ * @example compose(input([3]), permute([2, 0, 1]))
  */
 export const permute = (order: readonly number[]): Layer<Same> =>
   rearrange(
@@ -180,6 +190,8 @@ export const permute = (order: readonly number[]): Layer<Same> =>
  * - Forward log-det: 0
  * - Inverse: x[…, i] = y[…, C − 1 − i]
  * - Inverse log-det: 0
+ *
+ * @example compose(input([2]), coupling(halves(), mlp()), flip, coupling(halves(), mlp()))
  */
 export const flip: Layer<Same> = rearrange('flip', shapes.same, () => {
   const backwards = (x: AnyTensor): AnyTensor => trust(tf.reverse(unwrap(x), -1))
@@ -191,6 +203,8 @@ export const flip: Layer<Same> = rearrange('flip', shapes.same, () => {
  *
  * - Forward: y = reshape(x), log-det 0
  * - Inverse: x = reshape(y), log-det 0
+ *
+ * @example compose(input([4, 4, 1]), reshapeTo([16])) // Bijector<[4, 4, 1], [16]>
  */
 export const reshapeTo = <const To extends Shape>(to: To): Layer<ReshapeTo<To>> =>
   rearrange('reshape', shapes.reshapeTo(to), (shape) => ({ forward: reshape(to), inverse: reshape(shape) }))
@@ -200,6 +214,8 @@ export const reshapeTo = <const To extends Shape>(to: To): Layer<ReshapeTo<To>> 
  *
  * - Forward: y = reshape(x), log-det 0
  * - Inverse: x = reshape(y), log-det 0
+ *
+ * @example compose(input([4, 4, 3]), flatten) // Bijector<[4, 4, 3], [48]>
  */
 export const flatten: Layer<Flatten> = rearrange('flatten', shapes.flatten, (shape) => ({
   forward: reshape([shapes.product(shape)]),

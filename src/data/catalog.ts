@@ -54,7 +54,11 @@ export interface DataSet {
 const sums = (official: boolean): string =>
   official ? 'the official files by their checksums' : 'not known to be the official files'
 
-/** Every data set of images, by its name on the command line. */
+/**
+ * Every data set of images, by its name on the command line.
+ *
+ * @example dataSets.cifar10.source // what to download, and where to put it
+ */
 export const dataSets = {
   mnist: {
     title: 'MNIST',
@@ -119,7 +123,11 @@ export const dataSets = {
 
 export type DataName = keyof typeof dataSets
 
-/** Which data, and how they are shared out: everything that decides the sets, to be kept with a run. */
+/**
+ * Which data, and how they are shared out: everything that decides the sets, to be kept with a run.
+ *
+ * @example DataOptions.decode({ name: 'cifar10', validation: 512, seed: 0 }) // right
+ */
 export const DataOptions = t.readonly(
   t.intersection([
     t.type({

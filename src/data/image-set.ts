@@ -58,5 +58,9 @@ export const subset =
     read: (own) => set.read(own.map((i) => indices[i]!)),
   })
 
-/** 0, 1, …, n − 1. */
+/**
+ * 0, 1, …, n − 1.
+ *
+ * @example range(3) // [0, 1, 2]
+ */
 export const range = (n: number): Uint32Array => Uint32Array.from({ length: n }, (_, i) => i)

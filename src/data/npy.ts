@@ -36,6 +36,7 @@ export interface Npy {
  * @param name the file's name, for the sentence of a refusal.
  * @param size the file's length.
  * @returns left: a format error, if it is none, its elements are no bytes, or their number is not that of its shape.
+ * @example const header = parseNpy('images.npy', file.length)(file) // right: { offset: 128, shape: [60000, 28, 28] }
  */
 export const parseNpy =
   (name: string, size: number) =>
@@ -97,6 +98,7 @@ export const openNpy = (path: string): TE.TaskEither<DiffeoError, ImageSet> =>
  * The parts that a folder holds: `train.npy`, and `test.npy` if it is there; or those of a single `.npy` file.
  *
  * @returns left: as {@link openNpy}; a format error, if the two differ in their images' shape.
+ * @example await loadNpy('data/npy')() // right: { train: { count: 60000, shape: [28, 28, 1], … } }
  */
 export const loadNpy = (
   at: string,

@@ -89,7 +89,11 @@ export const findPictures = (at: string): TE.TaskEither<DiffeoError, Pictures> =
     ),
   )
 
-/** Some of the pictures, by name. */
+/**
+ * Some of the pictures, by name.
+ *
+ * @example pipe(findPictures('photos'), TE.map((all) => choosePictures(all, (name) => name.startsWith('trip/'))))
+ */
 export const choosePictures = ({ at, names, open }: Pictures, wanted: (name: string) => boolean): Pictures => {
   const chosen = names.flatMap((name, i) => (wanted(name) ? [i] : []))
   return { at, names: chosen.map((i) => names[i]!), open: (indices) => open(indices.map((i) => chosen[i]!)) }
@@ -149,6 +153,7 @@ const hasFolder = (at: string): boolean => statSync(at, { throwIfNoEntry: false 
  * The parts of a folder of pictures: those of its folders `train` and `test` if it has both, else all as one.
  *
  * @returns left: as {@link findPictures} and {@link pictureSet}.
+ * @example await loadFolder('data/pictures', 64)() // right: { train: { count: 500, shape: [64, 64, 3], … }, … }
  */
 export const loadFolder = (
   at: string,

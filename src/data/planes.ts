@@ -101,7 +101,11 @@ export const pinwheel: Toy = (() => {
   }
 })()
 
-/** Every density of the plane, by its name on the command line. */
+/**
+ * Every density of the plane, by its name on the command line.
+ *
+ * @example planes['eight-gaussians'].sample(key(0), 1000) // x and y in turn
+ */
 export const planes = {
   moons: twoMoons(),
   circles: circles(),

@@ -74,7 +74,7 @@ export const batchIndices = (
  * The examples at `indices`, one after another, from an array that holds `exampleSize` numbers for each. An index past
  * the end reads as zeros.
  *
- * @example gather(train.images, 28 * 28)(batch(0)) // a Uint8Array of 32·784
+ * @example gather(images, 28 * 28)(Uint32Array.of(7, 0)) // the bytes of two images
  */
 export function gather(values: Uint8Array, exampleSize: number): (indices: ArrayLike<number>) => Uint8Array
 export function gather(values: Float32Array, exampleSize: number): (indices: ArrayLike<number>) => Float32Array

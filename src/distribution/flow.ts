@@ -37,7 +37,11 @@ export interface Flow<in out A extends Shape, in out B extends Latents> {
   readonly sample: (params: Params) => (key: Key, n: number, temperature?: number) => BatchOf<A>
 }
 
-/** Nats to bits per dimension: −log p / (D log 2). */
+/**
+ * Nats to bits per dimension: −log p / (D log 2).
+ *
+ * @example toBitsPerDim(-2 * Math.LN2, 2) // 1
+ */
 export const toBitsPerDim = (logProb: number, dimensions: number): number => -logProb / (dimensions * Math.LN2)
 
 /**

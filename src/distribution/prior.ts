@@ -51,14 +51,22 @@ const independent = (
   },
 })
 
-/** N(0, 1) for every element: log p(z) = −½z² − ½ log 2π (Eq. 7). */
+/**
+ * N(0, 1) for every element: log p(z) = −½z² − ½ log 2π (Eq. 7).
+ *
+ * @example standardNormal.logProb(orThrow(batch([1], [0, 1]))) // [-0.919, -1.419]
+ */
 export const standardNormal: Prior = independent(
   'standardNormal',
   (z) => pipe(square(z), times(-0.5), plus(-0.5 * Math.log(2 * Math.PI))),
   normalArray,
 )
 
-/** The logistic distribution for every element: log p(z) = −softplus(z) − softplus(−z). */
+/**
+ * The logistic distribution for every element: log p(z) = −softplus(z) − softplus(−z).
+ *
+ * @example standardLogistic.logProb(orThrow(batch([1], [0, 1]))) // [-1.386, -1.627]
+ */
 export const standardLogistic: Prior = independent(
   'standardLogistic',
   (z) => neg(add(softplus(neg(z)))(softplus(z))),

@@ -25,7 +25,11 @@ import { loadOnnxruntime } from './onnx/onnxruntime.js'
 import { type EngineOptions, refusal } from './options.js'
 import { registerGradients } from './tfjs/gradients.js'
 
-/** The codec of {@link EngineName}. */
+/**
+ * The codec of {@link EngineName}.
+ *
+ * @example EngineName.is('wasm') // true
+ */
 export const EngineName = t.keyof(
   {
     onnxruntime: null,
@@ -156,6 +160,8 @@ const requested = (name: string): E.Either<DiffeoError, EngineName> =>
  * the best found (`onnxruntime`, `tensorflow`, `tfjs-node-gpu`, `tfjs-node`, `wasm`, `cpu`; in a browser `webgpu`,
  * `wasm`, `cpu`). One that is named and missing is an error that says how to install it; with nothing named the next best is taken, and the engine's `note` says why if something is
  * broken, or if `onnxruntime` is missing. With `options` that not every engine has, `'auto'` looks among those that have them.
+ *
+ * @example await useEngine('tensorflow', { precision: 'bf16' })() // left, where it is not installed: how to install it
  */
 export const useEngine = (
   name: EngineName | 'auto' = 'auto',
@@ -177,11 +183,19 @@ export const useEngine = (
       )
 }
 
-/** {@link useEngine} for a program with no use for an `Either`: `await ready()` before the first tensor. */
+/**
+ * {@link useEngine} for a program with no use for an `Either`: `await ready()` before the first tensor.
+ *
+ * @example const { name } = await ready() // 'onnxruntime', where it has a binary
+ */
 export const ready = async (name: EngineName | 'auto' = 'auto', options: EngineOptions = {}): Promise<Engine> =>
   orThrow(await useEngine(name, options)())
 
-/** One line: name, version, threads, device. */
+/**
+ * One line: name, version, threads, device.
+ *
+ * @example describeEngine(await ready('cpu')) // 'engine cpu 4.22.0, 1 thread, CPU, JavaScript'
+ */
 export const describeEngine = ({ name, version, threads, device, note }: Engine): string =>
   `engine ${name} ${version}, ${threads} ${threads === 1 ? 'thread' : 'threads'}, ${device}` +
   (note === undefined ? '' : ` (${note})`)

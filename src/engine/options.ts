@@ -6,7 +6,11 @@
 import * as t from 'io-ts'
 import { type DiffeoError, usageError } from '../error.js'
 
-/** The codec of {@link Precision}. */
+/**
+ * The codec of {@link Precision}.
+ *
+ * @example Precision.is('bf16') // true
+ */
 export const Precision = t.keyof({ float32: null, bf16: null, fp16: null }, 'Precision')
 
 /**

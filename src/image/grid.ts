@@ -23,7 +23,7 @@ export interface GridOptions {
  * Lays out a batch of images, bytes of shape N×H×W×C with 1 or 3 channels, as one image.
  *
  * @returns left: a shape error, if there is no image, the channels are not 1 or 3, or the bytes do not fill the shape.
- * @example imageGrid({ columns: 8 })(samples, [64, 28, 28, 1])
+ * @example imageGrid({ columns: 8 })(images, [64, 28, 28, 1])
  */
 export const imageGrid =
   ({ columns, padding = 2, ground = 255 }: GridOptions = {}) =>

@@ -94,7 +94,9 @@ const finiteRange = (values: ArrayLike<number>): readonly [number, number] => {
  * Colours one value per pixel, in the order of {@link gridPoints}. Densities show best as they are, not as logarithms.
  *
  * @returns left: a shape error, if there is not exactly one value per pixel.
- * @example heatMap(view)(toy.logProb(gridPoints(view)).map(Math.exp))
+ * @example
+ * const view = { box: { x: [-2, 2], y: [-2, 2] }, width: 200, height: 200 } as const
+ * heatMap(view)(pinwheel.logProb(gridPoints(view)).map(Math.exp))
  */
 export const heatMap =
   ({ box: { x, y }, width, height, range, points = new Float32Array(), pointSize = 2 }: HeatMapOptions) =>

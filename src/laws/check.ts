@@ -20,10 +20,18 @@ import { optional } from './optional.js'
 import { randomParams } from './random.js'
 import { describeViolation, type Verdict, violates } from './verdict.js'
 
-/** The laws of one bijector by name. */
+/**
+ * The laws of one bijector by name.
+ *
+ * @example checkLaws(on([4], affine), {}, Object.keys(laws) as LawName[])
+ */
 export const laws = { ...mandatory, ...optional, ...density }
 export type LawName = keyof typeof laws
-/** The laws of compositions by name. */
+/**
+ * The laws of compositions by name.
+ *
+ * @example Object.keys(categoryLaws) // ['identity', 'associativity', 'logDetsAdd', 'reverse']
+ */
 export const categoryLaws: Readonly<Record<keyof typeof category, CategoryLaw>> = category
 
 export interface LawOptions extends Claims {
@@ -38,7 +46,11 @@ export interface LawOptions extends Claims {
 }
 
 const steps = 2 ** 20
-/** Values on [low, high], of which the ends and the middle come more often; shrinks to the middle. */
+/**
+ * Values on [low, high], of which the ends and the middle come more often; shrinks to the middle.
+ *
+ * @example checkLaws(on([4], logit({ bins: 1 })), { domain: interval(0.1, 0.9) })
+ */
 export const interval = (low: number, high: number): Arbitrary<number> =>
   fc
     .integer({ min: -steps, max: steps })
@@ -99,7 +111,11 @@ const applies = (b: AnyBijector, claims: Claims) => (name: LawName) => {
   return law.applies?.(b, claims) ?? true
 }
 
-/** The names of the laws that say something about a bijector with these claims. */
+/**
+ * The names of the laws that say something about a bijector with these claims.
+ *
+ * @example lawsOf(on([4], affine)).includes('training') // true
+ */
 export const lawsOf = (b: AnyBijector, options: LawOptions = {}): readonly LawName[] =>
   (Object.keys(laws) as LawName[]).filter(applies(b, claimsOf(options)))
 
@@ -169,6 +185,9 @@ const needs: Readonly<Record<keyof typeof category, number>> = {
  * Runs the laws of composition on random chains of the given bijectors.
  *
  * @throws Error that names the bijectors, the law, both numbers, the smallest input found and the seed that repeats it
+ * @example
+ * const part = { bijector: on([2], affine), domain: [-2, 2], anywhere: true } as const
+ * checkCategory([part], { runs: 10 })
  */
 export const checkCategory = (
   parts: readonly Part[],

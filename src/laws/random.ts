@@ -14,7 +14,7 @@ import { type AnyTensor, trust } from '../tensor/tensor.js'
  * Every parameter away from where it starts, since most bijectors start as the identity, of which every law is true.
  * Leaves called `variance` stay positive, leaves called `started` are 1.
  *
- * @example b.bind(randomParams(b.spec, key(0)))
+ * @example moons.bijector.bind(randomParams(moons.bijector.spec, key(0)))
  */
 export const randomParams = (spec: AnyBijector['spec'], key: Key, spread = 0.3): Params => {
   let place = 0
@@ -34,7 +34,11 @@ export const randomParams = (spec: AnyBijector['spec'], key: Key, spread = 0.3):
   })
 }
 
-/** `n` events, each value uniform on [low, high]. */
+/**
+ * `n` events, each value uniform on [low, high].
+ *
+ * @example randomBatch([2], [-1, 1], 5, key(0)) // five points of the square
+ */
 export const randomBatch = (
   shape: readonly number[],
   [low, high]: readonly [number, number],

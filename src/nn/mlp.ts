@@ -13,13 +13,22 @@ import { show } from '../tensor/shape.js'
 import type { Tensor } from '../tensor/tensor.js'
 import type { Net } from './net.js'
 
-/** A dense layer's parameters: He start, or zero. */
+/**
+ * A dense layer's parameters: He start, or zero.
+ *
+ * @example countParams(denseSpec(2, 3)) // 9
+ */
 export const denseSpec = <I extends number, O extends number>(from: I, to: O, zero = false) => ({
   kernel: zero ? constant([from, to], 0) : gaussian([from, to], Math.sqrt(2 / from)),
   bias: constant([to], 0),
 })
 
-/** […, I] → […, O]: x·W + b */
+/**
+ * […, I] → […, O]: x·W + b
+ *
+ * @example
+ * dense<2, 1>({ kernel: orThrow(tensor([2, 1], [1, 10])), bias: orThrow(tensor([1], [5])) })(x) // Tensor<['N', 1]>
+ */
 export const dense =
   <I extends number, O extends number>(p: ParamsOf<ReturnType<typeof denseSpec<I, O>>>) =>
   (x: Tensor<readonly ['N', I]>): Tensor<readonly ['N', O]> =>

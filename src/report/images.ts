@@ -17,7 +17,11 @@ import { foldIn, type Key } from '../tensor/random.js'
 import { latentList } from '../tensor/shape.js'
 import { type AnyTensor, type BatchOf, latentTensors, unwrap } from '../tensor/tensor.js'
 
-/** Pixels in [0, 256) as bytes; a sample may lie a little outside. */
+/**
+ * Pixels in [0, 256) as bytes; a sample may lie a little outside.
+ *
+ * @example toBytes([-0.5, 12.7, 256.1]) // [0, 12, 255]
+ */
 export const toBytes = (pixels: ArrayLike<number>): Uint8Array =>
   Uint8Array.from(pixels, (v) => Math.max(0, Math.min(255, Math.floor(v))))
 
@@ -37,6 +41,9 @@ const drain = async (batch: unknown): Promise<Uint8Array> => {
  * A row of samples for each temperature: the same draws, nearer to the mode the lower it is.
  *
  * @returns left: a shape error, if the flow's images do not have 1 or 3 channels
+ * @example
+ * const rows = orThrow(await temperatureRows(digits, digitParams, key(0), [0.7, 1], 8))
+ * await writePng('temperatures.png')(rows)()
  */
 export const temperatureRows = async <A extends ImageShape, B extends Latents>(
   flow: Flow<A, B>,
@@ -56,6 +63,9 @@ export const temperatureRows = async <A extends ImageShape, B extends Latents>(
  * last k latents are kept and those of the finer scales before are drawn anew. The last latent is the coarsest.
  *
  * @returns left: a shape error, if the flow's images do not have 1 or 3 channels
+ * @example
+ * const rows = orThrow(await resampledRows(digits, digitParams, key(0), pixels))
+ * await writePng('scales.png')(rows)()
  */
 export const resampledRows = async <A extends ImageShape, B extends Latents>(
   flow: Flow<A, B>,

@@ -19,9 +19,13 @@ import { type BatchOf, trust, unwrap, values } from '../tensor/tensor.js'
 import { colours, type Plot } from './plot.js'
 
 /** A flow of points of the plane. */
-export type PlaneFlow = Flow<readonly [2], Latents>
+export type PlaneFlow<B extends Latents = Latents> = Flow<readonly [2], B>
 
-/** The box around points, with a margin of a twelfth on each side. */
+/**
+ * The box around points, with a margin of a twelfth on each side.
+ *
+ * @example boxAround(Float32Array.of(0, 0, 12, 24)) // { x: [-1, 13], y: [-2, 26] }
+ */
 export const boxAround = (points: Float32Array): Box => {
   const side = (axis: 0 | 1): readonly [number, number] => {
     const own = points.filter((_, i) => i % 2 === axis)
@@ -37,8 +41,18 @@ const asBatch = (points: Float32Array): BatchOf<readonly [2]> => trust(tf.tensor
 /** Places whose density is asked for in one call. */
 const BLOCK = 4000
 
-/** The density `exp log p` at the places of a view, row by row from the top left. */
-export const planeDensity = async (flow: PlaneFlow, params: Params, view: View): Promise<readonly number[]> => {
+/**
+ * The density `exp log p` at the places of a view, row by row from the top left.
+ *
+ * @example
+ * const view = { box: boxAround(points), width: 200, height: 200 }
+ * heatMap(view)(await planeDensity(moons, params, view))
+ */
+export const planeDensity = async <B extends Latents>(
+  flow: PlaneFlow<B>,
+  params: Params,
+  view: View,
+): Promise<readonly number[]> => {
   const places = gridPoints(view)
   const each: number[] = []
   for (let from = 0; from < places.length; from += 2 * BLOCK) {
@@ -52,9 +66,13 @@ export const planeDensity = async (flow: PlaneFlow, params: Params, view: View):
 
 type Line = readonly (readonly [x: number, y: number])[]
 
-/** Lines of constant latent coordinates, seen in the plane: `f⁻¹` of a square grid that reaches `reach` from 0. */
-export const latentGrid = async (
-  flow: PlaneFlow,
+/**
+ * Lines of constant latent coordinates, seen in the plane: `f⁻¹` of a square grid that reaches `reach` from 0.
+ *
+ * @example const lines = await latentGrid(moons, params, { lines: 13, reach: 2 }) // 26 lines of [x, y]
+ */
+export const latentGrid = async <B extends Latents>(
+  flow: PlaneFlow<B>,
   params: Params,
   { lines = 13, reach = 2.4, points = 161 } = {},
 ): Promise<readonly Line[]> => {
@@ -68,7 +86,7 @@ export const latentGrid = async (
         grid[place + 1 - axis] = at(p, points)
       }
   const z = asBatch(grid)
-  const [x, logDet] = await compiled(flow).inverse(params)(z as unknown as BatchOf<Latents>)
+  const [x, logDet] = await compiled(flow).inverse(params)(z as unknown as BatchOf<B>)
   const bent = await values(x)
   for (const t of [z, x, logDet]) unwrap(t).dispose()
   return Array.from({ length: 2 * lines }, (_, l) =>
@@ -99,9 +117,12 @@ export interface PlaneOptions {
  * the density, half as many as elsewhere, and over the grid.
  *
  * @returns left: a shape error, if there are no points
+ * @example
+ * const plot = orThrow(await planePicture(moons, params, { title: 'two moons', data: points, key: key(0) }))
+ * const svg = await toSvg(plot)
  */
-export const planePicture = async (
-  flow: PlaneFlow,
+export const planePicture = async <B extends Latents>(
+  flow: PlaneFlow<B>,
   params: Params,
   { title, data, key, show = 800, resolution = 200 }: PlaneOptions,
 ): Promise<E.Either<DiffeoError, Plot>> => {

@@ -30,7 +30,9 @@ const look = {
 /**
  * The plot as the text of an SVG file. Vega is loaded at the first call.
  *
- * @example const svg = await toSvg(histogram({ title: 'z', x: 'z', values }))
+ * @example
+ * const plot = orThrow(await planePicture(moons, params, { title: 'two moons', data: points, key: key(0) }))
+ * const svg = await toSvg(plot)
  */
 export const toSvg = async (plot: Plot): Promise<string> => {
   const [{ compile }, vega] = await Promise.all([import('vega-lite'), import('vega')])

@@ -40,23 +40,44 @@ const binary =
   (a: Tensor<NoInfer<S>>): Tensor<S> =>
     trust(op(unwrap(a), unwrap(b)))
 
-/** a + b */
+/**
+ * a + b
+ * @example T.add(orThrow(tensor([2], [3, 4])))(orThrow(tensor([2], [1, 2]))) // [4, 6]
+ */
 export const add = binary(tf.add)
-/** a − b, where `sub(b)(a)` */
+/**
+ * a − b, where `sub(b)(a)`
+ * @example T.sub(orThrow(tensor([2], [3, 4])))(orThrow(tensor([2], [1, 2]))) // [-2, -2]
+ */
 export const sub = binary(tf.sub)
-/** a · b, element by element */
+/**
+ * a · b, element by element
+ * @example T.mul(orThrow(tensor([2], [3, 4])))(orThrow(tensor([2], [1, 2]))) // [3, 8]
+ */
 export const mul = binary(tf.mul)
-/** a / b, where `div(b)(a)` */
+/**
+ * a / b, where `div(b)(a)`
+ * @example T.div(orThrow(tensor([2], [4, 4])))(orThrow(tensor([2], [1, 2]))) // [0.25, 0.5]
+ */
 export const div = binary(tf.div)
-/** max(a, b), element by element */
+/**
+ * max(a, b), element by element
+ * @example T.maximum(orThrow(tensor([2], [3, 0])))(orThrow(tensor([2], [1, 2]))) // [3, 2]
+ */
 export const maximum = binary(tf.maximum)
 
-/** x + c */
+/**
+ * x + c
+ * @example T.plus(10)(orThrow(tensor([2], [1, 2]))) // [11, 12]
+ */
 export const plus =
   (c: number) =>
   <S extends Dims>(x: Tensor<S>): Tensor<S> =>
     trust(tf.add(unwrap(x), c))
-/** x · c */
+/**
+ * x · c
+ * @example T.times(10)(orThrow(tensor([2], [1, 2]))) // [10, 20]
+ */
 export const times =
   (c: number) =>
   <S extends Dims>(x: Tensor<S>): Tensor<S> =>
@@ -67,9 +88,15 @@ const lastAxis =
   <C extends number>(b: Tensor<readonly [C]>) =>
   <P extends Dims>(x: Tensor<readonly [...P, C]>): Tensor<readonly [...P, C]> =>
     trust(op(unwrap(x), unwrap(b)))
-/** x + b along the last axis */
+/**
+ * x + b along the last axis
+ * @example T.bias(orThrow(tensor([2], [10, 20])))(orThrow(batch([2], [1, 2, 3, 4]))) // [11, 22, 13, 24]
+ */
 export const bias = lastAxis(tf.add)
-/** x · g along the last axis */
+/**
+ * x · g along the last axis
+ * @example T.scale(orThrow(tensor([2], [10, 20])))(orThrow(batch([2], [1, 2, 3, 4]))) // [10, 40, 30, 80]
+ */
 export const scale = lastAxis(tf.mul)
 
 const event =
@@ -77,9 +104,15 @@ const event =
   <S extends Dims>(b: Tensor<S>) =>
   (x: Tensor<Batch<S>>): Tensor<Batch<S>> =>
     trust(op(unwrap(x), unwrap(b)))
-/** x + b for every example of the batch */
+/**
+ * x + b for every example of the batch
+ * @example T.addEvent(orThrow(tensor([2], [10, 20])))(orThrow(batch([2], [1, 2, 3, 4]))) // [11, 22, 13, 24]
+ */
 export const addEvent = event(tf.add)
-/** x · b for every example of the batch */
+/**
+ * x · b for every example of the batch
+ * @example T.mulEvent(orThrow(tensor([2], [10, 20])))(orThrow(batch([2], [1, 2, 3, 4]))) // [10, 40, 30, 80]
+ */
 export const mulEvent = event(tf.mul)
 
 // -------------------------------------------------------------------------------------
@@ -90,19 +123,35 @@ const unary =
   (op: (x: tf.Tensor) => tf.Tensor) =>
   <S extends Dims>(x: Tensor<S>): Tensor<S> =>
     trust(op(unwrap(x)))
-/** −x */
+/**
+ * −x
+ * @example T.neg(orThrow(tensor([2], [1, 2]))) // [-1, -2]
+ */
 export const neg = unary(tf.neg)
-/** eˣ */
+/**
+ * eˣ
+ * @example T.exp(orThrow(tensor([2], [0, 1]))) // [1, 2.718]
+ */
 export const exp = unary(tf.exp)
-/** Natural logarithm */
+/**
+ * Natural logarithm
+ * @example T.log(orThrow(tensor([2], [1, 2]))) // [0, 0.693]
+ */
 export const log = unary(tf.log)
-/** Hyperbolic tangent */
+/**
+ * Hyperbolic tangent
+ * @example T.tanh(orThrow(tensor([2], [0, 1]))) // [0, 0.762]
+ */
 export const tanh = unary(tf.tanh)
-/** 1 / (1 + e⁻ˣ) */
+/**
+ * 1 / (1 + e⁻ˣ)
+ * @example T.sigmoid(orThrow(tensor([2], [0, 1]))) // [0.5, 0.731]
+ */
 export const sigmoid = unary(tf.sigmoid)
 /**
  * log(1 + eˣ) = (x + |x|)/2 + log(1 + e^−|x|), which neither overflows nor loses small values, and whose gradient is ½
  * at 0, where that of max(x, 0) would be 0
+ * @example T.softplus(orThrow(tensor([2], [0, 100]))) // [0.693, 100]
  */
 export const softplus = unary((x) =>
   tf.tidy(() => {
@@ -110,20 +159,35 @@ export const softplus = unary((x) =>
     return tf.add(tf.mul(tf.add(x, size), 0.5), tf.log1p(tf.exp(tf.neg(size))))
   }),
 )
-/** max(x, 0) */
+/**
+ * max(x, 0)
+ * @example T.relu(orThrow(tensor([2], [-1, 2]))) // [0, 2]
+ */
 export const relu = unary(tf.relu)
-/** x² */
+/**
+ * x²
+ * @example T.square(orThrow(tensor([2], [-1, 2]))) // [1, 4]
+ */
 export const square = unary(tf.square)
-/** √x */
+/**
+ * √x
+ * @example T.sqrt(orThrow(tensor([2], [4, 9]))) // [2, 3]
+ */
 export const sqrt = unary(tf.sqrt)
-/** |x| */
+/**
+ * |x|
+ * @example T.abs(orThrow(tensor([2], [-1, 2]))) // [1, 2]
+ */
 export const abs = unary(tf.abs)
 
 // -------------------------------------------------------------------------------------
 // linear
 // -------------------------------------------------------------------------------------
 
-/** x · w */
+/**
+ * x · w
+ * @example T.matmul(orThrow(tensor([2, 1], [1, 10])))(orThrow(batch([2], [1, 2, 3, 4]))) // [21, 43]
+ */
 export const matmul =
   <K extends number, M extends number>(w: Tensor<readonly [K, M]>) =>
   <P extends Dims>(x: Tensor<readonly [...P, K]>): Tensor<readonly [...P, M]> =>
@@ -135,7 +199,10 @@ export const matmul =
       }),
     )
 
-/** Two-dimensional convolution, stride 1, same padding, so that height and width stay. */
+/**
+ * Two-dimensional convolution, stride 1, same padding, so that height and width stay.
+ * @example T.conv2d(orThrow(tensor([1, 1, 1, 1], [10])))(orThrow(batch([1, 2, 1], [1, 2]))) // [10, 20]
+ */
 export const conv2d =
   <Kh extends number, Kw extends number, I extends number, O extends number>(kernel: Tensor<readonly [Kh, Kw, I, O]>) =>
   <H extends number, W extends number>(x: Tensor<readonly ['N', H, W, I]>): Tensor<readonly ['N', H, W, O]> =>
@@ -148,6 +215,7 @@ export const conv2d =
 /**
  * The sum over everything but the batch: one number per example. Rows first, then their sums: the engines add in float32
  * one after another, which over 12,288 numbers of one sign would lose 3e-4 of the sum, and in two stages loses 1e-5 at most.
+ * @example T.sumEvent(orThrow(batch([2], [1, 2, 3, 4]))) // [3, 7]
  */
 export const sumEvent = (x: Tensor<readonly ['N', ...Dims]> | AnyTensor): PerExample => {
   const t = unwrap(x)
@@ -166,9 +234,15 @@ const inRows = (size: number): Shape => {
   while (size % rows !== 0) rows--
   return [rows, size / rows]
 }
-/** The mean of all elements. */
+/**
+ * The mean of all elements.
+ * @example T.mean(orThrow(batch([2], [1, 2, 3, 4]))) // [2.5]
+ */
 export const mean = (x: AnyTensor): Tensor<readonly []> => trust(tf.mean(unwrap(x)))
-/** The sum of all elements. */
+/**
+ * The sum of all elements.
+ * @example T.sum(orThrow(batch([2], [1, 2, 3, 4]))) // [10]
+ */
 export const sum = (x: AnyTensor): Tensor<readonly []> => trust(tf.sum(unwrap(x)))
 
 const overAxis =
@@ -181,18 +255,29 @@ const overAxis =
 /**
  * The sum over one dimension, counted from 0, the batch.
  *
- * @example
- * pipe(x, sumAxis(1)) // Tensor<['N', 4, 3]> → Tensor<['N', 3]>
+ * @example T.sumAxis(1)(orThrow(batch([2], [1, 2, 3, 4]))) // [3, 7]
  * @throws DiffeoException if an axis known only at run time does not exist
  */
 export const sumAxis = overAxis('sumAxis', tf.sum)
-/** The mean over one dimension, counted from 0, the batch. */
+/**
+ * The mean over one dimension, counted from 0, the batch.
+ * @example T.meanAxis(1)(orThrow(batch([2], [1, 2, 3, 4]))) // [1.5, 3.5]
+ */
 export const meanAxis = overAxis('meanAxis', tf.mean)
-/** The greatest value along one dimension, counted from 0, the batch. */
+/**
+ * The greatest value along one dimension, counted from 0, the batch.
+ * @example T.maxAxis(1)(orThrow(batch([2], [1, 2, 3, 4]))) // [2, 4]
+ */
 export const maxAxis = overAxis('maxAxis', tf.max)
 
-/** One zero per example. */
+/**
+ * One zero per example.
+ * @example T.zeroPerExample(orThrow(batch([2], [1, 2, 3, 4]))) // [0, 0]
+ */
 export const zeroPerExample = (x: AnyTensor): PerExample => trust(tf.zeros([unwrap(x).shape[0]!]))
 
-/** Frees what `f` allocates but does not return. */
+/**
+ * Frees what `f` allocates but does not return.
+ * @example T.tidy(() => T.square(T.square(orThrow(tensor([2], [1, 2]))))) // [1, 16]
+ */
 export const tidy = <A>(f: () => A): A => tf.tidy(f as () => tf.TensorContainer) as A

@@ -47,7 +47,11 @@ export type ParamsOf<T> = {
 // constructors
 // -------------------------------------------------------------------------------------
 
-/** A parameter that starts at a constant. */
+/**
+ * A parameter that starts at a constant.
+ *
+ * @example countParams({ bias: constant([3], 0) }) // 3
+ */
 export const constant = <const S extends Shape>(shape: S, value: number, role: Role = 'weight'): Param<S> => ({
   _tag: 'Param',
   shape,
@@ -55,7 +59,11 @@ export const constant = <const S extends Shape>(shape: S, value: number, role: R
   start: { constant: value },
 })
 
-/** A parameter that starts as normal noise of the given standard deviation. */
+/**
+ * A parameter that starts as normal noise of the given standard deviation.
+ *
+ * @example countParams({ kernel: gaussian([2, 3], 0.1) }) // 6
+ */
 export const gaussian = <const S extends Shape>(shape: S, deviation: number, role: Role = 'weight'): Param<S> => ({
   _tag: 'Param',
   shape,
@@ -70,13 +78,22 @@ export const gaussian = <const S extends Shape>(shape: S, deviation: number, rol
 const isBranch = <A>(tree: Tree<A>): tree is Branch<A> =>
   Object.getPrototypeOf(tree) === Object.prototype && !('_tag' in (tree as object))
 
-/** The leaves with their paths, `name/name/name`, in order. */
+/**
+ * The leaves with their paths, `name/name/name`, in order.
+ *
+ * @example leaves({ net: { bias: 1 }, scale: 2 }) // [['net/bias', 1], ['scale', 2]]
+ */
 export const leaves = <A>(tree: Tree<A>, path = ''): readonly (readonly [path: string, leaf: A])[] =>
   isBranch(tree)
     ? Object.keys(tree).flatMap((name) => leaves(tree[name]!, path === '' ? name : `${path}/${name}`))
     : [[path, tree]]
 
-/** The same tree with every leaf replaced. */
+/**
+ * The same tree with every leaf replaced.
+ *
+ * @example
+ * mapLeaves({ net: { bias: 1 }, scale: 2 }, (leaf, path) => `${path} ${leaf}`) // { net: { bias: 'net/bias 1' }, … }
+ */
 export const mapLeaves = <A, B>(tree: Branch<A>, f: (leaf: A, path: string) => B, path = ''): Branch<B> =>
   Object.fromEntries(
     Object.entries(tree).map(([name, sub]) => {
@@ -85,13 +102,21 @@ export const mapLeaves = <A, B>(tree: Branch<A>, f: (leaf: A, path: string) => B
     }),
   )
 
-/** The leaf or branch at a path: a layer's own part of its parent's parameters. */
+/**
+ * The leaf or branch at a path: a layer's own part of its parent's parameters.
+ *
+ * @example branch(params, '0') // the parameters of the first layer
+ */
 export const branch = (params: Params, name: string): Params => {
   const sub = params[name]
   return sub !== undefined && isBranch(sub) ? sub : {}
 }
 
-/** Parameters at their start: each leaf draws from `foldIn(key, its place in the tree)`. */
+/**
+ * Parameters at their start: each leaf draws from `foldIn(key, its place in the tree)`.
+ *
+ * @example const own = initialise(moons.bijector.spec, key(0)) // the caller’s to free: disposeParams(own)
+ */
 export const initialise = (spec: Spec, key: Key): Params => {
   let place = 0
   return mapLeaves(spec, ({ shape, start }) => {
@@ -107,11 +132,19 @@ export const initialise = (spec: Spec, key: Key): Params => {
   })
 }
 
-/** How many numbers a spec stands for, by role. */
+/**
+ * How many numbers a spec stands for, by role.
+ *
+ * @example countParams(moons.bijector.spec)
+ */
 export const countParams = (spec: Spec): number =>
   leaves<Param>(spec).reduce((n, [, p]) => n + (p.role === 'statistic' ? 0 : product(p.shape)), 0)
 
-/** Frees every tensor of a tree. */
+/**
+ * Frees every tensor of a tree.
+ *
+ * @example disposeParams(moons.init(key(0)))
+ */
 export const disposeParams = (params: Params): void => {
   for (const [, leaf] of leaves<AnyTensor>(params)) unwrap(leaf).dispose()
 }

@@ -25,7 +25,11 @@ const isUint32 = (u: unknown): boolean => typeof u === 'number' && u >>> 0 === u
 
 const isKey = (u: unknown): u is Key => Array.isArray(u) && u.length === 2 && u.every(isUint32)
 
-/** The codec of a {@link Key}, for checkpoints: `KeyC.decode([0, 42])` is a right, `KeyC.decode([0, -1])` a left. */
+/**
+ * The codec of a {@link Key}, for checkpoints: `KeyC.decode([0, 42])` is a right, `KeyC.decode([0, -1])` a left.
+ *
+ * @example KeyC.is([0, 42]) // true
+ */
 export const KeyC: t.Type<Key> = new t.Type<Key>(
   'Key',
   isKey,
@@ -45,7 +49,9 @@ const FOLD: Use = 2
  * Five groups of four rounds; the rotations alternate, and after each group the key schedule is added with the group's
  * number. Exported for its known-answer tests: draws, {@link split} and {@link foldIn} are what to use.
  *
- * @example threefry2x32([0, 0], 0, 0, out, 0) // out = [0x6b200159, 0x99ba4efe]
+ * @example
+ * const out = new Uint32Array(2)
+ * threefry2x32([0, 0], 0, 0, out, 0) // out = [0x6b200159, 0x99ba4efe]
  */
 export const threefry2x32 = ([k0, k1]: Key, c0: number, c1: number, out: Uint32Array, at: number): void => {
   const k2 = k0 ^ k1 ^ 0x1bd11bda
@@ -110,7 +116,7 @@ export function split(key: Key, n = 2): readonly Key[] {
  * The child of a key that belongs to a number: a step, an epoch, a layer's index. `data` is an integer from 0 to
  * 2³² − 1.
  *
- * @example foldIn(k, step)
+ * @example foldIn(k, 7) // the key of step 7
  */
 export const foldIn = (key: Key, data: number): Key => derive(key, FOLD, data >>> 0)
 

@@ -30,8 +30,7 @@ import { sizes, type Tensor, trust, unwrap } from './tensor.js'
 /**
  * The same elements in another event shape, row-major; `to` must have as many.
  *
- * @example
- * pipe(x, reshape([4, 6])) // Tensor<['N', 2, 2, 6]> → Tensor<['N', 4, 6]>
+ * @example T.reshape([1, 2])(orThrow(batch([2], [1, 2, 3, 4]))) // Tensor<['N', 2]> → Tensor<['N', 1, 2]>
  * @throws DiffeoException if a size known only at run time does not fit
  */
 export const reshape =
@@ -44,8 +43,7 @@ export const reshape =
 /**
  * Dimensions in another order, the batch included: dimension i of the result is dimension `order[i]` of `x`.
  *
- * @example
- * pipe(x, transpose([0, 3, 1, 2])) // Tensor<['N', 8, 6, 3]> → Tensor<['N', 3, 8, 6]>
+ * @example T.transpose([1, 0])(orThrow(tensor([2, 3], [1, 2, 3, 4, 5, 6]))) // [1, 4, 2, 5, 3, 6]
  * @throws DiffeoException if an order known only at run time is no permutation
  */
 export const transpose =
@@ -59,7 +57,11 @@ export const transpose =
 // the last axis
 // -------------------------------------------------------------------------------------
 
-/** Two tensors one after another along the last axis. */
+/**
+ * Two tensors one after another along the last axis.
+ *
+ * @example T.concat(orThrow(tensor([2], [3, 4])))(orThrow(tensor([2], [1, 2]))) // [1, 2, 3, 4]
+ */
 export const concat =
   <P extends Dims, C2 extends number>(b: Tensor<readonly [...P, C2]>) =>
   <C1 extends number>(a: Tensor<readonly [...P, C1]>): Tensor<readonly [...P, Add<C1, C2>]> =>
@@ -68,8 +70,7 @@ export const concat =
 /**
  * `x[…, from : from + size]` along the last axis.
  *
- * @example
- * pipe(x, slice(1, 2)) // Tensor<['N', 3]> → Tensor<['N', 2]>
+ * @example T.slice(1, 1)(orThrow(batch([2], [1, 2, 3, 4]))) // [2, 4]
  * @throws DiffeoException if a size known only at run time does not fit
  */
 export const slice =
@@ -87,8 +88,7 @@ export const slice =
 /**
  * The last axis in consecutive pieces of the given sizes, which add up to it.
  *
- * @example
- * const [s, t] = split([2, 1])(x) // Tensor<['N', 3]> → [Tensor<['N', 2]>, Tensor<['N', 1]>]
+ * @example const [s, t] = T.split([1, 1])(orThrow(batch([2], [1, 2, 3, 4]))) // [1, 3] and [2, 4]
  * @throws DiffeoException if a size known only at run time does not fit
  */
 export const split =
@@ -107,8 +107,7 @@ export const split =
 /**
  * Each 2×2 square becomes 4 channels, in pixel-unshuffle order: y[i, j, 4c + 2dy + dx] = x[2i + dy, 2j + dx, c].
  *
- * @example
- * spaceToDepth(x) // Tensor<['N', 4, 4, 3]> → Tensor<['N', 2, 2, 12]>
+ * @example T.spaceToDepth(orThrow(batch([2, 2, 1], [1, 2, 3, 4]))) // Tensor<['N', 2, 2, 1]> → Tensor<['N', 1, 1, 4]>
  * @throws DiffeoException if a height or width known only at run time is odd
  */
 export const spaceToDepth = <H extends number, W extends number, C extends number>(
@@ -133,8 +132,7 @@ export const spaceToDepth = <H extends number, W extends number, C extends numbe
  * Every 4 channels become a 2×2 square, in pixel-shuffle order: x[2i + dy, 2j + dx, c] = y[i, j, 4c + 2dy + dx]. Undoes
  * {@link spaceToDepth}.
  *
- * @example
- * depthToSpace(y) // Tensor<['N', 2, 2, 12]> → Tensor<['N', 4, 4, 3]>
+ * @example T.depthToSpace(orThrow(batch([1, 1, 4], [1, 2, 3, 4]))) // Tensor<['N', 1, 1, 4]> → Tensor<['N', 2, 2, 1]>
  * @throws DiffeoException if channels known only at run time are no multiple of 4
  */
 export const depthToSpace = <H extends number, W extends number, C extends number>(

@@ -34,7 +34,11 @@ export const latentTensors = (z: unknown): readonly AnyTensor[] => (Array.isArra
 /** One number per example, in nats. */
 export type PerExample = Tensor<readonly ['N']>
 
-/** The TensorFlow.js tensor underneath. */
+/**
+ * The TensorFlow.js tensor underneath.
+ *
+ * @example unwrap(x).dispose() // as any tensor of TensorFlow.js
+ */
 export const unwrap = (tensor: AnyTensor): tf.Tensor => tensor as unknown as tf.Tensor
 
 /**
@@ -45,10 +49,18 @@ export const unwrap = (tensor: AnyTensor): tf.Tensor => tensor as unknown as tf.
 export const trust = <S extends Dims, D extends DType = 'float32'>(tensor: tf.Tensor): Tensor<S, D> =>
   tensor as unknown as Tensor<S, D>
 
-/** The values of a tensor in row-major order: the door out. */
+/**
+ * The values of a tensor in row-major order: the door out.
+ *
+ * @example await values(orThrow(batch([2], [1, 2, 3, 4]))) // [1, 2, 3, 4]
+ */
 export const values = (tensor: AnyTensor): Promise<Float32Array> => unwrap(tensor).data<'float32'>()
 
-/** The sizes of a tensor. */
+/**
+ * The sizes of a tensor.
+ *
+ * @example sizes(orThrow(batch([2], [1, 2, 3, 4]))) // [2, 2]
+ */
 export const sizes = (tensor: AnyTensor): Shape => unwrap(tensor).shape
 
 /**
@@ -76,7 +88,11 @@ export const refine =
     return E.right(trust(tensor))
   }
 
-/** A tensor of the given shape from its values in row-major order. */
+/**
+ * A tensor of the given shape from its values in row-major order.
+ *
+ * @example tensor([2, 3], [1, 2, 3, 4, 5, 6]) // right: Tensor<[2, 3]>
+ */
 export const tensor = <const S extends Shape>(
   shape: S,
   values: ArrayLike<number>,
@@ -87,7 +103,11 @@ export const tensor = <const S extends Shape>(
     : E.left(shapeError('tensor', `${size} values for ${show(shape)}`, `${values.length}`))
 }
 
-/** A batch of examples of event shape `shape`, from their values one after another. */
+/**
+ * A batch of examples of event shape `shape`, from their values one after another.
+ *
+ * @example batch([2], [1, 2, 3, 4]) // right: Tensor<['N', 2]> with N = 2
+ */
 export const batch = <const S extends Shape>(
   shape: S,
   values: ArrayLike<number>,

@@ -172,7 +172,8 @@ const metadata = ({ state, config, best }: Snapshot): E.Either<DiffeoError, Safe
  *
  * @returns left: a file error, if it cannot be written; a usage error, if `config` has no JSON or the best figure is
  *   not finite; a training error, if the state was freed before.
- * @example await saveCheckpoint('run.safetensors')({ state, spec: flow.bijector.spec, config: { width: 32 } })()
+ * @example
+ * await saveCheckpoint('run.safetensors')({ state: start, spec: moons.bijector.spec, config: { width: 32 } })()
  */
 export const saveCheckpoint =
   (path: string) =>

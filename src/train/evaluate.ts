@@ -28,7 +28,11 @@ export interface Batches<A extends Shape> {
   readonly at: (index: number) => MaybeLater<A>
 }
 
-/** What `each` comes to. */
+/**
+ * What `each` comes to.
+ *
+ * @example summarise(Float32Array.of(1, 2, 6)).worst // 6
+ */
 export const summarise = (each: Float32Array): Evaluation => ({
   mean: each.reduce((a, b) => a + b, 0) / each.length,
   worst: each.reduce((a, b) => (b > a || Number.isNaN(b) ? b : a), Number.NEGATIVE_INFINITY),
@@ -60,6 +64,8 @@ const scored = async <A extends Shape>(
  * Bits/dim of every example in evaluation mode. Yields to the event loop between batches.
  *
  * @throws DiffeoException (as a rejection) if a batch cannot be read.
+ * @example
+ * const { mean, worst } = await evaluate(moons, params, { count: 10, at: (i) => draw(foldIn(key(1), i), 1000) })
  */
 export const evaluate = <A extends Shape, B extends Latents>(
   flow: Flow<A, B>,
@@ -83,7 +89,7 @@ export interface Gap {
  * twice, and `progress` hears of both times.
  *
  * @throws DiffeoException (as a rejection) if a batch cannot be read.
- * @example (await trainingGap(model, averageParams(model, optimiser, state), validation)).gap
+ * @example const { gap } = await trainingGap(moons, params, { count: 10, at: (i) => draw(foldIn(key(1), i), 1000) })
  */
 export const trainingGap = async <A extends Shape, B extends Latents>(
   flow: Flow<A, B>,

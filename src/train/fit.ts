@@ -106,7 +106,9 @@ const breathe = () => new Promise((resolve) => setImmediate(resolve))
  * Trains from a state. The state that comes in stays the caller's; the one in `Stopped` is the caller's too.
  *
  * @example
- * for await (const event of fit(moons, start, { optimiser: adam(), learningRate: constantRate(1e-3), batch, steps: 1000 }))
+ * const batch = (step: number) => draw(foldIn(k, step), 256)
+ * const options = { optimiser: adam(), learningRate: constantRate(1e-3), batch }
+ * for await (const event of fit(moons, start, { ...options, steps: 1000 }))
  *   if (event._tag === 'Stepped') console.log(event.state.step, event.bitsPerDim)
  */
 export async function* fit<A extends Shape, B extends Latents>(

@@ -27,7 +27,9 @@ export interface LossScaling {
 /**
  * The scaling of PyTorch's `GradScaler`: from 2¹⁶, doubled after 2000 good steps.
  *
- * @example fit(flow, start, { ...options, lossScaling: dynamicLossScale() })
+ * @example
+ * const options = { optimiser: adam(), learningRate: constantRate(1e-3), lossScaling: dynamicLossScale() }
+ * const next = step(moons, options)
  */
 export const dynamicLossScale = ({ start = 2 ** 16, every = 2000 }: Partial<LossScaling> = {}): LossScaling => ({
   start,

@@ -35,6 +35,8 @@ export interface AdamOptions {
 /**
  * Adam (Kingma & Ba 2015): m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g²,
  * θ ← θ − η·√(1−β₂ᵗ)/(1−β₁ᵗ)·m/(√v + ε√(1−β₂ᵗ)).
+ *
+ * @example const optimiser = adam({ beta2: 0.99 })
  */
 export const adam = ({ beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 }: AdamOptions = {}): Optimiser => ({
   init: (params) => [params.map((p) => tf.zerosLike(p)), params.map((p) => tf.zerosLike(p))],
@@ -51,7 +53,11 @@ export const adam = ({ beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 }: AdamOptions
     }),
 })
 
-/** Gradients scaled down so that their joint norm is at most `max`; also that norm. */
+/**
+ * Gradients scaled down so that their joint norm is at most `max`; also that norm.
+ *
+ * @example const [[g], norm] = clipByGlobalNorm([tf.tensor1d([3, 4])], 1) // g = [0.6, 0.8], norm = 5
+ */
 export const clipByGlobalNorm = (
   grads: readonly tf.Tensor[],
   max: number,
@@ -66,19 +72,31 @@ export const clipByGlobalNorm = (
 /** A learning rate for each step, counted from 0. */
 export type Schedule = (step: number) => number
 
-/** The same rate throughout. */
+/**
+ * The same rate throughout.
+ *
+ * @example constantRate(1e-3)(100) // 0.001
+ */
 export const constantRate =
   (rate: number): Schedule =>
   () =>
     rate
 
-/** Another schedule, its rate raised linearly over the first `steps` steps. */
+/**
+ * Another schedule, its rate raised linearly over the first `steps` steps.
+ *
+ * @example warmUp(10, constantRate(1))(4) // 0.5
+ */
 export const warmUp =
   (steps: number, schedule: Schedule): Schedule =>
   (step) =>
     schedule(step) * Math.min(1, (step + 1) / Math.max(1, steps))
 
-/** Rises linearly over `rise` steps, then falls along a cosine to `last`·rate at `steps`. */
+/**
+ * Rises linearly over `rise` steps, then falls along a cosine to `last`·rate at `steps`.
+ *
+ * @example cosineRate(1, 1000)(500) // 0.505
+ */
 export const cosineRate = (rate: number, steps: number, rise = 0, last = 0.01): Schedule =>
   warmUp(rise, (step) => {
     const done = Math.min(1, Math.max(0, step - rise) / Math.max(1, steps - rise))

@@ -81,7 +81,7 @@ const momentLists = (tensors: Found): number =>
  * @param optimiser if given, refuses the moments of an optimiser with another number of lists: as many as its `init`
  *   answers for no parameters.
  * @returns left: a shape error with the tensor's name and both shapes; a training error for another optimiser.
- * @example pipe(saved, restore(flow.bijector.spec, adam()))
+ * @example pipe(saved, restore(moons.bijector.spec, adam()))
  */
 export const restore =
   (spec: Spec, optimiser?: Optimiser) =>
@@ -114,7 +114,7 @@ export const restore =
  * The best parameters of a checkpoint as tensors of their own, the caller's to free; `undefined` if it has none.
  *
  * @returns left: a shape error with the tensor's name and both shapes.
- * @example pipe(saved, restoreBest(flow.bijector.spec))
+ * @example pipe(saved, restoreBest(moons.bijector.spec))
  */
 export const restoreBest =
   (spec: Spec): ((saved: Checkpoint<unknown>) => E.Either<DiffeoError, Params | undefined>) =>

@@ -264,7 +264,7 @@ const layout =
  *
  * @param name the file's name, for the sentence of a refusal.
  * @returns left: a format error, if it is not such a file, is cut or damaged, or holds another type than F32.
- * @example decodeSafetensors('w.safetensors')(bytes) // right: { tensors: Map { 'w' => { shape: [2], … } }, … }
+ * @example decodeSafetensors('w.safetensors')(file) // right: { tensors: Map { 'w' => { shape: [2], … } }, … }
  */
 export const decodeSafetensors =
   (name: string) =>

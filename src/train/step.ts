@@ -68,8 +68,7 @@ const withTrained = <A extends Shape, B extends Latents>(
 /**
  * Where training begins; the first data set what depends on them (ActNorm), as one program.
  *
- * @example
- * const start = await startTraining(moons, adam(), key(0), firstBatch)
+ * @example const start = await startTraining(moons, adam(), key(0), draw(key(1), 256))
  */
 export const startTraining = async <A extends Shape, B extends Latents>(
   flow: Flow<A, B>,
@@ -112,6 +111,11 @@ export interface Stepper<A extends Shape> {
 /**
  * The next state, as one program of forward pass, gradients and update. The metrics are not finite if the loss was
  * not: the state that came in is still good then. The optimiser sees all trained parameters as one vector.
+ *
+ * @example
+ * const next = step(moons, { optimiser: adam(), learningRate: constantRate(1e-3) })
+ * const [after, { bitsPerDim }] = await next(start, x)
+ * disposeState(start)
  */
 export const step = <A extends Shape, B extends Latents>(
   flow: Flow<A, B>,
@@ -200,12 +204,20 @@ export const step = <A extends Shape, B extends Latents>(
   })
 }
 
-/** Frees a state's tensors. */
+/**
+ * Frees a state's tensors.
+ *
+ * @example disposeState(start)
+ */
 export const disposeState = (state: TrainState): void => {
   tf.dispose([state.moments, leaves<AnyTensor>(state.params).map(([, leaf]) => unwrap(leaf))] as tf.TensorContainer)
 }
 
-/** The same values in tensors of their own. */
+/**
+ * The same values in tensors of their own.
+ *
+ * @example const kept = copyState(start)
+ */
 export const copyState = (state: TrainState): TrainState => ({
   ...state,
   params: mapLeaves<AnyTensor, AnyTensor>(state.params, (leaf) => trust<Shape>(tf.clone(unwrap(leaf)))),
@@ -219,8 +231,8 @@ export const copyState = (state: TrainState): TrainState => ({
  * @param state one that this optimiser made: moments do not say what they are.
  * @example
  * const optimiser = averaged(adam())
- * const start = await startTraining(moons, optimiser, key(0), firstBatch)
- * const [next] = await step(moons, { optimiser, learningRate: constantRate(1e-3) })(start, firstBatch)
+ * const start = await startTraining(moons, optimiser, key(0), x)
+ * const [next] = await step(moons, { optimiser, learningRate: constantRate(1e-3) })(start, x)
  * const params = averageParams(moons, optimiser, next)
  */
 export const averageParams = <A extends Shape, B extends Latents>(

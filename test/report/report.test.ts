@@ -82,7 +82,7 @@ describe('the plane', () => {
     expect(boxAround(Float32Array.of(0, 0, 12, 24))).toEqual({ x: [-1, 13], y: [-2, 26] })
   })
   it('bends the grid as the inverse does', async () => {
-    const lines = await latentGrid(moons as never, params, { lines: 3, reach: 2, points: 5 })
+    const lines = await latentGrid(moons, params, { lines: 3, reach: 2, points: 5 })
     const z = orThrow(batch([2], [-2, -1]))
     const [x] = b.bind(params).inverse(z)
     // the second point of the first line of constant z₁
@@ -92,9 +92,7 @@ describe('the plane', () => {
   })
   it('shows density, samples and grid, and frees what it made', async () => {
     const draw = async () =>
-      orThrow(
-        await planePicture(moons as never, params, { title: 'two moons', data, key: key(3), resolution: 20, show: 50 }),
-      )
+      orThrow(await planePicture(moons, params, { title: 'two moons', data, key: key(3), resolution: 20, show: 50 }))
     const before = tf.memory().numTensors
     const svg = await toSvg(await draw())
     expect(tf.memory().numTensors).toBe(before)

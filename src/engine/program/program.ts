@@ -87,12 +87,20 @@ const free = new Set(
   ),
 )
 
-/** Multiplications and additions of one run. */
+/**
+ * Multiplications and additions of one run.
+ *
+ * @example const work = flops(jit(moons.logProb(params)).program(x))
+ */
 export const flops = (program: Program): number => program.calls.reduce((n, call) => n + callFlops(program, call), 0)
 
 const width = { float32: 4, int32: 4, bool: 1 } as const
 
-/** Bytes of all values that one run reads or makes, were none ever freed. */
+/**
+ * Bytes of all values that one run reads or makes, were none ever freed.
+ *
+ * @example const most = bytes(jit(moons.logProb(params)).program(x))
+ */
 export const bytes = ({ values, inputs, constants, calls }: Program): number =>
   [...inputs, ...constants.keys(), ...calls.flatMap(({ outputs }) => outputs)].reduce(
     (n, v) => n + sizeOf(values[v]!.shape) * width[values[v]!.dtype],

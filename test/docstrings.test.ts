@@ -1,0 +1,132 @@
+/**
+ * Docstrings are code: every value that the package exports has an example, every example compiles as a user would have
+ * it, and the ones that end with `// a number` or `// [numbers]` come to that.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { relative, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { ready, type Tensor, values } from 'diffeo'
+import ts from 'typescript'
+import { describe, expect, it } from 'vitest'
+
+/** What examples may speak of without saying where it comes from. */
+const known = `
+import * as tf from '@tensorflow/tfjs-core'
+import * as E from 'fp-ts/lib/Either.js'
+import type { Category2 } from 'fp-ts/lib/Category.js'
+import { pipe } from 'fp-ts/lib/function.js'
+import * as TE from 'fp-ts/lib/TaskEither.js'
+import * as t from 'io-ts'
+import { test } from 'vitest'
+const moons = flow(compose(input([2]), coupling(halves(), mlp()), coupling(halves('second'), mlp())), standardNormal)
+const digits = flow(on([28, 28, 1], realNvp({ scales: 2, width: 4, blocks: 1 })), standardNormal)
+const [k, net, mine] = [key(0), resnet(), affine]
+const [params, digitParams] = [moons.init(k), digits.init(k)]
+const draw = (own: Key, n: number) => orThrow(batch([2], twoMoons().sample(own, n)))
+const [x, z, points] = [draw(k, 4), draw(k, 4), twoMoons().sample(k, 300)]
+const images = new Uint8Array(28 * 28 * 100)
+const set = (n: number) => inMemory({ name: 'black', shape: [28, 28, 1], images: new Uint8Array(28 * 28 * n) })
+const mnist = { train: set(600), test: set(10_000) }
+declare const pixels: BatchOf<[28, 28, 1]>
+declare const file: Uint8Array
+declare const start: TrainState
+declare const saved: Checkpoint<unknown>
+`
+
+const config = ts.getParsedCommandLineOfConfigFile(
+  'tsconfig.json',
+  {},
+  { ...ts.sys, onUnRecoverableConfigFileDiagnostic: () => undefined },
+)!
+const entries = { diffeo: 'src/index.ts', 'diffeo/laws': 'src/laws/index.ts' }
+const program = ts.createProgram(Object.values(entries), config.options)
+const checker = program.getTypeChecker()
+
+interface Exported {
+  readonly name: string
+  readonly at: string
+  readonly isValue: boolean
+  readonly examples: readonly string[]
+}
+
+const exportsOf = (module: ts.Symbol, path = ''): readonly Exported[] =>
+  checker.getExportsOfModule(module).flatMap((own) => {
+    const symbol = own.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(own) : own
+    const name = path + own.name
+    if (symbol.flags & ts.SymbolFlags.ValueModule)
+      return [{ name, at: '', isValue: false, examples: [] }, ...exportsOf(symbol, `${name}.`)]
+    const tags = symbol.getJsDocTags(checker).filter((tag) => tag.name === 'example')
+    return [
+      {
+        name,
+        at: relative('.', symbol.declarations![0]!.getSourceFile().fileName),
+        isValue: (symbol.flags & ts.SymbolFlags.Value) !== 0,
+        examples: tags.map((tag) => ts.displayPartsToString(tag.text)),
+      },
+    ]
+  })
+const all = Object.entries(entries).map(([from, path]) => ({
+  from,
+  exported: exportsOf(checker.getSymbolAtLocation(program.getSourceFile(path)!)!),
+}))
+const examples = all.flatMap(({ exported }) =>
+  exported.flatMap(({ name, examples }) => examples.map((code) => ({ name, code }))),
+)
+const imports = all.map(
+  ({ from, exported }) =>
+    `import { ${exported.flatMap(({ name }) => (name.includes('.') ? [] : [name])).join(', ')} } from '${from}'`,
+)
+
+describe('docstrings', () => {
+  it('have an example for each value', () => {
+    const bare = all.flatMap(({ exported }) => exported.filter((own) => own.isValue && own.examples.length === 0))
+    expect(bare.map(({ name, at }) => `${at}: ${name}`)).toEqual([])
+    expect(examples.length).toBeGreaterThan(200)
+  })
+  it('have examples that compile', () => {
+    const path = resolve('test', 'docstrings.examples.ts')
+    const parts = examples.map(({ code }) => `;async () => {\n${code}\n}`)
+    const text = [...imports, known, ...parts, 'export {}'].join('\n')
+    const options = { ...config.options, noUnusedLocals: false, verbatimModuleSyntax: false, isolatedModules: false }
+    const host = ts.createCompilerHost(options)
+    const own = host.getSourceFile
+    host.getSourceFile = (name, language) =>
+      resolve(name) === path ? ts.createSourceFile(name, text, language) : own(name, language)
+    const source = ts.createProgram([path], options, host)
+    const lines = text.split('\n')
+    const wrong = source.getSemanticDiagnostics(source.getSourceFile(path)).map((d) => {
+      const { line } = d.file!.getLineAndCharacterOfPosition(d.start!)
+      return `${lines[line]}: ${ts.flattenDiagnosticMessageText(d.messageText, ' ')}`
+    })
+    expect(wrong).toEqual([])
+  })
+  it('say what their examples come to', async () => {
+    const said = examples.flatMap(({ name, code }) => {
+      const [, before, last, figures] = /^([\s\S]*\n)?(.*\S) \/\/ (\[[-\d., e]*\]|-?[\d.]+)$/.exec(code) ?? []
+      return last === undefined || /^const /.test(last) ? [] : [{ name, before: before ?? '', last, figures: figures! }]
+    })
+    const bodies = said.map(({ before, last }) => `async () => {\n${before}\nreturn ${last}\n}`)
+    const used = known.split('\n').filter((line) => !line.includes("'vitest'"))
+    const text = [...imports, ...used, `export const cases = [${bodies.join(',\n')}]`].join('\n')
+    const target = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ES2022 }
+    mkdirSync('dist/examples', { recursive: true })
+    const path = resolve('dist/examples/docstrings.js')
+    writeFileSync(path, ts.transpileModule(text, { compilerOptions: target }).outputText)
+    await ready('cpu')
+    const { cases } = (await import(pathToFileURL(path).href)) as { cases: readonly (() => Promise<unknown>)[] }
+    const answers = await Promise.all(cases.map((run) => run()))
+    const numbers = async (answer: unknown): Promise<readonly number[]> =>
+      typeof answer === 'number'
+        ? [answer]
+        : ArrayBuffer.isView(answer) || Array.isArray(answer)
+          ? [...(answer as unknown as readonly number[])]
+          : [...(await values(answer as Tensor<[]>))]
+    for (const [i, { name, figures }] of said.entries()) {
+      const digits = Math.max(0, ...[...figures.matchAll(/\.(\d+)/g)].map(([, after = '']) => after.length))
+      // what is added makes −0 a 0
+      const rounded = (await numbers(answers[i])).map((v) => Number(v.toFixed(digits)) + 0)
+      expect(rounded, name).toEqual([JSON.parse(figures)].flat())
+    }
+    expect(said.length).toBeGreaterThan(50)
+  })
+})
