@@ -84,7 +84,11 @@ export const withModelOptions = (command: Command): Command =>
     .option('--scales <n>', 'realnvp: scales (default: 2)', number('--scales', integer(1, 8)))
     .option('--width <n>', 'realnvp: hidden channels (default: 16)', number('--width', integer(1, 1024)))
     .option('--blocks <n>', 'realnvp: residual blocks (default: 2)', number('--blocks', integer(0, 64)))
-    .option('--couplings <n>', 'realnvp-vector: couplings (default: 8)', number('--couplings', integer(1, 256)))
+    .option(
+      '--couplings <n>',
+      'realnvp-vector: couplings, rounded up to pairs (default: 8)',
+      number('--couplings', integer(1, 256)),
+    )
     .option('--hidden <n,n>', 'realnvp-vector: hidden widths (default: 64,64)', numbers('--hidden', integer(1, 4096)))
     .addOption(part('path', 'what normalises after each coupling (default: actNorm)'))
     .addOption(part('norm', 'what normalises inside the nets (default: batch)'))

@@ -143,6 +143,29 @@ describe('without a run', () => {
     // 3·8 − 1 numbers of the net instead of 2, and no scale
     expect(bent.result['total']).toMatchObject({ parameters: 2 * (1 * 3 + 3 + 3 * 23 + 23) + 4 })
   })
+  it("inspect's figures are those of a count by hand", async () => {
+    const of = { ...flags, shape: [4], couplings: 2, hidden: [3] }
+    const { result, said } = await told((io) => inspectWhat('realnvp-vector', of, io))
+    // 2 → 3 → 4 with biases and a ReLU; tanh, scale, exp, times and plus of two numbers; the sum of two
+    const net = { flops: 2 * 2 * 3 + 3 + 3 + 2 * 3 * 4 + 4, parameters: 2 * 3 + 3 + 3 * 4 + 4 }
+    const coupling = {
+      name: 'coupling',
+      from: '4',
+      to: '4',
+      parameters: net.parameters + 2,
+      flops: net.flops + 5 * 2 + 2,
+      // x in two halves, what the net makes on its way, s and t in two halves, those five, both halves again, a log-det
+      bytes: 4 * (4 + 2 + 2 + (3 + 3 + 3 + 4 + 4) + 2 + 2 + 5 * 2 + 4 + 1),
+    }
+    // times and plus; the log-det is one number, given to each example by a product; x is read
+    const actNorm = { name: 'actNorm', from: '4', to: '4', parameters: 2 * 4, flops: 4 + 4 + 1, bytes: 4 * (3 * 4 + 2) }
+    expect(result['layers']).toEqual([coupling, coupling, actNorm])
+    const [parameters, flops, bytes] = (['parameters', 'flops', 'bytes'] as const).map(
+      (key) => 2 * coupling[key] + actNorm[key],
+    )
+    expect(result['total']).toEqual({ parameters, flops, bytes })
+    expect(said).toMatch(/^all +4 +4 +62 +125 +408$/m)
+  })
   it('data check reads every image, and says what there is', async () => {
     const { said, result, ended, drawn } = await told((io) => checkData('mnist', { data }, io))
     expect(drawn).toMatch(/reading: 613 images, [\d.]+ images\/s, 0:00 left/)

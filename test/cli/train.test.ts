@@ -73,11 +73,18 @@ describe('a run', () => {
     const metrics = bytes('parts', 'metrics.jsonl').toString().trim().split('\n')
     expect(metrics.map((line) => JSON.parse(line).step)).toEqual([10, 10, 20, 20])
   })
-  it('is the same again by its config.json', async () => {
-    expect(
-      (await diffeo(folder, 'train', 'mnist', '--config', 'whole/config.json', '--out', 'again', '--no-report')).code,
-    ).toBe(0)
-    expect(bytes('again').equals(bytes('whole'))).toBe(true)
+  it('tells its configuration, by which it is the same again', async () => {
+    const told = JSON.parse(bytes('whole', 'config.json').toString())
+    expect(told).toMatchObject({
+      data: { name: 'mnist', folder: data },
+      recipe: { seed: 0, batch: 4, validateEvery: 10 },
+    })
+    expect(whole.out).toContain('configuration, for --config to make the same run of: whole/config.json\n')
+    const config = ['--config', 'whole/config.json', '--out', 'again', '--no-report', '--json']
+    const { code, out } = await diffeo(folder, 'train', 'mnist', ...config)
+    expect([code, JSON.parse(out).config]).toEqual([0, told])
+    for (const name of ['last.safetensors', 'best.safetensors', 'config.json', 'samples.png'])
+      expect(bytes('again', name).equals(bytes('whole', name)), name).toBe(true)
   })
 })
 

@@ -99,6 +99,7 @@ const finish = (
       io.result({
         run: out,
         step: state.step,
+        config,
         test: summaryOf(test),
         reconstructionError: reconstruction.largestError,
         files: made,
@@ -132,7 +133,7 @@ const go = (
             finish({ ...training, config }, end.state, withReport, io),
             TE.map(() => 'done'),
           )
-        io.result({ run: training.out, step: end.state.step, resume: resumeWith })
+        io.result({ run: training.out, step: end.state.step, config, resume: resumeWith })
         return TE.right('stopped')
       }),
       (task) => () => task().finally(() => disposeState(end.state)),
@@ -187,6 +188,7 @@ const prepare = (
       io.say(
         `${config.model.name} of ${size} parameters on ${config.data.name}, seed ${config.recipe.seed}, batch ${config.recipe.batch}`,
       )
+      if (isChief(workers)) io.say(`configuration, for --config to make the same run of: ${filesIn(out).config}`)
     }),
   )
 }
