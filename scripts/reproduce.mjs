@@ -15,6 +15,7 @@ import { dirname, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { panels, toSvg } from '../dist/src/report/plot.js'
 import { curvesOf, pageOf, recordsOf, runsIn } from './reproduce/page.mjs'
+import { bringPictures, picturesSection } from './reproduce/pictures.mjs'
 import { ablations, results } from './reproduce/rows.mjs'
 
 const { values: flags } = parseArgs({
@@ -31,6 +32,8 @@ const tried = ablations(Number(flags.steps))
 const rows = [...results, ...tried]
 const asked = flags.rows?.split(',')
 const cifar = process.env['CIFAR10']
+const diffeo = (/** @type {readonly string[]} */ ...words) =>
+  spawnSync(process.execPath, ['dist/src/cli/main.js', ...words], { stdio: 'inherit' })
 
 for (const { name, command } of rows) {
   if (asked !== undefined && !asked.includes(name) && !asked.includes(dirname(name))) continue
@@ -42,9 +45,8 @@ for (const { name, command } of rows) {
   console.log(`\ndiffeo ${command}`)
   const resume = existsSync(join(folder, 'last.safetensors')) ? ['--resume'] : []
   const data = cifar !== undefined && command.startsWith('train cifar10 ') ? ['--data', cifar] : []
-  spawnSync(process.execPath, ['dist/src/cli/main.js', ...command.split(' '), ...data, '--out', folder, ...resume], {
-    stdio: 'inherit',
-  })
+  diffeo(...command.split(' '), ...data, '--out', folder, ...resume)
+  if (name === 'mnist') diffeo('interpolate', folder)
 }
 
 const records = flags.page.replace(/\.md$/, '.json')
@@ -59,8 +61,9 @@ if (curves.length > 1 && curves.every(({ points }) => points.length > 0)) {
   writeFileSync(path, await toSvg(panels({ title: 'validation, one change at a time', y: 'bits/dim', curves })))
   console.log(path)
 }
-mkdirSync(dirname(flags.page), { recursive: true })
+const pictures = join(dirname(flags.page), 'pictures')
+await bringPictures(flags.out, pictures)
 const lines = recordsOf([...main, ...others]).map((record) => JSON.stringify(record))
 writeFileSync(records, `[\n${lines.join(',\n')}\n]\n`)
-writeFileSync(flags.page, pageOf(main, others, picture))
+writeFileSync(flags.page, pageOf(main, others, picture, picturesSection(pictures)))
 console.log(`${flags.page}\n${records}`)

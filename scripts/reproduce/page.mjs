@@ -150,8 +150,9 @@ ${table(['', 'test', 'change', 'worst', 'gap', 'time', 'command'], rows)}
  * @param {readonly Run[]} results
  * @param {readonly Run[]} ablations
  * @param {string} picture where the figure of the ablations is, seen from the page
+ * @param {string} pictures the section of pictures
  */
-export const pageOf = (results, ablations, picture) => {
+export const pageOf = (results, ablations, picture, pictures) => {
   const machines = new Set(
     [...results, ...ablations].map(({ engine, versions, began }) => `${engine}; ${versions}; ${began}`),
   )
@@ -165,7 +166,7 @@ parameters; where it is positive, evaluation is the better of the two. In bracke
 of a batch's own statistics is in the gap, and goes as one over that. A budget in minutes alone is turned into a number
 of steps at the end of the warm-up; where minutes cut a number of steps short, the learning rate had not come down yet.
 
-${resultsSection(results)}${ablationsSection(ablations, picture)}${[...machines].join('\n')}
+${resultsSection(results)}${pictures}${ablationsSection(ablations, picture)}${[...machines].join('\n')}
 `
 }
 
