@@ -51,7 +51,15 @@ for (const { name, command } of rows) {
 
 const records = flags.page.replace(/\.md$/, '.json')
 const kept = existsSync(records) ? JSON.parse(readFileSync(records, 'utf8')) : []
-const [main, others] = [results, tried].map((some) => runsIn(flags.out, some, kept))
+const both = () => {
+  try {
+    return [results, tried].map((some) => runsIn(flags.out, some, kept))
+  } catch (thrown) {
+    console.error(thrown.message)
+    process.exit(1)
+  }
+}
+const [main, others] = both()
 const picture = 'pictures/ablations.svg'
 const curves = curvesOf(others)
 // of runs whose folders are gone, the picture is as it was

@@ -51,10 +51,16 @@ const recordOf = (folder) => {
  * @param {readonly Row[]} rows
  * @param {readonly Omit<Run, 'title' | 'goal' | 'remark'>[]} kept
  * @returns {readonly Run[]}
+ * @throws Error if a record is of an evaluation of before, which measured no gap on so many examples
  */
 export const runsIn = (out, rows, kept) =>
   rows.flatMap((row) => {
     const record = recordOf(join(out, row.name)) ?? kept.find(({ name }) => name === row.name)
+    if (record?.evaluation !== undefined && typeof record.evaluation.batchStatistics?.count !== 'number')
+      throw new Error(
+        `${row.name}: expected a record with the gap of so many examples (batchStatistics.count), got one from before ` +
+          `there was that; run the row anew: npm run reproduce -- --rows ${row.name} --fresh`,
+      )
     return record === undefined ? [] : [{ ...record, ...row, command: record.command }]
   })
 
@@ -69,19 +75,17 @@ const minutesOf = (/** @type {Run} */ { minutes }) => `${minutes.toFixed(1)} min
 const signed = (/** @type {number} */ x, /** @type {number} */ digits) =>
   `${x < 0 ? '−' : '+'}${Math.abs(x).toFixed(digits)}`
 
-const gapOf = (/** @type {Run} */ { evaluation }) => evaluation.batchStatistics?.gap
 const gapText = (/** @type {Run} */ { evaluation: { batchStatistics } }) =>
-  // an evaluation of before has a gap, but not of how many
-  batchStatistics?.batch === undefined
-    ? 'not measured: `diffeo evaluate`'
-    : `${signed(batchStatistics.gap, 4)} (${batchStatistics.batch})`
+  `${signed(batchStatistics.gap, 4)} (${batchStatistics.batch})`
+/** `onnxruntime 1.30.0`; with what it was asked for it stands below. */
+const engineOf = (/** @type {Run} */ { engine }) => engine.replace(/^engine /, '').split(',')[0] ?? ''
 const worstText = (/** @type {Run} */ { evaluation: { worst, mean, unit } }) =>
   unit === 'nats' ? worst.toFixed(2) : `${worst.toFixed(2)} (${(worst / mean).toFixed(2)} × mean)`
 
 const missed = (/** @type {readonly Run[]} */ runs) => {
   const names = (/** @type {readonly Run[]} */ some) => some.map(({ title }) => title).join(', ') || 'none'
   const images = runs.filter(({ evaluation }) => evaluation.unit !== 'nats')
-  const apart = images.filter((run) => Math.abs(gapOf(run) ?? 0) > GAP)
+  const apart = images.filter(({ evaluation: { batchStatistics } }) => Math.abs(batchStatistics.gap) > GAP)
   const far = images.filter(({ evaluation: { worst, mean } }) => worst > WORST * mean)
   return (
     `Runs of images whose gap is above ${GAP} bits/dim: ${names(apart)}. Runs with an image above ${WORST} times the ` +
@@ -117,9 +121,10 @@ const resultsSection = (/** @type {readonly Run[]} */ runs) => {
     worstText(run),
     gapText(run),
     `${run.evaluation.step} of ${run.asked} in ${minutesOf(run)}`,
+    engineOf(run),
     commandOf(run),
   ])
-  return `${table(['', 'test', 'goal', 'worst', 'gap', 'steps', 'command'], rows)}\n\n${missed(done)}\n\n${done.flatMap(peerText).join('')}${done.flatMap(remarkText).join('')}`
+  return `${table(['', 'test', 'goal', 'worst', 'gap', 'steps', 'engine', 'command'], rows)}\n\n${missed(done)}\n\n${done.flatMap(peerText).join('')}${done.flatMap(remarkText).join('')}`
 }
 
 const ablationsSection = (/** @type {readonly Run[]} */ runs, /** @type {string} */ picture) => {
@@ -127,17 +132,18 @@ const ablationsSection = (/** @type {readonly Run[]} */ runs, /** @type {string}
   if (baseline === undefined) return ''
   const rows = runs.map((run) => {
     const { title, evaluation, steps } = run
-    if (evaluation === undefined) return [title, `none: it ended at step ${steps}`, '', '', '', '', commandOf(run)]
+    if (evaluation === undefined)
+      return [title, `none: it ended at step ${steps}`, '', '', '', '', engineOf(run), commandOf(run)]
     const change = baseline.evaluation === undefined ? Number.NaN : evaluation.mean - baseline.evaluation.mean
     const cells = [evaluation.mean.toFixed(3), run === baseline ? '' : signed(change, 3)]
-    return [title, ...cells, worstText(run), gapText(run), minutesOf(run), commandOf(run)]
+    return [title, ...cells, worstText(run), gapText(run), minutesOf(run), engineOf(run), commandOf(run)]
   })
   return `## Ablations
 
 One change at a time, ${baseline.asked} steps each, one seed: a difference of a hundredth may be chance. The test figures are
 bits/dim.
 
-${table(['', 'test', 'change', 'worst', 'gap', 'time', 'command'], rows)}
+${table(['', 'test', 'change', 'worst', 'gap', 'time', 'engine', 'command'], rows)}
 
 ![Validation bits/dim over the steps, a panel for each change, the baseline dashed in each](${picture})
 
