@@ -3,6 +3,7 @@
  * What a precision costs in accuracy: the same model, seed and steps in each, and what the test set says.
  *
  *     npm run build && node bench/accuracy.mjs --steps 2000
+ *     node bench/accuracy.mjs --steps 500 --width 8 --blocks 1 --precisions float32,bf16,fp16
  *
  * Each is `diffeo train`, evaluated in its own precision, and then once more by the default engine in float32: the second
  * figure is what training lost, the first what a user sees.
@@ -21,6 +22,8 @@ const { values: flags } = parseArgs({
     steps: { type: 'string', default: '2000' },
     seed: { type: 'string', default: '0' },
     precisions: { type: 'string', default: 'float32,bf16' },
+    width: { type: 'string', default: '16' },
+    blocks: { type: 'string', default: '2' },
   },
 })
 const main = join(dirname(fileURLToPath(import.meta.url)), '..', 'dist', 'src', 'cli', 'main.js')
@@ -38,7 +41,8 @@ try {
   for (const [i, [engine = '', ...options]] of sides.entries()) {
     const out = join(folder, `${i}`)
     const side = [engine, ...options.slice(1)].join(' ')
-    const recipe = ['--steps', flags.steps, '--seed', flags.seed, '--out', out]
+    const model = ['--width', flags.width, '--blocks', flags.blocks]
+    const recipe = ['--steps', flags.steps, '--seed', flags.seed, ...model, '--out', out]
     try {
       const { test } = await diffeo('train', flags.data, ...recipe, '--engine', engine, ...options)
       const again = await diffeo('evaluate', out, '--engine', 'onnxruntime')

@@ -7,6 +7,7 @@
 import { connect } from 'node:net'
 import { type DiffeoError, DiffeoException, engineError } from '../../error.js'
 import { encoder, field, many, mapping } from '../native/protobuf.js'
+import type { Precision } from '../options.js'
 
 /** The workers of a run, as `host:port` in the order of their numbers, and which of them this process is. */
 export interface ClusterSpec {
@@ -30,7 +31,10 @@ const encode = encoder({
     deviceFilters: many('string', 4),
     isolateSessionState: field('bool', 15),
     experimental: field('Experimental', 16),
+    graphOptions: field('GraphOptions', 10),
   },
+  GraphOptions: { rewriteOptions: field('RewriterConfig', 10) },
+  RewriterConfig: { remapping: field('int32', 14) },
   Experimental: { collectiveGroupLeader: field('string', 1) },
   RunOptions: { timeoutInMs: field('int64', 2), experimental: field('RunExperimental', 8) },
   RunExperimental: { collectiveGraphKey: field('int64', 1) },
@@ -53,9 +57,18 @@ export const serverDef = ({ addresses, index }: ClusterSpec): Uint8Array =>
     protocol: 'grpc',
   })
 
-/** The `ConfigProto` of a session with collectives: messages that stand one after another are merged. */
-export const clusterConfig = (usual: Uint8Array, { index }: ClusterSpec): Uint8Array =>
-  new Uint8Array([...usual, ...encode('ConfigProto')(config(index))])
+/** `RewriterConfig.OFF` */
+const OFF = 2
+
+/**
+ * The `ConfigProto` of a session with collectives: messages that stand one after another are merged. In bf16 a convolution
+ * takes nothing along: the fused operation is registered without that type, which a server refuses and a session of one
+ * process does not look at.
+ */
+export const clusterConfig = (usual: Uint8Array, { index }: ClusterSpec, precision?: Precision): Uint8Array => {
+  const rewrites = precision === 'bf16' ? { graphOptions: { rewriteOptions: { remapping: OFF } } } : {}
+  return new Uint8Array([...usual, ...encode('ConfigProto')({ ...config(index), ...rewrites })])
+}
 
 /**
  * `RunOptions`: all programs count their steps together, since all workers run them in the same order. The time is that of

@@ -39,7 +39,7 @@ const tensorflowCompiler =
       ...(meets
         ? {
             graph: translate(program, { ...how, group: cluster.nextGroup() }),
-            config: clusterConfig(sessionConfig(options), cluster.spec),
+            config: clusterConfig(sessionConfig(options), cluster.spec, options.precision),
             target: cluster.target,
             runOptions: collectiveRun(cluster.spec),
           }
