@@ -166,11 +166,11 @@ export const pageOf = (results, ablations, picture, pictures) => {
 
 Made by \`npm run reproduce\` from the folders of the runs, not by hand; what each came to is kept in
 [results.json](results.json), so that one row can be run anew. Test figures are means in evaluation mode with the
-averaged parameters, on all test examples at hand; the worst single example stands beside them. The gap is what batch norm
-changes: the mean of held-out examples with the statistics of their batches minus that in evaluation mode, for the same
-parameters; where it is positive, evaluation is the better of the two. In brackets is how many make a batch: the noise
-of a batch's own statistics is in the gap, and goes as one over that. A budget in minutes alone is turned into a number
-of steps at the end of the warm-up; where minutes cut a number of steps short, the learning rate had not come down yet.
+averaged parameters, on all test examples at hand, with the worst single example beside them. The gap is what batch
+norm changes: the mean over held-out examples with the statistics of their batches, minus that in evaluation mode, for
+the same parameters. Where it is positive, evaluation is better. In brackets is the size of these batches: the noise of
+their statistics adds to the gap, by one over that size. A budget in minutes alone is turned into a number of steps at
+the end of the warm-up; where minutes cut a number of steps short, the learning rate had not come down yet.
 
 ${resultsSection(results)}${pictures}${ablationsSection(ablations, picture)}${[...machines].join('\n')}
 `

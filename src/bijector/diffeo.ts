@@ -18,7 +18,7 @@ import type { AnyTensor, PerExample } from '../tensor/tensor.js'
 // model
 // -------------------------------------------------------------------------------------
 
-/** A bijection A → B. `forward` is data → latent, the seed's f; `inverse` is latent → data. */
+/** A bijection A → B. `forward` goes from data to latent, `inverse` from latent to data. */
 export interface Diffeo<in out A, in out B> {
   readonly forward: (a: A) => readonly [value: B, logDet: PerExample]
   readonly inverse: (b: B) => readonly [value: A, logDet: PerExample]
