@@ -15,8 +15,13 @@ import { readBytes } from '../file.js'
 import { quoted } from './flags.js'
 import { writeJson } from './folder.js'
 
-const About = t.array(t.type({ command: t.string, engine: t.string, versions: t.string, began: t.string }))
-/** The command line as a shell takes it, the engine's own line, the versions of diffeo and Node, and when it began (ISO 8601). */
+const About = t.array(
+  t.intersection([
+    t.type({ command: t.string, engine: t.string, versions: t.string, began: t.string }),
+    t.partial({ data: t.string }),
+  ]),
+)
+/** The command line as a shell takes it, the engine's own line, the versions of diffeo and Node, when it began (ISO 8601), and what was verified of the data. */
 type About = Readonly<t.TypeOf<typeof About>>
 
 /** More than a thousand commands need. */
@@ -41,7 +46,7 @@ export const readAbout = (path: string): TE.TaskEither<DiffeoError, About> =>
 export const { version } = createRequire(import.meta.url)('diffeo/package.json') as { readonly version: string }
 
 /** Adds what runs just now. */
-export const addAbout = (path: string, engine: string): TE.TaskEither<DiffeoError, void> =>
+export const addAbout = (path: string, engine: string, data: string | undefined): TE.TaskEither<DiffeoError, void> =>
   pipe(
     readAbout(path),
     TE.map((before) => [
@@ -51,6 +56,7 @@ export const addAbout = (path: string, engine: string): TE.TaskEither<DiffeoErro
         engine,
         versions: `diffeo ${version}, Node ${process.versions.node}, ${process.platform} ${process.arch}`,
         began: new Date().toISOString(),
+        ...(data === undefined ? {} : { data }),
       },
     ]),
     TE.flatMap(writeJson(path)),

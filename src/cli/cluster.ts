@@ -117,9 +117,10 @@ export const sharedCheckpoint = (
       )
 
 /** All that decides the numbers: where the data lie may differ. */
-const decisive = ({ data: { name, size }, shape, model, recipe }: RunConfig) => ({
+const decisive = ({ data: { name, size }, contents, shape, model, recipe }: RunConfig) => ({
   name,
   size,
+  contents,
   shape,
   model,
   ...recipe,

@@ -12,7 +12,7 @@
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as t from 'io-ts'
-import { finite, guarded, integer } from '../codec.js'
+import { finite, guarded, integer, natural } from '../codec.js'
 import type { DiffeoError } from '../error.js'
 import { usageError } from '../error.js'
 import { product } from '../tensor/shape.js'
@@ -58,6 +58,12 @@ export type ModelConfig = Readonly<t.TypeOf<typeof ModelConfig>>
 const DataConfig = t.intersection([t.type({ name: t.string }), t.partial({ folder: t.string, size: integer(1, 1024) })])
 export type DataConfig = Readonly<t.TypeOf<typeof DataConfig>>
 
+const Count = natural('a number of examples')
+
+/** What the files held when the run began: how many examples of each part, and what tells them from others. */
+const Contents = t.type({ train: Count, validation: Count, test: Count, digest: t.string })
+export type Contents = Readonly<t.TypeOf<typeof Contents>>
+
 const eventShape = guarded(
   'a shape D or H×W×C',
   (u): u is readonly number[] =>
@@ -96,13 +102,21 @@ export type Recipe = Readonly<t.TypeOf<typeof Recipe>>
 
 export interface RunConfig {
   readonly data: DataConfig
+  /** Of data that lie in files; not known of runs of older versions. */
+  readonly contents?: Contents
   /** Of one example. */
   readonly shape: readonly number[]
   readonly model: ModelConfig
   readonly recipe: Recipe
 }
 
-const Current = t.type({ data: DataConfig, shape: eventShape, model: ModelConfig, recipe: Recipe }, 'RunConfig')
+const Current = t.intersection(
+  [
+    t.type({ data: DataConfig, shape: eventShape, model: ModelConfig, recipe: Recipe }),
+    t.partial({ contents: Contents }),
+  ],
+  'RunConfig',
+)
 
 /** What the first checkpoints hold. */
 const First = t.type({

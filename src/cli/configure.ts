@@ -9,6 +9,7 @@ import { type DiffeoError, usageError } from '../error.js'
 import { show } from '../tensor/shape.js'
 import { decodeWith } from '../train/safetensors.js'
 import {
+  type Contents,
   type DataConfig,
   defaultRecipe,
   type ModelOptions,
@@ -17,6 +18,7 @@ import {
   RunConfig,
   wholeModel,
 } from './config.js'
+import type { DataSet } from './examples.js'
 
 /** The flags of `train` that say what a run is; what is left out is as in `--config`, the run, or by default. */
 export interface ConfigFlags extends ModelOptions {
@@ -56,10 +58,10 @@ export const sharingOf = ({ seed, validation }: ConfigFlags, base?: RunConfig): 
   return { seed: seed ?? own.seed, validation: validation ?? own.validation }
 }
 
-/** The configuration of a new run on data of a shape. */
+/** The configuration of a new run on data. */
 export const configure = (
   data: DataConfig,
-  shape: readonly number[],
+  { shape, contents }: Pick<DataSet, 'shape' | 'contents'>,
   flags: ConfigFlags,
   base?: RunConfig,
 ): E.Either<DiffeoError, RunConfig> =>
@@ -67,6 +69,7 @@ export const configure = (
     modelConfig(flags.model, shape, flags, base?.model),
     E.map((model) => ({
       data,
+      ...(contents === undefined ? {} : { contents }),
       shape,
       model,
       recipe: {
@@ -108,6 +111,25 @@ const settled: readonly (readonly [flag: string, of: (config: RunConfig) => unkn
 
 const text = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value ?? 'none'))
 
+const counts = ({ train, validation, test }: Contents): string =>
+  `${train} examples to train, ${validation} to validate and ${test} to test`
+
+/**
+ * Refuses data of which other parts would be made than the run has: what it was trained on would be among what it is
+ * tested on. What an older version did not keep is believed.
+ */
+export const sameContents = (was: Contents | undefined, is: Contents | undefined): E.Either<DiffeoError, void> =>
+  was === undefined || text(was) === text(is)
+    ? E.right(undefined)
+    : E.left(
+        usageError(
+          'data',
+          `those that the run began with, ${counts(was)}`,
+          is === undefined ? 'none' : counts(is) === counts(was) ? 'as many of other files' : counts(is),
+          'put the files back as they were, or start a new run: parts made of others would test it on what it learned',
+        ),
+      )
+
 /** The configuration of a run that goes on: its own, but for a learning rate that is told and a schedule without end. */
 export const goOn = (saved: RunConfig, asked: RunConfig): E.Either<DiffeoError, RunConfig> => {
   const changed = settled.find(([, of]) => text(of(saved)) !== text(of(asked)))
@@ -116,11 +138,16 @@ export const goOn = (saved: RunConfig, asked: RunConfig): E.Either<DiffeoError, 
     const [own, other] = [text(of(saved)), text(of(asked))]
     return E.left(usageError(flag, `${own}, as the run that goes on has it`, other, 'leave it out, or start a new run'))
   }
+  const { contents, data } = asked
   const { learningRate, steps } = asked.recipe
   const end = saved.recipe.steps ?? steps
-  return E.right({
-    ...saved,
-    data: asked.data,
-    recipe: { ...saved.recipe, learningRate, ...(end === undefined ? {} : { steps: end }) },
-  })
+  return pipe(
+    sameContents(saved.contents, contents),
+    E.map(() => ({
+      ...saved,
+      data,
+      ...(contents === undefined ? {} : { contents }),
+      recipe: { ...saved.recipe, learningRate, ...(end === undefined ? {} : { steps: end }) },
+    })),
+  )
 }

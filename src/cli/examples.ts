@@ -18,7 +18,7 @@ import { foldIn, type Key, key, permutation } from '../tensor/random.js'
 import { type BatchOf, batch } from '../tensor/tensor.js'
 import type { MaybeLater } from '../train/ahead.js'
 import type { Batches } from '../train/evaluate.js'
-import type { DataConfig, Recipe } from './config.js'
+import type { Contents, DataConfig, Recipe } from './config.js'
 
 /** The unit of a figure, what has such a figure, and the figure from −log p(x)/(D log 2). */
 interface Unit {
@@ -46,10 +46,12 @@ export interface Examples {
 }
 
 /** A data set, before it is known how it is trained on. */
-interface DataSet {
+export interface DataSet {
   readonly shape: Shape
   /** What there is, in one line. */
   readonly summary: string
+  /** What its files hold; nothing of what is drawn from a density. */
+  readonly contents?: Contents
   /** All images that lie in files; none of what is drawn from a density. */
   readonly files: readonly ImageSet[]
   readonly examples: (recipe: Recipe) => E.Either<DiffeoError, Examples>
@@ -75,9 +77,10 @@ export const keysOf = (seed: number) => {
   }
 }
 
-const images = ({ train, validation, test, flips, summary }: Data): DataSet => ({
+const images = ({ train, validation, test, flips, summary, digest }: Data): DataSet => ({
   shape: train.shape,
   summary,
+  contents: { train: train.count, validation: validation.count, test: test.count, digest },
   files: [train, validation, test],
   examples: ({ seed, batch, limit }): E.Either<DiffeoError, Examples> => {
     const keys = keysOf(seed)

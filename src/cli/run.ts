@@ -11,6 +11,7 @@ import type { Params } from '../tensor/params.js'
 import { restore } from '../train/restore.js'
 import { averageParams, disposeState, type TrainState } from '../train/step.js'
 import type { RunConfig } from './config.js'
+import { sameContents } from './configure.js'
 import type { Io } from './console.js'
 import { type Examples, loadDataSet } from './examples.js'
 import type { EngineFlags } from './flags.js'
@@ -73,5 +74,6 @@ export const withRun = <A>(
 export const examplesOf = ({ config }: OpenRun, flags: RunFlags): TE.TaskEither<DiffeoError, Examples> =>
   pipe(
     loadDataSet(flags.data === undefined ? config.data : { ...config.data, folder: flags.data }, config.recipe),
+    TE.tap((set) => TE.fromEither(sameContents(config.contents, set.contents))),
     TE.flatMapEither((set) => set.examples(config.recipe)),
   )

@@ -20,6 +20,7 @@ import { type ImageSet, subset } from './image-set.js'
 import { loadFashionMnist, loadMnist } from './mnist.js'
 import { loadNpy } from './npy.js'
 import { loadFolder } from './pictures.js'
+import { sha256 } from './records.js'
 import { holdOut } from './split.js'
 
 // -------------------------------------------------------------------------------------
@@ -157,7 +158,12 @@ export interface Data {
   readonly flips: boolean
   /** How many images there are of what, and whether they are what they should be, in one line. */
   readonly summary: string
+  /** Tells what the files hold apart from other contents, from which other parts would be made. */
+  readonly digest: string
 }
+
+const digestOf = ({ train, validation, test }: Parts): string =>
+  sha256(JSON.stringify([train, validation, test].map((set) => [set?.count, set?.digest])))
 
 const count = (set: ImageSet): string => set.count.toLocaleString('en')
 
@@ -209,10 +215,10 @@ export const loadData = (options: DataOptions): TE.TaskEither<DiffeoError, Data>
     TE.bindTo('parts'),
     TE.bind('tested', ({ parts }) => withTest(seed, parts)),
     TE.bind('shared', ({ parts, tested }) => withValidation(seed, validation, tested.train, parts.validation)),
-    TE.map(({ parts: { remark }, tested: { test }, shared: { train, validation } }) => {
+    TE.map(({ parts, tested: { test }, shared: { train, validation } }) => {
       const counts = `${count(train)} images to train, ${count(validation)} to validate, ${count(test)} to test`
-      const summary = `${title} ${train.shape.join('×')}: ${counts}; ${remark}`
-      return { title, train, validation, test, flips, summary }
+      const summary = `${title} ${train.shape.join('×')}: ${counts}; ${parts.remark}`
+      return { title, train, validation, test, flips, summary, digest: digestOf(parts) }
     }),
   )
 }

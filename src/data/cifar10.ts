@@ -8,7 +8,6 @@
  *
  * @module
  */
-import { createHash } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipe } from 'fp-ts/lib/function.js'
@@ -16,7 +15,7 @@ import * as TE from 'fp-ts/lib/TaskEither.js'
 import { type DiffeoError, fileError, formatError } from '../error.js'
 import { fileFailure, readBytes } from '../file.js'
 import type { ImageSet } from './image-set.js'
-import { fileSize, recordSet } from './records.js'
+import { fileSize, recordSet, sha256 } from './records.js'
 
 const RECORD = 3073
 const BATCH = 10_000
@@ -35,6 +34,7 @@ interface Batch {
   readonly path: string
   readonly count: number
   readonly labels: Uint8Array
+  readonly sum: string
   /** `undefined`: no checksum is known. */
   readonly official: boolean | undefined
 }
@@ -56,13 +56,9 @@ const checkBatch = (folder: string, name: string): TE.TaskEither<DiffeoError, Ba
       const wrong = labels.findIndex((label) => label > 9)
       if (wrong >= 0) return refuse('labels from 0 to 9', `${labels[wrong]} at record ${wrong}`)
       const known = KNOWN[name]
-      const official = known && createHash('sha256').update(bytes).digest('hex') === known
-      return TE.right({
-        path,
-        count: labels.length,
-        labels,
-        official: known === undefined ? undefined : official === true,
-      })
+      const sum = sha256(bytes)
+      const official = known === undefined ? undefined : sum === known
+      return TE.right({ path, count: labels.length, labels, sum, official })
     }),
   )
 }
@@ -73,6 +69,7 @@ const setOf = (name: string, batches: readonly Batch[]): ImageSet =>
     shape: [32, 32, 3],
     stride: RECORD,
     files: batches.map(({ path, count }) => ({ path, offset: 0, count })),
+    digest: sha256(...batches.map(({ sum }) => sum)),
     labels: Uint8Array.from(batches.flatMap(({ labels }) => [...labels])),
     arrange: planarToLast,
   })

@@ -15,6 +15,11 @@ export interface ImageSet<S extends ImageShape = ImageShape> {
   readonly name: string
   readonly shape: S
   readonly count: number
+  /**
+   * Tells the files that it comes from apart from others, wherever they lie: by what they hold, or by their names and
+   * sizes. That of a subset is that of the whole.
+   */
+  readonly digest?: string
   /** `count` class numbers, if the set has classes: `labels[i]` belongs to the i-th image. */
   readonly labels?: Uint8Array
   /**
@@ -31,6 +36,7 @@ export interface InMemory<S extends ImageShape> {
   /** `count · H · W · C` bytes. */
   readonly images: Uint8Array
   readonly labels?: Uint8Array
+  readonly digest?: string
 }
 
 /**

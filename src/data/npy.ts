@@ -17,7 +17,7 @@ import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import { type DiffeoError, formatError } from '../error.js'
 import type { ImageSet, ImageShape } from './image-set.js'
-import { attempt, fileSize, recordSet, withFile } from './records.js'
+import { attempt, fileSize, readAt, recordSet, sha256, withFile } from './records.js'
 
 /** More than NumPy writes for an array of bytes, so that a lying length fills no memory. */
 const LARGEST_HEADER = 4096
@@ -67,6 +67,9 @@ export const parseNpy =
       : refuse(`${wanted} bytes for its shape ${shape.join('×')}`, `${size} bytes`)
   }
 
+/** Pieces that tell a file, which may be too large to be read for it, from others: the first and the last among them. */
+const PIECES = 16
+
 /**
  * Opens a `.npy` file of images, which are read from disk when they are asked for.
  *
@@ -81,17 +84,29 @@ export const openNpy = (path: string): TE.TaskEither<DiffeoError, ImageSet> =>
         attempt(() =>
           withFile(path, async (file) => {
             const start = new Uint8Array(Math.min(size, LARGEST_HEADER))
-            const { bytesRead } = await file.read(start, 0, start.length, 0)
-            return start.subarray(0, bytesRead)
+            const pieces = Array.from({ length: PIECES }, () => new Uint8Array(start.length))
+            await readAt(file, path, start, 0)
+            for (const [i, piece] of pieces.entries())
+              await readAt(file, path, piece, Math.floor((i * (size - start.length)) / (PIECES - 1)))
+            return { start, digest: sha256(`${size}`, ...pieces) }
           }),
         ),
-        TE.flatMapEither(parseNpy(path, size)),
+        TE.bindTo('read'),
+        TE.bind('npy', ({ read }) => TE.fromEither(parseNpy(path, size)(read.start))),
       ),
     ),
-    TE.map(({ offset, shape: [count = 0, h = 1, w = 1, c = 1] }) => {
-      const shape: ImageShape = [h, w, c]
-      return recordSet({ name: basename(path), shape, stride: h * w * c, files: [{ path, offset, count }] })
-    }),
+    TE.map(
+      ({
+        npy: {
+          offset,
+          shape: [count = 0, h = 1, w = 1, c = 1],
+        },
+        read: { digest },
+      }) => {
+        const shape: ImageShape = [h, w, c]
+        return recordSet({ name: basename(path), shape, stride: h * w * c, files: [{ path, offset, count }], digest })
+      },
+    ),
   )
 
 /**

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { basename, join, sep } from 'node:path'
 import { pipe } from 'fp-ts/lib/function.js'
@@ -16,7 +16,7 @@ import { type DiffeoError, DiffeoException, fileError, formatError } from '../er
 import { fileFailure } from '../file.js'
 import { importSharp } from '../image/sharp.js'
 import type { ImageSet } from './image-set.js'
-import { attempt } from './records.js'
+import { attempt, sha256 } from './records.js'
 import { listZip, readZip } from './zip.js'
 
 /** A rectangle of pixels. */
@@ -27,10 +27,11 @@ export interface Crop {
   readonly height: number
 }
 
-/** Where pictures are: their names, and the bytes or the path of some of them. */
+/** Where pictures are: their names, the sizes of their files, and the bytes or the path of some of them. */
 export interface Pictures {
   readonly at: string
   readonly names: readonly string[]
+  readonly sizes: readonly number[]
   readonly open: (indices: readonly number[]) => ReadonlyArray<Buffer | string>
 }
 
@@ -69,7 +70,7 @@ export const findPictures = (at: string): TE.TaskEither<DiffeoError, Pictures> =
                 at,
                 indices.map((i) => entries[i]!),
               )
-            return { at, names: entries.map(({ name }) => name), open }
+            return { at, names: entries.map(({ name }) => name), sizes: entries.map(({ plain }) => plain), open }
           }),
         )
       : pipe(
@@ -79,7 +80,9 @@ export const findPictures = (at: string): TE.TaskEither<DiffeoError, Pictures> =
           ),
           TE.map((found): Pictures => {
             const names = ordered(found.filter(isPicture).map((name) => ({ name: name.split(sep).join('/') })))
-            return { at, names: names.map(({ name }) => name), open: (all) => all.map((i) => join(at, names[i]!.name)) }
+            const paths = names.map(({ name }) => join(at, name))
+            const sizes = paths.map((path) => statSync(path, { throwIfNoEntry: false })?.size ?? 0)
+            return { at, names: names.map(({ name }) => name), sizes, open: (all) => all.map((i) => paths[i]!) }
           }),
         ),
     TE.filterOrElse(
@@ -94,9 +97,10 @@ export const findPictures = (at: string): TE.TaskEither<DiffeoError, Pictures> =
  *
  * @example pipe(findPictures('photos'), TE.map((all) => choosePictures(all, (name) => name.startsWith('trip/'))))
  */
-export const choosePictures = ({ at, names, open }: Pictures, wanted: (name: string) => boolean): Pictures => {
+export const choosePictures = ({ at, names, sizes, open }: Pictures, wanted: (name: string) => boolean): Pictures => {
   const chosen = names.flatMap((name, i) => (wanted(name) ? [i] : []))
-  return { at, names: chosen.map((i) => names[i]!), open: (indices) => open(indices.map((i) => chosen[i]!)) }
+  const some = <A>(all: readonly A[]): readonly A[] => chosen.map((i) => all[i]!)
+  return { at, names: some(names), sizes: some(sizes), open: (indices) => open(indices.map((i) => chosen[i]!)) }
 }
 
 /**
@@ -107,7 +111,7 @@ export const choosePictures = ({ at, names, open }: Pictures, wanted: (name: str
  */
 export const pictureSet = (
   name: string,
-  { at, names, open }: Pictures,
+  { at, names, sizes, open }: Pictures,
   { size, crop }: Resizing,
 ): TE.TaskEither<DiffeoError, ImageSet> =>
   pipe(
@@ -142,12 +146,15 @@ export const pictureSet = (
         const inputs = open(list)
         return Buffer.concat(await Promise.all(inputs.map((input, i) => decode(input, list[i]!))))
       }
-      return { name, shape: [size, size, 3], count: names.length, read }
+      // without their folders, so that it is the same set in an archive and unpacked
+      const digest = sha256(JSON.stringify(names.map((own, i) => [basename(own), sizes[i]])))
+      return { name, shape: [size, size, 3], count: names.length, digest, read }
     }),
     TE.tap((set) => attempt(() => set.read(Uint32Array.of(0)))),
   )
 
-const hasFolder = (at: string): boolean => statSync(at, { throwIfNoEntry: false })?.isDirectory() === true
+// inside of an archive stat throws, whatever it is told
+const hasFolder = (at: string): boolean => existsSync(at) && statSync(at).isDirectory()
 
 /**
  * The parts of a folder of pictures: those of its folders `train` and `test` if it has both, else all as one.

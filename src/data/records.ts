@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { createHash } from 'node:crypto'
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
@@ -28,12 +29,13 @@ interface Records {
   /** The bytes from one record to the next. */
   readonly stride: number
   readonly labels?: Uint8Array
+  readonly digest?: string
   /** How an image as it lies becomes one with channels last; as it is unless told. */
   readonly arrange?: (image: Uint8Array) => Uint8Array
 }
 
 /** Fills `into` from a place in a file: a file that ends before is not what it was. */
-const readAt = async (file: FileHandle, path: string, into: Uint8Array, position: number): Promise<void> => {
+export const readAt = async (file: FileHandle, path: string, into: Uint8Array, position: number): Promise<void> => {
   const { bytesRead } = await file.read(into, 0, into.length, position)
   if (bytesRead < into.length)
     throw new DiffeoException(formatError(path, `at least ${position + into.length} bytes`, 'fewer', 'get it again'))
@@ -52,6 +54,10 @@ export const withFile = async <A>(path: string, use: (file: FileHandle) => Promi
     throw thrown instanceof DiffeoException ? thrown : new DiffeoException(fileFailure('read', path)(thrown))
   }
 }
+
+/** SHA-256, in hexadecimal digits, of parts in their order. */
+export const sha256 = (...parts: ReadonlyArray<string | Uint8Array>): string =>
+  parts.reduce((hash, part) => hash.update(part), createHash('sha256')).digest('hex')
 
 /** A task of something that rejects with a `DiffeoException`. */
 export const attempt = <A>(f: () => Promise<A>): TE.TaskEither<DiffeoError, A> =>

@@ -152,7 +152,7 @@ describe('diffeo export', () => {
   beforeAll(async () => {
     const { mkdir } = await import('node:fs/promises')
     await mkdir(run)
-    const config = orThrow(configure({ name: 'mnist' }, [28, 28, 1], { width: 2, blocks: 0 }))
+    const config = orThrow(configure({ name: 'mnist' }, { shape: [28, 28, 1] }, { width: 2, blocks: 0 }))
     const own = orThrow(await modelOf(config)())
     const x = trust<readonly ['N', ...number[]]>(
       tf.tensor(

@@ -129,6 +129,7 @@ export const writeReport = (
           'steps',
           `${state.step}, ${((last?.time ?? 0) / 60).toFixed(1)} minutes, ${(last?.images ?? 0).toLocaleString('en')} examples`,
         ],
+        ...about.slice(-1).flatMap(({ data }) => (data === undefined ? [] : [['data', data] as const])),
         ['seed', `${config.recipe.seed}`],
         ['recipe', JSON.stringify(config.recipe)],
         ...about.flatMap(({ command, engine, versions, began }) => [

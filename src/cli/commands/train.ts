@@ -162,7 +162,7 @@ const prepare = (
     TE.bind('base', ({ saved }) => (flags.config === undefined ? TE.right(saved?.config) : readConfig(flags.config))),
     TE.let('data', ({ base }) => dataConfig(name, flags, base?.data)),
     TE.bind('set', ({ data, base }) => loadDataSet(data, sharingOf(flags, base))),
-    TE.bind('asked', ({ data, set, base }) => TE.fromEither(configure(data, set.shape, flags, base))),
+    TE.bind('asked', ({ data, set, base }) => TE.fromEither(configure(data, set, flags, base))),
     TE.bind('config', ({ asked, saved }) =>
       saved === undefined ? TE.right(asked) : TE.fromEither(goOn(saved.config, asked)),
     ),
@@ -181,10 +181,12 @@ const prepare = (
       isChief(workers) ? openMetrics(filesIn(out).metrics, start.step) : TE.right(noMetrics),
     ),
     TE.tap(({ config }) => onlyChief(writeJson(filesIn(out).config)(config))),
-    TE.tap(({ engine }) => onlyChief(addAbout(filesIn(out).about, describeEngine(engine)))),
-    TE.tapIO(({ engine, config, model }) => () => {
+    TE.let('verified', ({ set }) => (set.contents === undefined ? undefined : set.summary)),
+    TE.tap(({ engine, verified }) => onlyChief(addAbout(filesIn(out).about, describeEngine(engine), verified))),
+    TE.tapIO(({ engine, config, model, verified }) => () => {
       const size = countParams(model.flow.bijector.spec).toLocaleString('en')
       io.say(describeEngine(engine))
+      if (verified !== undefined) io.say(verified)
       io.say(
         `${config.model.name} of ${size} parameters on ${config.data.name}, seed ${config.recipe.seed}, batch ${config.recipe.batch}`,
       )
