@@ -20,7 +20,7 @@ const WORST = 3
  *
  * @param {string} folder
  */
-const recordOf = (folder) => {
+export const recordOf = (folder) => {
   const file = (/** @type {string} */ name) => join(folder, name)
   if (!existsSync(file('config.json')) || !existsSync(file('about.json'))) return undefined
   const read = (/** @type {string} */ name) => (existsSync(file(name)) ? json(file(name)) : undefined)

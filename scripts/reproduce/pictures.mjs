@@ -2,25 +2,36 @@
  * The pictures of `docs/results.md`: those that reports, `diffeo reconstruct` and `diffeo interpolate` left in the
  * folders of runs, in few colours and no wider than the page.
  */
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import sharp from 'sharp'
+import { recordOf } from './page.mjs'
 
 const plane = 'density with training points, samples, and the grid of z as the inverse bends it'
-const shown = [
-  { run: 'moons', file: 'plane.png', about: `two moons: ${plane}` },
-  { run: 'moons', file: 'curves.png', about: 'two moons: nats of batches and of validation' },
-  { run: 'eight-gaussians', file: 'plane.png', about: `eight Gaussians: ${plane}` },
-  { run: 'mnist', file: 'curves.png', about: 'MNIST: bits/dim of batches and of validation' },
-  { run: 'mnist', file: 'temperatures.png', about: 'MNIST: the same draws at temperatures 0.5, 0.7, 0.85 and 1' },
-  {
-    run: 'mnist',
-    file: 'scales.png',
-    about: 'MNIST: test images; below, the finer latents drawn anew, one scale more in each row',
-  },
-  { run: 'mnist', file: 'reconstructions.png', about: 'MNIST: test images, and f⁻¹(f(x)) below' },
-  { run: 'mnist', file: 'interpolations.png', about: 'MNIST: the manifold that four test images span in latent space' },
+const [moons, eight, mnist] = [
+  { run: 'moons', title: 'two moons' },
+  { run: 'eight-gaussians', title: 'eight Gaussians' },
+  { run: 'mnist', title: 'MNIST' },
 ]
+const shown = [
+  { ...moons, file: 'plane.png', about: plane },
+  { ...moons, file: 'curves.png', about: 'nats of batches and of validation' },
+  { ...eight, file: 'plane.png', about: plane },
+  { ...mnist, file: 'curves.png', about: 'bits/dim of batches and of validation' },
+  { ...mnist, file: 'temperatures.png', about: 'the same draws at temperatures 0.5, 0.7, 0.85 and 1, a row each' },
+  {
+    ...mnist,
+    file: 'scales.png',
+    about: 'test images; below, the finer latents drawn anew, one scale more in each row',
+  },
+  { ...mnist, file: 'reconstructions.png', about: 'test images, and f⁻¹(f(x)) below' },
+  { ...mnist, file: 'interpolations.png', about: 'the manifold that four test images span in latent space' },
+]
+
+/** Which run a picture is of: beside the pictures, because the folders of runs may be gone. */
+const RUNS = 'runs.json'
+const runsOf = (/** @type {string} */ folder) =>
+  existsSync(join(folder, RUNS)) ? JSON.parse(readFileSync(join(folder, RUNS), 'utf8')) : {}
 
 const nameOf = (/** @type {typeof shown[number]} */ { run, file }) => `${run}-${file}`
 const WIDEST = 1000
@@ -28,18 +39,28 @@ const WIDEST = 1000
 /** Brings the pictures of the runs that are there; those of others stay as they are. */
 export const bringPictures = async (/** @type {string} */ out, /** @type {string} */ folder) => {
   mkdirSync(folder, { recursive: true })
+  const runs = runsOf(folder)
   for (const picture of shown) {
     const from = join(out, picture.run, picture.file)
     if (!existsSync(from)) continue
+    const { command, evaluation } = recordOf(join(out, picture.run))
+    runs[picture.run] = { command, step: evaluation.step }
     const small = sharp(from).resize({ width: WIDEST, withoutEnlargement: true }).flatten({ background: 'white' })
     await small.png({ palette: true, compressionLevel: 9 }).toFile(join(folder, nameOf(picture)))
   }
+  writeFileSync(join(folder, RUNS), `${JSON.stringify(runs, undefined, 2)}\n`)
 }
 
 /** What the page says of the pictures that are there. */
 export const picturesSection = (/** @type {string} */ folder) => {
   const there = shown.filter((picture) => existsSync(join(folder, nameOf(picture))))
   if (there.length === 0) return ''
-  const each = there.map((picture) => `${picture.about}:\n\n![${picture.about}](pictures/${nameOf(picture)})\n\n`)
-  return `## Pictures\n\nOf the runs in the table, by \`diffeo report\` and \`diffeo interpolate\`.\n\n${each.join('')}`
+  const runs = runsOf(folder)
+  const each = there.map((picture, i) => {
+    const { command, step } = runs[picture.run]
+    const begins =
+      picture.run === there[i - 1]?.run ? '' : `### ${picture.title}\n\n\`npx ${command}\`, step ${step}.\n\n`
+    return `${begins}![${picture.title}: ${picture.about}](pictures/${nameOf(picture)})\n\n${picture.about}\n\n`
+  })
+  return `## Pictures\n\nBy \`diffeo report\` and \`diffeo interpolate\`.\n\n${each.join('')}`
 }

@@ -158,8 +158,11 @@ const requested = (name: string): E.Either<DiffeoError, EngineName> =>
 /**
  * Chooses the engine: the one named; with `'auto'` the one that the environment variable `DIFFEO_ENGINE` names, else
  * the best found (`onnxruntime`, `tensorflow`, `tfjs-node-gpu`, `tfjs-node`, `wasm`, `cpu`; in a browser `webgpu`,
- * `wasm`, `cpu`). One that is named and missing is an error that says how to install it; with nothing named the next best is taken, and the engine's `note` says why if something is
- * broken, or if `onnxruntime` is missing. With `options` that not every engine has, `'auto'` looks among those that have them.
+ * `wasm`, `cpu`). With nothing named, the engine's `note` says why if a better one is broken, or if `onnxruntime` is
+ * missing. With `options` that not every engine has, `'auto'` looks among those that have them.
+ *
+ * @returns left: an engine error, if the one named is missing (it says how to install it) or broken; a usage error, if
+ *   there is none of that name, or it lacks an option.
  *
  * @example await useEngine('tensorflow', { precision: 'bf16' })() // left, where it is not installed: how to install it
  */
@@ -186,6 +189,7 @@ export const useEngine = (
 /**
  * {@link useEngine} for a program with no use for an `Either`: `await ready()` before the first tensor.
  *
+ * @throws DiffeoException (as a rejection) with the left of {@link useEngine}
  * @example const { name } = await ready() // 'onnxruntime', where it has a binary
  */
 export const ready = async (name: EngineName | 'auto' = 'auto', options: EngineOptions = {}): Promise<Engine> =>

@@ -42,7 +42,7 @@ const asBatch = (points: Float32Array): BatchOf<readonly [2]> => trust(tf.tensor
 const BLOCK = 4000
 
 /**
- * The density `exp log p` at the places of a view, row by row from the top left.
+ * The density `exp log p`, per unit of area, at the pixels of a view, row by row from the top left.
  *
  * @example
  * const view = { box: boxAround(points), width: 200, height: 200 }

@@ -91,6 +91,7 @@ export const refine =
 /**
  * A tensor of the given shape from its values in row-major order.
  *
+ * @returns left: a shape error, if there are more or fewer values.
  * @example tensor([2, 3], [1, 2, 3, 4, 5, 6]) // right: Tensor<[2, 3]>
  */
 export const tensor = <const S extends Shape>(
@@ -106,6 +107,7 @@ export const tensor = <const S extends Shape>(
 /**
  * A batch of examples of event shape `shape`, from their values one after another.
  *
+ * @returns left: a shape error, if the values are not those of whole examples.
  * @example batch([2], [1, 2, 3, 4]) // right: Tensor<['N', 2]> with N = 2
  */
 export const batch = <const S extends Shape>(

@@ -103,7 +103,8 @@ const spoilt = async (x: AnyTensor): Promise<string | undefined> => {
 const breathe = () => new Promise((resolve) => setImmediate(resolve))
 
 /**
- * Trains from a state. The state that comes in stays the caller's; the one in `Stopped` is the caller's too.
+ * Trains from a state. The state that comes in stays the caller's; the one in `Stopped` is the caller's too. Nothing is
+ * thrown that could be expected: what goes wrong ends the iteration with `Stopped`, its `error` and the last good state.
  *
  * @example
  * const batch = (step: number) => draw(foldIn(k, step), 256)

@@ -54,7 +54,7 @@ export const adam = ({ beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 }: AdamOptions
 })
 
 /**
- * Gradients scaled down so that their joint norm is at most `max`; also that norm.
+ * Gradients scaled down so that their joint norm is at most `max`; also that norm (Pascanu et al. 2013).
  *
  * @example const [[g], norm] = clipByGlobalNorm([tf.tensor1d([3, 4])], 1) // g = [0.6, 0.8], norm = 5
  */
@@ -93,7 +93,7 @@ export const warmUp =
     schedule(step) * Math.min(1, (step + 1) / Math.max(1, steps))
 
 /**
- * Rises linearly over `rise` steps, then falls along a cosine to `last`·rate at `steps`.
+ * Rises linearly over `rise` steps, then falls along a cosine to `last`·rate at `steps` (Loshchilov & Hutter 2017).
  *
  * @example cosineRate(1, 1000)(500) // 0.505
  */
@@ -110,8 +110,8 @@ export interface Averaged extends Optimiser {
 }
 
 /**
- * An optimiser that also keeps an exponential moving average of the parameters, as its last list of moments:
- * a ← d·a + (1−d)·θ with d = min(decay, (1 + t)/(10 + t)), so that a short run is averaged too.
+ * An optimiser that also keeps an exponential moving average of the parameters (after Polyak & Juditsky 1992), as its
+ * last list of moments: a ← d·a + (1−d)·θ with d = min(decay, (1 + t)/(10 + t)), so that a short run is averaged too.
  *
  * @example
  * const optimiser = averaged(adam(), 0.99)

@@ -110,8 +110,10 @@ export interface Stepper<A extends Shape> {
 
 /**
  * The next state, as one program of forward pass, gradients and update. The metrics are not finite if the loss was
- * not: the state that came in is still good then. The optimiser sees all trained parameters as one vector.
+ * not: the state that came in is still good then. The optimiser sees all trained parameters as one vector. Both states
+ * are the caller's to free.
  *
+ * @throws DiffeoException (as a rejection) if the engine cannot compile or take the step
  * @example
  * const next = step(moons, { optimiser: adam(), learningRate: constantRate(1e-3) })
  * const [after, { bitsPerDim }] = await next(start, x)
