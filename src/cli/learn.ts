@@ -15,10 +15,11 @@ import type { Engine } from '../engine/engine.js'
 import type { Workers } from '../engine/parallel/workers.js'
 import { asError, type DiffeoError, describeError } from '../error.js'
 import { writePng } from '../image/png.js'
+import { unwrap } from '../tensor/tensor.js'
 import { type BestFigures, type Snapshot, saveCheckpoint } from '../train/checkpoint.js'
 import { fit, type Stepped, type Stopped, type Validated } from '../train/fit.js'
 import { dynamicLossScale } from '../train/lossScale.js'
-import { averageParams, type TrainState } from '../train/step.js'
+import { averageParams, startTraining, type TrainState } from '../train/step.js'
 import type { Budget } from './budget.js'
 import { type RunConfig, scheduleOf } from './config.js'
 import type { Io } from './console.js'
@@ -74,6 +75,14 @@ const snapshot = (
 const isSeldom = (n: number): boolean => Number.isInteger(Math.log2(n))
 
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length
+
+/** The state before the first step, from the first batch. */
+export const begin = async ({ flow, optimiser }: Model, { batch }: Examples, seed: number): Promise<TrainState> => {
+  const first = await batch(0)
+  const state = await startTraining(flow, optimiser, keysOf(seed).init, first)
+  unwrap(first).dispose()
+  return state
+}
 
 /** Trains until the time is over, something is wrong or a signal comes. */
 export const learn = async (training: Training, start: TrainState, budget: Budget, io: Io): Promise<Learned> => {

@@ -13,15 +13,14 @@ import { leave, type Workers } from '../../engine/parallel/workers.js'
 import { type DiffeoError, describeError } from '../../error.js'
 import { writePng } from '../../image/png.js'
 import { countParams } from '../../tensor/params.js'
-import { unwrap } from '../../tensor/tensor.js'
 import { restore } from '../../train/restore.js'
-import { averageParams, disposeState, startTraining, type TrainState } from '../../train/step.js'
+import { averageParams, disposeState, type TrainState } from '../../train/step.js'
 import { addAbout } from '../about.js'
 import { type Budget, budgetOf } from '../budget.js'
 import { type ClusterFlags, joined, sameConfig, sharedCheckpoint, unkept } from '../cluster.js'
 import { type ConfigFlags, configure, dataConfig, goOn, sharingOf } from '../configure.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from '../console.js'
-import { dataNames, type Examples, keysOf, loadDataSet } from '../examples.js'
+import { dataNames, keysOf, loadDataSet } from '../examples.js'
 import {
   examples,
   flagsOf,
@@ -32,10 +31,10 @@ import {
   withWorkerOptions,
 } from '../flags.js'
 import { filesIn, type Loaded, putAside, readConfig, toldOf, withFolder, writeJson } from '../folder.js'
-import { type Learned, learn, saveLast, type Training } from '../learn.js'
+import { begin, type Learned, learn, saveLast, type Training } from '../learn.js'
 import { measure, summaryOf } from '../measure.js'
 import { noMetrics, openMetrics } from '../metrics.js'
-import { type Model, modelOf } from '../model.js'
+import { modelOf } from '../model.js'
 import { samplePicture } from '../pictures.js'
 import { reconstructTo } from './reconstruct.js'
 import { writeReport } from './report.js'
@@ -54,13 +53,6 @@ export interface TrainFlags extends ConfigFlags, ClusterFlags {
 
 /** Whether this process is the one that writes: the first worker, or the only one. */
 const isChief = (workers: Workers | undefined): boolean => (workers?.index ?? 0) === 0
-
-const begin = async ({ flow, optimiser }: Model, { batch }: Examples, seed: number): Promise<TrainState> => {
-  const first = await batch(0)
-  const state = await startTraining(flow, optimiser, keysOf(seed).init, first)
-  unwrap(first).dispose()
-  return state
-}
 
 /** Test figures, pictures and the report of the averaged parameters. */
 const finish = (
