@@ -68,7 +68,7 @@ const cells = (page: string, title: string) =>
 
 describe('the page of results', () => {
   const runs = runsIn(at('nowhere'), results, kept)
-  const page = pageOf(runs, runsIn(at('nowhere'), tried, ablations), 'picture.svg')
+  const page = pageOf(runs, runsIn(at('nowhere'), tried, ablations), 'picture.svg', 'two planes\n\n')
   it('has a line for each run, with its engine', () => {
     const command = '`npx diffeo train mnist --seed 0`'
     expect(cells(page, 'a good run')).toEqual(
@@ -96,6 +96,7 @@ describe('the page of results', () => {
       'Runs of images whose gap is above 0.02 bits/dim: a run apart. Runs with an image above 3 times the mean: a run apart.',
     )
     expect(page).toContain('\na run apart: it is meant to be.\n')
+    expect(page).toContain('it is meant to be.\n\ntwo planes\n\n## Ablations')
   })
   it('has the ablations beside their baseline', () => {
     expect(cells(page, 'baseline')?.slice(1, 3)).toEqual(['1.500', ''])
