@@ -24,6 +24,10 @@ interface BudgetFlags {
 
 const minutesFor = (shape: readonly number[]): number => (shape.length === 3 ? 15 : 3)
 
+/** What a run that has come to its end is resumed with. */
+export const moreFor = ({ recipe, shape }: RunConfig, step: number): string =>
+  step < (recipe.steps ?? Number.POSITIVE_INFINITY) ? '' : ` --minutes ${minutesFor(shape)}`
+
 /** When to stop: as the flags say, else at the end of the schedule, else after some minutes. */
 export const budgetOf = (
   { minutes, steps, saveEvery }: BudgetFlags,

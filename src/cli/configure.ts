@@ -6,7 +6,7 @@
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import { type DiffeoError, usageError } from '../error.js'
-import { show } from '../tensor/shape.js'
+import { sameShape, show } from '../tensor/shape.js'
 import { decodeWith } from '../train/safetensors.js'
 import {
   type Contents,
@@ -66,7 +66,9 @@ export const configure = (
   base?: RunConfig,
 ): E.Either<DiffeoError, RunConfig> =>
   pipe(
-    modelConfig(flags.model, shape, flags, base?.model),
+    flags.model === undefined && base !== undefined && !sameShape(base.shape, shape)
+      ? E.left(usageError('train', `data of ${show(base.shape)}, as the configuration has`, show(shape), 'add --model'))
+      : modelConfig(flags.model, shape, flags, base?.model),
     E.map((model) => ({
       data,
       ...(contents === undefined ? {} : { contents }),

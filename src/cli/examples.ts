@@ -144,6 +144,9 @@ export const loadDataSet = (
   { seed, validation }: Pick<Recipe, 'seed' | 'validation'>,
 ): TE.TaskEither<DiffeoError, DataSet> => {
   const where = { ...(folder === undefined ? {} : { folder }), ...(size === undefined ? {} : { size }) }
+  const [needless] = Object.keys(where)
+  if (isPlane(name) && needless !== undefined)
+    return TE.left(usageError(needless === 'size' ? '--size' : '--data', 'a data set of images', name, 'leave it out'))
   return isPlane(name)
     ? TE.right(plane(planes[name]))
     : isImageSet(name)

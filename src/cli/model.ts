@@ -32,9 +32,21 @@ export interface Model {
 const isLayer = (u: unknown): u is { readonly at: (shape: Shape) => E.Either<DiffeoError, AnyBijector> } =>
   typeof u === 'object' && u !== null && 'at' in u && typeof u.at === 'function'
 
+/** Whether a function of the user's answered what a layer's should. */
+const isPlaced = (u: unknown): u is E.Either<DiffeoError, AnyBijector> =>
+  typeof u === 'object' && u !== null && '_tag' in u && ('left' in u || ('right' in u && isLayer(u.right)))
+
 const hasDomain = (u: object): u is { readonly domain: Shape } => 'domain' in u
 
 const EXPORT = 'export it: export default compose(input([…]), …)'
+
+const loadFailure =
+  (path: string) =>
+  (thrown: unknown): DiffeoError => {
+    const [line = ''] = (thrown instanceof Error ? thrown.message : String(thrown)).split('\n')
+    const lacks = /Cannot find (module|package) 'diffeo'/.test(line)
+    return formatError(path, 'a module that loads', line, lacks ? 'npm install diffeo where that file is' : undefined)
+  }
 
 /** What a module exports, at the shape of the data. */
 const fromModule =
@@ -45,16 +57,14 @@ const fromModule =
       const names = Object.keys(exported).join(', ')
       return E.left(formatError(path, 'a bijector or a layer as default or model', names || 'no export', EXPORT))
     }
-    return hasDomain(own) && !sameShape(own.domain, shape)
-      ? E.left(shapeError(path, `events of shape ${show(shape)}, as the data have`, show(own.domain)))
-      : own.at(shape)
-  }
-
-const loadFailure =
-  (path: string) =>
-  (thrown: unknown): DiffeoError => {
-    const [line = ''] = (thrown instanceof Error ? thrown.message : String(thrown)).split('\n')
-    return formatError(path, 'a module that loads', line)
+    if (hasDomain(own) && !sameShape(own.domain, shape))
+      return E.left(shapeError(path, `events of shape ${show(shape)}, as the data have`, show(own.domain)))
+    return pipe(
+      E.tryCatch(() => own.at(shape), loadFailure(path)),
+      E.flatMap((made) =>
+        isPlaced(made) ? made : E.left(formatError(path, 'a layer whose at answers a bijector', typeof made, EXPORT)),
+      ),
+    )
   }
 
 /** The exports of a module; of TypeScript on every Node, its types taken off by jiti and left to the compiler. */

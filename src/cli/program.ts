@@ -56,7 +56,8 @@ export const programOf = (): Command => {
   completion(program)
   program.commands
     .find((command) => command.name() === 'complete')
-    ?.addHelpText('after', examples('complete bash > diffeo.bash', 'complete fish'))
+    ?.description('a script that completes commands and flags in a shell')
+    .addHelpText('after', examples('complete bash > diffeo.bash', 'complete fish'))
   return program
 }
 

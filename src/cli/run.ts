@@ -49,9 +49,9 @@ export const withRun = <A>(
     TE.bind('model', ({ loaded }) => modelOf(loaded.saved.config, flags.model)),
     TE.bind('engine', () => useEngine(flags.engine, flags)),
     TE.tapIO(
-      ({ engine }) =>
+      ({ engine, loaded: { saved } }) =>
         () =>
-          io.say(describeEngine(engine)),
+          io.say(`${describeEngine(engine)}\n${saved.path}, step ${saved.step}`),
     ),
     TE.bind('state', ({ loaded, model }) =>
       TE.fromEither(restore(model.flow.bijector.spec, model.optimiser)(loaded.saved)),

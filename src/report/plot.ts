@@ -89,7 +89,7 @@ const smooth = ({ name, points }: Curve, most = 400): Curve => {
 /** The part of the values that is worth seeing: a start far above all that follows does not squeeze the rest. */
 const visible = (curves: readonly Curve[]): readonly [number, number] | undefined => {
   const all = curves.flatMap(({ points }) => points.map(([, v]) => v).filter(Number.isFinite)).sort((a, b) => a - b)
-  const [low, high] = [all[0], all[Math.floor(0.97 * (all.length - 1))]]
+  const [low, high] = [all[0], all[Math.ceil(0.97 * (all.length - 1))]]
   return low === undefined || high === undefined || low === high ? undefined : [low, high + 0.05 * (high - low)]
 }
 

@@ -61,6 +61,7 @@ describe('of a run', () => {
     const trained = JSON.parse(readFileSync(join(run, 'evaluation.json'), 'utf8'))
     const before = tf.memory().numTensors
     const { result, said, drawn } = await told((io) => evaluateRun(run, flags, io))
+    expect(said).toContain(`${run}/last.safetensors, step 20\n`)
     expect(tf.memory().numTensors).toBe(before)
     expect([result['mean'], result['worst'], result['count']]).toEqual([trained.mean, trained.worst, 53])
     expect(said).toContain(`test ${trained.mean.toFixed(3)} bits/dim on 53 images`)
@@ -232,6 +233,14 @@ describe('a model of a file', () => {
     writeFileSync(at('empty.mjs'), 'export const x = 1')
     writeFileSync(at('broken.mjs'), 'export default ]')
     writeFileSync(at('wide.mjs'), 'export default { domain: [3], at: () => 0 }')
+    writeFileSync(at('throws.mjs'), 'export default { at: () => { throw new TypeError("no such shape") } }')
+    writeFileSync(at('three.mjs'), 'export default { at: () => 3 }')
+    writeFileSync(at('elsewhere.mjs'), 'import "diffeo"')
+    expect(await say(at('throws.mjs'))).toContain('expected a module that loads, got no such shape')
+    expect(await say(at('three.mjs'))).toContain('expected a layer whose at answers a bijector, got number; export it')
+    expect((await started(folder, 'inspect', at('elsewhere.mjs'))).err).toMatch(
+      /; npm install diffeo where that file is\n$/,
+    )
     expect(await say(at('empty.mjs'))).toContain('expected a bijector or a layer as default or model, got x; export it')
     expect(await say(at('broken.mjs'))).toContain('expected a module that loads, got')
     expect(await say(at('wide.mjs'))).toContain('expected events of shape 2, as the data have, got 3')

@@ -79,6 +79,7 @@ describe('a run', () => {
       data: { name: 'mnist', folder: data },
       recipe: { seed: 0, batch: 4, validateEvery: 10 },
     })
+    expect(whole.out).toContain('go on with: npx diffeo train mnist --resume --out whole --minutes 15\n')
     expect(whole.out).toContain('configuration, for --config to make the same run of: whole/config.json\n')
     const config = ['--config', 'whole/config.json', '--out', 'again', '--no-report', '--json']
     const { code, out } = await diffeo(folder, 'train', 'mnist', ...config)
@@ -145,6 +146,11 @@ describe('one sentence and an exit code', () => {
       diffeo(folder, 'train', 'moons', '--limit', '9', '--out', 'm'),
       '--limit: expected a data set of images',
     )
+    await refused(
+      diffeo(folder, 'train', 'moons', '--size', '9', '--out', 'm'),
+      '--size: expected a data set of images',
+    )
+    await refused(diffeo(folder, 'data', 'check', 'moons', '--data', 'x'), '--data: expected a data set of images')
   })
   it('for files that are missing or damaged', async () => {
     mkdirSync(at('bad'))
@@ -159,6 +165,8 @@ describe('one sentence and an exit code', () => {
     await refused(train('--resume', '--out', 'empty'), 'expected a checkpoint, got none')
     await refused(train('--out', 'whole', '--steps', '5'), 'whole', '--resume')
     await refused(train('--resume', '--seed', '7', '--out', 'whole'), '--seed: expected 0', 'got 7')
+    const other = ['train', 'moons', '--config', 'whole/config.json', '--out', 'other']
+    await refused(diffeo(folder, ...other), 'expected data of 28×28×1, as the configuration has, got 2; add --model')
     await refused(train('--resume', '--out', 'whole'), 'expected a run with steps left, got step 24 of 24')
   })
 })

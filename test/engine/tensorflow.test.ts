@@ -330,7 +330,7 @@ describe.runIf(process.env['DIFFEO_TEST_ENGINE'] === 'tensorflow')('the engine t
     expect([again.code, again.signal, again.err]).toEqual([0, null, ''])
     expect(again.out).toMatch(/^compiling the train step …\ncompiled in \d+\.\d s\nstep 12 is saved; /m)
     expect(again.out).toContain(
-      'go on with: npx diffeo train moons --resume --out short --engine tensorflow --precision bf16\n',
+      'go on with: npx diffeo train moons --resume --out short --engine tensorflow --precision bf16 --minutes 3\n',
     )
   })
   it('leaves timers alive while it computes', async () => {

@@ -144,6 +144,10 @@ const draft = async (flow: Flow<Shape, Latents>, params: Params, to: string): Pr
   ]
 }
 
+/** `12 kB`, `1.2 MB` */
+const sizeOf = (bytes: number): string =>
+  bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`
+
 const write = (
   flow: Flow<Shape, Latents>,
   params: Params,
@@ -170,7 +174,7 @@ const write = (
     ),
     TE.tap(({ drafts }) => TE.traverseSeqArray(({ path, bytes }: Draft) => writeFileAtomic(path)(bytes))(drafts)),
     TE.map(({ drafts, gaps }) => {
-      for (const { path, bytes, says } of drafts) say(`${path} (${(bytes.length / 1e6).toFixed(1)} MB): ${says}`)
+      for (const { path, bytes, says } of drafts) say(`${path} (${sizeOf(bytes.length)}): ${says}`)
       say(`all were run and agree with the flow to ${Math.max(...gaps).toPrecision(2)}`)
       return drafts.map(({ path }) => path)
     }),

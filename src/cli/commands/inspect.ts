@@ -175,6 +175,9 @@ const inspectModel = (name: string, flags: InspectFlags, io: Io): TE.TaskEither<
   const { shape } = flags
   return pipe(
     TE.fromEither(modelConfig(name, shape, flags)),
+    TE.mapLeft((e) =>
+      e.op === '--model' ? { ...e, op: 'inspect', expected: `the folder of a run, ${e.expected}` } : e,
+    ),
     TE.flatMap((model) => modelOf({ model, shape, recipe: defaultRecipe(shape) }, name)),
     TE.bindTo('model'),
     TE.bind('engine', () => useEngine(flags.engine, flags)),

@@ -16,7 +16,7 @@ import { countParams } from '../../tensor/params.js'
 import { restore } from '../../train/restore.js'
 import { averageParams, disposeState, type TrainState } from '../../train/step.js'
 import { addAbout } from '../about.js'
-import { type Budget, budgetOf } from '../budget.js'
+import { type Budget, budgetOf, moreFor } from '../budget.js'
 import { type ClusterFlags, joined, sameConfig, sharedCheckpoint, unkept } from '../cluster.js'
 import { type ConfigFlags, configure, dataConfig, goOn, sharingOf } from '../configure.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from '../console.js'
@@ -119,7 +119,7 @@ const go = (
           io.say(`step ${end.state.step} is saved by worker 0`)
           return TE.right(interrupted ? 'stopped' : 'done')
         }
-        io.say(`step ${end.state.step} is saved; go on with: ${resumeWith}`)
+        io.say(`step ${end.state.step} is saved; go on with: ${resumeWith}${moreFor(config, end.state.step)}`)
         if (!interrupted)
           return pipe(
             finish({ ...training, config }, end.state, withReport, io),
@@ -177,11 +177,9 @@ const prepare = (
     TE.tap(({ engine, verified }) => onlyChief(addAbout(filesIn(out).about, describeEngine(engine), verified))),
     TE.tapIO(({ engine, config, model, verified }) => () => {
       const size = countParams(model.flow.bijector.spec).toLocaleString('en')
-      io.say(describeEngine(engine))
-      if (verified !== undefined) io.say(verified)
-      io.say(
-        `${config.model.name} of ${size} parameters on ${config.data.name}, seed ${config.recipe.seed}, batch ${config.recipe.batch}`,
-      )
+      const { data, recipe } = config
+      io.say([describeEngine(engine), ...(verified === undefined ? [] : [verified])].join('\n'))
+      io.say(`${config.model.name} of ${size} parameters on ${data.name}, seed ${recipe.seed}, batch ${recipe.batch}`)
       if (isChief(workers)) io.say(`configuration, for --config to make the same run of: ${filesIn(out).config}`)
     }),
   )

@@ -96,7 +96,7 @@ const unpack = async (path: string, folder: string, cuda: readonly Pinned[], opt
   const { signal, progress } = options
   const zip = await openPromise(path, { autoClose: false }).catch((reason: Error) => {
     if ('code' in reason) throw new DiffeoException(fileFailure('read', path)(reason))
-    return refuse('a wheel', `${path}: ${reason.message}`, 'download it again')
+    return refuse('a wheel', `${path}: ${reason.message.replace(/\.$/, '')}`, 'download it again')
   })
   try {
     const entries: Entry[] = []
