@@ -166,6 +166,16 @@ describe('the share of a worker', () => {
     ['weights of the whole batch', (x) => tf.sum(tf.mul(x, tf.tensor3d([1, 2, 3, 4, 5, 6], [6, 1, 1]))), 1],
     ['pieces side by side', (x) => tf.sum(tf.square(tf.concat(tf.split(x, 2, 1).reverse(), 1)), [0, 2]), 1],
     ['nothing of the batch', () => tf.ones([3]), 0],
+    ['two that meet together', (x) => tf.mul(tf.exp(tf.mean(x, 0)), tf.exp(tf.mean(tf.sin(x)))), 1],
+    ['one that waits for the other', (x) => tf.mean(tf.tanh(tf.mul(x, tf.mean(x, 0)))), 2],
+    [
+      'four, of which two wait',
+      (x) => {
+        const y = tf.tanh(tf.mul(x, tf.mean(x, 0)))
+        return tf.mul(tf.mul(tf.exp(tf.mean(y)), tf.exp(tf.mean(tf.sin(x), 0))), tf.exp(tf.mean(tf.cos(y), 0)))
+      },
+      2,
+    ],
   ])('of %s', async (_, f, count) => {
     for (const workers of [2, 3]) expect(reductions(await agree(one(f, [6, 4, 2]), 0, workers))).toHaveLength(count)
   })

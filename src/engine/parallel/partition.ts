@@ -8,7 +8,8 @@
  * what is affine in it needs none, so that all gradients are reduced at once, where the optimiser asks for them.
  *
  * Sums over the batch are thereby sums over all workers, in forward pass and gradients alike, batch statistics included,
- * and no rule of differentiation is needed. Mean and variance of a batch are reduced together: `moments.ts`.
+ * and no rule of differentiation is needed. Mean and variance of a batch are reduced together: `moments.ts`; so is
+ * whatever does not wait for another reduction: `bundles.ts`.
  *
  * Laws. The results are those of the program that comes in, but for rounding, and the same bits on every worker. The
  * programs of all workers have the same collectives in the same order.
@@ -18,6 +19,7 @@
 import { DiffeoException, engineError, usageError } from '../../error.js'
 import { type Call, type Elements, type Program, sizeOf, type ValueInfo } from '../program/program.js'
 import { axesOf } from '../program/signatures.js'
+import { bundle } from './bundles.js'
 import { momentsIn, shareMoments } from './moments.js'
 import { type Placement, placements, type Strategy, shareOf } from './placements.js'
 
@@ -146,5 +148,5 @@ export const partition = (program: Program, batch: ReadonlySet<number>, { index,
   const outputs = program.outputs.map((v) =>
     typeof at.get(v) === 'number' ? refuse({ kernel: 'a result' }) : as(v, 'replicated'),
   )
-  return { values, inputs: program.inputs, constants, calls, outputs }
+  return bundle({ values, inputs: program.inputs, constants, calls, outputs }, ALL_REDUCE)
 }
