@@ -143,7 +143,11 @@ const isFirst = (u: unknown): boolean => typeof u === 'object' && u !== null && 
 export const RunConfig: t.Type<RunConfig, unknown> = new t.Type<RunConfig, unknown>(
   'RunConfig',
   Current.is,
-  (u, context) => (isFirst(u) ? pipe(First.validate(u, context), E.map(upgrade)) : Current.validate(u, context)),
+  (u, context) =>
+    isFirst(u)
+      ? pipe(First.validate(u, context), E.map(upgrade))
+      : // by its own name in the context, an intersection is passed over where a place is named
+        Current.validate(u, [...context.slice(0, -1), { ...context.at(-1)!, type: Current }]),
   t.identity,
 )
 
