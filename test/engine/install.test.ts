@@ -197,6 +197,21 @@ describe.runIf(linuxX64 && platformError({ os: 'linux', arch: 'x64', glibc: true
     )
     nothingIn(cache)
   })
+  it('that is stopped ends when pip has, which may write until then', async () => {
+    const cache = cacheOf('stopped')
+    python(
+      'slowPip',
+      `while [ $# -gt 1 ]; do [ "$1" = --dest ] && dest="$2"; shift; done
+trap 'sleep 0.2; mkdir -p "$dest/late"; : > "${at('ended')}"; exit 1' TERM
+echo > "$dest/tf.whl"; while :; do sleep 0.05; done`,
+    )
+    const stop = new AbortController()
+    const progress = (_: string, done: number) => void (done > 0 && stop.abort())
+    const ended = await install({ wheel: 'tensorflow-cpu', plan, progress, signal: stop.signal })()
+    expect(E.match(describeError, String)(ended)).toContain('a signal; nothing was installed')
+    expect(existsSync(at('ended'))).toBe(true)
+    nothingIn(cache)
+  })
   it.each([
     ['no python3', undefined, 'expected python3 with pip, got no python3; install it, or give the wheel with --wheel'],
     [

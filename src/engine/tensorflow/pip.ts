@@ -58,10 +58,16 @@ export const pipDownload = async (pin: Pinned, folder: string, { signal, progres
         said += text.toString()
       })
       const none = engineError('engine install', 'python3 with pip', 'no python3', `install it, or ${BY_HAND}`)
-      pip.on('error', (reason: NodeJS.ErrnoException) =>
-        reject(reason.code === 'ENOENT' ? new DiffeoException(none) : reason),
-      )
-      pip.on('close', (code) => (code === 0 ? resolve() : reject(new DiffeoException(failureOf(pin, said, code)))))
+      let failed: Error | undefined
+      pip.on('error', (reason: NodeJS.ErrnoException) => {
+        if (reason.code === 'ENOENT') reject(new DiffeoException(none))
+        // one that was told to stop may write until it has
+        failed = reason
+      })
+      pip.on('close', (code) => {
+        if (code === 0) resolve()
+        else reject(failed ?? new DiffeoException(failureOf(pin, said, code)))
+      })
     })
   } finally {
     clearInterval(look)
