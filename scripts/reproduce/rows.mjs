@@ -46,10 +46,10 @@ export const results = [
     name: 'overfit',
     title: 'ten images of MNIST',
     goal: 'theirs 1 below the test',
-    command: 'train mnist --limit 10 --batch 10 --steps 2000 --minutes 10 --validate-every 500 --seed 0',
+    command: 'train mnist --limit 10 --batch 10 --norm instance --steps 100 --minutes 10 --validate-every 50 --seed 0',
     remark:
-      'a model that has learned ten images by heart gives little to all others, so its gap and its worst image are meant ' +
-      'to lie outside of what is asked of every other run.',
+      'stopped once the test was a bit behind, and with a norm that looks at no batch. With more steps it learns its ten ' +
+      'by heart and gives nothing to others.',
   },
 ]
 

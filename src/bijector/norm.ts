@@ -39,7 +39,8 @@ export interface BatchNormOptions {
  * evaluation use almost the same numbers; the gradient flows through the batch's part only. Variances are biased.
  * `start` takes those of the first batch, once, as ActNorm does: running ones of momentum m would need some 1/m steps to
  * come from 0 and 1, and what lies behind would be trained on numbers that are not normalised. Averaged parameters do
- * not go with the statistics that the last steps left: evaluate `state.params`, or average with a decay of 0.
+ * not go with the statistics that the last steps left: evaluate `state.params`, or average with a decay of 0 (the command's
+ * `--average-decay 0`).
  *
  * - Statistics: μ ← ρμ + (1−ρ)μ̂, σ² ← ρσ² + (1−ρ)σ̂²
  * - Forward: y = (x − μ)/√(σ² + ε)

@@ -31,6 +31,7 @@ export interface ConfigFlags extends ModelOptions {
   readonly validateEvery?: number
   readonly learningRate?: number
   readonly schedule?: Recipe['schedule']
+  readonly averageDecay?: number
   readonly clip?: number
   readonly l2?: number
   readonly limit?: number
@@ -84,6 +85,7 @@ export const configure = (
           'validateEvery',
           'learningRate',
           'schedule',
+          'averageDecay',
           'clip',
           'l2',
           'limit',
@@ -106,6 +108,7 @@ const settled: readonly (readonly [flag: string, of: (config: RunConfig) => unkn
   ['--validation', ({ recipe }) => recipe.validation],
   ['--validate-every', ({ recipe }) => recipe.validateEvery],
   ['--schedule', ({ recipe }) => recipe.schedule],
+  ['--average-decay', ({ recipe }) => recipe.averageDecay],
   ['--clip', ({ recipe }) => recipe.clip],
   ['--l2', ({ recipe }) => recipe.l2],
   ['--limit', ({ recipe }) => recipe.limit],

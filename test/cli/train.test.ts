@@ -101,6 +101,7 @@ describe('what an ablation changes', () => {
     const again = (...more: readonly string[]) =>
       diffeo(folder, 'train', 'mnist', '--resume', '--steps', '5', '--out', 'ablated', '--no-report', ...more)
     expect((await again('--order', 'ordered')).err).toMatch(/^diffeo: --model: expected .*"order":"plain"/)
+    expect((await again('--average-decay', '0.9')).err).toMatch(/^diffeo: --average-decay: expected 0, .* got 0\.9/)
     expect((await again('--order', 'plain', '--limit', '8')).code).toBe(0)
     const { train: own, batchStatistics, step, mean } = json('ablated/evaluation.json')
     expect([step, own.count, batchStatistics.batch, batchStatistics.count]).toEqual([5, 8, 200, 400])

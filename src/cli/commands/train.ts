@@ -258,6 +258,11 @@ export const trainCommand = (program: Command): Command =>
               'constant',
             ]),
           )
+          .option(
+            '--average-decay <n>',
+            'of the averaged parameters, which are tested and drawn from (default: 0.99; 0 with batch norm on the path)',
+            number('--average-decay', finite(0, 1)),
+          )
           .option('--clip <n>', 'the largest norm of the gradients (default: 100)', number('--clip', finite(0, 1e30)))
           .option('--l2 <n>', "of the couplings' scales in the loss (default: 0.00005)", number('--l2', finite(0, 1e6)))
           .option('--limit <n>', 'train on so few of the images', number('--limit', integer(1, 2 ** 31)))
