@@ -58,4 +58,4 @@ try {
 } finally {
   rmSync(folder, { recursive: true })
 }
-writeResults('accuracy-', { ...flags, results })
+writeResults(`accuracy-${flags.width}x${flags.blocks}-`, { ...flags, results })
