@@ -12,8 +12,9 @@ export default defineConfig({
   },
   test: {
     include: ['test/**/*.test.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    // a busy machine is no failure
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
     pool: 'forks',
     // the files that no test loads count too
     coverage: { include: ['src/**/*.ts'], reporter: ['text', 'html'] },
