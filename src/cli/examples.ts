@@ -15,7 +15,7 @@ import { type PlaneName, planes } from '../data/planes.js'
 import type { Toy } from '../data/toys.js'
 import { type DiffeoError, orThrow, usageError } from '../error.js'
 import { foldIn, type Key, key, permutation } from '../tensor/random.js'
-import { type BatchOf, batch } from '../tensor/tensor.js'
+import { type BatchOf, batch, unwrap } from '../tensor/tensor.js'
 import type { MaybeLater } from '../train/ahead.js'
 import type { Batches } from '../train/evaluate.js'
 import type { Contents, DataConfig, Recipe } from './config.js'
@@ -43,6 +43,14 @@ export interface Examples {
   readonly limited?: Batches<Shape>
   /** The least mean that a model can reach, in nats, where it is known. */
   readonly floor?: () => number
+}
+
+/** The numbers of the first training batch: for points of the plane, what to show of it. */
+export const firstBatch = async ({ batch }: Pick<Examples, 'batch'>): Promise<Float32Array> => {
+  const x = unwrap(await batch(0))
+  const numbers = await x.data<'float32'>()
+  x.dispose()
+  return numbers
 }
 
 /** A data set, before it is known how it is trained on. */

@@ -19,7 +19,7 @@ import { type Curve, histogram, lines, type Plot, toSvg } from '../report/plot.j
 import { foldIn } from '../tensor/random.js'
 import { product } from '../tensor/shape.js'
 import { latentTensors, trust, unwrap } from '../tensor/tensor.js'
-import { type Examples, keysOf } from './examples.js'
+import { type Examples, firstBatch, keysOf } from './examples.js'
 import type { Evaluated } from './measure.js'
 import type { Metric } from './metrics.js'
 import { grid, reconstruct } from './pictures.js'
@@ -184,9 +184,6 @@ export const imageSections = (run: OpenRun, data: Examples, { each, unit }: Eval
 export const planePlot =
   ({ flow, params, config }: OpenRun, data: Examples): Pending<Plot> =>
   async () => {
-    const x = await data.batch(0)
-    const points = await unwrap(x).data<'float32'>()
-    unwrap(x).dispose()
-    const of = { title: config.data.name, data: points, key: keysOf(config.recipe.seed).sample }
+    const of = { title: config.data.name, data: await firstBatch(data), key: keysOf(config.recipe.seed).sample }
     return planePicture(flow as never, params, of)
   }

@@ -15,6 +15,7 @@ import type { Engine } from '../engine/engine.js'
 import type { Workers } from '../engine/parallel/workers.js'
 import { asError, type DiffeoError, describeError } from '../error.js'
 import { writePng } from '../image/png.js'
+import { boxAround } from '../report/plane.js'
 import { unwrap } from '../tensor/tensor.js'
 import { type BestFigures, type Snapshot, saveCheckpoint } from '../train/checkpoint.js'
 import { fit, type Stepped, type Stopped, type Validated } from '../train/fit.js'
@@ -23,7 +24,7 @@ import { averageParams, startTraining, type TrainState } from '../train/step.js'
 import type { Budget } from './budget.js'
 import { type RunConfig, scheduleOf } from './config.js'
 import type { Io } from './console.js'
-import { type Examples, keysOf, unitOf } from './examples.js'
+import { type Examples, firstBatch, keysOf, unitOf } from './examples.js'
 import { filesIn, writeJson } from './folder.js'
 import type { MetricsFile } from './metrics.js'
 import type { Model } from './model.js'
@@ -71,6 +72,9 @@ const snapshot = (
   ...(best === undefined ? {} : { best }),
 })
 
+/** Points in a picture from while it trains. */
+const PROGRESS_POINTS = 300
+
 /** 1, 2, 4, 8, …: what changes fast at first is looked at often at first. */
 const isSeldom = (n: number): boolean => Number.isInteger(Math.log2(n))
 
@@ -113,10 +117,13 @@ export const learn = async (training: Training, start: TrainState, budget: Budge
   }
 
   const show = async (state: TrainState): Promise<void> => {
-    const drawn = samplePicture(flow, averageParams(flow, optimiser, state), keysOf(config.recipe.seed).sample, {
-      n: 16,
-      columns: 16,
-    })
+    // of the plane the same part every time, whatever is drawn, so that the pictures can be compared
+    const what =
+      unit.things === 'images'
+        ? { n: 16, columns: 16 }
+        : { n: PROGRESS_POINTS, box: boxAround(await firstBatch(examples)) }
+    const params = averageParams(flow, optimiser, state)
+    const drawn = samplePicture(flow, params, keysOf(config.recipe.seed).sample, what)
     report(await pipe(() => drawn, TE.flatMap(writePng(join(files.progress, `${state.step}.png`))))())
   }
 

@@ -11,7 +11,7 @@ import { compiled } from '../distribution/compiled.js'
 import type { Flow } from '../distribution/flow.js'
 import { type DiffeoError, shapeError } from '../error.js'
 import { imageGrid } from '../image/grid.js'
-import { heatMap } from '../image/heatmap.js'
+import { type Box, heatMap } from '../image/heatmap.js'
 import type { Raster } from '../image/png.js'
 import { toBytes } from '../report/images.js'
 import { boxAround, type PlaneFlow, planeDensity } from '../report/plane.js'
@@ -61,7 +61,7 @@ export const samplePicture = async (
   flow: Flow<Shape, Latents>,
   params: Params,
   key: Key,
-  { n = 64, columns = 8, temperatures = [1], heard = () => undefined }: SampleOptions = {},
+  { n = 64, columns = 8, temperatures = [1], box, heard = () => undefined }: SampleOptions = {},
 ): Promise<E.Either<DiffeoError, Raster>> => {
   const parts: Float32Array[] = []
   for (const [i, temperature] of temperatures.entries()) {
@@ -71,7 +71,7 @@ export const samplePicture = async (
   }
   const all = Float32Array.from(parts.flatMap((part) => [...part]))
   if (!sameShape(flow.bijector.domain, [2])) return grid(flow.bijector.domain, all, columns)
-  const view = { box: boxAround(all), width: SIDE, height: SIDE }
+  const view = { box: box ?? boxAround(all), width: SIDE, height: SIDE }
   return heatMap({ ...view, points: all })(await planeDensity(flow as unknown as PlaneFlow, params, view))
 }
 
@@ -81,6 +81,8 @@ interface SampleOptions {
   readonly columns?: number
   /** `n` samples each, from the same noise. */
   readonly temperatures?: readonly number[]
+  /** Which part of the plane is shown; the one around the samples unless told. */
+  readonly box?: Box
   /** Hears how many are drawn. */
   readonly heard?: (done: number) => void
 }

@@ -129,6 +129,7 @@ export const planePicture = async <B extends Latents>(
   const box = boxAround(data)
   const view = { box, width: resolution, height: resolution }
   const density = await planeDensity(flow, params, view)
+  const peak = density.reduce((a, b) => (b > a && Number.isFinite(b) ? b : a), 0)
   const drawn = await compiled(flow).sample(params)(key, show)
   const samples = await values(drawn)
   unwrap(drawn).dispose()
@@ -137,7 +138,7 @@ export const planePicture = async <B extends Latents>(
   const axis = (field: 'x' | 'y') => ({
     field,
     type: 'quantitative' as const,
-    title: null,
+    title: field === 'x' ? 'x₁' : 'x₂',
     scale: { domain: [...box[field]], nice: false, zero: false },
   })
   const encoding = { x: axis('x'), y: axis('y') }
@@ -148,7 +149,7 @@ export const planePicture = async <B extends Latents>(
       encoding,
     }) as const
   return pipe(
-    heatMap(view)(density),
+    heatMap({ ...view, range: [0, peak || 1] })(density),
     E.flatMap(encodePng),
     E.map((png): Plot => {
       const url = `data:image/png;base64,${Buffer.from(png).toString('base64')}`
@@ -157,7 +158,8 @@ export const planePicture = async <B extends Latents>(
         title,
         hconcat: [
           {
-            title: 'density, and training points',
+            // Vega takes letters for wide: a longer title would push the next panel away
+            title: `density 0 to ${peak.toPrecision(3)}, and data`,
             width: size,
             height: size,
             layer: [

@@ -16,7 +16,14 @@ import { importSharp } from '../image/sharp.js'
 export type Plot = TopLevelSpec
 
 /** Okabe and Ito 2008. */
-export const colours = { black: '#000000', blue: '#0072b2', orange: '#d55e00', green: '#009e73', pink: '#cc79a7' }
+export const colours = {
+  black: '#000000',
+  blue: '#0072b2',
+  orange: '#d55e00',
+  green: '#009e73',
+  pink: '#cc79a7',
+  sky: '#56b4e9',
+}
 
 const look = {
   background: '#ffffff',
@@ -222,7 +229,7 @@ export const histogram = ({ title, x, values, bins = 50, density, range }: Histo
     layer: [
       {
         data: { values: bars },
-        mark: { type: 'rect', color: '#9ecae1' },
+        mark: { type: 'rect', color: colours.sky, stroke: colours.blue, strokeWidth: 0.5 },
         encoding: { x2: { field: 'end' }, y2: { datum: 0 } },
       },
       { data: { values: curve }, mark: { type: 'line', color: colours.black, strokeDash: [5, 3], strokeWidth: 1.5 } },

@@ -1,9 +1,16 @@
 /** `diffeo report`: one page of a run of images, one of a run of points. */
 import { existsSync, readFileSync } from 'node:fs'
+import { orThrow } from 'diffeo'
 import { decode } from 'fast-png'
+import { pipe } from 'fp-ts/lib/function.js'
+import * as TE from 'fp-ts/lib/TaskEither.js'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { version } from '../../src/cli/about.js'
-import { diffeo, type Ended, fewImages, small, temporary } from './support.js'
+import { firstBatch, keysOf } from '../../src/cli/examples.js'
+import { samplePicture } from '../../src/cli/pictures.js'
+import { examplesOf, withRun } from '../../src/cli/run.js'
+import { boxAround } from '../../src/report/plane.js'
+import { diffeo, type Ended, fewImages, ioOf, small, temporary } from './support.js'
 
 const { folder, at } = temporary('report')
 const read = (path: string) => readFileSync(at(path), 'utf8')
@@ -96,6 +103,25 @@ describe('a report', () => {
     expect(read('points/plane.svg')).toContain('training points, and the grid of z')
     const { width, height } = decode(readFileSync(at('points/plane.png')))
     expect(width / height).toBeGreaterThan(2)
+  })
+  it('shows the same part of the plane at every step, with the points that are drawn in it', async () => {
+    const [first, second] = [10, 20].map((step) => decode(readFileSync(at(`points/progress/${step}.png`))))
+    const white = ({ data, channels }: typeof first & object) =>
+      Array.from({ length: data.length / channels }, (_, i) => data.subarray(i * channels, i * channels + 3)).filter(
+        (pixel) => pixel.every((level) => level === 255),
+      ).length
+    expect([white(first!) > 500, white(second!) > 500]).toEqual([true, true])
+    // the part that the first batch takes, and not that of the samples
+    const drawn = await withRun(at('points'), { engine: 'auto' }, ioOf([]), (run) =>
+      pipe(
+        examplesOf(run, { engine: 'auto' }),
+        TE.flatMap((data) => async () => {
+          const own = { n: 300, box: boxAround(await firstBatch(data)) }
+          return samplePicture(run.flow, run.params, keysOf(run.config.recipe.seed).sample, own)
+        }),
+      ),
+    )()
+    expect(orThrow(drawn).data).toEqual(second!.data)
   })
   it('says what is missing where there is no run', async () => {
     const { code, err } = await diffeo(folder, 'report', 'nothing')

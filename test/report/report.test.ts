@@ -21,7 +21,7 @@ import { describe, expect, it } from 'vitest'
 import { eventHeader, eventRecord } from '../../src/report/events.js'
 import { resampledRows, temperatureRows } from '../../src/report/images.js'
 import { html } from '../../src/report/page.js'
-import { boxAround, latentGrid, planePicture } from '../../src/report/plane.js'
+import { boxAround, latentGrid, planeDensity, planePicture } from '../../src/report/plane.js'
 import { histogram, lines, panels, toSvg } from '../../src/report/plot.js'
 import { randomParams } from '../support.js'
 
@@ -57,6 +57,14 @@ describe('plots', () => {
       layer: [{ data: { values: { density: number }[] } }]
     }
     expect(plot.layer[0].data.values.map(({ density }) => density)).toEqual([1, 1])
+  })
+  it('draw bars that can be told from the paper', async () => {
+    const svg = await toSvg(histogram({ title: '', x: 'z', values: [0, 1, 1] }))
+    const fill = /layer_0_marks.*?fill="#(\w{6})"/s.exec(svg)?.[1] ?? 'ffffff'
+    const light = (at: number) => Number.parseInt(fill.slice(at, at + 2), 16) / 255
+    const [red, green, blue] = [0, 2, 4].map((at) => light(at) ** 2.2) as [number, number, number]
+    // contrast with white, as WCAG counts it
+    expect(1.05 / (0.2126 * red + 0.7152 * green + 0.0722 * blue + 0.05)).toBeGreaterThan(2)
   })
   it('draw a panel for each curve but the first, which is in all of them, dashed', async () => {
     const curve = (name: string, end: number) => ({ name, points: [1, 2, 3].map((i) => [i, end + 1 / i] as const) })
@@ -96,7 +104,12 @@ describe('the plane', () => {
     const before = tf.memory().numTensors
     const svg = await toSvg(await draw())
     expect(tf.memory().numTensors).toBe(before)
-    for (const said of ['two moons', 'density', 'samples', 'data:image/png;base64,']) expect(svg).toContain(said)
+    for (const said of ['two moons', 'samples', 'data:image/png;base64,']) expect(svg).toContain(said)
+    // what the brightest colour means, and which axis is which, in each of the three
+    const view = { box: boxAround(data), width: 20, height: 20 }
+    const peak = Math.max(...(await planeDensity(moons, params, view)))
+    expect(svg).toContain(`>density 0 to ${peak.toPrecision(3)}, and data<`)
+    expect(['x₁', 'x₂'].map((title) => svg.split(`>${title}<`).length - 1)).toEqual([3, 3])
     // the points lie over the density too: 25 of them in white, and 50 in each of the other two
     const dots = (colour: string) => svg.match(new RegExp(`<path aria-label="[^"]*"[^>]*fill="${colour}"`, 'g'))
     expect(['#ffffff', '#0072b2', '#d55e00'].map((colour) => dots(colour)?.length)).toEqual([25, 50, 50])

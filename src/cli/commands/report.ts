@@ -124,7 +124,7 @@ export const writeReport = (
           'model',
           `${JSON.stringify(config.model)}, ${countParams(flow.bijector.spec).toLocaleString('en')} parameters`,
         ],
-        ['events', show(config.shape)],
+        ['shape', show(config.shape)],
         [
           'steps',
           `${state.step}, ${((last?.time ?? 0) / 60).toFixed(1)} minutes, ${(last?.images ?? 0).toLocaleString('en')} examples`,
