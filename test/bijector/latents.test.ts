@@ -1,22 +1,27 @@
 /** The shape that the compiler finds for a composition is the shape that it has when it runs. */
 import {
+  type AnyBijector,
   actNorm,
   type Bijector,
   channelwise,
   checkerboard,
   compose,
+  countParams,
   coupling,
   describeError,
   factorOut,
   flatten,
   halves,
   input,
+  key,
   type Latents,
   type Layer,
+  leaves,
   logit,
   mlp,
   on,
   realNvp,
+  realNvpVector,
   reshapeTo,
   resnet,
   reverse,
@@ -25,9 +30,11 @@ import {
   squeeze,
   squeezeOrdered,
 } from 'diffeo'
+import { randomBatch, randomParams } from 'diffeo/laws'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import { describe, expect, it } from 'vitest'
+import { values } from '../support.js'
 
 const net = resnet({ width: 2, blocks: 1 })
 const scale = compose(coupling(checkerboard(), net), actNorm, squeeze, coupling(channelwise(), net), factorOut)
@@ -106,4 +113,47 @@ describe('what the compiler cannot know is refused when it runs, in the same wor
     ['reversed', reverse(coupling(halves(), mlp())), [4, 4, 3], 'coupling: expected a vector, got 4×4×3'],
     ['premade', realNvp({ scales: 4 }), [28, 28, 1], 'squeeze: expected an even height, got 7 in 7×7×4'],
   ])('%s', (_, layer, shape, sentence) => expect(refused(layer, shape)).toEqual(E.left(sentence)))
+})
+
+describe('the premade flows', () => {
+  const names = ({ parts }: Pick<AnyBijector, 'parts'>) => parts.map(({ name }) => name).join(' ')
+  const steps = (n: number) => Array.from({ length: n }, () => 'coupling actNorm').join(' ')
+  const coupled = (w: number, blocks: number, kept: number, changed: number) =>
+    9 * kept * w +
+    2 * w +
+    (w * w + 2 * w) +
+    blocks * (19 * w * w + 10 * w) +
+    2 * w +
+    w * 2 * changed +
+    4 * changed +
+    changed
+
+  it('are of the layers and sizes that the options say by default', () => {
+    const image = on([4, 4, 1], realNvp())
+    expect(names(image)).toBe(`logit ${steps(3)} squeeze ${steps(3)} ordered factorOut ${steps(4)}`)
+    const norms = 3 * 2 + 3 * 8 + 4 * 4
+    expect(countParams(image.spec)).toBe(
+      3 * coupled(32, 4, 1, 1) + 3 * coupled(64, 4, 2, 2) + 4 * coupled(64, 4, 2, 2) + norms,
+    )
+    const vector = on([2], realNvpVector())
+    expect(names(vector)).toBe(Array.from({ length: 4 }, () => 'coupling coupling actNorm').join(' '))
+    expect(countParams(vector.spec)).toBe(8 * (64 + 64 + (64 * 64 + 64) + (64 * 2 + 2) + 1) + 4 * 4)
+  })
+  it('pass their options on, and begin with the even positions', () => {
+    const b = on([4, 4, 1], realNvp({ width: 2, blocks: 1, logScale: 'free', init: 'random', logit: { bins: 4 } }))
+    expect(leaves(b.spec).filter(([path]) => path.endsWith('scale'))).toEqual([])
+    const gains = leaves(b.init(key(0))).filter(([path]) => path.endsWith('out/gain'))
+    expect(gains.every(([, gain]) => values(gain).every((v) => v === 1))).toBe(true)
+    const x = randomBatch([4, 4, 1], [0, 4], 1, key(1))
+    const [scaled, first] = b.parts as [AnyBijector, AnyBijector]
+    expect(values(scaled.bind({}).forward(x)[0])).toEqual(
+      values(
+        on([4, 4, 1], logit({ bins: 4 }))
+          .bind({})
+          .forward(x as never)[0],
+      ),
+    )
+    const kept = values(first.bind(randomParams(first.spec, key(2))).forward(x)[0]).map((v, i) => v === values(x)[i])
+    expect(kept.slice(0, 5)).toEqual([true, false, true, false, false])
+  })
 })

@@ -114,14 +114,15 @@ describe('actNorm', () => {
     tf.tidy(() => {
       const b = on([2], actNorm)
       const [y, logDet, params] = b.start(b.init(key(0)))(randomBatch([2], [3, 3], 4, key(1)) as never)
-      for (const t of [y, logDet, params['logScale']]) expect(values(t).every(Number.isFinite)).toBe(true)
+      for (const t of [y, logDet]) expect(values(t).every(Number.isFinite)).toBe(true)
+      for (const scale of values(params['logScale'])) expect(scale).toBeCloseTo(Math.log(1000), 4)
     })
   })
 })
 
 describe('batchNorm', () => {
   const momentum = 0.1
-  const b = on([2, 2, 3], batchNorm({ momentum, epsilon: 1e-5 }))
+  const b = on([2, 2, 3], batchNorm({ momentum }))
   const params = () => randomParams(b.spec, key(1))
   const x = () => draw([2, 2, 3], 2) as BatchOf<readonly [2, 2, 3]>
   it('mixes the batch’s mean and biased variance in, and normalises with the result', () => {
@@ -143,6 +144,18 @@ describe('batchNorm', () => {
       for (const v of values(logDet)) expect(v).toBeCloseTo(sum, 4)
       // evaluation with the new statistics is what training answered
       expect(values(b.bind(next).forward(x())[0])).toEqual(values(y))
+    })
+  })
+  it('mixes a two-hundredth into mean 0 and variance 1 unless told, and does not start by it', () => {
+    tf.tidy(() => {
+      const own = on([3], batchNorm())
+      const at = draw([3], 2)
+      const [, , next] = own.train(own.init(key(0)))(at)
+      channels(at).forEach((v, c) => {
+        expect(values(next['mean'])[c]).toBeCloseTo(0.005 * meanOf(v), 5)
+        expect(values(next['variance'])[c]).toBeCloseTo(0.995 + 0.005 * varianceOf(v), 5)
+      })
+      expect(values(next['started'])).toEqual([0])
     })
   })
   it('settles on the batch’s statistics', () => {

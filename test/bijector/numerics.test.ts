@@ -61,6 +61,10 @@ describe('logit', () => {
 })
 
 describe('couplings', () => {
+  it('start with scales of 1: at 0 neither they nor their nets would ever have a gradient', () => {
+    const { scale } = on([4], coupling(halves(), mlp())).init(key(0))
+    expect(values(scale)).toEqual([1, 1])
+  })
   it('whose tanh is saturated round trip, and have the log-det of their scales', () => {
     tf.tidy(() => {
       const b = on([4], coupling(halves(), mlp({ hidden: [8] })))

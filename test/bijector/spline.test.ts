@@ -113,6 +113,14 @@ describe('the spline at its edges', () => {
     })
   })
 
+  it('has the bounds and least slopes that saved parameters were trained with', () => {
+    tf.tidy(() => {
+      const x = trust<readonly ['N', 4]>(tf.tensor2d([[0.5, -0.5, 2.5, -1]]))
+      const [y, logDet] = vector.bind(randomParams(vector, key(4), 3)).forward(x)
+      expect(apart([...values(y).slice(2), ...values(logDet)], [2.316, 0.062, -4.809])).toBeLessThan(1e-3)
+    })
+  })
+
   it('does not jump at a knot or at the bound', () => {
     tf.tidy(() => {
       const f = vector.bind(randomParams(vector, key(5), 0.5))

@@ -1,7 +1,9 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { loadCifar10, loadData, orThrow, range } from 'diffeo'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { withFile } from '../../src/data/records.js'
 import { ownFolder, said } from './files.js'
 
 const at = ownFolder()
@@ -67,12 +69,16 @@ describe('CIFAR-10 from small files', () => {
     ],
     [
       'a foreign file',
-      () => put('foreign', { 'data_batch_1.bin': new Uint8Array(3073).fill(80), 'test_batch.bin': records([1]) }),
-      /expected labels from 0 to 9, got 80 at record 0/,
+      () => put('foreign', { 'data_batch_1.bin': new Uint8Array(3073).fill(10), 'test_batch.bin': records([1]) }),
+      /expected labels from 0 to 9, got 10 at record 0/,
     ],
   ])('says what to do about %s', async (_, folder, sentence) =>
     expect(await said(loadCifar10({ folder: folder() }))).toMatch(sentence),
   )
+  it('closes what it has read', async () => {
+    const file = await withFile(join(folder, 'data_batch_1.bin'), async (open) => open)
+    expect(file.fd).toBe(-1)
+  })
   it('says so if a file is cut while it is used', async () => {
     const shrinking = put('shrinking', { 'data_batch_1.bin': records([1, 2]), 'test_batch.bin': records([1]) })
     const { train } = orThrow(await loadCifar10({ folder: shrinking })())

@@ -23,6 +23,13 @@ describe('a .npy file', () => {
   })
   it('has one channel if its shape has three sizes', async () =>
     expect(orThrow(await openNpy(put('gray.npy', '2, 3, 4', numbered(24)))()).shape).toEqual([3, 4, 1]))
+  it('may have the longer length of later versions', () => {
+    const bytes = npyBytes(header('1, 2, 2'), numbered(4))
+    const later = Buffer.concat([bytes.subarray(0, 6), Buffer.from([2, 0, 118, 0, 0, 0]), bytes.subarray(10)])
+    expect(parseNpy('f', later.length)(later)).toEqual(E.right({ offset: 130, shape: [1, 2, 2] }))
+    later[10] = 1
+    expect(E.isLeft(parseNpy('f', later.length)(later))).toBe(true)
+  })
   it.each([
     [
       'floats',
@@ -51,6 +58,7 @@ describe('a .npy file', () => {
       () => put('r.npy', '4,', numbered(4)),
       /expected a shape N×H×W or N×H×W×C with 1 or 3 channels, got 4;/,
     ],
+    ['no image', () => put('z.npy', '0, 2, 2', numbered(0)), /1 or 3 channels, got 0×2×2/],
     ['two channels', () => put('t.npy', '1, 1, 1, 2', numbered(2)), /got 1×1×1×2/],
     [
       'a truncated file',

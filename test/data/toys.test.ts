@@ -1,6 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import { planes } from '../../src/data/planes.js'
-import { circles, correlatedNormal, eightGaussians, type Toy, twoMoons } from '../../src/data/toys.js'
+import {
+  circles,
+  correlatedNormal,
+  eightGaussians,
+  rings,
+  spirals,
+  type Toy,
+  twentyFiveGaussians,
+  twoMoons,
+} from '../../src/data/toys.js'
 import { key } from '../../src/tensor/random.js'
 
 /** Best NLL in nats as others report it, each to ±.01. */
@@ -123,4 +132,19 @@ describe('the quadrature', () => {
         expect(log).toBeCloseTo(Math.log(p / (2 * n * 2 * Math.PI * sigma * sigma)), 4)
       })
   })
+})
+
+it.each<[string, Toy, number]>([
+  ['circles', circles(), (1 + 0.5 ** 2) / 2 + 2 * 0.05 ** 2],
+  ['rings', rings(), (0.75 ** 2 + 1.5 ** 2 + 2.25 ** 2 + 3 ** 2) / 4 + 2 * 0.08 ** 2],
+  ['spirals', spirals(), Math.PI ** 2 / 2 + 2 * 0.1 ** 2],
+  ['eight Gaussians', eightGaussians, (4 ** 2 + 0.5 ** 2) / 2 + 0.5 ** 2 / 2],
+  ['twenty-five Gaussians', twentyFiveGaussians, 16 + 2 * 0.05 ** 2],
+])('the mean square distance from the middle is that of the path and the noise: %s', (_, toy, wanted) => {
+  const n = 200_000
+  const points = toy.sample(key(6), n)
+  const squares = Array.from({ length: n }, (_, i) => points[2 * i]! ** 2 + points[2 * i + 1]! ** 2)
+  const mean = squares.reduce((a, b) => a + b, 0) / n
+  const deviation = Math.sqrt(squares.reduce((a, b) => a + (b - mean) ** 2, 0) / n)
+  expect(Math.abs(mean - wanted)).toBeLessThan((4 * deviation) / Math.sqrt(n))
 })

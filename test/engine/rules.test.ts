@@ -79,6 +79,140 @@ describe('a program', () => {
       ),
       ['Exp', 'Multiply', 'Multiply', 'Multiply', 'Concat'],
     ],
+    [
+      'turns once where it is turned twice',
+      operation((a) => tf.exp(tf.transpose(tf.transpose(a!, [1, 2, 0]), [1, 2, 0])), [3, 3, 3]),
+      ['Transpose', 'Exp'],
+    ],
+    ['keeps a sign that makes a difference', operation((a) => tf.exp(tf.neg(a!)), matrix), ['Neg', 'Exp']],
+    ['multiplies once by two numbers', operation((a) => tf.mul(tf.mul(a!, 2), 3), matrix), ['Multiply']],
+    [
+      'but not where one adds a dimension',
+      operation((a) => tf.mul(tf.mul(a!, tf.tensor2d([[2]])), 3), [4]),
+      ['Multiply', 'Multiply'],
+    ],
+    ['makes nothing of 0·x', operation((a) => tf.mul(tf.exp(a!), tf.zerosLike(a!)), matrix), ['Fill']],
+    [
+      'scales a sum and not what is summed',
+      operation((a, b) => tf.sum(tf.mul(a!, b!), 1), matrix, column),
+      ['Sum', 'Reshape', 'Multiply'],
+    ],
+    [
+      'but not by what varies along it',
+      operation((a, b) => tf.sum(tf.mul(a!, b!), 1), [4, 4], [4]),
+      ['Multiply', 'Sum'],
+    ],
+    [
+      'nor by what is repeated beside it',
+      operation((a, b) => tf.sum(tf.mul(a!, b!), 0), [2, 3, 4], [3, 1]),
+      ['Multiply', 'Sum'],
+    ],
+    [
+      'knows the mean of what is centred',
+      operation((a) => tf.exp(tf.sum(tf.sub(a!, tf.mean(a!, 0)), 0)), matrix),
+      ['Fill'],
+    ],
+    ...(
+      [
+        ['by the mean of another', (a, b) => tf.sum(tf.sub(a!, tf.mean(b!, 0)), 0)],
+        ['along another axis', (a) => tf.sum(tf.sub(a!, tf.mean(a!, 1, true)), 0)],
+        ['by a mean that lies across', (a) => tf.sum(tf.sub(a!, tf.mean(a!, 1)), 1)],
+      ] as [string, Operation['f']][]
+    ).map(
+      ([how, f]): Case => [`but not of what is centred ${how}`, operation(f, [4, 4], [4, 4]), ['Mean', 'Sub', 'Sum']],
+    ),
+    [
+      'repeats what was computed of the smaller, and only where it has to',
+      operation(
+        (a, b) => joined(tf.exp(tf.mul(a!, tf.ones([6, 4]))), tf.sub(b!, tf.mul(a!, tf.ones([6, 4])))),
+        column,
+        matrix,
+      ),
+      ['Exp', 'Fill', 'Multiply', 'Sub', 'Concat'],
+    ],
+    [
+      'puts side by side what is padded for it',
+      operation(
+        (a, b) =>
+          tf.add(
+            tf.pad(a!, [
+              [0, 0],
+              [0, 3],
+            ]),
+            tf.pad(b!, [
+              [0, 0],
+              [4, 0],
+            ]),
+          ),
+        matrix,
+        other,
+      ),
+      ['Concat'],
+    ],
+    ...(
+      [
+        [
+          'with other numbers than 0',
+          matrix,
+          [
+            [0, 0],
+            [0, 3],
+          ],
+          [
+            [0, 0],
+            [4, 0],
+          ],
+          1,
+        ],
+        [
+          'so that it overlaps',
+          matrix,
+          [
+            [0, 0],
+            [0, 3],
+          ],
+          [
+            [0, 0],
+            [3, 1],
+          ],
+          0,
+        ],
+        [
+          'and repeated',
+          [1, 4],
+          [
+            [0, 0],
+            [3, 0],
+          ],
+          [
+            [0, 0],
+            [0, 4],
+          ],
+          0,
+        ],
+      ] as [string, number[], [number, number][], [number, number][], number][]
+    ).map(
+      ([how, shape, p, q, value]): Case => [
+        `but not what is padded ${how}`,
+        operation((a, b) => tf.add(tf.pad(a!, p, value), tf.pad(b!, q, value)), shape, other),
+        ['PadV2', 'PadV2', 'Add'],
+      ],
+    ),
+    [
+      'takes neighbouring pieces of a vector as one',
+      operation((a) => tf.exp(tf.concat(tf.split(a!, [1, 2, 3]).slice(1))), [6]),
+      ['Slice', 'Exp'],
+    ],
+    [
+      'but not in another order',
+      operation((a) => tf.exp(tf.concat(tf.split(a!, [1, 2, 3]).reverse())), [6]),
+      ['SplitV', 'Concat', 'Exp'],
+    ],
+    [
+      'cuts along another axis than it was put together',
+      operation((a, b) => total(...tf.split(joined(a!, b!), [2, 4], 0).map((t) => tf.exp(t))), matrix, other),
+      ['Concat', 'SplitV', 'Exp', 'Exp', 'Sum', 'Sum', 'Add'],
+    ],
   ]
   it.each(cases)('%s', async (_, own, wanted) => {
     expect(kernelsOf(programOf(own))).toEqual(wanted)

@@ -31,6 +31,8 @@ describe('imageGrid', () => {
   it('is about square unless told', () => {
     const { width, height } = orThrow(imageGrid({ padding: 0 })(new Uint8Array(10), [10, 1, 1, 1]))
     expect([width, height]).toEqual([4, 3])
+    const one = orThrow(imageGrid({ columns: 9 })(Uint8Array.of(7), [1, 1, 1, 1]))
+    expect(one).toMatchObject({ width: 5, height: 5, data: new Uint8Array(25).fill(255).fill(7, 12, 13) })
   })
   it('says what is wrong', () => {
     expect(sentence(imageGrid()(new Uint8Array(4), [1, 1, 2, 2]))).toBe(
@@ -68,7 +70,7 @@ describe('heatMap', () => {
     expect([...points.subarray(-2)]).toEqual([3.5, 0.5])
   })
   it('runs from the darkest to the brightest colour', () => {
-    const image = orThrow(heatMap(view)([0, 1, 2, 3, 4, 5, 6, 7]))
+    const image = orThrow(heatMap(view)([2, 3, 4, 5, Infinity, -Infinity, Number.NaN, 9]))
     expect(pixel(image, 0, 0)).toEqual([68, 1, 84])
     expect(pixel(image, 1, 3)).toEqual([253, 231, 37])
   })
@@ -78,10 +80,12 @@ describe('heatMap', () => {
     expect(pixel(orThrow(heatMap(view)(new Float32Array(8))), 0, 0)).toEqual(viridis(0))
   })
   it('draws points where they are, and cuts them at the edge', () => {
-    const points = Float32Array.of(2.5, 0.5, 99, 99, -7, 1)
-    const image = orThrow(heatMap({ ...view, points, pointSize: 1 })(new Float32Array(8)))
-    const white = [0, 1].flatMap((r) => [0, 1, 2, 3].filter((k) => pixel(image, r, k)[0] === 255).map((k) => [r, k]))
-    expect(white).toEqual([[1, 2]])
+    const white = (size: { readonly pointSize?: number }, ...points: readonly number[]) => {
+      const image = orThrow(heatMap({ ...view, ...size, points: Float32Array.from(points) })(new Float32Array(8)))
+      return [0, 1].flatMap((r) => [0, 1, 2, 3].filter((k) => pixel(image, r, k)[0] === 255).map((k) => `${r} ${k}`))
+    }
+    expect(white({ pointSize: 1 }, 2.5, 0.5, 99, 99, -7, 1)).toEqual(['1 2'])
+    expect(white({}, 0, 1)).toEqual(['0 0', '1 0'])
   })
   it('refuses another number of values', () =>
     expect(sentence(heatMap(view)([1]))).toBe('heatMap: expected 2×4 values, one per pixel, got 1 values'))

@@ -91,7 +91,8 @@ const changed = (
   ...over,
 })
 type Answer = readonly [AnyTensor, AnyTensor]
-const answers = (b: AnyBijector, forward: (a: Answer) => Answer, inverse: (a: Answer) => Answer = (a) => a) =>
+const same = (a: Answer): Answer => a
+const answers = (b: AnyBijector, forward: (a: Answer) => Answer, inverse: (a: Answer) => Answer = same) =>
   changed(b, {
     bind: (p) => {
       const f = b.bind(p)
@@ -157,11 +158,7 @@ const faults: Readonly<Record<string, readonly [AnyBijector, law: LawName, optio
   'the term of batch norm skipped': [answers(norm, timesLogDet(0), timesLogDet(0)), 'jacobian'],
   'a mask off by one': [coupled({ seen: tf.tensor([1, 1, 0, 0]) }), 'roundTrip'],
   'the corners of a squeeze in another order on the way back': [
-    answers(
-      on([4, 2, 2], squeeze),
-      (a) => a,
-      ([x, l]) => [trust(tf.reverse(unwrap(x), 1)), l],
-    ),
+    answers(on([4, 2, 2], squeeze), same, ([x, l]) => [trust(tf.reverse(unwrap(x), 1)), l]),
     'roundTrip',
   ],
   'x·exp(s) + t one way, (x + t)·exp(s) the other': [
@@ -174,7 +171,7 @@ const faults: Readonly<Record<string, readonly [AnyBijector, law: LawName, optio
   'the halves of factor-out swapped in the inverse': [
     answers(
       on([1, 2, 4], factorOut),
-      (a) => a,
+      same,
       ([x, l]) => [T.concat(T.slice(0, 2)(x as never))(T.slice(2, 2)(x as never)), l] as never,
     ),
     'roundTrip',
@@ -191,6 +188,72 @@ const faults: Readonly<Record<string, readonly [AnyBijector, law: LawName, optio
   'a log-det that every example shares': [
     answers(on([4], affine), ([z, l]) => [z, trust(tf.slice(unwrap(l), 0, 1))]),
     'perExample',
+  ],
+  'a log-det that knows the batch': [
+    answers(on([4], affine), ([z, l]) => [z, trust(tf.add(unwrap(l), tf.mean(unwrap(z))))]),
+    'perExample',
+  ],
+  'an inverse log-det that every example shares': [
+    answers(on([4], affine), same, ([x, l]) => [x, trust(tf.slice(unwrap(l), 0, 1))]),
+    'perExample',
+  ],
+  'a mean of the batch that leaks into the inverse': [
+    answers(on([4], affine), same, ([x, l]) => [trust(tf.sub(unwrap(x), tf.mean(unwrap(x), 0))), l]),
+    'batch',
+  ],
+  'a log-det that is not finite': [answers(scaled, ([z, l]) => [z, T.times(Number.NaN)(l)]), 'finite'],
+  'another shape on the way back': [
+    answers(on([4], affine), same, ([x, l]) => [trust(tf.reshape(unwrap(x), [-1, 2, 2])), l]),
+    'shapes',
+  ],
+  'an inverse that is not finite at the edge': [
+    made({
+      forward: (x) => [tf.sigmoid(x), sum(tf.sub(tf.neg(tf.softplus(x)), tf.softplus(tf.neg(x))))],
+      inverse: (y) => [tf.log(tf.div(y, tf.sub(1, y))), sum(tf.neg(tf.log(tf.mul(y, tf.sub(1, y)))))],
+    }),
+    'edges',
+    { edges: [60] },
+  ],
+  'a gradient that is not finite at the edge': [
+    made({
+      forward: (x) => [tf.add(x, tf.mul(tf.sqrt(tf.abs(x)), 0)), sum(tf.zerosLike(x))],
+      inverse: (y) => [y, sum(tf.zerosLike(y))],
+    }),
+    'edges',
+    onUnit,
+  ],
+  'a parameter that half a gradient reaches': [
+    made({
+      spec: { shift: constant([4], 0) },
+      forward: (x, p) => [
+        tf.add(x, tf.mul(tf.add(p['shift']!, tf.tensor(p['shift']!.dataSync())), 0.5)),
+        sum(tf.zerosLike(x)),
+      ],
+      inverse: (y, p) => [tf.sub(y, p['shift']!), sum(tf.zerosLike(y))],
+    }),
+    'gradients',
+  ],
+  'a kept position that the inverse touches': [
+    answers(coupled({}), same, ([x, l]) => [T.times(1 + 2 ** -20)(x), l]),
+    'keeps',
+    { keeps: positions },
+  ],
+  'a permutation that has a log-det': [
+    answers(on([4, 2, 2], squeeze), ([z, l]) => [z, T.plus(1)(l)]),
+    'permutes',
+    { permutes: true },
+  ],
+  'samples of another density': [
+    answers(on([1], affine), same, ([x, l]) => [T.times(1.5)(x), l]),
+    'samples',
+    { mass: [-30, 30] },
+  ],
+  'a tensor that the inverse leaves behind': [
+    answers(scaled, same, (a) => {
+      tf.keep(tf.zeros([1]))
+      return a
+    }),
+    'memory',
   ],
   'a kept position that is touched': [coupled({ touched: 1 + 2 ** -20 }), 'keeps', { keeps: positions }],
   'a permutation that repeats one value': [

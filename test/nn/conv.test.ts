@@ -100,6 +100,15 @@ describe('normalise', () => {
 })
 
 describe('conv', () => {
+  it('starts with the variance 2 / what a position sees, and is finite where a kernel is 0', () => {
+    tf.tidy(() => {
+      const { kernel, ...rest } = initialise(convSpec(3, 20, 50), key(14))
+      const weights = values(kernel as AnyTensor)
+      expect(weights.reduce((s, v) => s + v * v, 0) / weights.length).toBeCloseTo(2 / 180, 3)
+      const none = { ...rest, kernel: trust(tf.zerosLike(unwrap(kernel as AnyTensor))) as AnyTensor }
+      expect(values(conv(none)(randomBatch([3, 3, 20], [1, 4], 1, key(15)))).every((v) => v === 0)).toBe(true)
+    })
+  })
   it('with weight norm uses a kernel of length |gain| for each channel', () => {
     tf.tidy(() => {
       const params = randomParams(convSpec(3, 2, 4), key(11))

@@ -48,6 +48,13 @@ describe('mlp', () => {
       const [[evaluated], [trained, next]] = [module.run(params, x, false), module.run(params, x, true)]
       expect(values(trained)).toEqual(values(evaluated))
       expect(next).toBe(params)
+      expect(Object.values(module.spec).map((p) => (p as typeof module.spec)['kernel'])).toMatchObject(
+        [
+          [2, 64],
+          [64, 64],
+          [64, 2],
+        ].map((shape) => ({ shape })),
+      )
       expect(unwrap(trained).dtype).toBe('float32')
     })
   })

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import {
   type AnyTensor,
   convNet,
+  countParams,
   describeError,
   key,
   leaves,
@@ -10,12 +11,14 @@ import {
   type Params,
   resnet,
   type Shape,
+  T,
   unwrap,
 } from 'diffeo'
 import { randomBatch, randomParams } from 'diffeo/laws'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import { describe, expect, it } from 'vitest'
+import { conv, normalise } from '../../src/nn/conv.js'
 import { trust } from '../../src/tensor/tensor.js'
 import { values } from '../support.js'
 import { netLaws } from './support.js'
@@ -47,6 +50,41 @@ const close = (got: AnyTensor, expected: AnyTensor, digits = 4) => {
 }
 /** Example `i` of a batch. */
 const example = (x: AnyTensor, i: number): AnyTensor => trust(tf.slice(unwrap(x), i, 1))
+
+describe('the formula', () => {
+  const parts = (params: Params) => ({
+    c: (name: string) => conv(params[name] as Params),
+    a: (name: string) => (x: AnyTensor) => T.relu(normalise('instance', params[name] as Params, false)(x)[0]),
+  })
+  it('of resnet: out(relu(norm(Σ skips))) of h₀ and of each hᵢ = hᵢ₋₁ + block(hᵢ₋₁)', () => {
+    tf.tidy(() => {
+      const module = at(resnet({ width: 3, blocks: 2, norm: 'instance' }))
+      const params = randomParams(module.spec, key(9))
+      const { c, a } = parts(params)
+      const hidden = (i: number, h: AnyTensor) =>
+        T.add(pipe(h, a(`norm${i}a`), c(`conv${i}a`), a(`norm${i}b`), c(`conv${i}b`)))(h)
+      const x = input(2, 10)
+      const h0 = c('in')(x)
+      const [h1, h2] = [hidden(0, h0), hidden(1, hidden(0, h0))]
+      const skips = T.add(c('skip1')(h2))(T.add(c('skip0')(h1))(c('skip')(h0)))
+      close(module.run(params, x, false)[0], pipe(skips, a('norm'), c('out')))
+    })
+  })
+  it('of convNet: convolutions with relu between them', () => {
+    tf.tidy(() => {
+      const module = at(convNet({ hidden: [3, 2] }))
+      const params = randomParams(module.spec, key(9))
+      const { c } = parts(params)
+      const x = input(2, 10)
+      close(module.run(params, x, false)[0], pipe(x, c('conv0'), T.relu, c('conv1'), T.relu, c('conv2')))
+    })
+  })
+  it('has the sizes that the options say by default', () => {
+    const block = 2 * (64 + 9 * 32 * 32 + 64) + (32 * 32 + 64)
+    expect(countParams(at(resnet()).spec)).toBe(9 * 2 * 32 + 64 + (32 * 32 + 64) + 2 * block + 64 + 32 * 3 + 6)
+    expect(countParams(at(convNet()).spec)).toBe(9 * 2 * 32 + 32 + (9 * 32 * 32 + 32) + 9 * 32 * 3 + 3)
+  })
+})
 
 describe('training and evaluation', () => {
   it.each(['instance', 'none'] as const)('are the same with norm %s, which knows one example at a time', (norm) => {

@@ -11,6 +11,7 @@ import {
   type Params,
   standardNormal,
   summarise,
+  trainingGap,
   unwrap,
 } from 'diffeo'
 import fc from 'fast-check'
@@ -42,11 +43,12 @@ describe('summarise', () => {
 
 describe('evaluate', () => {
   it('counts every example once, those of a smaller last batch too, and says how far it is', async () => {
-    const done: number[] = []
-    const { count, each } = await evaluate(tiny, params, evaluationBatches(images, key(5), 8), (n) => done.push(n))
+    const done: (readonly number[])[] = []
+    const batches = evaluationBatches(images, key(5), 8)
+    const { count, each } = await evaluate(tiny, params, batches, (...now) => done.push(now))
     expect(count).toBe(20)
     expect(each.length).toBe(20)
-    expect(done).toEqual([1, 2, 3])
+    expect(done.map(String)).toEqual(['1,8', '2,16', '3,20'])
   })
   it('answers the bits/dim of each example with running statistics, whatever else is in its batch', async () => {
     const batches = evaluationBatches(images, key(5), 20)
@@ -111,5 +113,23 @@ describe('evaluate', () => {
     await evaluate(tiny, params, evaluationBatches(images, key(5), 1))
     clearInterval(ticking)
     expect(ticks).toBeGreaterThan(2)
+  })
+})
+
+describe('trainingGap', () => {
+  it('is the bits/dim with batch statistics less those with running ones, of the same examples', async () => {
+    const batches = evaluationBatches(images, key(5), 10)
+    const done: (readonly number[])[] = []
+    const { count, training, evaluation, gap } = await trainingGap(tiny, params, batches, (...now) => done.push(now))
+    const [first, second] = [
+      values(tiny.train(params)(await batches.at(0))[0]),
+      values(tiny.train(params)(await batches.at(1))[0]),
+    ]
+    const nats = [...first, ...second].reduce((a, b) => a - b, 0) / 20
+    expect(training).toBeCloseTo(nats / (16 * Math.LN2), 4)
+    expect(evaluation).toBe((await evaluate(tiny, params, batches)).mean)
+    expect([count, gap]).toEqual([20, training - evaluation])
+    expect(Math.abs(gap)).toBeGreaterThan(1e-3)
+    expect(done.map(String)).toEqual(['1,10', '2,20', '3,30', '4,40'])
   })
 })

@@ -27,7 +27,7 @@ import {
   unwrap,
   type Validated,
 } from 'diffeo'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { trust } from '../../src/tensor/tensor.js'
 import '../support.js'
 import { collect, grown, images, moonBatch, moons, stateBits, tiny } from './toy.js'
@@ -76,6 +76,11 @@ describe('fit stops', () => {
     const { end, steps } = await run({ seconds: 0.1 })
     expect(end.reason).toBe('time')
     expect(steps).toBeGreaterThan(0)
+    // a clock on which everything takes a millisecond
+    let now = 0
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => now++)
+    expect((await run({ seconds: 0.2 })).steps).toBeGreaterThan(1)
+    clock.mockRestore()
   })
   it('when its signal is aborted, after the step that it was at', async () => {
     const controller = new AbortController()
@@ -157,7 +162,7 @@ describe('fit', () => {
     disposeState(end.state)
   })
   it('says what compiling took, and counts it neither as a step nor in the time that it has', async () => {
-    let compiling = 0
+    let [compiling, compiled] = [0, 0]
     const tags: string[] = []
     for await (const event of train(moons, start, { ...options, seconds: 0.2 })) {
       tags.push(event._tag)
@@ -171,7 +176,9 @@ describe('fit', () => {
         expect(event.state.step).toBe(0)
         expect(event.seconds).toBeGreaterThan(0)
         expect(event.seconds * 1000).toBeLessThanOrEqual(performance.now() - compiling)
+        compiled = performance.now()
       }
+      if (event._tag === 'Stepped') expect(event.seconds * 1000).toBeLessThanOrEqual(performance.now() - compiled)
       if (event._tag === 'Stopped') disposeState(event.state)
     }
     expect(tags.slice(0, 3)).toEqual(['Compiling', 'Compiled', 'Stepped'])
@@ -215,6 +222,9 @@ describe('fit', () => {
       validations((await run({ steps: 1, validation })).events).map(({ best }) => best)
     expect(await flags({ batches: heldOut, every: 1, best: -1e9 })).toEqual([false])
     expect(await flags({ batches: heldOut, every: 1, best: 1e9 })).toEqual([true])
+    const { mean } = await evaluate(moons, start.params, heldOut)
+    const params = () => start.params
+    expect(await flags({ batches: heldOut, every: 1, params, best: mean })).toEqual([false])
     expect(await flags({ batches: nan, every: 1 })).toEqual([false])
   })
   it('validates the parameters that it is told to', async () => {

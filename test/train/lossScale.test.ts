@@ -65,6 +65,7 @@ describe('the scale of a loss', () => {
     const scaling = dynamicLossScale({ start: 8, every: 2 })
     expect(raised({ factor: 8, good: 0 }, scaling)).toEqual({ factor: 8, good: 1 })
     expect(raised({ factor: 8, good: 1 }, scaling)).toEqual({ factor: 16, good: 0 })
+    expect(raised({ factor: 2 ** 116, good: 1 }, scaling).factor).toBe(2 ** 116)
     expect(halved({ factor: 8, good: 1 })).toEqual({ factor: 4, good: 0 })
     expect(halved({ factor: 1, good: 1 })).toBeUndefined()
     expect(dynamicLossScale()).toEqual({ start: 65_536, every: 2000 })
@@ -122,11 +123,14 @@ describe('the scale of a loss', () => {
     for (const state of [half, back, resumed, whole, plain]) disposeState(state)
     rmSync(folder, { recursive: true })
   })
-  it('is not to blame for a loss that is not finite', async () => {
-    const bad = { ...options, learningRate: constantRate(Number.NaN) }
+  it('is not to blame for a loss that is not finite, whose step is not taken again', async () => {
+    let tries = 0
+    const bad = { ...options, learningRate: () => Number.NaN * ++tries }
     const events = await collect(fit(moons, start, { ...bad, lossScaling: dynamicLossScale(), steps: 3 }))
     const end = events.at(-1)!
     expect(end).toMatchObject({ _tag: 'Stopped', reason: 'notFinite' })
+    // compiling, the step that spoils the parameters, and the one that shows it
+    expect(tries).toBe(3)
     disposeState(end.state)
   })
 })

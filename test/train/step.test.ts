@@ -160,6 +160,29 @@ describe('step', () => {
     disposeState(start)
     unwrap(x).dispose()
   })
+  it('clips at 100 and holds scales with 5e-5 unless told, and counts rates from 0, an optimiser’s steps from 1', async () => {
+    const start = { step: 0, params: randomParams(moons.bijector, key(7)), moments: [] }
+    const [near, far] = [moonBatch()(0), trust<readonly ['N', 2]>(tf.mul(unwrap(moonBatch()(0)), 1e3))]
+    const asked: number[] = []
+    const noted = (n: number, rate: number) => {
+      asked.push(n)
+      return rate
+    }
+    const optimiser = { ...descent, rates: (n: number, rate: number) => [noted(n, rate)] }
+    const learningRate = (n: number) => noted(n, 1)
+    for (const x of [near, far]) {
+      const [[next], [told, { gradientNorm }]] = [
+        await step(moons, { optimiser, learningRate })(start, x),
+        await step(moons, { optimiser, learningRate, clip: 100, l2: 5e-5 })(start, x),
+      ]
+      expect(stateBits(next)).toEqual(stateBits(told))
+      expect(gradientNorm > 100).toBe(x === far)
+      for (const state of [next, told]) disposeState(state)
+    }
+    expect(asked).toEqual(Array.from({ length: 4 }, () => [0, 1]).flat())
+    tf.dispose([unwrap(near), unwrap(far)])
+    disposeState(start)
+  })
   it('answers figures that are not finite for bad data, and the state that came in is still good', async () => {
     const start = await startTraining(moons, options.optimiser, key(0), moonBatch()(0))
     const before = stateBits(start)
