@@ -121,7 +121,7 @@ describe('a report', () => {
         }),
       ),
     )()
-    expect(orThrow(drawn).data).toEqual(second!.data)
+    expect(Buffer.from(orThrow(drawn).data).equals(Buffer.from(second!.data))).toBe(true)
   })
   it('says what is missing where there is no run', async () => {
     const { code, err } = await diffeo(folder, 'report', 'nothing')
