@@ -72,7 +72,7 @@ export const standardLogistic: Prior = independent(
   (z) => neg(add(softplus(neg(z)))(softplus(z))),
   (key, size) =>
     uniformArray(key, size).map((u) => {
-      const inside = Math.min(Math.max(u, 2 ** -25), 1 - 2 ** -25)
+      const inside = Math.max(u, 2 ** -25)
       return Math.log(inside) - Math.log1p(-inside)
     }),
 )

@@ -5,6 +5,7 @@ import {
   compose,
   coupling,
   describeError,
+  factorOut,
   flip,
   halves,
   key,
@@ -19,6 +20,15 @@ import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import { describe, expect, it } from 'vitest'
 import { randomParams, values } from '../support.js'
+
+it('compose takes latents back in the order in which it left them behind', () => {
+  tf.tidy(() => {
+    const f = on([8], compose(factorOut, factorOut, factorOut)).bind({})
+    const x = randomBatch([8], [-2, 2], 2, key(6))
+    const [z] = f.forward(x as never)
+    expect(values(f.inverse(z)[0])).toEqual(values(x))
+  })
+})
 
 describe('repeat', () => {
   const step = compose(actNorm, coupling(halves(), mlp({ hidden: [4] })), flip)

@@ -110,6 +110,7 @@ describe('what the compiler cannot know is refused when it runs, in the same wor
       [4, 4, 3],
       'reshape: expected 48 elements to fit 48, got 16 in 4×4×1',
     ],
+    ['halves', coupling(halves(), mlp()), [1], 'halves: expected a vector of at least 2, got 1'],
     ['reversed', reverse(coupling(halves(), mlp())), [4, 4, 3], 'coupling: expected a vector, got 4×4×3'],
     ['premade', realNvp({ scales: 4 }), [28, 28, 1], 'squeeze: expected an even height, got 7 in 7×7×4'],
   ])('%s', (_, layer, shape, sentence) => expect(refused(layer, shape)).toEqual(E.left(sentence)))

@@ -66,6 +66,7 @@ const masks: Readonly<Record<string, readonly [Mask<ShapeFn, Kind>, Shape, (i: n
   'own, of a vector': [mask([3], ([i]) => i === 1), [3], (i) => i === 1],
   'checkerboard even': [checkerboard(), [2, 2, 2], board(0)],
   'checkerboard odd': [checkerboard('odd'), [2, 2, 2], board(1)],
+  'checkerboard, oblong': [checkerboard(), [2, 3, 1], (i) => i % 2 === 0],
   'channelwise first': [channelwise(), [2, 2, 2], (i) => i % 2 === 0],
   'channelwise second': [channelwise('second'), [2, 2, 2], (i) => i % 2 === 1],
   'own, of an image': [mask([2, 2, 2], ([h]) => h === 0), [2, 2, 2], (i) => i < 4],

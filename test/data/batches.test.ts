@@ -45,6 +45,8 @@ describe('trainBatches', () => {
     expect(first.filter(Boolean).length).toBeGreaterThan(3)
     expect(first.filter(Boolean).length).toBeLessThan(17)
     expect(await turned(1)).not.toEqual(first)
+    const noise = values(await plain(0)).slice(0, 20)
+    expect(first).not.toEqual(noise.map((v) => v % 1 < 0.5))
     expect(await images.read(range(20))).toEqual(Uint8Array.from(range(240)))
   })
 })

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { loadCifar10, loadData, orThrow, range } from 'diffeo'
 import fc from 'fast-check'
@@ -66,6 +66,15 @@ describe('CIFAR-10 from small files', () => {
       'a truncated batch',
       () => put('cut', { 'data_batch_1.bin': records([1]).subarray(9), 'test_batch.bin': records([1]) }),
       /data_batch_1.bin: expected 1 to 10000 records of 3073 bytes, got 3064 bytes; unpack/,
+    ],
+    [
+      'a batch too long',
+      () => {
+        const folder = put('long', { 'data_batch_1.bin': new Uint8Array(), 'test_batch.bin': records([1]) })
+        truncateSync(join(folder, 'data_batch_1.bin'), 10_001 * 3073)
+        return folder
+      },
+      /expected 1 to 10000 records of 3073 bytes, got 30733073 bytes/,
     ],
     [
       'a foreign file',

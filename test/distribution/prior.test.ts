@@ -84,6 +84,11 @@ describe.each(Object.entries(priors))('%s', (_, { prior, logDensity, cdf, varian
     })
   })
 
+  it('samples are finite, also where a uniform number is 0, as the last of these', () => {
+    tf.tidy(() => {
+      expect(values(draws([27_506], key(270), 1)).every(Number.isFinite)).toBe(true)
+    })
+  })
   it('samples have the shapes of the latents', () => {
     tf.tidy(() => {
       for (const of of latents) {

@@ -85,6 +85,26 @@ describe('a program', () => {
       ['Transpose', 'Exp'],
     ],
     ['keeps a sign that makes a difference', operation((a) => tf.exp(tf.neg(a!)), matrix), ['Neg', 'Exp']],
+    [
+      'tells constants of the same numbers apart by their shapes',
+      operation(
+        (a, b) =>
+          total(
+            tf.mul(
+              a!,
+              tf.tensor2d([
+                [1, 2],
+                [3, 4],
+              ]),
+            ),
+            tf.mul(b!, tf.tensor1d([1, 2, 3, 4])),
+          ),
+        [2, 2],
+        [4],
+      ),
+      ['Multiply', 'Multiply', 'Sum', 'Sum', 'Add'],
+    ],
+    ['keeps 0 − x', operation((a) => tf.exp(tf.sub(0, a!)), matrix), ['Sub', 'Exp']],
     ['multiplies once by two numbers', operation((a) => tf.mul(tf.mul(a!, 2), 3), matrix), ['Multiply']],
     [
       'but not where one adds a dimension',

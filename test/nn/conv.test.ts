@@ -20,6 +20,10 @@ describe('normalise', () => {
   it('batch: mean 0 and variance 1 over batch and positions, whatever the running statistics', () => {
     tf.tidy(() => {
       const start = initialise(normSpec('batch', 2), key(0))
+      expect([values(start['mean'] as AnyTensor), values(start['variance'] as AnyTensor)]).toEqual([
+        [0, 0],
+        [1, 1],
+      ])
       const [y] = normalise('batch', start, true)(batchOf(1))
       for (const values of channels(y)) {
         expect(meanOf(values)).toBeCloseTo(0, 4)

@@ -114,6 +114,8 @@ describe('an operation that does not fit', () => {
     ],
     ['split: expected sizes that add up to 5 in 2×5, got [2, 2]', () => T.split([2, 2])(image([2, 5]))],
     ['split: expected sizes that add up to 5 in 2×5, got [-1, 6]', () => T.split([-1, 6])(image([2, 5]))],
+    ['slice: expected places from 0 to 5 in 2×5, got 2 places from -1', () => T.slice(-1, 2)(image([2, 5]))],
+    ['slice: expected places from 0 to 5 in 2×5, got -1 places from 2', () => T.slice(2, -1)(image([2, 5]))],
     ['maxAxis: expected an axis of 2×5, got 2', () => T.maxAxis(2)(image([2, 5]))],
     ['spaceToDepth: expected an even width, got 3 in 2×3×1', () => T.spaceToDepth(image([1, 2, 3, 1]))],
     ['spaceToDepth: expected height×width×channels, got 2×3', () => T.spaceToDepth(image([1, 2, 3]))],

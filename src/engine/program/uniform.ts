@@ -44,7 +44,7 @@ export const spread: Rule = (walk, call) => {
 export const narrow: Rule = (walk, { kernel, inputs, attrs, outputs }) => {
   if (!pairwise.has(kernel)) return undefined
   const info = walk.values[outputs[0]!]!
-  const repeated = (v: number): boolean => walk.makers.get(v)?.kernel === 'Fill' && shapeOf(walk, v).length > 0
+  const repeated = (v: number): boolean => walk.makers.get(v)?.kernel === 'Fill'
   const i = inputs.findIndex((v, at) => repeated(v) && same(shapeOf(walk, inputs[1 - at]!), info.shape))
   if (i < 0) return undefined
   const number = fill(walk, { ...walk.values[inputs[i]!]!, shape: [] }, uniform(walk, inputs[i]!)!)
