@@ -118,7 +118,7 @@ export function split(key: Key, n = 2): readonly Key[] {
  *
  * @example foldIn(k, 7) // the key of step 7
  */
-export const foldIn = (key: Key, data: number): Key => derive(key, FOLD, data >>> 0)
+export const foldIn = (key: Key, data: number): Key => derive(key, FOLD, data)
 
 const bits = (key: Key, size: number): Uint32Array => {
   const out = new Uint32Array(size + (size & 1))

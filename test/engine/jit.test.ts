@@ -69,6 +69,12 @@ describe('jit', () => {
     await expect(jit((m: Map<string, tf.Tensor>) => [...m.values()][0]!)(new Map([['x', x]]))).rejects.toThrow(
       'got Map',
     )
+    const inner = jit((t: tf.Tensor) => tf.mul(t, 2))
+    const outer = jit((t: tf.Tensor) => {
+      inner.program(t)
+      return t
+    })
+    await expect(outer(x)).rejects.toThrow('a jit inside a jit; call the plain function')
     await expect(jit(() => standardNormal.sample([2], key(0), 3))()).rejects.toThrow('random numbers as arguments')
     await expect(
       jit((t: tf.Tensor) => tf.mul(t, 2))(

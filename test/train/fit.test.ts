@@ -272,6 +272,13 @@ describe('fit', () => {
     const bits = (list: readonly FitEvent[]) => list.flatMap((e) => (e._tag === 'Stepped' ? [e.bitsPerDim] : []))
     expect(bits(events)).toEqual(bits(direct.events))
   })
+  it('lets other work run between steps', async () => {
+    let ticks = 0
+    const ticking = setInterval(() => ticks++, 0)
+    await run({ steps: 20 })
+    clearInterval(ticking)
+    expect(ticks).toBeGreaterThan(5)
+  })
   it('reports the loss without the L2 term', async () => {
     const bits = async (l2: number) => ((await run({ steps: 1, l2 })).events[1] as Stepped).bitsPerDim
     expect(await bits(100)).toBe(await bits(0))
