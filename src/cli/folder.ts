@@ -17,8 +17,8 @@
  * @module
  */
 import { existsSync, renameSync } from 'node:fs'
-import { mkdir, readdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, readdir, rm, rmdir } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as J from 'fp-ts/lib/Json.js'
@@ -151,17 +151,23 @@ const hasRun = (folder: string): string | undefined => {
 /** Whether there is a run in a folder. */
 export const isRun = (folder: string): boolean => hasRun(folder) !== undefined
 
-/** Makes the folder of a run, if it is not there. */
-const makeFolder = (out: string): TE.TaskEither<DiffeoError, void> =>
+/** Makes the folder of a run, if it is not there. Answers the outermost folder that was made, if any was. */
+const makeFolder = (out: string): TE.TaskEither<DiffeoError, string | undefined> =>
   TE.tryCatch(
     // on a read-only disk the recursive one says that something is missing; the plain one says what
     () =>
-      mkdir(filesIn(out).progress, { recursive: true }).then(
-        () => undefined,
-        (e: NodeJS.ErrnoException) => (e.code === 'ENOENT' ? mkdir(out) : Promise.reject(e)),
+      mkdir(filesIn(out).progress, { recursive: true }).catch((e: NodeJS.ErrnoException) =>
+        e.code === 'ENOENT' ? mkdir(out).then(() => out) : Promise.reject(e),
       ),
     fileFailure('write', out),
   )
+
+/** Takes folders that were made for a run away again, if nothing was written into them. */
+const leave = async (out: string, made: string | undefined): Promise<void> => {
+  if (made === undefined) return
+  for (let path = resolve(filesIn(out).progress); path.startsWith(resolve(made)); path = dirname(path))
+    await rmdir(path).catch(() => undefined)
+}
 
 /** Takes away what a process that was killed had begun to write; whoever holds the lock is the only one to write these. */
 const tidy = (out: string): TE.TaskEither<DiffeoError, void> =>
@@ -203,13 +209,18 @@ export const withFolder = <A>(
 ): TE.TaskEither<DiffeoError, A> =>
   pipe(
     makeFolder(out),
-    TE.flatMapEither(() => lockFolder(out)),
-    TE.flatMap((unlock) =>
+    TE.bindTo('made'),
+    TE.bind('unlock', () => TE.fromEither(lockFolder(out))),
+    TE.flatMap(({ made, unlock }) =>
       pipe(
         tidy(out),
         TE.flatMap(() => savedIn(out, resume)),
         TE.flatMap(use),
-        (task) => () => task().finally(unlock),
+        (task) => () =>
+          task().finally(() => {
+            unlock()
+            return leave(out, made)
+          }),
       ),
     ),
   )

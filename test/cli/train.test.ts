@@ -163,7 +163,8 @@ describe('one sentence and an exit code', () => {
     await refused(train('--data', 'bad', '--out', 'b'), 'train-images-idx3-ubyte')
   })
   it('for runs', async () => {
-    await refused(train('--resume', '--out', 'empty'), 'expected a checkpoint, got none')
+    await refused(train('--resume', '--out', 'new/empty'), 'expected a checkpoint, got none')
+    expect(existsSync(at('new'))).toBe(false)
     await refused(train('--out', 'whole', '--steps', '5'), 'whole', '--resume')
     await refused(train('--resume', '--seed', '7', '--out', 'whole'), '--seed: expected 0', 'got 7')
     const other = ['train', 'moons', '--config', 'whole/config.json', '--out', 'other']
