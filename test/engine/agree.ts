@@ -49,8 +49,11 @@ export const agrees = async (
   const both = withGradients(operation)
   const shape = tf.tidy(() => operation.f(...operation.shapes.map((s, i) => noise(s, i + 1))).shape)
   const draw = (): [tf.Tensor[], tf.Tensor] => [operation.shapes.map((s, i) => noise(s, i + 1)), noise(shape, 99)]
-  const wanted = tf.tidy(() => both(...draw()).map((t) => ({ shape: t.shape, data: t.dataSync() })) as never) as {
+  const wanted = tf.tidy(
+    () => both(...draw()).map((t) => ({ shape: t.shape, dtype: t.dtype, data: t.dataSync() })) as never,
+  ) as {
     readonly shape: readonly number[]
+    readonly dtype: tf.DataType
     readonly data: Float32Array
   }[]
   const run = jit(both)
@@ -58,7 +61,7 @@ export const agrees = async (
     await ready(engine)
     const given = draw()
     const got = await run(...given)
-    expect(got.map((t) => t.shape)).toEqual(wanted.map((t) => t.shape))
+    expect(got.map((t) => [t.dtype, ...t.shape])).toEqual(wanted.map((t) => [t.dtype, ...t.shape]))
     for (const [i, t] of got.entries())
       expect(distance(await t.data(), wanted[i]!.data), `${engine}, result ${i}`).toBeLessThan(tolerance(engine))
     tf.dispose([...given, got])

@@ -78,7 +78,7 @@ export const functionsOf = ([n, h, w, c]: Sizes): Readonly<Record<string, Operat
       lots,
     ),
     gather: of((x) => tf.gather(x, tf.tensor1d([2, 0, 0], 'int32'), 1), [n, h + 2, c]),
-    expandDims: of((x) => tf.squeeze(tf.expandDims(x, 1), [1]), rows),
+    expandDims: of((x) => tf.squeeze(tf.expandDims(tf.expandDims(x, 1), -1), [1, 3]), rows),
     matMul: of((a, b) => tf.matMul(a as tf.Tensor2D, b as tf.Tensor2D), [n, h], [h, c]),
     'matMul, first transposed': of((a, b) => tf.matMul(a, b, true), [h, n], [h, c]),
     'matMul, second transposed': of((a, b) => tf.matMul(a, b, false, true), [n, h], [c, h]),

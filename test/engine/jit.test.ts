@@ -211,6 +211,7 @@ describe(`a Real NVP on ${fast}`, () => {
     const drawn = unwrap(nvp.sample(params)(key(5), 3, 0.7)).dataSync()
     await ready(fast)
     const own = compiled(nvp)
+    expect(compiled(nvp)).toBe(own)
     expect(distance(await unwrap(await own.logProb(params)(pixels)).data(), wanted)).toBeLessThan(1e-5)
     expect(distance(await unwrap(await own.sample(params)(key(5), 3, 0.7)).data(), drawn)).toBeLessThan(1e-3)
     const [z] = await own.forward(params)(pixels)
