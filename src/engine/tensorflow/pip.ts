@@ -58,15 +58,15 @@ export const pipDownload = async (pin: Pinned, folder: string, { signal, progres
         said += text.toString()
       })
       const none = engineError('engine install', 'python3 with pip', 'no python3', `install it, or ${BY_HAND}`)
-      let failed: Error | undefined
+      let stopped: Error | undefined
       pip.on('error', (reason: NodeJS.ErrnoException) => {
-        if (reason.code === 'ENOENT') reject(new DiffeoException(none))
-        // one that was told to stop may write until it has
-        failed = reason
+        // one that was told to stop may write until it has; one that did not start may never close
+        if (reason.name === 'AbortError') stopped = reason
+        else reject(reason.code === 'ENOENT' ? new DiffeoException(none) : reason)
       })
       pip.on('close', (code) => {
         if (code === 0) resolve()
-        else reject(failed ?? new DiffeoException(failureOf(pin, said, code)))
+        else reject(stopped ?? new DiffeoException(failureOf(pin, said, code)))
       })
     })
   } finally {
