@@ -156,23 +156,23 @@ const makeFolder = (out: string): TE.TaskEither<DiffeoError, string | undefined>
   TE.tryCatch(
     // on a read-only disk the recursive one says that something is missing; the plain one says what
     () =>
-      mkdir(filesIn(out).progress, { recursive: true }).catch((e: NodeJS.ErrnoException) =>
+      mkdir(out, { recursive: true }).catch((e: NodeJS.ErrnoException) =>
         e.code === 'ENOENT' ? mkdir(out).then(() => out) : Promise.reject(e),
       ),
     fileFailure('write', out),
   )
 
-/** Takes folders that were made for a run away again, if nothing was written into them. */
-const leave = async (out: string, made: string | undefined): Promise<void> => {
-  if (made === undefined) return
-  for (let path = resolve(filesIn(out).progress); path.startsWith(resolve(made)); path = dirname(path))
+/** Takes away folders that are empty, from the innermost to the outermost. */
+const removeEmpty = async (innermost: string, outermost: string): Promise<void> => {
+  for (let path = resolve(innermost); path.startsWith(resolve(outermost)); path = dirname(path))
     await rmdir(path).catch(() => undefined)
 }
 
-/** Takes away what a process that was killed had begun to write; whoever holds the lock is the only one to write these. */
+/** Has a place for pictures, and nothing that a killed process had begun; whoever holds the lock is the only one to write there. */
 const tidy = (out: string): TE.TaskEither<DiffeoError, void> =>
   TE.tryCatch(
     async () => {
+      await mkdir(filesIn(out).progress, { recursive: true })
       const begun = (await readdir(out)).filter((name) => /^(last|best|config|metrics|about)\.[a-z]+\.\d+$/.test(name))
       await Promise.all(begun.map((name) => rm(join(out, name), { force: true })))
     },
@@ -217,9 +217,12 @@ export const withFolder = <A>(
         TE.flatMap(() => savedIn(out, resume)),
         TE.flatMap(use),
         (task) => () =>
-          task().finally(() => {
+          task().finally(async () => {
+            const { progress } = filesIn(out)
+            // what another run may have begun to use is not taken away: the inner one with the lock, the others if empty
+            if (made !== undefined) await removeEmpty(progress, progress)
             unlock()
-            return leave(out, made)
+            if (made !== undefined) await removeEmpty(out, made)
           }),
       ),
     ),
