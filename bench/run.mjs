@@ -84,9 +84,10 @@ try {
       }
     }
     for (const { own } of sides) own.end()
+    // after each row, so that a run that is stopped keeps those before
+    writeResults('', { results: [...others, ...results] })
   }
 } finally {
   rmSync(folder, { recursive: true })
 }
-writeResults('', { results: [...others, ...results] })
 process.exit()
