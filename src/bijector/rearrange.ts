@@ -6,9 +6,9 @@
 import * as tf from '@tensorflow/tfjs-core'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
-import type { FactorOut, Flatten, Latents, ReshapeTo, Same, Shape, ShapeFn, Squeeze } from '../../types/shape.js'
+import type { Dims, FactorOut, Flatten, Latents, ReshapeTo, Same, Shape, ShapeFn, Squeeze } from '../../types/shape.js'
 import { type DiffeoError, shapeError } from '../error.js'
-import { concat, depthToSpace, matmul, reshape, slice, spaceToDepth, zeroPerExample } from '../tensor/ops.js'
+import { concat, depthToSpace, reshape, slice, spaceToDepth, zeroPerExample } from '../tensor/ops.js'
 import * as shapes from '../tensor/shape.js'
 import { type AnyTensor, trust, unwrap } from '../tensor/tensor.js'
 import { bijector, type Layer, layer } from './layer.js'
@@ -65,17 +65,14 @@ export const squeeze: Layer<Squeeze> = rearrange('squeeze', shapes.squeeze, () =
 const corners = [0, 3, 1, 2] as const
 
 const permuteLast = (order: readonly number[]) => {
-  const matrix = (by: readonly number[]) => {
-    const n = by.length
-    const values = new Float32Array(n * n)
-    by.forEach((from, to) => {
-      values[from * n + to] = 1
-    })
-    return trust<readonly [number, number]>(tf.tensor(values, [n, n]))
-  }
   const back = order.map((_, i) => order.indexOf(i))
-  const by = (o: readonly number[]) => (x: AnyTensor) => matmul(matrix(o))(x) as AnyTensor
-  return { forward: by(order), inverse: by(back) }
+  // elements are moved, not multiplied by ones and zeros: that would round them where products are taken in bf16 or TF32
+  const by = (to: readonly number[], from: readonly number[]) => (x: AnyTensor) => {
+    const take = (o: readonly number[]) => (t: tf.Tensor) => tf.gather(t, tf.tensor1d([...o], 'int32'), t.rank - 1)
+    const moved = tf.customGrad((t) => ({ value: take(to)(t as tf.Tensor), gradFunc: take(from) }))
+    return trust<Dims>(tf.tidy(() => moved(unwrap(x)))) as AnyTensor
+  }
+  return { forward: by(order, back), inverse: by(back, order) }
 }
 
 /**

@@ -23,7 +23,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import { describe, expect, it } from 'vitest'
 import { product } from '../../src/tensor/shape.js'
-import { trust } from '../../src/tensor/tensor.js'
+import { trust, unwrap } from '../../src/tensor/tensor.js'
 import { tensors, values } from '../support.js'
 
 /** One event whose values are their own places, so that a forward pass says where each comes from. */
@@ -92,6 +92,15 @@ describe('where the values of a rearrangement come from', () => {
     flatten: [on([2, 3], flatten), [[0, 1, 2, 3, 4, 5]]],
   }
   it.each(Object.entries(layers))('%s', (_, [b, expected]) => expect(sources(b)).toEqual(expected))
+})
+
+it('permute has the inverse of its inverse as gradient, and moves what is not finite alone', () => {
+  const moved = on([4], permute([2, 0, 3, 1])).bind({})
+  const forward = (x: tf.Tensor): tf.Tensor => unwrap(moved.forward(trust(x))[0])
+  const weights = tf.tensor2d([[1, 2, 3, 4]])
+  const gradient = tf.grad((x) => tf.sum(tf.mul(forward(x), weights)))(tf.zeros([1, 4]))
+  expect([...gradient.dataSync()]).toEqual([2, 4, 1, 3])
+  expect([...forward(tf.tensor2d([[1, Number.NaN, 3, Infinity]])).dataSync()]).toEqual([3, 1, Infinity, Number.NaN])
 })
 
 describe('a shape that cannot be rearranged', () => {

@@ -6,6 +6,7 @@ import {
   type AnyTensor,
   adam,
   averaged,
+  compose,
   constantRate,
   disposeParams,
   disposeState,
@@ -19,8 +20,10 @@ import {
   mapLeaves,
   type Optimiser,
   on,
+  ordered,
   orThrow,
   type Params,
+  permute,
   ready,
   realNvp,
   realNvpVector,
@@ -426,6 +429,18 @@ describe.runIf(process.env['DIFFEO_TEST_ENGINE'] === 'tensorflow')('the engine t
     },
     240_000,
   )
+  it('moves the variables of a flow, and their gradients, in bf16 without rounding them', async () => {
+    await ready('tensorflow', { precision: 'bf16' })
+    const moved = on([2, 2, 8], compose(ordered, permute([2, 0, 3, 1, 7, 6, 5, 4])))
+    const forward = (x: tf.Tensor): tf.Tensor => unwrap(moved.bind({}).forward(trust(x))[0])
+    const back = (z: tf.Tensor): tf.Tensor => unwrap(moved.bind({}).inverse(trust(z))[0])
+    const [x, w] = [1, 2].map((seed) => tf.randomNormal([3, 2, 2, 8], 0, 1, 'float32', seed)) as [tf.Tensor, tf.Tensor]
+    const twice = jit((a: tf.Tensor) => back(forward(a)))
+    const gradient = jit((a: tf.Tensor, b: tf.Tensor) => tf.grad((v) => tf.sum(tf.mul(forward(v), b)))(a))
+    expect((await twice(x)).dataSync()).toEqual(x.dataSync())
+    expect((await gradient(x, w)).dataSync()).toEqual(back(w).dataSync())
+    await ready('tensorflow')
+  })
   it('has gradients in fp16 that are smaller than its numbers, if the loss is scaled', async () => {
     await ready('tensorflow', { precision: 'fp16' })
     const gradient = jit((x: tf.Tensor, w: tf.Tensor, factor: tf.Tensor) => {

@@ -72,6 +72,10 @@ export const moving: Readonly<Record<string, Translate>> = {
   Tile: alongAxes(({ graph, operand, call, layout }) =>
     graph.node('Tile', [operand(0), ints(graph, arranged(call.attrs['reps'] as number[], layout))]),
   ),
+  GatherV2: alongAxes(({ graph, names, operand, call, at, shape }) => {
+    const axis = at(axesOf(call.attrs['axis'] ?? 0, shape.length)[0]!)
+    return graph.node('Gather', [operand(0), names.get(call.inputs[1]!, 'last')], { attrs: { axis } })
+  }),
   Reverse: alongAxes(({ graph, operand, call, at, shape }) => {
     return backwards(graph, operand(0), axesOf(call.attrs['dims'], shape.length).map(at))
   }),
@@ -156,10 +160,6 @@ export const forms: Readonly<Record<string, Translate>> = {
     const moved = transpose(graph, squares, [0, 1, 3, 2, 4, 5])
     return reshape(graph, moved, outputShape(context))
   },
-  GatherV2: (context) =>
-    context.graph.node('Gather', [plain(context, 0), plain(context, 1)], {
-      attrs: { axis: (context.call.attrs['axis'] as number | undefined) ?? 0 },
-    }),
   OneHot: (context) => {
     const { depth, onValue = 1, offValue = 0 } = context.call.attrs as Record<string, number>
     const { dtype } = context.names.info(context.call.outputs[0]!)

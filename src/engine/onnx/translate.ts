@@ -106,7 +106,8 @@ const translateCall = (graph: Graph, names: Names, call: Call, block: number | u
   }
   const mover = moving[kernel]
   if (mover !== undefined) {
-    const layout = imageLayout(names, inputs, rank)
+    // what says where to look has no layout
+    const layout = imageLayout(names, kernel === 'GatherV2' ? inputs.slice(0, 1) : inputs, rank)
     answer(
       mover({ graph, names, call, operand: (i) => names.operand(inputs[i]!, layout), real, layout, portable }),
       layout,
