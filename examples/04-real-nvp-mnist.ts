@@ -103,7 +103,7 @@ for await (const event of fit(density, start, {
   if (event._tag === 'Stopped') {
     const params = averageParams(density, optimiser, event.state)
     const some = subset(range(testImages))(mnist.test)
-    const test = await evaluate(density, params, evaluationBatches(some, foldIn(seed, 2), 50))
+    const test = await evaluate(density, params, orThrow(evaluationBatches(some, foldIn(seed, 2), 50)))
     console.log(`test ${test.mean.toFixed(3)} bits/dim on ${test.count} images, worst ${test.worst.toFixed(3)}`)
     const samples = await values(await compiled(density).sample(params)(foldIn(seed, 4), 64))
     const bytes = Uint8Array.from(samples, (v) => Math.max(0, Math.min(255, Math.floor(v))))

@@ -92,7 +92,7 @@ const cases: Readonly<Record<string, () => unknown>> = {
   disposeParams: () => diffeo.disposeParams(moons.init(key(5))),
   disposeState: () => diffeo.disposeState(diffeo.copyState(state)),
   evaluate: () => diffeo.evaluate(moons, state.params, evaluation),
-  evaluationBatches: () => diffeo.evaluationBatches(images, key(6), 3).at(0),
+  evaluationBatches: () => diffeo.orThrow(diffeo.evaluationBatches(images, key(6), 3)).at(0),
   fit: async () => {
     const validation = { batches: evaluation, every: 1 }
     const events = await collect(diffeo.fit(moons, state, { ...options, steps: 2, batch: moonBatch(), validation }))
@@ -141,7 +141,10 @@ const cases: Readonly<Record<string, () => unknown>> = {
   tensor: () => diffeo.tensor([2, 2], [1, 2, 3, 4]),
   'tensor, of another size': () => diffeo.tensor([2, 2], [1]),
   trainingGap: () =>
-    diffeo.trainingGap(tiny, own, { count: 2, at: () => diffeo.evaluationBatches(images, key(16), 3).at(0) }),
+    diffeo.trainingGap(tiny, own, {
+      count: 2,
+      at: () => diffeo.orThrow(diffeo.evaluationBatches(images, key(16), 3)).at(0),
+    }),
   toOnnx: () => diffeo.toOnnx(onnx),
   toOnnxSampler: () => diffeo.toOnnxSampler({ ...onnx, outputs: ['y', 'z'], run: ([v]) => [tf.exp(v!), v!] }),
   trainBatches: () => batches(3),
@@ -246,7 +249,7 @@ describe('the same key gives the same bits', () => {
     logistic: (seed) => diffeo.standardLogistic.sample([2], key(seed), 3),
     dequantise: (seed) => diffeo.dequantise<readonly [2]>(key(seed)).forward(x)[0],
     'training batches': (seed) => orThrow(diffeo.trainBatches(images, key(seed), 4, { flips: true }))(7),
-    'evaluation batches': (seed) => diffeo.evaluationBatches(images, key(seed), 4).at(1),
+    'evaluation batches': (seed) => diffeo.orThrow(diffeo.evaluationBatches(images, key(seed), 4)).at(1),
     'five steps of training': async (seed) => {
       const train = diffeo.step(tiny, options)
       const of = orThrow(diffeo.trainBatches(images, key(seed), 4))

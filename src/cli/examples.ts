@@ -93,21 +93,25 @@ const images = ({ train, validation, test, flips, summary, digest }: Data): Data
   examples: ({ seed, batch, limit }): E.Either<DiffeoError, Examples> => {
     const keys = keysOf(seed)
     // a shape that is known at run time alone is, for the invariant type, another one
-    const all = (set: ImageSet, key: Key, size = EVALUATION_BATCH.image) => evaluationBatches(set, key, size) as never
+    const all = (set: ImageSet, key: Key, size = EVALUATION_BATCH.image) =>
+      evaluationBatches(set, key, size) as E.Either<DiffeoError, never>
     const size = Math.min(LARGE_BATCH, validation.count)
-    const held: Batches<Shape> = all(validation, keys.validation, size)
     return pipe(
       limit !== undefined && limit > train.count
         ? E.left(usageError('--limit', `1 to ${train.count}, the number of training images`, `${limit}`))
         : E.right(limit === undefined ? train : subset(permutation(keys.limit, train.count).slice(0, limit))(train)),
       E.bindTo('own'),
       E.bind('batch', ({ own }) => trainBatches(own, keys.batches, batch, { flips })),
-      E.map(({ own, batch }) => ({
+      E.bind('validation', () => all(validation, keys.validation)),
+      E.bind('held', (): E.Either<DiffeoError, Batches<Shape>> => all(validation, keys.validation, size)),
+      E.bind('test', () => all(test, keys.test)),
+      E.bind('limited', ({ own }) => all(own, keys.limit)),
+      E.map(({ batch, validation: chosenBy, held, test, limited }) => ({
         batch: batch as never,
-        validation: all(validation, keys.validation),
+        validation: chosenBy,
         large: { ...held, count: Math.floor(validation.count / size), size },
-        test: all(test, keys.test),
-        ...(limit === undefined ? {} : { limited: all(own, keys.limit) }),
+        test,
+        ...(limit === undefined ? {} : { limited }),
       })),
     )
   },

@@ -7,7 +7,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import { dequantise } from '../bijector/dequantise.js'
-import type { DiffeoError } from '../error.js'
+import { type DiffeoError, usageError } from '../error.js'
 import { foldIn, type Key, uniformArray } from '../tensor/random.js'
 import { type BatchOf, trust } from '../tensor/tensor.js'
 import type { ImageSet, ImageShape } from './image-set.js'
@@ -66,17 +66,21 @@ export const trainBatches = <S extends ImageShape>(
 /**
  * All images in order, each with the same noise at every call; the last batch may be smaller.
  *
- * @example evaluationBatches(mnist.test, key(0), 50).count // 200
+ * @returns left: a usage error, if `size` is not an integer from 1.
+ * @example orThrow(evaluationBatches(mnist.test, key(0), 50)).count // 200
  */
 export const evaluationBatches = <S extends ImageShape>(
   set: ImageSet<S>,
   key: Key,
   size: number,
-): { readonly count: number; readonly at: (index: number) => Promise<BatchOf<S>> } => ({
-  count: Math.ceil(set.count / size),
-  at: async (index) => {
-    const first = index * size
-    const indices = Uint32Array.from({ length: Math.min(size, set.count - first) }, (_, i) => first + i)
-    return noisy(set, foldIn(key, index), await set.read(indices))
-  },
-})
+): E.Either<DiffeoError, { readonly count: number; readonly at: (index: number) => Promise<BatchOf<S>> }> =>
+  Number.isInteger(size) && size >= 1
+    ? E.right({
+        count: Math.ceil(set.count / size),
+        at: async (index) => {
+          const first = index * size
+          const indices = Uint32Array.from({ length: Math.min(size, set.count - first) }, (_, i) => first + i)
+          return noisy(set, foldIn(key, index), await set.read(indices))
+        },
+      })
+    : E.left(usageError('evaluation batch size', 'an integer from 1', `${size}`))

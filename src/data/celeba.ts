@@ -27,7 +27,11 @@ const FIX =
   'download img_align_celeba.zip and list_eval_partition.txt from mmlab.ie.cuhk.edu.hk/projects/CelebA.html into that folder'
 
 type Part = 'train' | 'validation' | 'test'
-const PARTS: Readonly<Partial<Record<string, Part>>> = { 0: 'train', 1: 'validation', 2: 'test' }
+const PARTS: ReadonlyMap<string, Part> = new Map([
+  ['0', 'train'],
+  ['1', 'validation'],
+  ['2', 'test'],
+])
 /** How many photographs the official list puts into each. */
 const OFFICIAL: Readonly<Record<Part, number>> = { train: 162_770, validation: 19_867, test: 19_962 }
 
@@ -43,7 +47,7 @@ export const parsePartition =
     const parts = new Map<string, Part>()
     for (const [i, line] of lines.entries()) {
       const [file, part] = line.trim().split(/\s+/)
-      const known = PARTS[part ?? '']
+      const known = PARTS.get(part ?? '')
       if (file === undefined || known === undefined)
         return E.left(formatError(`${name} line ${i + 1}`, 'a file name and 0, 1 or 2', `'${line.slice(0, 60)}'`, FIX))
       parts.set(file, known)

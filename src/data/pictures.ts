@@ -10,6 +10,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { basename, join, sep } from 'node:path'
+import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import { type DiffeoError, DiffeoException, fileError, formatError } from '../error.js'
@@ -78,11 +79,24 @@ export const findPictures = (at: string): TE.TaskEither<DiffeoError, Pictures> =
             () => readdir(at, { recursive: true }),
             (thrown) => ({ ...fileFailure('read', at)(thrown), expected: 'a folder of pictures' }),
           ),
+          TE.flatMapEither((found) =>
+            pipe(
+              ordered(found.filter(isPicture).map((name) => ({ name: name.split(sep).join('/') }))),
+              E.traverseArray(({ name }) => {
+                const path = join(at, name)
+                return E.tryCatch(() => ({ name, path, stat: statSync(path) }), fileFailure('read', path))
+              }),
+            ),
+          ),
           TE.map((found): Pictures => {
-            const names = ordered(found.filter(isPicture).map((name) => ({ name: name.split(sep).join('/') })))
-            const paths = names.map(({ name }) => join(at, name))
-            const sizes = paths.map((path) => statSync(path, { throwIfNoEntry: false })?.size ?? 0)
-            return { at, names: names.map(({ name }) => name), sizes, open: (all) => all.map((i) => paths[i]!) }
+            // a folder may have such a name
+            const files = found.filter(({ stat }) => stat.isFile())
+            return {
+              at,
+              names: files.map(({ name }) => name),
+              sizes: files.map(({ stat }) => stat.size),
+              open: (all) => all.map((i) => files[i]!.path),
+            }
           }),
         ),
     TE.filterOrElse(

@@ -53,14 +53,19 @@ describe('trainBatches', () => {
 
 it('draws the noise of each batch apart', async () => {
   const black = inMemory({ name: 'black', shape: [1, 3, 2], images: new Uint8Array(48) })
-  const [train, { at }] = [orThrow(trainBatches(black, key(1), 4)), evaluationBatches(black, key(1), 4)]
+  const [train, { at }] = [orThrow(trainBatches(black, key(1), 4)), orThrow(evaluationBatches(black, key(1), 4))]
   const all = await Promise.all([train(0), train(1), at(0), at(1)])
   expect(new Set(all.map((x) => String(values(x)))).size).toBe(4)
 })
 
 describe('evaluationBatches', () => {
+  it.each([0, -1, 1.5, Number.NaN])('refuses batches of %s', (size) => {
+    expect(evaluationBatches(images, key(0), size)).toMatchObject({
+      left: { _tag: 'UsageError', expected: 'an integer from 1', got: `${size}` },
+    })
+  })
   it('has every image once, the rest in a smaller batch, never turned', async () => {
-    const { count, at } = evaluationBatches(images, key(0), 16)
+    const { count, at } = orThrow(evaluationBatches(images, key(0), 16))
     const all = await Promise.all(Array.from({ length: count }, (_, i) => pixels(at(i))))
     expect(all.flat()).toEqual([...range(240)])
   })

@@ -1,8 +1,9 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { encodePng, findPictures, loadData, orThrow, pictureSet, range } from 'diffeo'
 import fc from 'fast-check'
 import { encode } from 'fast-png'
+import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import sharp from 'sharp'
@@ -81,6 +82,34 @@ describe('a folder of pictures', () => {
     expect(least).toBeGreaterThan(90)
     expect(most).toBeLessThan(110)
   })
+  it('turns pictures as their cameras say', async () => {
+    const rows = Uint8Array.from({ length: 8 * 8 * 3 }, (_, i) => (i < 96 ? 0 : 200))
+    const of = (orientation: number) =>
+      sharp(rows, { raw: { width: 8, height: 8, channels: 3 } })
+        .withMetadata({ orientation })
+        .png()
+        .toBuffer()
+    // as they are, on their heads, and to the right: what was above is left of the viewer no more
+    for (const [i, orientation] of [1, 3, 6].entries()) put(`turned/${i}.png`, await of(orientation))
+    const all = await orThrow(await images(at('turned'), 8)()).read(range(3))
+    const level = (i: number, y: number, x: number) => all[3 * (64 * i + 8 * y + x)]
+    const corners = [0, 1, 2].map((i) => [level(i, 1, 1), level(i, 1, 6), level(i, 6, 1), level(i, 6, 6)])
+    expect(corners).toEqual([
+      [0, 0, 200, 200],
+      [200, 200, 0, 0],
+      [200, 0, 200, 0],
+    ])
+  })
+  it('has no folder of such a name, and says which link leads nowhere', async () => {
+    put('named/a.png', plain(2, 2, [1, 2, 3]))
+    put('named/folder.png/b.png', plain(2, 2, [4, 5, 6]))
+    expect(orThrow(await findPictures(at('named'))()).names).toEqual(['a.png', 'folder.png/b.png'])
+    symlinkSync('loop.png', at('named/loop.png'))
+    expect(await said(findPictures(at('named')))).toMatch(/^read .*named.loop\.png: expected .*, got .*ELOOP/)
+    rmSync(at('named/loop.png'))
+    symlinkSync('nothing', at('named/gone.png'))
+    expect(await said(findPictures(at('named')))).toMatch(/^read .*named.gone\.png: expected a file, got nothing there/)
+  })
   it('is shared out, or has its own parts', async () => {
     for (let i = 0; i < 20; i++) put(`own/${i}.png`, plain(2, 2, [i, 0, 0]))
     const options = { name: 'folder', validation: 3, seed: 0, size: 16 } as const
@@ -90,6 +119,10 @@ describe('a folder of pictures', () => {
     const parts = orThrow(await loadData({ ...options, folder: at('parts') })())
     expect([parts.train.count, parts.validation.count, parts.test.count]).toEqual([1, 3, 2])
     expect(parts.train.shape).toEqual([16, 16, 3])
+    // one part alone is a folder like any other
+    for (let i = 0; i < 20; i++) put(`one/train/${i}.png`, plain(2, 2, [i, 0, 0]))
+    const one = orThrow(await loadData({ ...options, folder: at('one') })())
+    expect([one.train.count, one.validation.count, one.test.count]).toEqual([15, 3, 2])
   })
   it.each([
     ['no folder', () => at('nowhere'), /read .*nowhere: expected a folder of pictures, got nothing there/],
@@ -285,6 +318,11 @@ describe('CelebA', () => {
     expect(await said(loadData({ ...options, folder: at('celeba'), size: 48 }))).toBe(
       'size: expected one of 64, 32, got 48',
     )
+    put('parted/000001.jpg', await face([1, 2, 3]))
+    put('parted/list_eval_partition.txt', '000001.jpg 0\n000002.jpg 1\n')
+    expect(await said(loadData({ ...options, folder: at('parted') }))).toMatch(
+      /list_eval_partition\.txt: expected photographs of its validation part, got none in the folder; download img_align/,
+    )
     expect(await said(TE.fromEither(parsePartition('list')('000001.jpg 0\n000002.jpg 7')))).toMatch(
       /list line 2: expected a file name and 0, 1 or 2, got '000002.jpg 7'/,
     )
@@ -294,10 +332,21 @@ describe('CelebA', () => {
       fc.property(
         fc.oneof(
           fc.string(),
-          fc.array(fc.constantFrom('a.jpg 0', 'b.jpg 2', 'c 3', '', 'd')).map((l) => l.join('\n')),
+          fc
+            .array(fc.constantFrom('a.jpg 0', 'b.jpg 2', ' e.jpg\t1 ', 'a.jpg 1', 'c 3', 'c constructor', '', 'd'))
+            .map((l) => l.join('\n')),
         ),
         (text) => {
-          parsePartition('list')(text)
+          const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '')
+          const good = lines.map((line) => /^\s*(\S+)\s+([012])(\s|$)/.exec(line))
+          const wrong = good.indexOf(null)
+          expect(parsePartition('list')(text)).toEqual(
+            wrong < 0
+              ? E.right(new Map(good.map((found) => [found![1], ['train', 'validation', 'test'][Number(found![2])]])))
+              : E.left(
+                  expect.objectContaining({ op: `list line ${wrong + 1}`, expected: 'a file name and 0, 1 or 2' }),
+                ),
+          )
         },
       ),
     ))

@@ -155,7 +155,7 @@ describe('fit', () => {
     const events = await collect(train(tiny, own, { ...options, batch, steps: 5 } as never))
     const end = events.at(-1) as Stopped
     expect([end.reason, end.state.step]).toEqual(['steps', 5])
-    const { each } = await evaluate(tiny, end.state.params, evaluationBatches(images, key(5), 1))
+    const { each } = await evaluate(tiny, end.state.params, orThrow(evaluationBatches(images, key(5), 1)))
     expect(each.length).toBe(images.count)
     expect(each.every(Number.isFinite)).toBe(true)
     disposeState(own)
