@@ -43,9 +43,11 @@ export const paceOf = (total: number, unit: string, now = () => performance.now(
     const at = now()
     const seconds = Math.max(1e-3, (at - from.at) / 1000)
     const rate = (examples - from.examples) / seconds
-    const left = (seconds * (total - done)) / Math.max(1e-9, done - from.done)
+    const left = (seconds * (total - done)) / (done - from.done)
+    const count = `${examples.toLocaleString('en')} ${unit}`
+    if (done === from.done) return count
     if (reports++ === 0) from = { at, done, examples }
-    return `${examples.toLocaleString('en')} ${unit}, ${rate.toFixed(rate < 10 ? 1 : 0)} ${unit}/s, ${clock(left)} left`
+    return `${count}, ${rate.toFixed(rate < 10 ? 1 : 0)} ${unit}/s, ${clock(left)} left`
   }
 }
 

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { paint } from '../../src/cli/console.js'
 import { flagsOf, quoted } from '../../src/cli/flags.js'
 import { programOf } from '../../src/cli/program.js'
-import { counted, progress } from '../../src/cli/progress.js'
+import { counted, paceOf, progress } from '../../src/cli/progress.js'
 import { command, diffeo, temporary, terminal } from './support.js'
 
 const { folder, at } = temporary('console')
@@ -153,6 +153,15 @@ describe('progress', () => {
     expect(await count(stream)).toBe('done')
     // two batches of 50 in a second since the first, and one more to come
     expect(written()).toContain('testing: 150 images, 100 images/s, 0:01 left')
+  })
+  it('does not guess before anything came', () => {
+    let time = 0
+    const pace = paceOf(300, 'MB', () => time)
+    const told = [0, 0, 100, 200].map((done) => {
+      time += 1000
+      return pace(done)
+    })
+    expect(told).toEqual(['0 MB', '0 MB', '100 MB, 33 MB/s, 0:06 left', '200 MB, 100 MB/s, 0:01 left'])
   })
   it('is quiet in a pipe', async () => {
     const stream = new PassThrough()

@@ -9,10 +9,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as E from 'fp-ts/lib/Either.js'
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
+import { bring } from '../../src/cli/commands/engine.js'
 import { type InstallOptions, install } from '../../src/engine/tensorflow/install.js'
 import { cudaPackages, type Pinned, planOf, platformError } from '../../src/engine/tensorflow/wheels.js'
 import { describeError } from '../../src/error.js'
-import { command, diffeo, main } from '../cli/support.js'
+import { command, diffeo, ioOf, main } from '../cli/support.js'
 import { zipBytes } from '../data/files.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'diffeo-install-'))
@@ -103,19 +104,28 @@ describe.runIf(process.platform === 'linux')('an installation', () => {
       ['THIRD_PARTY_NOTICES.txt', 'libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'].sort(),
     )
     expect(readFileSync(join(target, 'tensorflow/libtensorflow_cc.so.2')).equals(bytes(300_000))).toBe(true)
-    expect(await diffeo(folder, 'engine', 'install', '--wheel', 'small.whl')).toMatchObject({
-      code: 1,
-      err: expect.stringContaining('expected nothing installed there'),
-    })
-    expect(await diffeo(folder, 'engine', 'list')).toMatchObject({
-      code: 0,
-      out: expect.stringMatching(
-        /^tensorflow that cannot be loaded, by engine install: .*small|^tensorflow that cannot/,
-      ),
-    })
+    for (const what of [['--wheel', 'small.whl'], []])
+      expect(await diffeo(folder, 'engine', 'install', ...what)).toMatchObject({
+        code: 1,
+        // nothing of what would be downloaded
+        out: '',
+        err: expect.stringContaining('expected nothing installed there'),
+      })
+    // as its users start it: each library is opened in a process of its own
+    const list = await command(folder, process.execPath, [main, 'engine', 'list'])
+    const listed = `tensorflow that cannot be loaded, by engine install: ${target}/tensorflow: `
+    expect([list.code, list.out.startsWith(listed)]).toEqual([0, true])
+    expect(list.out.slice(listed.length)).toMatch(/^.*invalid ELF header\n$/)
     expect(await diffeo(folder, 'engine', 'remove')).toMatchObject({ code: 0, out: `removed ${target}\n` })
     expect(await diffeo(folder, 'engine', 'list')).toMatchObject({ out: expect.stringContaining('no library') })
     nothingIn(cache)
+  })
+  it('tells how far it is, how fast, and what is left', async () => {
+    cacheOf('pace')
+    const drawn: string[] = []
+    const paced = wheelOf('paced.whl', [library[0]!, [library[1]![0], bytes(30e6)]])
+    expect(await bring('tensorflow-cpu', [paced])(ioOf([], [], undefined, drawn))()).toEqual(E.right('done'))
+    expect(drawn.join('\n')).toMatch(/ unpacking paced\.whl: \d+ MB, [\d.]+ MB\/s, \d:\d\d left$/m)
   })
   it('that is not whole is replaced', async () => {
     const cache = cacheOf('broken')
@@ -180,6 +190,9 @@ describe.runIf(linuxX64 && platformError({ os: 'linux', arch: 'x64', glibc: true
     expect(readdirSync(cache)).toEqual(['tensorflow-2.21.0'])
     expect(existsSync(join(cache, 'tensorflow-2.21.0/nvidia/one/lib/libone.so.12'))).toBe(true)
     expect(told[0]).toBe('downloading tf 0')
+    // of all downloads together
+    const second = told.findIndex((line) => line.startsWith('downloading nvidia-one-cu12 '))
+    expect(told[second]).toBe(`downloading nvidia-one-cu12 ${plan[0]!.bytes / (plan[0]!.bytes + plan[1]!.bytes)}`)
     expect(told.at(-1)).toBe('unpacking nvidia-one-cu12.whl 1')
   })
   it('of other bytes than those that are pinned is refused, and so is a wheel that asks for what is not', async () => {
@@ -285,7 +298,7 @@ describe.runIf(process.platform === 'linux')('an installation that is cut short'
     return cacheOf(name)
   }
   const mountable = process.getuid?.() === 0 && spawnSync('mount', ['--version']).status === 0
-  it.skipIf(!mountable).each([
+  it.skipIf(!mountable).for([
     [
       'too small, before it begins',
       'size=200k',
@@ -293,9 +306,9 @@ describe.runIf(process.platform === 'linux')('an installation that is cut short'
     ],
     // the root, three folders of the installation, its first file: and then the disk is full
     ['that fills up on the way', 'size=9m,nr_inodes=6', /expected room on the disk, got a full disk \(ENOSPC\)/],
-  ])('by a disk %s leaves nothing', async (name, options, sentence) => {
+  ] as const)('by a disk %s leaves nothing', async ([name, options, sentence], context) => {
     const cache = mount(name, options)
-    if (cache === undefined) return
+    if (cache === undefined) return context.skip()
     expect(await installed()).toMatch(sentence)
     nothingIn(cache)
   })

@@ -8,40 +8,54 @@ import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { Argument, type Command } from 'commander'
+import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import { type Found, filesIn, findLibraries } from '../../engine/tensorflow/find.js'
-import { install, removeInstalled } from '../../engine/tensorflow/install.js'
+import { type InstallOptions, install, placeFor, removeInstalled } from '../../engine/tensorflow/install.js'
 import type { Inspected } from '../../engine/tensorflow/tensorflow.js'
 import { megabytes, planOf, VERSION, WHEELS, type Wheel } from '../../engine/tensorflow/wheels.js'
 import { type DiffeoError, DiffeoException, engineError, usageError } from '../../error.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from '../console.js'
 import { examples } from '../flags.js'
+import { type Progress, paceOf } from '../progress.js'
 
 type Task = TE.TaskEither<DiffeoError, Outcome>
 
 /** What a download would be. */
-const foretell = (wheel: Wheel, { say, result }: Io): Outcome => {
+const foretell = (wheel: Wheel, from: readonly string[] | undefined, { say, result }: Io): Task => {
+  if (from !== undefined)
+    return TE.left(usageError('--dry-run', 'something to download', `--wheel ${from}`, 'leave out one of them'))
   const plan = planOf(wheel)
   for (const pin of plan) say(`${pin.name} ${pin.version} (${pin.platform}), ${megabytes([pin])} MB, ${pin.sha256}`)
   say(`${megabytes(plan)} MB to download`)
   result(plan)
-  return 'done'
+  return TE.right('done')
 }
 
-const bring =
-  (wheel: Wheel, from: readonly string[] | undefined) =>
+/** Tells a line of progress how far a phase is: one after the other, but all downloads as one. */
+const phases = (line: Progress): NonNullable<InstallOptions['progress']> => {
+  const paces = new Map<string, ReturnType<typeof paceOf>>()
+  return (doing, done, total) => {
+    const phase = doing.startsWith('downloading ') ? 'downloading' : doing
+    const pace = paces.get(phase) ?? paceOf(total, 'MB')
+    paces.set(phase, pace)
+    line.update(done / total, { doing, pace: pace(done, Math.round(done / 1e6)) })
+  }
+}
+
+/** Brings the library: of pinned wheels, or of those that are named. */
+export const bring =
+  (wheel: Wheel, from?: readonly string[]) =>
   ({ say, warn, result, progress, signal, hold }: Io): Task => {
+    const what = { wheel, ...(from === undefined ? {} : { from }) }
+    const place = placeFor(what)
+    if (E.isLeft(place)) return TE.left(place.left)
     const release = hold('stopping (again: at once)')
     say(`${wheel} ${from === undefined ? `${VERSION}, ${megabytes(planOf(wheel))} MB to download` : `from ${from}`}`)
-    const line = progress('{bar} {percentage}% {doing}', 1, { doing: 'starting' })
+    const line = progress('{bar} {percentage}% {doing}: {pace}', 1, { doing: 'starting', pace: '0 MB' })
     return pipe(
-      install({
-        wheel,
-        ...(from === undefined ? {} : { from }),
-        signal,
-        progress: (doing, done, total) => line.update(done / total, { doing }),
-      }),
+      install({ ...what, signal, progress: phases(line) }),
       TE.map((folder): Outcome => {
         say(`${folder}\nuse it with --engine tensorflow`)
         result({ folder })
@@ -148,7 +162,7 @@ export const engineCommand = (program: Command): void => {
     .option('--dry-run', 'say what would be downloaded')
     .addHelpText('after', examples('engine install --dry-run', 'engine install --wheel tensorflow_cpu.whl'))
     .action((wheel: Wheel, { wheel: from, dryRun }: InstallFlags) =>
-      act(dryRun === true ? (io) => TE.fromIO(() => foretell(wheel, io)) : bring(wheel, from)),
+      act(dryRun === true ? (io) => foretell(wheel, from, io) : bring(wheel, from)),
     )
   command
     .command('list')

@@ -12,14 +12,15 @@ import { basename, dirname, join } from 'node:path'
 import { Transform } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
+import * as E from 'fp-ts/lib/Either.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import { type Entry, openPromise, type ZipFile } from 'yauzl'
-import { type DiffeoError, DiffeoException, engineError } from '../../error.js'
+import { type DiffeoError, DiffeoException, engineError, orThrow } from '../../error.js'
 import { fileFailure } from '../../file.js'
 import { isAlive } from '../../process.js'
 import { cacheFolder, filesIn, wheelFolder } from './find.js'
 import { pipDownload } from './pip.js'
-import { cudaPackages, megabytes, type Pinned, planOf, platformError, thisPlatform, type Wheel } from './wheels.js'
+import { bytesOf, cudaPackages, type Pinned, planOf, platformError, thisPlatform, type Wheel } from './wheels.js'
 
 /** What is taken out of wheels: libraries, what XLA compiles for GPUs with, notices and licences. */
 const wanted = [
@@ -36,7 +37,7 @@ export interface InstallOptions {
   /** What is downloaded otherwise; default what is pinned. */
   readonly plan?: readonly Pinned[]
   readonly signal?: AbortSignal
-  /** What is being done, and how many bytes of how many. */
+  /** What is being done, and how many bytes of how many: of downloads all together. */
   readonly progress?: (doing: string, done: number, total: number) => void
 }
 
@@ -72,10 +73,16 @@ const demand = async (bytes: number): Promise<void> => {
     refuse(`${needed} MB in ${cacheFolder()}`, `${there} MB`, 'make room, or move it with DIFFEO_CACHE')
 }
 
-/** A pinned wheel, downloaded and checked. */
-const download = async (pin: Pinned, folder: string, options: InstallOptions): Promise<string> => {
+/** A pinned wheel of a plan, downloaded and checked. */
+const download = async (
+  pin: Pinned,
+  plan: readonly Pinned[],
+  folder: string,
+  options: InstallOptions,
+): Promise<string> => {
   const { signal, progress } = options
-  const tell = (done: number) => progress?.(`downloading ${pin.name}`, done, pin.bytes)
+  const before = bytesOf(plan.slice(0, plan.indexOf(pin)))
+  const tell = (done: number) => progress?.(`downloading ${pin.name}`, before + done, bytesOf(plan))
   tell(0)
   const file = await pipDownload(pin, folder, { signal, progress: tell })
   const found = await checksum(file, options)
@@ -138,13 +145,19 @@ const sweep = async (pattern: RegExp): Promise<readonly string[]> => {
   return own.map((name) => join(cacheFolder(), name))
 }
 
-const installed = async (options: InstallOptions): Promise<string> => {
-  const { wheel, from, plan = planOf(wheel) } = options
+/** Where a package's libraries come to lie, or why none are installed: not for this platform, or there already. */
+export const placeFor = ({ wheel, from }: InstallOptions): E.Either<DiffeoError, string> => {
   const target = wheelFolder(wheel)
   const unfit = from === undefined ? platformError(thisPlatform()) : undefined
-  if (unfit !== undefined) throw new DiffeoException(unfit)
-  if (filesIn(join(target, 'tensorflow')) !== undefined)
-    refuse('nothing installed there', target, '`npx diffeo engine remove` removes it')
+  if (unfit !== undefined) return E.left(unfit)
+  return filesIn(join(target, 'tensorflow')) === undefined
+    ? E.right(target)
+    : E.left(engineError('engine install', 'nothing installed there', target, '`npx diffeo engine remove` removes it'))
+}
+
+const installed = async (options: InstallOptions): Promise<string> => {
+  const { wheel, from, plan = planOf(wheel) } = options
+  const target = orThrow(placeFor(options))
   await mkdir(cacheFolder(), { recursive: true })
   await sweep(PART)
   const work = join(cacheFolder(), `.part-${wheel}-${process.pid}`)
@@ -155,10 +168,10 @@ const installed = async (options: InstallOptions): Promise<string> => {
     for (const file of from ?? []) await unpack(file, library, [], options)
     if (from === undefined) {
       // and more, since that is what they are packed
-      await demand(megabytes(plan) * 1e6)
+      await demand(bytesOf(plan))
       for (const pin of plan) {
         await mkdir(wheels)
-        await unpack(await download(pin, wheels, options), library, plan.slice(1), options)
+        await unpack(await download(pin, plan, wheels, options), library, plan.slice(1), options)
         await rm(wheels, { recursive: true })
       }
     }

@@ -51,9 +51,11 @@ const all = rows.map(pinned)
 export const planOf = (wheel: Wheel): readonly Pinned[] =>
   all.filter(({ name }) => name === wheel || (wheel === 'tensorflow' && name.startsWith('nvidia-')))
 
+/** How much is downloaded. */
+export const bytesOf = (plan: readonly Pinned[]): number => plan.reduce((sum, { bytes }) => sum + bytes, 0)
+
 /** Megabytes of a download, for people. */
-export const megabytes = (plan: readonly Pinned[]): number =>
-  Math.round(plan.reduce((sum, { bytes }) => sum + bytes, 0) / 1e6)
+export const megabytes = (plan: readonly Pinned[]): number => Math.round(bytesOf(plan) / 1e6)
 
 /** The CUDA packages that the `METADATA` of a wheel of TensorFlow asks for. */
 export const cudaPackages = (metadata: string): readonly string[] =>
