@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { createReadStream } from 'node:fs'
+import { createReadStream, existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { pipe } from 'fp-ts/lib/function.js'
@@ -79,6 +79,20 @@ export const readBytes = (path: string, most?: number): TE.TaskEither<DiffeoErro
     TE.tryCatch(() => (most === undefined ? readFile(path) : readUpTo(path, most)), fileFailure('read', path)),
     TE.map((b) => new Uint8Array(b.buffer, b.byteOffset, b.length)),
   )
+
+/**
+ * The text of a file; none of one that is not there.
+ *
+ * @returns left: as {@link readBytes}.
+ * @example readTextIfAny('runs/mnist/metrics.jsonl', 2 ** 28)
+ */
+export const readTextIfAny = (path: string, most: number): TE.TaskEither<DiffeoError, string> =>
+  existsSync(path)
+    ? pipe(
+        readBytes(path, most),
+        TE.map((bytes) => new TextDecoder().decode(bytes)),
+      )
+    : TE.right('')
 
 /**
  * Writes a file all at once: into a temporary file beside it, flushed to the disk, then renamed over `path`.

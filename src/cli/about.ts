@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
@@ -11,7 +10,7 @@ import * as J from 'fp-ts/lib/Json.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import * as t from 'io-ts'
 import type { DiffeoError } from '../error.js'
-import { readBytes } from '../file.js'
+import { readTextIfAny } from '../file.js'
 import { quoted } from './flags.js'
 import { writeJson } from './folder.js'
 
@@ -29,18 +28,16 @@ const LARGEST = 2 ** 24
 
 /** What is known; nothing, if there is no such file or another one. */
 export const readAbout = (path: string): TE.TaskEither<DiffeoError, About> =>
-  existsSync(path)
-    ? pipe(
-        readBytes(path, LARGEST),
-        TE.map((bytes) =>
-          pipe(
-            J.parse(new TextDecoder().decode(bytes)),
-            E.flatMap((u) => E.mapLeft(() => u)(About.decode(u))),
-            E.getOrElse((): About => []),
-          ),
-        ),
-      )
-    : TE.right([])
+  pipe(
+    readTextIfAny(path, LARGEST),
+    TE.map((text) =>
+      pipe(
+        J.parse(text),
+        E.flatMap((u) => E.mapLeft(() => u)(About.decode(u))),
+        E.getOrElse((): About => []),
+      ),
+    ),
+  )
 
 /** The version of this package. */
 export const { version } = createRequire(import.meta.url)('diffeo/package.json') as { readonly version: string }

@@ -203,7 +203,7 @@ const optionNames = Object.values(models)
   .filter((name) => name !== 'name')
 
 /** What the flags say of the model. */
-const optionsIn = (flags: ModelOptions): ModelOptions =>
+export const optionsIn = (flags: ModelOptions): ModelOptions =>
   Object.fromEntries(Object.entries(flags).filter(([name, value]) => optionNames.includes(name) && value !== undefined))
 
 /** `logScale` as the command line has it: `--log-scale`. */

@@ -22,7 +22,7 @@ import { latentTensors, trust, unwrap } from '../tensor/tensor.js'
 import { type Examples, firstBatch, keysOf } from './examples.js'
 import type { Evaluated } from './measure.js'
 import type { Metric } from './metrics.js'
-import { grid, reconstruct } from './pictures.js'
+import { grid, reconstruct, worstFirst } from './pictures.js'
 import type { OpenRun } from './run.js'
 
 type Pending<A> = TE.TaskEither<DiffeoError, A>
@@ -121,7 +121,7 @@ const SHOWN = 12
 export const imageSections = (run: OpenRun, data: Examples, { each, unit }: Evaluated): readonly Pending<Section>[] => {
   const { flow, params, config } = run
   const own = keysOf(config.recipe.seed).sample
-  const order = each.map((_, i) => i).sort((a, b) => each[b]! - each[a]!)
+  const order = worstFirst(each)
   const extremes = [
     { name: 'least likely', places: order.slice(0, SHOWN) },
     { name: 'likeliest', places: order.slice(-SHOWN).reverse() },

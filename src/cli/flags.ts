@@ -121,16 +121,18 @@ export const withWorkerOptions = (command: Command): Command =>
       number('--worker-timeout', positive),
     )
 
-/** The flags of every command that uses a run. */
-export const withRunOptions = (command: Command): Command =>
-  withEngineOptions(
-    command
-      .addOption(
-        new Option('--checkpoint <which>', 'which of its checkpoints').choices(['last', 'best']).default('last'),
-      )
-      .option('--model <file>', "the file of the run's model, if it is yours")
-      .option('--data <folder>', 'where its data are now, if they were moved'),
-  )
+/** Which parameters of a run. */
+export const withCheckpointOptions = (command: Command): Command =>
+  command
+    .addOption(new Option('--checkpoint <which>', 'which of its checkpoints (default: last)').choices(['last', 'best']))
+    .option('--model <file>', "the file of the run's model, if it is yours")
+
+/** The flags of commands that use the flow of a run. */
+export const withRunOptions = (command: Command): Command => withEngineOptions(withCheckpointOptions(command))
+
+/** The flags of commands that use its data too. */
+export const withDataOptions = (command: Command): Command =>
+  withRunOptions(command).option('--data <folder>', 'where its data are now, if they were moved')
 
 /** `Examples:` below the help. */
 export const examples = (...lines: readonly string[]): string =>

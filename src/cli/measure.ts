@@ -6,17 +6,17 @@
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import { type DiffeoError, describeError } from '../error.js'
-import type { Params } from '../tensor/params.js'
 import { evaluate, type Gap, trainingGap } from '../train/evaluate.js'
-import type { RunConfig } from './config.js'
 import type { Io } from './console.js'
 import { type Examples, unitOf } from './examples.js'
 import { filesIn, writeJson } from './folder.js'
-import type { Model } from './model.js'
 import { counted } from './progress.js'
+import type { OpenRun } from './run.js'
 
 /** What `evaluation.json` holds. */
 export interface Evaluated {
+  /** The file in the run's folder that was measured. */
+  readonly checkpoint: string
   readonly step: number
   readonly unit: 'bits/dim' | 'nats'
   readonly count: number
@@ -33,11 +33,11 @@ export interface Evaluated {
   readonly each: readonly number[]
 }
 
-/** `test 1.427 bits/dim on 10000 images, worst 2.518; statistics of batches of 200 change it by 0.0012` */
+/** `test 1.427 bits/dim on 10000 images, worst 2.518; on those held out, statistics of batches of 200 change it by 0.0012` */
 const describeEvaluation = ({ mean, unit, count, worst, floor, batchStatistics, train }: Evaluated): string =>
   `test ${mean.toFixed(3)} ${unit} on ${count} ${unit === 'nats' ? 'points' : 'images'}, worst ${worst.toFixed(3)}` +
   (floor === undefined ? '' : `; the floor is ${floor.toFixed(3)}`) +
-  `; statistics of batches of ${batchStatistics.batch} change it by ${batchStatistics.gap.toFixed(4)}` +
+  `; on those held out, statistics of batches of ${batchStatistics.batch} change it by ${batchStatistics.gap.toFixed(4)}` +
   (train === undefined ? '' : `\n${train.mean.toFixed(3)} ${unit} on the ${train.count} images that it was trained on`)
 
 /** The same without every example's figure. */
@@ -45,11 +45,8 @@ export const summaryOf = ({ each: _, ...summary }: Evaluated): Omit<Evaluated, '
 
 /** Evaluates on all test examples, and leaves the figures in the run's folder if it is told one. */
 export const measure = (
-  { flow }: Pick<Model, 'flow'>,
-  { shape }: Pick<RunConfig, 'shape'>,
+  { flow, config: { shape }, state: { step }, checkpoint, params }: OpenRun,
   examples: Examples,
-  step: number,
-  params: Params,
   io: Io,
   folder?: string,
 ): TE.TaskEither<DiffeoError, Evaluated> =>
@@ -69,6 +66,7 @@ export const measure = (
           : await watched('training examples', limited.count)((heard) => evaluate(flow, params, limited, heard))
       const each = Array.from(bits.each, unit.of)
       return {
+        checkpoint,
         step,
         unit: unit.name,
         count: bits.count,

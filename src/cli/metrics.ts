@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { existsSync } from 'node:fs'
 import { appendFile } from 'node:fs/promises'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
@@ -13,7 +12,7 @@ import * as TE from 'fp-ts/lib/TaskEither.js'
 import * as t from 'io-ts'
 import { natural } from '../codec.js'
 import type { DiffeoError } from '../error.js'
-import { fileFailure, readBytes, writeFileAtomic } from '../file.js'
+import { fileFailure, readTextIfAny, writeFileAtomic } from '../file.js'
 
 const common = {
   step: natural('a step'),
@@ -52,12 +51,10 @@ const LARGEST = 2 ** 28
 
 /** The lines of a file; none if there is no file. */
 export const readMetrics = (path: string): TE.TaskEither<DiffeoError, readonly Metric[]> =>
-  existsSync(path)
-    ? pipe(
-        readBytes(path, LARGEST),
-        TE.map((bytes) => new TextDecoder().decode(bytes).split('\n').flatMap(parse)),
-      )
-    : TE.right([])
+  pipe(
+    readTextIfAny(path, LARGEST),
+    TE.map((text) => text.split('\n').flatMap(parse)),
+  )
 
 /** Where lines are added. */
 export interface MetricsFile {

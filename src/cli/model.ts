@@ -40,10 +40,13 @@ const hasDomain = (u: object): u is { readonly domain: Shape } => 'domain' in u
 
 const EXPORT = 'export it: export default compose(input([…]), …)'
 
+const firstLine = (thrown: unknown): string =>
+  (thrown instanceof Error ? thrown.message : String(thrown)).split('\n')[0] ?? ''
+
 const loadFailure =
   (path: string) =>
   (thrown: unknown): DiffeoError => {
-    const [line = ''] = (thrown instanceof Error ? thrown.message : String(thrown)).split('\n')
+    const line = firstLine(thrown)
     const lacks = /Cannot find (module|package) 'diffeo'/.test(line)
     return formatError(path, 'a module that loads', line, lacks ? 'npm install diffeo where that file is' : undefined)
   }
@@ -60,7 +63,10 @@ const fromModule =
     if (hasDomain(own) && !sameShape(own.domain, shape))
       return E.left(shapeError(path, `events of shape ${show(shape)}, as the data have`, show(own.domain)))
     return pipe(
-      E.tryCatch(() => own.at(shape), loadFailure(path)),
+      E.tryCatch(
+        () => own.at(shape),
+        (thrown) => formatError(path, 'a layer whose at answers', `one that throws: ${firstLine(thrown)}`, EXPORT),
+      ),
       E.flatMap((made) =>
         isPlaced(made) ? made : E.left(formatError(path, 'a layer whose at answers a bijector', typeof made, EXPORT)),
       ),
@@ -86,6 +92,8 @@ const bijectorOf = (
   { model, shape }: Pick<RunConfig, 'model' | 'shape'>,
   named: string | undefined,
 ): TE.TaskEither<DiffeoError, AnyBijector> => {
+  if (model.name !== 'file' && named !== undefined && named !== model.name)
+    return TE.left(usageError('--model', `nothing, for a run of ${model.name}`, `'${named}'`, 'leave it out'))
   switch (model.name) {
     case 'realnvp':
       return TE.fromEither(realNvp<number>(model).at(shape))

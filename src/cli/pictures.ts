@@ -75,6 +75,12 @@ export const samplePicture = async (
   return heatMap({ ...view, points: all })(await planeDensity(flow as unknown as PlaneFlow, params, view))
 }
 
+/** Places of figures, the largest first; what is no number is worse than all. */
+export const worstFirst = (figures: ArrayLike<number>): readonly number[] => {
+  const rank = (i: number): number => (Number.isNaN(figures[i]) ? Number.POSITIVE_INFINITY : figures[i]!)
+  return Array.from(figures, (_, i) => i).sort((a, b) => rank(b) - rank(a))
+}
+
 /** How many samples, and how bold. */
 interface SampleOptions {
   readonly n?: number
@@ -118,12 +124,13 @@ export const reconstruct = async (
   back.dispose()
   const errors = Array.from({ length: x.shape[0]! }, (_, i) => {
     const gaps = before.subarray(i * size, (i + 1) * size).map((v, j) => Math.abs(v - after[i * size + j]!))
-    return { i, error: gaps.reduce((a, b) => (b > a || Number.isNaN(b) ? b : a), 0) }
-  }).sort((a, b) => b.error - a.error)
-  const shown = errors.slice(0, most).map(({ i }) => i)
+    return gaps.reduce((a, b) => (b > a || Number.isNaN(b) ? b : a), 0)
+  })
+  const order = worstFirst(errors)
+  const shown = order.slice(0, most)
   const rows = [before, after].flatMap((all) => shown.flatMap((i) => [...all.subarray(i * size, (i + 1) * size)]))
   return {
-    largestError: errors[0]?.error ?? 0,
+    largestError: errors[order[0] ?? 0] ?? 0,
     picture: grid(flow.bijector.domain, rows, shown.length),
   }
 }

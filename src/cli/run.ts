@@ -3,10 +3,12 @@
  *
  * @module
  */
+import { existsSync } from 'node:fs'
+import { basename } from 'node:path'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import { describeEngine, type Engine, useEngine } from '../engine/engine.js'
-import type { DiffeoError } from '../error.js'
+import { type DiffeoError, usageError } from '../error.js'
 import type { Params } from '../tensor/params.js'
 import { restore } from '../train/restore.js'
 import { averageParams, disposeState, type TrainState } from '../train/step.js'
@@ -15,7 +17,7 @@ import { sameContents } from './configure.js'
 import type { Io } from './console.js'
 import { type Examples, loadDataSet } from './examples.js'
 import type { EngineFlags } from './flags.js'
-import { loadSaved, toldOf, type Which } from './folder.js'
+import { filesIn, isRun, loadSaved, toldOf, type Which } from './folder.js'
 import { type Model, modelOf } from './model.js'
 
 /** The flags of commands that use a run. */
@@ -30,9 +32,26 @@ export interface RunFlags extends EngineFlags {
 export interface OpenRun extends Model {
   readonly config: RunConfig
   readonly state: TrainState
+  /** The file in the run's folder that it is of. */
+  readonly checkpoint: string
   /** Of the averaged model, which is the one to use; borrowed from `state`. */
   readonly params: Params
   readonly engine: Engine
+}
+
+/** Refuses `--checkpoint best` where no validation has left one; a damaged one is passed over, and said so. */
+const hasBest = (folder: string, which: Which | undefined): TE.TaskEither<DiffeoError, void> => {
+  const { best } = filesIn(folder)
+  return which !== 'best' || existsSync(best) || !isRun(folder)
+    ? TE.right(undefined)
+    : TE.left(
+        usageError(
+          '--checkpoint best',
+          `${best}, which a validation leaves`,
+          'a run without',
+          'leave it out, or train with a smaller --validate-every',
+        ),
+      )
 }
 
 /** Uses a run: reads it, says what there is to say, and frees it afterwards. */
@@ -43,7 +62,8 @@ export const withRun = <A>(
   use: (run: OpenRun) => TE.TaskEither<DiffeoError, A>,
 ): TE.TaskEither<DiffeoError, A> =>
   pipe(
-    loadSaved(folder, flags.checkpoint),
+    hasBest(folder, flags.checkpoint),
+    TE.flatMap(() => loadSaved(folder, flags.checkpoint)),
     TE.tapIO((loaded) => () => toldOf(loaded).forEach(io.warn)),
     TE.bindTo('loaded'),
     TE.bind('model', ({ loaded }) => modelOf(loaded.saved.config, flags.model)),
@@ -63,6 +83,7 @@ export const withRun = <A>(
           config: loaded.saved.config,
           engine,
           state,
+          checkpoint: basename(loaded.saved.path),
           params: averageParams(model.flow, model.optimiser, state),
         }),
         (task) => () => task().finally(() => disposeState(state)),

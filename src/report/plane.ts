@@ -10,7 +10,7 @@ import { pipe } from 'fp-ts/lib/function.js'
 import type { Latents } from '../../types/shape.js'
 import { compiled } from '../distribution/compiled.js'
 import type { Flow } from '../distribution/flow.js'
-import type { DiffeoError } from '../error.js'
+import { type DiffeoError, shapeError } from '../error.js'
 import { type Box, gridPoints, heatMap, type View } from '../image/heatmap.js'
 import { encodePng } from '../image/png.js'
 import type { Params } from '../tensor/params.js'
@@ -126,6 +126,7 @@ export const planePicture = async <B extends Latents>(
   params: Params,
   { title, data, key, show = 800, resolution = 200 }: PlaneOptions,
 ): Promise<E.Either<DiffeoError, Plot>> => {
+  if (data.length === 0) return E.left(shapeError('planePicture', 'at least one point', 'none'))
   const box = boxAround(data)
   const view = { box, width: resolution, height: resolution }
   const density = await planeDensity(flow, params, view)

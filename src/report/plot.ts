@@ -111,6 +111,14 @@ export const lines = (of: { readonly title: string; readonly y: string; readonly
   const curves = of.curves.map((curve) => (curve.points.length > 40 ? smooth(curve) : curve))
   const domain = visible(curves)
   const names = curves.map(({ name }) => name)
+  // what there is one of is named by the title and the axis
+  const which = (range: readonly unknown[]) =>
+    ({
+      field: 'name',
+      type: 'nominal',
+      scale: { domain: names, range },
+      ...(names.length > 1 ? {} : { legend: null }),
+    }) as const
   return {
     title: of.title,
     width: 560,
@@ -125,8 +133,8 @@ export const lines = (of: { readonly title: string; readonly y: string; readonly
         title: of.y,
         scale: domain === undefined ? { zero: false } : { domain: [...domain], zero: false, nice: true },
       },
-      color: { field: 'name', type: 'nominal', scale: { domain: names, range: Object.values(colours).slice(1) } },
-      strokeDash: { field: 'name', type: 'nominal', scale: { domain: names, range: dashes } },
+      color: which(Object.values(colours).slice(1)) as never,
+      strokeDash: which(dashes) as never,
     },
   }
 }

@@ -2,7 +2,18 @@
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
-import { describeError, encodePng, key, orThrow, uniformArray } from 'diffeo'
+import {
+  compose,
+  describeError,
+  encodePng,
+  flow,
+  input,
+  key,
+  logit,
+  orThrow,
+  standardNormal,
+  uniformArray,
+} from 'diffeo'
 import { decode } from 'fast-png'
 import * as E from 'fp-ts/lib/Either.js'
 import type * as TE from 'fp-ts/lib/TaskEither.js'
@@ -15,9 +26,11 @@ import { reconstructRun } from '../../src/cli/commands/reconstruct.js'
 import { sampleRun } from '../../src/cli/commands/sample.js'
 import { train } from '../../src/cli/commands/train.js'
 import { loadSaved } from '../../src/cli/folder.js'
+import { reconstruct } from '../../src/cli/pictures.js'
 import type { EngineName } from '../../src/engine/engine.js'
 import type { DiffeoError } from '../../src/error.js'
-import { diffeo, fewImages, ioOf, started, temporary } from './support.js'
+import { trust } from '../../src/tensor/tensor.js'
+import { diffeo, fewImages, ioOf, started, temporary, testImage, tile } from './support.js'
 
 const { folder, at } = temporary('commands')
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -65,9 +78,28 @@ describe('of a run', () => {
     expect(tf.memory().numTensors).toBe(before)
     expect([result['mean'], result['worst'], result['count']]).toEqual([trained.mean, trained.worst, 53])
     expect(said).toContain(`test ${trained.mean.toFixed(3)} bits/dim on 53 images`)
+    expect(said).toMatch(/; on those held out, statistics of batches of 200 change it by -?\d\.\d{4}$/m)
     expect(drawn).toMatch(/testing: 53 images, [\d.]+ images\/s, 0:00 left/)
     // 512 held out, 200 at a time, twice
     expect(drawn).toMatch(/statistics of batches: 800 images, [\d.]+ images\/s, 0:00 left/)
+  })
+  it('names the checkpoint that an answer is of, and has no best where no validation left one', async () => {
+    const both = at('both')
+    cpSync(run, both, { recursive: true })
+    cpSync(join(run, 'last.safetensors'), join(both, 'best.safetensors'))
+    for (const which of ['last', 'best'] as const) {
+      const { result } = await told((io) => evaluateRun(both, { ...flags, checkpoint: which }, io))
+      expect(result['checkpoint']).toBe(`${which}.safetensors`)
+      expect(JSON.parse(readFileSync(join(both, 'evaluation.json'), 'utf8')).checkpoint).toBe(`${which}.safetensors`)
+    }
+    rmSync(join(both, 'best.safetensors'))
+    const best = { ...flags, checkpoint: 'best' } as const
+    const refused = `--checkpoint best: expected ${both}/best.safetensors, which a validation leaves, got a run without; leave it out, or train with a smaller --validate-every`
+    expect((await told((io) => evaluateRun(both, best, io))).ended).toBe(refused)
+    expect((await told((io) => sampleRun(both, { ...best, temperature: [1] }, io))).ended).toBe(refused)
+    expect((await told((io) => evaluateRun(at('nowhere'), best, io))).ended).toContain(
+      'expected a checkpoint, got none',
+    )
   })
   it('sample draws a grid, and a row for each temperature', async () => {
     const before = tf.memory().numTensors
@@ -79,11 +111,15 @@ describe('of a run', () => {
     expect(drawn).toMatch(/drawing: 16 images, [\d.]+ images\/s, 0:00 left/)
     expect(said).toContain('8 samples at temperatures 0.5, 1')
     expect(pictureOf(rows)).toEqual([2 + 8 * 30, 2 + 2 * 30, 1])
+    await told((io) => sampleRun(run, { ...flags, temperature: [0.5, 1], n: 12, to: rows }, io))
+    expect(pictureOf(rows)).toEqual([2 + 12 * 30, 2 + 2 * 30, 1])
     expect(tf.memory().numTensors).toBe(before)
   })
   it('reconstruct finds rounding errors alone', async () => {
     const to = at('back.png')
-    const { result, drawn } = await told((io) => reconstructRun(run, { ...flags, to }, io))
+    const { result, said, drawn } = await told((io) => reconstructRun(run, { ...flags, to }, io))
+    expect(said).toMatch(/^reconstruction error at most 0\.00\d+ of 256 gray levels on the first 50 test images$/m)
+    expect([result['count'], result['checkpoint']]).toEqual([50, 'last.safetensors'])
     expect(drawn).toMatch(/there and back: 100 images, [\d.]+ images\/s, 0:00 left/)
     expect(result['largestError']).toBeGreaterThan(0)
     expect(result['largestError']).toBeLessThan(0.01)
@@ -92,21 +128,29 @@ describe('of a run', () => {
   it('interpolate has the four images in its corners', async () => {
     const to = at('between.png')
     const before = tf.memory().numTensors
-    const { ended, drawn } = await told((io) => interpolateRun(run, { ...flags, seed: 0, to }, io))
+    const { ended, drawn, result } = await told((io) => interpolateRun(run, { ...flags, seed: 0, to }, io))
     expect(drawn).toMatch(/mixing: 68 images, [\d.]+ images\/s, 0:00 left/)
     expect(ended).toBe('done')
     expect(tf.memory().numTensors).toBe(before)
     expect(pictureOf(to)).toEqual([2 + 8 * 30, 2 + 8 * 30, 1])
     const weights = manifoldWeights()
+    const chosen = result['images'] as unknown as readonly number[]
+    expect([chosen.length, new Set(chosen).size]).toEqual([4, 4])
     // φ, φ′ ∈ {0, π/2}: rows and columns 0 and 2 of eight
-    for (const [i, place] of [0, 2, 16, 18].entries())
+    for (const [i, place] of [0, 2, 16, 18].entries()) {
       weights[place]!.forEach((weight, j) => {
         expect(weight).toBeCloseTo(i === j ? 1 : 0, 12)
       })
+      const image = testImage(data, chosen[i]!)
+      const gaps = tile(readFileSync(to), place, 8).map((level, p) => Math.abs(level - image[p]!))
+      expect(Math.max(...gaps)).toBeLessThanOrEqual(1)
+    }
     for (const row of weights) expect(row.reduce((sum, w) => sum + w * w, 0)).toBeCloseTo(1, 12)
   })
   it("inspect's shares sum to the figure of the same examples", async () => {
-    const { result, said } = await told((io) => inspectWhat(run, { ...flags, shape: [1] }, io))
+    const { result, said, drawn } = await told((io) => inspectWhat(run, flags, io))
+    expect(drawn).toMatch(/counting: \d+ layers, [\d.]+ layers\/s, 0:00 left$/)
+    expect(result).toMatchObject({ run, checkpoint: 'last.safetensors' })
     const layers = result['layers'] as unknown as readonly {
       readonly name: string
       readonly share: number
@@ -128,6 +172,13 @@ describe('of a run', () => {
     // as the program that wrote it measured
     expect(result['mean']).toBeCloseTo(6.764226, 4)
     expect(result['worst']).toBeCloseTo(7.625744, 3)
+  })
+  it('interpolate wants four test images', async () => {
+    await fewImages(at('three'), 3)
+    const three = { ...flags, seed: 0, data: at('three') }
+    expect((await told((io) => interpolateRun(at('first'), three, io))).ended).toBe(
+      'interpolate: expected a run with at least 4 test images, got 3',
+    )
   })
 })
 
@@ -198,21 +249,36 @@ describe('without a run', () => {
   })
 })
 
+describe('reconstructions', () => {
+  it('show first what is no number', async () => {
+    const levels = [10, 20, 30, 40].flatMap((level) => [level, level, level, level])
+    levels[9] = Number.NaN
+    const x = tf.tensor(levels, [4, 2, 2, 1])
+    const own = flow(compose(input([2, 2, 1]), logit()), standardNormal)
+    const made = await reconstruct(own as never, own.init(key(0)), trust(x), 2)
+    x.dispose()
+    const { data, width } = orThrow(made.picture)
+    expect(made.largestError).toBeNaN()
+    // the third image, left in the upper row
+    expect([data[2 * width + 2], data[2 * width + 3]]).toEqual([30, 0])
+  })
+})
+
 describe('a model of a file', () => {
-  const flow = (shape: string) =>
+  const source = (shape: string) =>
     `import { compose, coupling, halves, input, mlp } from 'diffeo'
      export default compose(input(${shape}), coupling(halves(), mlp({ hidden: [4] })), coupling(halves('second'), mlp({ hidden: [4] })))`
-  const source = resolve('dist/examples/.test-flow.mjs')
-  afterAll(() => rmSync(source, { force: true }))
+  const file = resolve('dist/examples/.test-flow.mjs')
+  afterAll(() => rmSync(file, { force: true }))
   it('is trained, asked for, and used', async () => {
-    writeFileSync(source, flow('[2]'))
-    const own = ['--model', source, '--out', 'own']
+    writeFileSync(file, source('[2]'))
+    const own = ['--model', file, '--out', 'own']
     const trained = await started(folder, 'train', 'moons', '--steps', '5', ...own)
     expect([trained.code, trained.err]).toEqual([0, ''])
-    expect(trained.out).toContain(`--resume --out own --model ${source}`)
+    expect(trained.out).toContain(`--resume --out own --model ${file}`)
     const refused = await diffeo(folder, 'evaluate', 'own')
-    expect(refused.err).toContain(`add --model ${source} if you trust that file`)
-    const json = await started(folder, 'evaluate', 'own', '--model', source, '--json')
+    expect(refused.err).toContain(`add --model ${file} if you trust that file`)
+    const json = await started(folder, 'evaluate', 'own', '--model', file, '--json')
     expect(JSON.parse(json.out)).toMatchObject({ run: 'own', unit: 'nats', count: 10_000 })
   })
   it('may be TypeScript, whatever the Node', async () => {
@@ -236,7 +302,9 @@ describe('a model of a file', () => {
     writeFileSync(at('throws.mjs'), 'export default { at: () => { throw new TypeError("no such shape") } }')
     writeFileSync(at('three.mjs'), 'export default { at: () => 3 }')
     writeFileSync(at('elsewhere.mjs'), 'import "diffeo"')
-    expect(await say(at('throws.mjs'))).toContain('expected a module that loads, got no such shape')
+    expect(await say(at('throws.mjs'))).toContain(
+      'expected a layer whose at answers, got one that throws: no such shape; export it',
+    )
     expect(await say(at('three.mjs'))).toContain('expected a layer whose at answers a bijector, got number; export it')
     expect((await started(folder, 'inspect', at('elsewhere.mjs'))).err).toMatch(
       /; npm install diffeo where that file is\n$/,
@@ -255,6 +323,32 @@ describe('the command line', () => {
     expect((await started(folder, 'complete', '--', 'ev')).out).toContain('evaluate')
     expect((await started(folder, 'complete', '--', 'train', '')).out).toContain('mnist')
     expect((await started(folder, 'complete', '--', 'train', 'mnist', '--schedule', '')).out).toContain('cosine')
+  })
+  it('refuses flags that would do nothing', async () => {
+    await started(folder, 'train', 'moons', '--steps', '1', '--hidden', '4', '--no-report', '--out', 'plane')
+    const refused = async (...args: readonly string[]) => {
+      const { code, err } = await diffeo(folder, ...args)
+      expect(code).toBe(1)
+      return err.trim()
+    }
+    expect(await refused('inspect', 'plane', '--width', '3')).toBe(
+      "diffeo: --width: expected a model, got 'plane'; name one, or leave it out",
+    )
+    expect(await refused('inspect', 'plane', '--shape', '2')).toMatch(/^diffeo: --shape: expected a model, got 'plane'/)
+    for (const flag of ['--checkpoint=best', '--data=here', '--model=flow.js'])
+      expect(await refused('inspect', 'realnvp', flag)).toBe(
+        `diffeo: ${flag.split('=')[0]}: expected the folder of a run, got 'realnvp'; name one, or leave it out`,
+      )
+    expect(await refused('sample', 'plane', '--data', 'here')).toContain("unknown option '--data'")
+    expect(await refused('evaluate', 'plane', '--model', 'flow.js')).toBe(
+      "diffeo: --model: expected nothing, for a run of realnvp-vector, got 'flow.js'; leave it out",
+    )
+    expect(await refused('reconstruct', 'plane', '--to', 'back.png')).toBe(
+      'diffeo: --to: expected a run on images, got one on moons; leave it out',
+    )
+    expect(await refused('engine', 'install', '--wheel', 'a.whl', '--dry-run')).toBe(
+      'diffeo: --dry-run: expected something to download, got --wheel a.whl; leave out one of them',
+    )
   })
   it('does what docs/cli.md shows', async () => {
     const page = readFileSync('docs/cli.md', 'utf8')

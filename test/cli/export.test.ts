@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
@@ -160,10 +160,12 @@ describe('diffeo export', () => {
         [2, 28, 28, 1],
       ),
     )
-    const state = await startTraining(own.flow, own.optimiser, seed(0), x)
-    const snapshot = { state, spec: own.flow.bijector.spec, config }
-    orThrow(await saveCheckpoint(join(run, 'last.safetensors'))(snapshot)())
-    disposeState(state)
+    for (const [i, name] of ['last', 'best'].entries()) {
+      const state = await startTraining(own.flow, own.optimiser, seed(i), x)
+      const snapshot = { state, spec: own.flow.bijector.spec, config }
+      orThrow(await saveCheckpoint(join(run, `${name}.safetensors`))(snapshot)())
+      disposeState(state)
+    }
   })
   it('writes the files and says that they were checked', async () => {
     const said: string[] = []
@@ -177,6 +179,18 @@ describe('diffeo export', () => {
     expect(
       [to, join(folder, 'model.inverse.onnx'), join(folder, 'model.sampler.onnx')].every((path) => existsSync(path)),
     ).toBe(true)
+  })
+  it('takes the checkpoint that it is told', async () => {
+    const [last, best] = [join(folder, 'last.onnx'), join(folder, 'best.onnx')]
+    const results: unknown[] = []
+    orThrow(await exportRun({ run, to: last }, ioOf([], results))())
+    orThrow(await exportRun({ run, to: best, checkpoint: 'best' }, ioOf([], results))())
+    expect(results).toMatchObject([
+      { run, checkpoint: 'last.safetensors' },
+      { run, checkpoint: 'best.safetensors' },
+    ])
+    // of another key
+    expect(readFileSync(last).equals(readFileSync(best))).toBe(false)
   })
   it('refuses without an engine, in one sentence', () => {
     const program = `import { toOnnx } from './dist/src/index.js'

@@ -1,16 +1,20 @@
 /** `diffeo report`: one page of a run of images, one of a run of points. */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { orThrow } from 'diffeo'
 import { decode } from 'fast-png'
+import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
+import protobuf from 'protobufjs/light.js'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { version } from '../../src/cli/about.js'
+import { reportRun } from '../../src/cli/commands/report.js'
 import { firstBatch, keysOf } from '../../src/cli/examples.js'
 import { samplePicture } from '../../src/cli/pictures.js'
 import { examplesOf, withRun } from '../../src/cli/run.js'
 import { boxAround } from '../../src/report/plane.js'
-import { diffeo, type Ended, fewImages, ioOf, small, temporary } from './support.js'
+import { latentTensors, unwrap } from '../../src/tensor/tensor.js'
+import { diffeo, type Ended, fewImages, ioOf, small, temporary, testImage, tile } from './support.js'
 
 const { folder, at } = temporary('report')
 const read = (path: string) => readFileSync(at(path), 'utf8')
@@ -23,14 +27,48 @@ const factsOf = (page: string) =>
 const plotsOf = (page: string) =>
   [...page.matchAll(/data:image\/svg\+xml;base64,([^"]+)/g)].map(([, data]) => Buffer.from(data!, 'base64').toString())
 
-const steps = ['--steps', '20', '--validate-every', '10']
+/** The picture of the figure whose caption begins so. */
+const pictureOf = (page: string, caption: string) =>
+  Buffer.from(new RegExp(`<img src="data:image/png;base64,([^"]+)" alt="${caption}`).exec(page)?.[1] ?? '', 'base64')
+
+/** The events of TensorBoard's file, after its header: by their numbers alone. */
+const eventsIn = (bytes: Buffer) => {
+  const field = (type: string, id: number) => ({ type, id })
+  const { Event } = protobuf.Root.fromJSON({
+    nested: {
+      Event: { fields: { wallTime: field('double', 1), step: field('int32', 2), summary: field('Summary', 5) } },
+      Summary: { fields: { value: { ...field('Value', 1), rule: 'repeated' } } },
+      Value: { fields: { tag: field('string', 1), simpleValue: field('float', 2) } },
+    },
+  }).nested as { readonly Event: protobuf.Type }
+  const events: Record<string, never>[] = []
+  for (let at = 0; at < bytes.length; ) {
+    const size = Number(bytes.readBigUInt64LE(at))
+    events.push(Event.toObject(Event.decode(bytes.subarray(at + 12, at + 12 + size))) as never)
+    at += 16 + size
+  }
+  return events.slice(1) as unknown as readonly {
+    readonly wallTime: number
+    readonly step: number
+    readonly summary: { readonly value: readonly { readonly tag: string; readonly simpleValue: number }[] }
+  }[]
+}
+
+const linesOf = (path: string) =>
+  read(path)
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Readonly<Record<string, number | string | boolean>>)
+
+const steps = ['--steps', '24', '--validate-every', '10']
 let trained: Ended
 
 beforeAll(async () => {
   await fewImages(at('few images'))
   const images = ['mnist', '--data', at('few images'), ...small]
   trained = await diffeo(folder, 'train', ...images, ...steps, '--seed', '3', '--out', 'images')
-  await diffeo(folder, 'train', 'moons', '--hidden', '8', ...steps, '--out', 'points', '--no-report')
+  const points = ['--steps', '20', '--validate-every', '10', '--out', 'points']
+  await diffeo(folder, 'train', 'moons', '--hidden', '8', ...points, '--no-report')
 })
 
 describe('a report', () => {
@@ -41,7 +79,7 @@ describe('a report', () => {
       'images/report.html\nimages/curves.svg\nimages/curves.png\nimages/histogram.svg\nimages/histogram.png\nimages/temperatures.png\nimages/scales.png\nimages/events.out.tfevents.diffeo',
     )
     const page = read('images/report.html')
-    const { mean, count, worst, each } = JSON.parse(read('images/evaluation.json'))
+    const { mean, count, worst, worstIndex, each } = JSON.parse(read('images/evaluation.json'))
     const [{ command, engine, versions, began }] = JSON.parse(read('images/about.json'))
     for (const said of [
       `${mean.toFixed(4)} bits/dim on ${count} examples, worst ${worst.toFixed(3)}`,
@@ -63,6 +101,13 @@ describe('a report', () => {
     // the least and the most likely, by name of their figures
     expect(page).toContain(`least likely: ${worst.toFixed(3)} to `)
     expect(page).toContain(`likeliest: ${Math.min(...each).toFixed(3)} to `)
+    expect(worst).toBe(each[worstIndex])
+    const likeliest = each.indexOf(Math.min(...each))
+    for (const [caption, index] of [
+      ['least likely', worstIndex],
+      ['likeliest', likeliest],
+    ] as const)
+      expect(tile(pictureOf(page, `${caption}: `), 0, 12), caption).toEqual([...testImage(at('few images'), index)])
     // the figure of each example as bars that count them all, and latents with their mean and deviation
     const plots = plotsOf(page)
     for (const title of ['loss', '53 test examples', 'latent 1, and the standard normal'])
@@ -93,11 +138,78 @@ describe('a report', () => {
     const rows = decode(readFileSync(at('images/temperatures.png')))
     expect([rows.width, rows.height]).toEqual([2 + 12 * 30, 2 + 4 * 30])
     expect(existsSync(at('images/scales.png'))).toBe(true)
-    expect(read('images/events.out.tfevents.diffeo')).toContain('learningRate')
+  })
+  it('has the metrics of the run as events, one for each line', () => {
+    const lines = linesOf('images/metrics.jsonl')
+    const events = eventsIn(readFileSync(at('images/events.out.tfevents.diffeo')))
+    expect(lines.map(({ step }) => step)).toEqual([10, 10, 20, 20])
+    expect(events.map(({ step }) => step)).toEqual(lines.map(({ step }) => step))
+    const began = Date.parse(JSON.parse(read('images/about.json'))[0].began) / 1000
+    for (const [i, { time, ...line }] of lines.entries()) {
+      expect(events[i]!.wallTime).toBeCloseTo(began + Number(time), 5)
+      const { step: _, images: __, ...numbers } = line
+      const told = Object.entries(numbers).filter(([, value]) => typeof value === 'number')
+      expect(told.length).toBeGreaterThan(1)
+      expect(events[i]!.summary.value).toEqual(
+        told.map(([tag, value]) => ({ tag, simpleValue: Math.fround(Number(value)) })),
+      )
+    }
+  })
+  it('has the mean and the deviation of the latents', async () => {
+    const said: string[] = []
+    const parts = orThrow(
+      await withRun(at('images'), { engine: 'auto' }, ioOf(said), (run) =>
+        pipe(
+          examplesOf(run, { engine: 'auto' }),
+          TE.flatMapTask(({ test }) => async () => {
+            const [z] = run.flow.bijector.bind(run.params).forward(await test.at(0))
+            return latentTensors(z).map((part) => Array.from(unwrap(part).dataSync()))
+          }),
+        ),
+      )(),
+    )
+    const told = [
+      ...read('images/report.html').matchAll(/<figcaption>z\d: mean ([-\d.]+), standard deviation ([\d.]+)</g),
+    ]
+    expect([told.length, parts.length]).toEqual([2, 2])
+    for (const [i, z] of parts.entries()) {
+      const mean = z.reduce((a, b) => a + b, 0) / z.length
+      const deviation = Math.sqrt(z.reduce((a, b) => a + (b - mean) ** 2, 0) / z.length)
+      expect(deviation).toBeGreaterThan(0.1)
+      for (const [j, own] of [mean, deviation].entries())
+        expect(Math.abs(Number(told[i]![j + 1]) - own)).toBeLessThan(0.002)
+    }
+  })
+  it('tells the steps of its checkpoint, their examples, and the time as far as it is known', async () => {
+    const minutes = (path: string, step: number) =>
+      (Number(linesOf(path).findLast((line) => Number(line['step']) <= step)?.['time']) / 60).toFixed(1)
+    const facts = (path: string) => factsOf(read(path))
+    expect(facts('images/report.html')).toMatchObject({
+      checkpoint: 'last.safetensors',
+      steps: `24, 96 examples, ${minutes('images/metrics.jsonl', 24)} minutes up to step 20`,
+    })
+    await diffeo(folder, 'train', 'moons', '--hidden', '8', '--steps', '7', '--validate-every', '5', '--out', 'short')
+    expect(facts('short/report.html')).toMatchObject({
+      checkpoint: 'last.safetensors',
+      steps: `7, 1,792 examples, ${minutes('short/metrics.jsonl', 7)} minutes up to step 5`,
+    })
+    expect((await diffeo(folder, 'report', 'short', '--checkpoint', 'best')).code).toBe(0)
+    expect(facts('short/report.html')).toMatchObject({
+      checkpoint: 'best.safetensors',
+      steps: `5, 1,280 examples, ${minutes('short/metrics.jsonl', 5)} minutes`,
+    })
+    rmSync(at('short/metrics.jsonl'))
+    expect((await diffeo(folder, 'report', 'short')).code).toBe(0)
+    expect(facts('short/report.html')['steps']).toBe('7, 1,792 examples')
   })
   it('tells of a run of points what the plane looks like', async () => {
     expect(existsSync(at('points/report.html'))).toBe(false)
-    expect((await diffeo(folder, 'report', 'points')).code).toBe(0)
+    const drawn: string[] = []
+    const results: unknown[] = []
+    const io = ioOf([], results, undefined, drawn)
+    expect(await reportRun(at('points'), { engine: 'auto' }, io)()).toEqual(E.right('done'))
+    expect(results).toMatchObject([{ run: at('points'), checkpoint: 'last.safetensors' }])
+    expect(drawn.join('\n')).toMatch(/drawing the report: 5 sections, [\d.]+ sections\/s, 0:00 left/)
     const page = read('points/report.html')
     for (const said of ['<h2>The plane</h2>', 'least possible', 'nats on 10000 examples']) expect(page).toContain(said)
     expect(read('points/plane.svg')).toContain('training points, and the grid of z')

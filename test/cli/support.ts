@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { WriteStream } from 'node:tty'
 import { loadMnist, orThrow } from 'diffeo'
+import { decode } from 'fast-png'
 import { vi } from 'vitest'
 import type { Io } from '../../src/cli/console.js'
 import { run } from '../../src/cli/program.js'
@@ -99,18 +100,29 @@ const idx = (magic: number, sizes: readonly number[], bytes: Uint8Array): Uint8A
 }
 
 /** 560 images to train and 53 to test, the last batch of which is not full; in the four files of MNIST. */
-export const fewImages = async (folder: string): Promise<void> => {
+export const fewImages = async (folder: string, tests = 53): Promise<void> => {
   const mnist = orThrow(await loadMnist()())
   mkdirSync(folder)
   for (const [part, name, n] of [
     ['train', 'train', 560],
-    ['test', 't10k', 53],
+    ['test', 't10k', tests],
   ] as const) {
     const { labels, read } = mnist[part]
     const images = await read(Uint32Array.from({ length: n }, (_, i) => i))
     writeFileSync(join(folder, `${name}-images-idx3-ubyte`), idx(0x803, [n, 28, 28], images))
     writeFileSync(join(folder, `${name}-labels-idx1-ubyte`), idx(0x801, [n], labels!.subarray(0, n)))
   }
+}
+
+/** The pixels of the n-th test image of such a folder. */
+export const testImage = (folder: string, n: number): Uint8Array =>
+  readFileSync(join(folder, 't10k-images-idx3-ubyte')).subarray(16 + 784 * n, 16 + 784 * (n + 1))
+
+/** The pixels of one image of 28×28 in the file of a grid, by its place in reading order. */
+export const tile = (png: Uint8Array, place: number, columns: number): readonly number[] => {
+  const { width, data } = decode(png)
+  const [top, left] = [Math.floor(place / columns), place % columns].map((i) => 2 + 30 * i) as [number, number]
+  return Array.from({ length: 784 }, (_, p) => data[(top + Math.floor(p / 28)) * width + left + (p % 28)]!)
 }
 
 /** A model that compiles fast. */

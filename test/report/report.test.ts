@@ -41,6 +41,13 @@ describe('plots', () => {
     for (const said of ['loss', 'bits/dim', 'train', 'validation', 'stroke-dasharray="6,3"', '#0072b2', '#d55e00'])
       expect(svg).toContain(said)
   })
+  it('name one curve alone by their title, without a legend', async () => {
+    const curve = { name: 'only one', points: [1, 2, 3].map((i) => [i, i] as const) }
+    const draw = (...curves: readonly (typeof curve)[]) => toSvg(lines({ title: 'rate', y: 'rate', curves }))
+    const named = (svg: string) => ['only one', 'another'].filter((name) => svg.includes(`>${name}<`))
+    expect(named(await draw(curve))).toEqual([])
+    expect(named(await draw(curve, { ...curve, name: 'another' }))).toEqual(['only one', 'another'])
+  })
   it('smooth long curves by medians of what came before, and leave short ones alone', () => {
     const values = (points: readonly (readonly [number, number])[]) =>
       (
@@ -88,6 +95,12 @@ describe('the plane', () => {
   const data = twoMoons().sample(key(2), 300)
   it('boxes points with a margin', () => {
     expect(boxAround(Float32Array.of(0, 0, 12, 24))).toEqual({ x: [-1, 13], y: [-2, 26] })
+  })
+  it('is refused without points', async () => {
+    const nothing = { title: 'nothing', data: new Float32Array(), key: key(3) }
+    expect(await planePicture(moons, params, nothing)).toMatchObject({
+      left: { _tag: 'ShapeError', op: 'planePicture', expected: 'at least one point', got: 'none' },
+    })
   })
   it('bends the grid as the inverse does', async () => {
     const lines = await latentGrid(moons, params, { lines: 3, reach: 2, points: 5 })

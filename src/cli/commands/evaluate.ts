@@ -8,7 +8,7 @@ import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import type { DiffeoError } from '../../error.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from '../console.js'
-import { examples, withRunOptions } from '../flags.js'
+import { examples, withDataOptions } from '../flags.js'
 import { measure, summaryOf } from '../measure.js'
 import { examplesOf, type RunFlags, withRun } from '../run.js'
 
@@ -17,7 +17,7 @@ export const evaluateRun = (folder: string, flags: RunFlags, io: Io): TE.TaskEit
   withRun(folder, flags, io, (run) =>
     pipe(
       examplesOf(run, flags),
-      TE.flatMap((data) => measure(run, run.config, data, run.state.step, run.params, io, folder)),
+      TE.flatMap((data) => measure(run, data, io, folder)),
       TE.map((evaluated) => {
         io.result({ run: folder, ...summaryOf(evaluated) })
         return 'done'
@@ -27,7 +27,7 @@ export const evaluateRun = (folder: string, flags: RunFlags, io: Io): TE.TaskEit
 
 /** Registers the command. */
 export const evaluateCommand = (program: Command): Command =>
-  withRunOptions(program.command('evaluate <run>'))
+  withDataOptions(program.command('evaluate <run>'))
     .description('measure a run on all test examples')
     .addHelpText('after', examples('evaluate runs/mnist', 'evaluate runs/mnist --checkpoint best --json'))
     .action((folder: string, flags: RunFlags, command: Command) =>

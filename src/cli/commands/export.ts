@@ -23,16 +23,14 @@ import { foldIn, key, normalArray } from '../../tensor/random.js'
 import { latentList, product } from '../../tensor/shape.js'
 import { type AnyTensor, latentTensors, trust, unwrap } from '../../tensor/tensor.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from '../console.js'
-import { examples } from '../flags.js'
+import { examples, withCheckpointOptions } from '../flags.js'
 import { counted } from '../progress.js'
-import { withRun } from '../run.js'
+import { type RunFlags, withRun } from '../run.js'
 
 /** The flags. */
-interface ExportOptions {
+interface ExportOptions extends Pick<RunFlags, 'checkpoint' | 'model'> {
   readonly run: string
   readonly to: string
-  /** The file of the run's model, if it is the user's own. */
-  readonly model?: string
 }
 
 /** What goes into the files; the latents of the sampler are drawn in its model. */
@@ -181,25 +179,26 @@ const write = (
   )
 
 /** The whole command. */
-export const exportRun = ({ run, to, model }: ExportOptions, io: Io): TE.TaskEither<DiffeoError, Outcome> =>
-  pipe(
-    withRun(run, { engine: 'onnxruntime', ...(model === undefined ? {} : { model }) }, io, ({ flow, params }) =>
+export const exportRun = ({ run, to, ...which }: ExportOptions, io: Io): TE.TaskEither<DiffeoError, Outcome> =>
+  withRun(run, { ...which, engine: 'onnxruntime' }, io, ({ flow, params, checkpoint }) =>
+    pipe(
       write(flow, params, to, io),
+      TE.map((files) => {
+        io.result({ run, checkpoint, files })
+        return 'done'
+      }),
     ),
-    TE.map((files) => {
-      io.result({ files })
-      return 'done'
-    }),
   )
 
 /** Registers the command. */
 export const exportCommand = (program: Command): Command =>
-  program
-    .command('export <run>')
+  withCheckpointOptions(program.command('export <run>'))
     .description('write a trained flow as ONNX files: density, inverse and sampler')
     .requiredOption('--to <file>', 'the file of the density; those of inverse and sampler lie beside it')
-    .option('--model <file>', "the file of the run's model, if it is yours")
-    .addHelpText('after', examples('export runs/mnist --to model.onnx'))
+    .addHelpText(
+      'after',
+      examples('export runs/mnist --to model.onnx', 'export runs/mnist --checkpoint best --to best.onnx'),
+    )
     .action((run: string, flags: Omit<ExportOptions, 'run'>, command: Command) =>
       perform((io) => exportRun({ run, ...flags }, io), command.optsWithGlobals<GlobalFlags>()),
     )

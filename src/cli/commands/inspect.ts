@@ -16,7 +16,7 @@ import type { Flow } from '../../distribution/flow.js'
 import { describeEngine, useEngine } from '../../engine/engine.js'
 import { jit } from '../../engine/jit.js'
 import { bytes, flops } from '../../engine/program/program.js'
-import type { DiffeoError } from '../../error.js'
+import { type DiffeoError, usageError } from '../../error.js'
 import { branch, countParams, disposeParams, type Params } from '../../tensor/params.js'
 import { key } from '../../tensor/random.js'
 import { latentList, product, show, showLatents } from '../../tensor/shape.js'
@@ -29,12 +29,13 @@ import {
   unwrap,
   values,
 } from '../../tensor/tensor.js'
-import { defaultRecipe, type ModelOptions, modelConfig } from '../config.js'
+import { defaultRecipe, flagOf, type ModelOptions, modelConfig, optionsIn } from '../config.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from '../console.js'
 import { unitOf } from '../examples.js'
-import { examples, numbers, withModelOptions, withRunOptions } from '../flags.js'
+import { examples, numbers, withDataOptions, withModelOptions } from '../flags.js'
 import { isRun } from '../folder.js'
 import { modelOf } from '../model.js'
+import { counted } from '../progress.js'
 import { examplesOf, type RunFlags, withRun } from '../run.js'
 
 /** One layer. */
@@ -104,26 +105,39 @@ const shares = async (
 }
 
 /** The rows of a table, and what the prior adds. */
+interface Inspected {
+  readonly layers: readonly LayerRow[]
+  readonly prior?: number
+}
+
+/** Layer by layer, with a line that says how many are counted. */
 const inspect = async (
   flow: Flow<Shape, Latents>,
   params: Params,
+  { progress }: Io,
   x?: BatchOf<Shape>,
-): Promise<{ readonly layers: readonly LayerRow[]; readonly prior?: number }> => {
+): Promise<Inspected> => {
   const parts = partsOf(flow.bijector, params)
   const size = product(flow.bijector.domain)
   const unit = unitOf(flow.bijector.domain)
-  const nats = x === undefined ? undefined : await shares(flow, parts, x)
-  const share = (i: number) => (nats === undefined ? {} : { share: unit.of(-nats[i]! / (size * Math.LN2)) })
-  const layers = parts.map(([part, own], i) => ({
-    name: part.name,
-    from: show(part.domain),
-    to: showLatents(part.codomain),
-    parameters: countParams(part.spec),
-    ...costs([part, own]),
-    ...share(i),
-  }))
-  const { share: prior } = share(parts.length)
-  return prior === undefined ? { layers } : { layers, prior }
+  return counted(progress, { doing: 'counting', total: parts.length, unit: 'layers' })(async (heard) => {
+    const nats = x === undefined ? undefined : await shares(flow, parts, x)
+    const share = (i: number) => (nats === undefined ? {} : { share: unit.of(-nats[i]! / (size * Math.LN2)) })
+    const layers = parts.map(([part, own], i) => {
+      const row = {
+        name: part.name,
+        from: show(part.domain),
+        to: showLatents(part.codomain),
+        parameters: countParams(part.spec),
+        ...costs([part, own]),
+        ...share(i),
+      }
+      heard(i + 1)
+      return row
+    })
+    const { share: prior } = share(parts.length)
+    return prior === undefined ? { layers } : { layers, prior }
+  })
 }
 
 const short = (n: number): string =>
@@ -142,7 +156,7 @@ const table = (rows: readonly (readonly string[])[]): string => {
   return rows.map((row) => row.map(cell).join('  ').trimEnd()).join('\n')
 }
 
-const tell = (flow: Flow<Shape, Latents>, { layers, prior }: Awaited<ReturnType<typeof inspect>>, io: Io): void => {
+const tell = (flow: Flow<Shape, Latents>, { layers, prior }: Inspected, io: Io, of: object = {}): void => {
   const unit = unitOf(flow.bijector.domain).name
   const sum = (of: (row: LayerRow) => number): number => layers.reduce((n, row) => n + of(row), 0)
   const measured = prior !== undefined
@@ -159,6 +173,7 @@ const tell = (flow: Flow<Shape, Latents>, { layers, prior }: Awaited<ReturnType<
     ]),
   )
   io.result({
+    ...of,
     layers,
     ...(measured ? { prior, unit, figure } : {}),
     total,
@@ -168,11 +183,11 @@ const tell = (flow: Flow<Shape, Latents>, { layers, prior }: Awaited<ReturnType<
 
 /** The flags. */
 interface InspectFlags extends RunFlags, ModelOptions {
-  readonly shape: readonly number[]
+  readonly shape?: readonly number[]
 }
 
 const inspectModel = (name: string, flags: InspectFlags, io: Io): TE.TaskEither<DiffeoError, void> => {
-  const { shape } = flags
+  const { shape = [32, 32, 3] } = flags
   return pipe(
     TE.fromEither(modelConfig(name, shape, flags)),
     TE.mapLeft((e) =>
@@ -188,7 +203,7 @@ const inspectModel = (name: string, flags: InspectFlags, io: Io): TE.TaskEither<
     ),
     TE.flatMapTask(({ model: { flow } }) => async () => {
       const params = flow.init(key(0))
-      tell(flow, await inspect(flow, params), io)
+      tell(flow, await inspect(flow, params, io), io)
       disposeParams(params)
     }),
   )
@@ -201,26 +216,39 @@ const inspectRun = (folder: string, flags: InspectFlags, io: Io): TE.TaskEither<
       TE.flatMapTask((data) => async () => {
         const x = await data.test.at(0)
         io.say(`figures of ${unwrap(x).shape[0]} test examples`)
-        tell(run.flow, await inspect(run.flow, run.params, x), io)
+        const { flow, params, checkpoint } = run
+        tell(flow, await inspect(flow, params, io, x), io, { run: folder, checkpoint })
         unwrap(x).dispose()
       }),
     ),
   )
 
 /** The whole command: of a folder with a run, or of a model. */
-export const inspectWhat = (what: string, flags: InspectFlags, io: Io): TE.TaskEither<DiffeoError, Outcome> =>
-  pipe(
-    (isRun(what) ? inspectRun : inspectModel)(what, flags, io),
+export const inspectWhat = (what: string, flags: InspectFlags, io: Io): TE.TaskEither<DiffeoError, Outcome> => {
+  const { shape, checkpoint, model, data } = flags
+  const [own, expected] = isRun(what)
+    ? [{ ...optionsIn(flags), shape }, 'a model']
+    : [{ checkpoint, model, data }, 'the folder of a run']
+  const strange = Object.entries(own).find(([, value]) => value !== undefined)
+  return pipe(
+    strange === undefined
+      ? (isRun(what) ? inspectRun : inspectModel)(what, flags, io)
+      : TE.left(usageError(flagOf(strange[0]), expected, `'${what}'`, 'name one, or leave it out')),
     TE.map((): Outcome => 'done'),
   )
+}
 
 /** Registers the command. */
 export const inspectCommand = (program: Command): Command =>
   withModelOptions(
-    withRunOptions(program.command('inspect'))
+    withDataOptions(program.command('inspect'))
       .argument('<what>', 'the folder of a run, the name of a model, or a file that exports one')
       .description('list layers with their shapes, parameters, cost and share of the log-det')
-      .option('--shape <h,w,c>', 'for a model: of one example', numbers('--shape', integer(1, 4096)), [32, 32, 3]),
+      .option(
+        '--shape <h,w,c>',
+        'for a model: of one example (default: 32,32,3)',
+        numbers('--shape', integer(1, 4096)),
+      ),
   )
     .addHelpText(
       'after',

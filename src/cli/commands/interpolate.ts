@@ -9,7 +9,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core'
 import type { Command } from 'commander'
-import type * as E from 'fp-ts/lib/Either.js'
+import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import type { Latents, Shape } from '../../../types/shape.js'
@@ -22,11 +22,12 @@ import type { Params } from '../../tensor/params.js'
 import { key, permutation } from '../../tensor/random.js'
 import { type BatchOf, latentTensors, trust, unwrap } from '../../tensor/tensor.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from '../console.js'
-import { examples, number, withRunOptions } from '../flags.js'
+import type { Examples } from '../examples.js'
+import { examples, number, withDataOptions } from '../flags.js'
 import { filesIn } from '../folder.js'
 import { grid } from '../pictures.js'
 import { counted } from '../progress.js'
-import { examplesOf, type RunFlags, withRun } from '../run.js'
+import { examplesOf, type OpenRun, type RunFlags, withRun } from '../run.js'
 
 const SIDE = 8
 
@@ -64,6 +65,29 @@ const interpolate = async (
   return grid(flow.bijector.domain, pixels, SIDE)
 }
 
+/** Four of the first test images, and the picture of what lies between them. */
+const between = async (
+  { flow, params }: OpenRun,
+  { test }: Examples,
+  seed: number,
+  io: Io,
+): Promise<E.Either<DiffeoError, { readonly picture: Raster; readonly chosen: readonly number[] }>> => {
+  const x = unwrap(await test.at(0))
+  const [n = 0] = x.shape
+  const chosen = Array.from(permutation(key(seed), n).slice(0, 4))
+  const four = n < 4 ? undefined : tf.tidy(() => tf.gather(x, chosen))
+  x.dispose()
+  if (four === undefined) return E.left(usageError('interpolate', 'a run with at least 4 test images', `${n}`))
+  const picture = await counted(io.progress, { doing: 'mixing', total: 4 + SIDE * SIDE, unit: 'images' })((heard) =>
+    interpolate(flow, params, trust(four), heard),
+  )
+  four.dispose()
+  return pipe(
+    picture,
+    E.map((picture) => ({ picture, chosen })),
+  )
+}
+
 /** The flags. */
 interface InterpolateFlags extends RunFlags {
   readonly seed: number
@@ -78,25 +102,12 @@ export const interpolateRun = (folder: string, flags: InterpolateFlags, io: Io):
       return TE.left(usageError('interpolate', 'a run on images', `one on ${run.config.data.name}`))
     return pipe(
       examplesOf(run, flags),
-      TE.flatMap(({ test }) =>
-        TE.fromTask(async () => {
-          const x = unwrap(await test.at(0))
-          const chosen = Array.from(permutation(key(flags.seed), x.shape[0]!).slice(0, 4))
-          const four = tf.tidy(() => tf.gather(x, chosen))
-          x.dispose()
-          const total = 4 + SIDE * SIDE
-          const picture = await counted(io.progress, { doing: 'mixing', total, unit: 'images' })((heard) =>
-            interpolate(run.flow, run.params, trust(four), heard),
-          )
-          four.dispose()
-          return { picture, chosen }
-        }),
-      ),
-      TE.tap(({ picture }) => pipe(TE.fromEither(picture), TE.flatMap(writePng(to)))),
+      TE.flatMap((data) => () => between(run, data, flags.seed, io)),
+      TE.tap(({ picture }) => writePng(to)(picture)),
       TE.map(({ chosen }) => {
         io.say(`between the test images ${chosen.join(', ')}`)
         io.say(to)
-        io.result({ run: folder, images: chosen, files: [to] })
+        io.result({ run: folder, checkpoint: run.checkpoint, images: chosen, files: [to] })
         return 'done'
       }),
     )
@@ -104,9 +115,9 @@ export const interpolateRun = (folder: string, flags: InterpolateFlags, io: Io):
 
 /** Registers the command. */
 export const interpolateCommand = (program: Command): Command =>
-  withRunOptions(program.command('interpolate <run>'))
+  withDataOptions(program.command('interpolate <run>'))
     .description('show what lies between four test images in latent space')
-    .option('--seed <n>', 'what chooses the four', number('--seed', integer(0, 2 ** 32 - 1)), 0)
+    .option('--seed <n>', 'which four of the first 50 test images', number('--seed', integer(0, 2 ** 32 - 1)), 0)
     .option('--to <file>', 'the PNG file (default: interpolations.png in the run)')
     .addHelpText('after', examples('interpolate runs/mnist --seed 3'))
     .action((folder: string, flags: InterpolateFlags, command: Command) =>

@@ -6,12 +6,12 @@
 import type { Command } from 'commander'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
-import type { DiffeoError } from '../../error.js'
+import { type DiffeoError, usageError } from '../../error.js'
 import { writePng } from '../../image/png.js'
 import { unwrap } from '../../tensor/tensor.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from '../console.js'
 import { type Examples, unitOf } from '../examples.js'
-import { examples, withRunOptions } from '../flags.js'
+import { examples, withDataOptions } from '../flags.js'
 import { filesIn } from '../folder.js'
 import { reconstruct } from '../pictures.js'
 import { counted } from '../progress.js'
@@ -22,27 +22,34 @@ const SHOWN = 16
 
 /** The largest error on the first test examples, and for images the picture of the worst, which `to` gets. */
 export const reconstructTo = (
-  { flow, params, config }: Pick<OpenRun, 'flow' | 'params' | 'config'>,
+  { flow, params, config }: OpenRun,
   data: Examples,
   to: string,
   io: Io,
-): TE.TaskEither<DiffeoError, { readonly largestError: number; readonly files: readonly string[] }> => {
+): TE.TaskEither<
+  DiffeoError,
+  { readonly largestError: number; readonly count: number; readonly files: readonly string[] }
+> => {
   const isImage = config.shape.length === 3
+  const { things } = unitOf(config.shape)
   return pipe(
     TE.fromTask(async () => {
       const x = await data.test.at(0)
-      const total = 2 * unwrap(x).shape[0]!
-      const made = await counted(io.progress, { doing: 'there and back', total, unit: unitOf(config.shape).things })(
-        (heard) => reconstruct(flow, params, x, SHOWN, heard),
+      const [count = 0] = unwrap(x).shape
+      const made = await counted(io.progress, { doing: 'there and back', total: 2 * count, unit: things })((heard) =>
+        reconstruct(flow, params, x, SHOWN, heard),
       )
       unwrap(x).dispose()
-      return made
+      return { ...made, count }
     }),
-    TE.tapIO(({ largestError }) => () => {
-      io.say(`reconstruction error at most ${largestError.toPrecision(2)}${isImage ? ' of 256 gray levels' : ''}`)
+    TE.tapIO(({ largestError, count }) => () => {
+      const levels = isImage ? ' of 256 gray levels' : ''
+      io.say(
+        `reconstruction error at most ${largestError.toPrecision(2)}${levels} on the first ${count} test ${things}`,
+      )
     }),
     TE.tap(({ picture }) => (isImage ? pipe(TE.fromEither(picture), TE.flatMap(writePng(to))) : TE.right(undefined))),
-    TE.map(({ largestError }) => ({ largestError, files: isImage ? [to] : [] })),
+    TE.map(({ largestError, count }) => ({ largestError, count, files: isImage ? [to] : [] })),
   )
 }
 
@@ -52,11 +59,13 @@ type ReconstructFlags = RunFlags & { readonly to?: string }
 export const reconstructRun = (folder: string, flags: ReconstructFlags, io: Io): TE.TaskEither<DiffeoError, Outcome> =>
   withRun(folder, flags, io, (run) =>
     pipe(
-      examplesOf(run, flags),
+      run.config.shape.length !== 3 && flags.to !== undefined
+        ? TE.left(usageError('--to', 'a run on images', `one on ${run.config.data.name}`, 'leave it out'))
+        : examplesOf(run, flags),
       TE.flatMap((data) => reconstructTo(run, data, flags.to ?? filesIn(folder).reconstructions, io)),
       TE.map((made) => {
         for (const file of made.files) io.say(file)
-        io.result({ run: folder, ...made })
+        io.result({ run: folder, checkpoint: run.checkpoint, ...made })
         return 'done'
       }),
     ),
@@ -64,8 +73,8 @@ export const reconstructRun = (folder: string, flags: ReconstructFlags, io: Io):
 
 /** Registers the command. */
 export const reconstructCommand = (program: Command): Command =>
-  withRunOptions(program.command('reconstruct <run>'))
-    .description('show what forward and inverse make of test examples')
+  withDataOptions(program.command('reconstruct <run>'))
+    .description('measure, and of images show, what forward and inverse make of the first test examples')
     .option('--to <file>', 'the PNG file (default: reconstructions.png in the run)')
     .addHelpText('after', examples('reconstruct runs/mnist --to back.png'))
     .action((folder: string, flags: ReconstructFlags, command: Command) =>

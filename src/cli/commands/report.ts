@@ -6,13 +6,14 @@
  */
 import { join } from 'node:path'
 import type { Command } from 'commander'
+import type * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import { describeEngine } from '../../engine/engine.js'
 import { type DiffeoError, describeError } from '../../error.js'
 import { writeFileAtomic } from '../../file.js'
 import { eventHeader, eventRecord } from '../../report/events.js'
-import { type Figure, html } from '../../report/page.js'
+import { type Figure, html, type Section } from '../../report/page.js'
 import { histogram, type Plot, svgToPng, toSvg } from '../../report/plot.js'
 import { countParams } from '../../tensor/params.js'
 import { show } from '../../tensor/shape.js'
@@ -20,10 +21,11 @@ import { readAbout } from '../about.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from '../console.js'
 import { type Examples, unitOf } from '../examples.js'
 import { curves, drawn, imageSections, latentFigures, planePlot, progressOf, section } from '../figures.js'
-import { examples, withRunOptions } from '../flags.js'
+import { examples, withDataOptions } from '../flags.js'
 import { filesIn } from '../folder.js'
 import { type Evaluated, measure } from '../measure.js'
 import { type Metric, readMetrics } from '../metrics.js'
+import { counted } from '../progress.js'
 import { examplesOf, type OpenRun, type RunFlags, withRun } from '../run.js'
 
 type Pending<A> = TE.TaskEither<DiffeoError, A>
@@ -46,6 +48,14 @@ const eventsOf = (metrics: readonly Metric[], began: number): Uint8Array =>
       ),
     ),
   ])
+
+/** How long the steps took, as far as lines tell: not every step has one. */
+const minutesOf = (metrics: readonly Metric[], step: number): string => {
+  const last = metrics.findLast((m) => m.step <= step)
+  return last === undefined
+    ? ''
+    : `, ${(last.time / 60).toFixed(1)} minutes${last.step === step ? '' : ` up to step ${last.step}`}`
+}
 
 const text = (content: string): Uint8Array => new TextEncoder().encode(content)
 
@@ -77,6 +87,15 @@ const plotFiles = (files: ReturnType<typeof filesIn>, name: string, plot: Plot, 
 const fileOf = (folder: string, { name, image }: Figure): Files =>
   name === undefined || typeof image === 'string' ? [] : [[join(folder, `${name}.png`), image]]
 
+/** The sections, with a line that says how many are drawn. */
+const drawing = (
+  { progress }: Io,
+  parts: readonly Pending<Section>[],
+): Promise<E.Either<DiffeoError, readonly Section[]>> =>
+  counted(progress, { doing: 'drawing the report', total: parts.length, unit: 'sections' })((heard) =>
+    TE.traverseSeqArrayWithIndex((i, part: Pending<Section>) => () => part().finally(() => heard(i + 1)))(parts)(),
+  )
+
 /** Writes the page of a run, its plots and its event file; answers their paths. */
 export const writeReport = (
   folder: string,
@@ -86,7 +105,7 @@ export const writeReport = (
   io: Io,
 ): Pending<readonly string[]> => {
   const files = filesIn(folder)
-  const { config, flow, state, engine } = run
+  const { config, flow, state, checkpoint, engine } = run
   const unit = unitOf(config.shape).name
   const isImage = config.shape.length === 3
   return pipe(
@@ -94,20 +113,26 @@ export const writeReport = (
     TE.bind('metrics', () => readMetrics(files.metrics)),
     TE.bind('about', () => readAbout(files.about)),
     TE.bind('progress', () => progressOf(files.progress)),
-    TE.bind('latents', () => latentFigures(run, data)),
     TE.let('plots', ({ metrics }) => curves(metrics, unit)),
     TE.let('histogram', () => histogram({ title: `${test.count} test examples`, x: unit, values: test.each })),
     TE.bind('plane', () => (isImage ? TE.right(undefined) : planePlot(run, data))),
-    TE.bind('sections', ({ plots, histogram, progress, latents, plane }) =>
-      TE.sequenceSeqArray([
-        section('Learning', Object.values(plots).map(drawn(''))),
-        ...(plane === undefined
-          ? imageSections(run, data, test)
-          : [section('The plane', [drawn('density, samples, and the grid of z as the inverse bends it')(plane)])]),
-        ...(progress.length === 0 ? [] : [section('Samples as it learned', progress.map(TE.right))]),
-        section(`−log p of each test example`, [drawn('')(histogram)]),
-        section('Latents of test examples', latents.map(TE.right)),
-      ]),
+    TE.let('parts', ({ plots, histogram, progress, plane }) => [
+      section('Learning', Object.values(plots).map(drawn(''))),
+      ...(plane === undefined
+        ? imageSections(run, data, test)
+        : [section('The plane', [drawn('density, samples, and the grid of z as the inverse bends it')(plane)])]),
+      ...(progress.length === 0 ? [] : [section('Samples as it learned', progress.map(TE.right))]),
+      section(`−log p of each test example`, [drawn('')(histogram)]),
+      pipe(
+        latentFigures(run, data),
+        TE.map((figures) => ({ title: 'Latents of test examples', figures })),
+      ),
+    ]),
+    TE.bind(
+      'sections',
+      ({ parts }) =>
+        () =>
+          drawing(io, parts),
     ),
     TE.bind('pictures', ({ plots, histogram, plane }) =>
       pipe(
@@ -116,7 +141,6 @@ export const writeReport = (
       ),
     ),
     TE.flatMap(({ metrics, about, pictures, sections }) => {
-      const last = metrics.findLast((m) => 'train' in m)
       const facts: readonly (readonly [string, string])[] = [
         ['test', `${test.mean.toFixed(4)} ${unit} on ${test.count} examples, worst ${test.worst.toFixed(3)}`],
         ...(test.floor === undefined ? [] : [['least possible', `${test.floor.toFixed(4)} ${unit}`] as const]),
@@ -125,9 +149,10 @@ export const writeReport = (
           `${JSON.stringify(config.model)}, ${countParams(flow.bijector.spec).toLocaleString('en')} parameters`,
         ],
         ['shape', show(config.shape)],
+        ['checkpoint', checkpoint],
         [
           'steps',
-          `${state.step}, ${((last?.time ?? 0) / 60).toFixed(1)} minutes, ${(last?.images ?? 0).toLocaleString('en')} examples`,
+          `${state.step}, ${(state.step * config.recipe.batch).toLocaleString('en')} examples${minutesOf(metrics, state.step)}`,
         ],
         ...about.slice(-1).flatMap(({ data }) => (data === undefined ? [] : [['data', data] as const])),
         ['seed', `${config.recipe.seed}`],
@@ -163,16 +188,17 @@ export const writeReport = (
 // the command
 // -------------------------------------------------------------------------------------
 
-const report = (folder: string, flags: RunFlags, io: Io): Pending<Outcome> =>
+/** The whole command. */
+export const reportRun = (folder: string, flags: RunFlags, io: Io): Pending<Outcome> =>
   withRun(folder, flags, io, (run) =>
     pipe(
       examplesOf(run, flags),
       TE.bindTo('data'),
-      TE.bind('test', ({ data }) => measure(run, run.config, data, run.state.step, run.params, io, folder)),
+      TE.bind('test', ({ data }) => measure(run, data, io, folder)),
       TE.flatMap(({ data, test }) => writeReport(folder, run, data, test, io)),
       TE.map((paths): Outcome => {
         io.say(paths.join('\n'))
-        io.result({ run: folder, files: paths })
+        io.result({ run: folder, checkpoint: run.checkpoint, files: paths })
         return 'done'
       }),
     ),
@@ -180,9 +206,9 @@ const report = (folder: string, flags: RunFlags, io: Io): Pending<Outcome> =>
 
 /** Registers the command. */
 export const reportCommand = (program: Command): Command =>
-  withRunOptions(program.command('report').argument('<run>', 'the folder of a run'))
+  withDataOptions(program.command('report').argument('<run>', 'the folder of a run'))
     .description('one page with all that is known of a run, its curves, and an event file for TensorBoard')
     .addHelpText('after', examples('report runs/mnist'))
     .action((folder: string, flags: RunFlags, command: Command) =>
-      perform((io) => report(folder, flags, io), command.optsWithGlobals<GlobalFlags>()),
+      perform((io) => reportRun(folder, flags, io), command.optsWithGlobals<GlobalFlags>()),
     )

@@ -28,21 +28,23 @@ interface SampleFlags extends RunFlags {
 
 /** The whole command. */
 export const sampleRun = (folder: string, flags: SampleFlags, io: Io): TE.TaskEither<DiffeoError, Outcome> =>
-  withRun(folder, flags, io, ({ flow, params, config }) => {
+  withRun(folder, flags, io, ({ flow, params, config, checkpoint }) => {
     const { temperature: temperatures, seed, to = filesIn(folder).samples } = flags
     const isImage = config.shape.length === 3
-    const n = flags.n ?? (isImage ? (temperatures.length > 1 ? 8 : 64) : 500)
+    const isRows = temperatures.length > 1
+    const n = flags.n ?? (isImage ? (isRows ? 8 : 64) : 500)
+    const columns = isRows ? n : 8
     const own = seed === undefined ? keysOf(config.recipe.seed).sample : key(seed)
     return pipe(
       () =>
         counted(io.progress, { doing: 'drawing', total: n * temperatures.length, unit: unitOf(config.shape).things })(
-          (heard) => samplePicture(flow, params, own, { n, columns: Math.min(n, 8), temperatures, heard }),
+          (heard) => samplePicture(flow, params, own, { n, columns, temperatures, heard }),
         ),
       TE.flatMap(writePng(to)),
       TE.map(() => {
-        io.say(`${n} samples at ${temperatures.length > 1 ? 'temperatures' : 'temperature'} ${temperatures.join(', ')}`)
+        io.say(`${n} samples at ${isRows ? 'temperatures' : 'temperature'} ${temperatures.join(', ')}`)
         io.say(to)
-        io.result({ run: folder, n, temperatures, files: [to] })
+        io.result({ run: folder, checkpoint, n, temperatures, files: [to] })
         return 'done'
       }),
     )
@@ -54,7 +56,7 @@ export const sampleCommand = (program: Command): Command =>
     .description('draw from a run, as a picture')
     .option(
       '--n <n>',
-      'how many, at each temperature (default: 64 images, 500 points)',
+      'how many, at each temperature (default: 64 images, 8 in a row for each of several temperatures; 500 points)',
       number('--n', integer(1, 4096)),
     )
     .option('--temperature <t,t>', 'what the noise is multiplied by', numbers('--temperature', positive), [1])

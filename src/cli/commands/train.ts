@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { basename } from 'node:path'
 import { Argument, type Command, Option } from 'commander'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
@@ -64,11 +65,12 @@ const finish = (
   const { flow, optimiser } = model
   const params = averageParams(flow, optimiser, state)
   const files = filesIn(out)
+  const run = { ...model, config, engine, state, params, checkpoint: basename(files.last) }
   const isImage = config.shape.length === 3
   return pipe(
-    measure(model, config, data, state.step, params, io, out),
+    measure(run, data, io, out),
     TE.bindTo('test'),
-    TE.bind('reconstruction', () => reconstructTo({ flow, params, config }, data, files.reconstructions, io)),
+    TE.bind('reconstruction', () => reconstructTo(run, data, files.reconstructions, io)),
     TE.tap(() =>
       pipe(
         () => samplePicture(flow, params, keysOf(config.recipe.seed).sample, isImage ? {} : { n: 500 }),
@@ -77,7 +79,7 @@ const finish = (
     ),
     TE.bind('report', ({ test }) =>
       pipe(
-        withReport ? writeReport(out, { ...model, config, engine, state, params }, data, test, io) : TE.right([]),
+        withReport ? writeReport(out, run, data, test, io) : TE.right([]),
         // what was trained and measured is there without it
         TE.orElse((error) => {
           io.warn(describeError(error))
