@@ -7,6 +7,7 @@ import { temporary } from './cli/support.js'
 // a script, without types
 const script = '../scripts/reproduce/page.mjs'
 const { pageOf, recordsOf, runsIn } = await import(script)
+const { picturesSection } = await import(script.replace('page', 'pictures'))
 
 const { folder, at } = temporary('reproduce')
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -129,6 +130,20 @@ describe('the page of results', () => {
       evaluation,
       validation: [[5, 1.5]],
     })
+  })
+  it('says where pictures are of another run than the row', () => {
+    const folder = at('pictures')
+    mkdirSync(folder)
+    writeFileSync(join(folder, 'mnist-curves.png'), '')
+    const section = (step: number, command = 'diffeo train mnist --seed 0') => {
+      writeFileSync(join(folder, 'runs.json'), JSON.stringify({ mnist: { command, step } }))
+      return picturesSection(folder, runsIn(at('nowhere'), [row('mnist', 'MNIST')], [record('mnist')])) as string
+    }
+    expect(section(100)).toContain('`npx diffeo train mnist --seed 0`, step 100.\n\n!')
+    const other = ' This is another run than that of the row above, which has 100 steps.\n\n!'
+    expect(section(40)).toContain(`step 40.${other}`)
+    expect(section(100, 'diffeo train mnist --seed 1')).toContain(`step 100.${other}`)
+    expect(picturesSection(folder, [])).not.toContain('another run')
   })
   it('is refused of a record whose gap is of unknown size', () => {
     const { count: _, ...before } = evaluation.batchStatistics

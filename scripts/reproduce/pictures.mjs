@@ -51,15 +51,25 @@ export const bringPictures = async (/** @type {string} */ out, /** @type {string
   writeFileSync(join(folder, RUNS), `${JSON.stringify(runs, undefined, 2)}\n`)
 }
 
-/** What the page says of the pictures that are there. */
-export const picturesSection = (/** @type {string} */ folder) => {
+/**
+ * What the page says of the pictures that are there; also where they are of another run than the row of that name.
+ *
+ * @param {string} folder
+ * @param {readonly import('./page.mjs').Run[]} results
+ */
+export const picturesSection = (folder, results) => {
   const there = shown.filter((picture) => existsSync(join(folder, nameOf(picture))))
   if (there.length === 0) return ''
   const runs = runsOf(folder)
   const each = there.map((picture, i) => {
     const { command, step } = runs[picture.run]
+    const row = results.find(({ name }) => name === picture.run)
+    const other =
+      row?.evaluation === undefined || (row.command === command && row.evaluation.step === step)
+        ? ''
+        : ` This is another run than that of the row above, which has ${row.evaluation.step} steps.`
     const begins =
-      picture.run === there[i - 1]?.run ? '' : `### ${picture.title}\n\n\`npx ${command}\`, step ${step}.\n\n`
+      picture.run === there[i - 1]?.run ? '' : `### ${picture.title}\n\n\`npx ${command}\`, step ${step}.${other}\n\n`
     return `${begins}![${picture.title}: ${picture.about}](pictures/${nameOf(picture)})\n\n${picture.about}\n\n`
   })
   return `## Pictures\n\nBy \`diffeo report\` and \`diffeo interpolate\`.\n\n${each.join('')}`
