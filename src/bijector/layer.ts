@@ -13,8 +13,8 @@ import { type DiffeoError, orThrow, shapeError, usageError } from '../error.js'
 import { tidy, zeroPerExample } from '../tensor/ops.js'
 import { initialise, leaves, type Param, type Params, type ParamsOf, type Spec } from '../tensor/params.js'
 import type { Key } from '../tensor/random.js'
-import { exactly, isShape, showLatents } from '../tensor/shape.js'
-import type { AnyTensor, BatchOf, PerExample } from '../tensor/tensor.js'
+import { batchOf, exactly, isShape, showLatents } from '../tensor/shape.js'
+import { type AnyTensor, type BatchOf, latentTensors, type PerExample, sizes } from '../tensor/tensor.js'
 import { type Diffeo, diffeo } from './diffeo.js'
 
 // -------------------------------------------------------------------------------------
@@ -69,7 +69,8 @@ export interface Definition<A extends Shape, B extends Latents, S extends Spec> 
 // -------------------------------------------------------------------------------------
 
 /**
- * A bijector from its two directions. Everything they allocate on the way is freed.
+ * A bijector from its two directions. Everything they allocate on the way is freed. What they are given has the shape that
+ * the types say: a size known only at run time is compared first, and refused with a `DiffeoException` of both shapes.
  *
  * @example
  * const double = bijector({
@@ -90,6 +91,13 @@ export const bijector = <const A extends Shape, const B extends Latents, S exten
     const [z, logDet] = train(params, x)
     return [z, logDet, params]
   }
+  const checked = <L extends Latents, R>(latents: L, f: (value: BatchOf<L>) => R): ((value: BatchOf<L>) => R) => {
+    const fits = batchOf(d.name, latents)
+    return (value) => {
+      orThrow(fits(latentTensors(value).map(sizes)))
+      return f(value)
+    }
+  }
   const self: Bijector<A, B> = {
     _F: undefined as never,
     name: d.name,
@@ -105,11 +113,11 @@ export const bijector = <const A extends Shape, const B extends Latents, S exten
     init: (key) => tidy(() => initialise(d.spec, key)),
     bind: (params) =>
       diffeo(
-        (x) => d.forward(typed(params), x),
-        (z) => d.inverse(typed(params), z),
+        checked(d.domain, (x) => d.forward(typed(params), x)),
+        checked(d.codomain, (z) => d.inverse(typed(params), z)),
       ),
-    train: (params) => (x) => tidy(() => train(params, x)),
-    start: (params) => (x) => tidy(() => start(params, x)),
+    train: (params) => checked(d.domain, (x) => tidy(() => train(params, x))),
+    start: (params) => checked(d.domain, (x) => tidy(() => start(params, x))),
   }
   return self
 }

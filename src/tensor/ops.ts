@@ -1,6 +1,7 @@
 /**
  * Typed, data-last operations: `pipe(x, mul(y), add(b))`. Equal sizes are proved by unification, so generic code over
- * shapes checks in its own body; there is no silent broadcasting.
+ * shapes checks in its own body; there is no silent broadcasting: a size known only at run time is compared when the
+ * operation runs, which throws a `DiffeoException` of both shapes where they differ.
  *
  * | function | shapes |
  * |---|---|
@@ -26,7 +27,7 @@ import type { AxisRefusal, Without } from '../../types/ops.js'
 import type { Batch, Dims, Shape } from '../../types/shape.js'
 import { orThrow } from '../error.js'
 import * as shapes from './shape.js'
-import { type AnyTensor, type PerExample, sizes, type Tensor, trust, unwrap } from './tensor.js'
+import { type AnyTensor, type PerExample, sizes, standing, type Tensor, trust, unwrap } from './tensor.js'
 
 export * from './structure.js'
 
@@ -35,36 +36,36 @@ export * from './structure.js'
 // -------------------------------------------------------------------------------------
 
 const binary =
-  (op: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor) =>
+  (name: string, op: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor) =>
   <S extends Dims>(b: Tensor<S>) =>
   (a: Tensor<NoInfer<S>>): Tensor<S> =>
-    trust(op(unwrap(a), unwrap(b)))
+    trust(op(standing(name, sizes(b), a), unwrap(b)))
 
 /**
  * a + b
  * @example T.add(orThrow(tensor([2], [3, 4])))(orThrow(tensor([2], [1, 2]))) // [4, 6]
  */
-export const add = binary(tf.add)
+export const add = binary('add', tf.add)
 /**
  * a − b, where `sub(b)(a)`
  * @example T.sub(orThrow(tensor([2], [3, 4])))(orThrow(tensor([2], [1, 2]))) // [-2, -2]
  */
-export const sub = binary(tf.sub)
+export const sub = binary('sub', tf.sub)
 /**
  * a · b, element by element
  * @example T.mul(orThrow(tensor([2], [3, 4])))(orThrow(tensor([2], [1, 2]))) // [3, 8]
  */
-export const mul = binary(tf.mul)
+export const mul = binary('mul', tf.mul)
 /**
  * a / b, where `div(b)(a)`
  * @example T.div(orThrow(tensor([2], [4, 4])))(orThrow(tensor([2], [1, 2]))) // [0.25, 0.5]
  */
-export const div = binary(tf.div)
+export const div = binary('div', tf.div)
 /**
  * max(a, b), element by element
  * @example T.maximum(orThrow(tensor([2], [3, 0])))(orThrow(tensor([2], [1, 2]))) // [3, 2]
  */
-export const maximum = binary(tf.maximum)
+export const maximum = binary('maximum', tf.maximum)
 
 /**
  * x + c
@@ -84,36 +85,36 @@ export const times =
     trust(tf.mul(unwrap(x), c))
 
 const lastAxis =
-  (op: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor) =>
+  (name: string, op: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor) =>
   <C extends number>(b: Tensor<readonly [C]>) =>
   <P extends Dims>(x: Tensor<readonly [...P, C]>): Tensor<readonly [...P, C]> =>
-    trust(op(unwrap(x), unwrap(b)))
+    trust(op(standing(name, [...sizes(x).slice(0, -1), ...sizes(b)], x), unwrap(b)))
 /**
  * x + b along the last axis
  * @example T.bias(orThrow(tensor([2], [10, 20])))(orThrow(batch([2], [1, 2, 3, 4]))) // [11, 22, 13, 24]
  */
-export const bias = lastAxis(tf.add)
+export const bias = lastAxis('bias', tf.add)
 /**
  * x · g along the last axis
  * @example T.scale(orThrow(tensor([2], [10, 20])))(orThrow(batch([2], [1, 2, 3, 4]))) // [10, 40, 30, 80]
  */
-export const scale = lastAxis(tf.mul)
+export const scale = lastAxis('scale', tf.mul)
 
 const event =
-  (op: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor) =>
+  (name: string, op: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor) =>
   <S extends Dims>(b: Tensor<S>) =>
   (x: Tensor<Batch<S>>): Tensor<Batch<S>> =>
-    trust(op(unwrap(x), unwrap(b)))
+    trust(op(standing(name, [...sizes(x).slice(0, 1), ...sizes(b)], x), unwrap(b)))
 /**
  * x + b for every example of the batch
  * @example T.addEvent(orThrow(tensor([2], [10, 20])))(orThrow(batch([2], [1, 2, 3, 4]))) // [11, 22, 13, 24]
  */
-export const addEvent = event(tf.add)
+export const addEvent = event('addEvent', tf.add)
 /**
  * x · b for every example of the batch
  * @example T.mulEvent(orThrow(tensor([2], [10, 20])))(orThrow(batch([2], [1, 2, 3, 4]))) // [10, 40, 30, 80]
  */
-export const mulEvent = event(tf.mul)
+export const mulEvent = event('mulEvent', tf.mul)
 
 // -------------------------------------------------------------------------------------
 // element by element
@@ -193,9 +194,9 @@ export const matmul =
   <P extends Dims>(x: Tensor<readonly [...P, K]>): Tensor<readonly [...P, M]> =>
     trust(
       tf.tidy(() => {
-        const [a, b] = [unwrap(x), unwrap(w)]
-        const rows = tf.reshape(a, [-1, b.shape[0]!])
-        return tf.reshape(tf.matMul(rows as tf.Tensor2D, b as tf.Tensor2D), [...a.shape.slice(0, -1), b.shape[1]!])
+        const [outer, [k, m]] = [sizes(x).slice(0, -1), sizes(w)]
+        const rows = tf.reshape(standing('matmul', [...outer, k!], x), [-1, k!])
+        return tf.reshape(tf.matMul(rows, unwrap(w)), [...outer, m!])
       }),
     )
 
@@ -205,8 +206,10 @@ export const matmul =
  */
 export const conv2d =
   <Kh extends number, Kw extends number, I extends number, O extends number>(kernel: Tensor<readonly [Kh, Kw, I, O]>) =>
-  <H extends number, W extends number>(x: Tensor<readonly ['N', H, W, I]>): Tensor<readonly ['N', H, W, O]> =>
-    trust(tf.conv2d(unwrap(x) as tf.Tensor4D, unwrap(kernel) as tf.Tensor4D, 1, 'same'))
+  <H extends number, W extends number>(x: Tensor<readonly ['N', H, W, I]>): Tensor<readonly ['N', H, W, O]> => {
+    const image = standing('conv2d', [...sizes(x).slice(0, 3), sizes(kernel)[2]!], x)
+    return trust(tf.conv2d(image as tf.Tensor4D, unwrap(kernel) as tf.Tensor4D, 1, 'same'))
+  }
 
 // -------------------------------------------------------------------------------------
 // reductions

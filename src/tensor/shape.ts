@@ -142,3 +142,14 @@ export const only =
   (op: string, shape: Shape): Rule<Shape> =>
   (got) =>
     sameShape(shape, got) ? E.right(got) : E.left(shapeError(op, show(shape), show(got)))
+
+/** As many examples of each of the latents, where the operation has a name */
+export const batchOf =
+  (op: string, latents: Latents) =>
+  (got: readonly Shape[]): E.Either<DiffeoError, readonly Shape[]> => {
+    const events = latentList(latents)
+    const fits = got.length === events.length && events.every((event, i) => sameShape([got[0]![0]!, ...event], got[i]!))
+    return fits
+      ? E.right(got)
+      : E.left(shapeError(op, events.map((event) => show(['N', ...event])).join(', '), got.map(show).join(', ')))
+  }

@@ -21,7 +21,7 @@ import type {
 import type { Batch, Dims, Shape } from '../../types/shape.js'
 import { orThrow } from '../error.js'
 import * as shapes from './shape.js'
-import { sizes, type Tensor, trust, unwrap } from './tensor.js'
+import { sizes, standing, type Tensor, trust, unwrap } from './tensor.js'
 
 // -------------------------------------------------------------------------------------
 // order and form
@@ -65,7 +65,7 @@ export const transpose =
 export const concat =
   <P extends Dims, C2 extends number>(b: Tensor<readonly [...P, C2]>) =>
   <C1 extends number>(a: Tensor<readonly [...P, C1]>): Tensor<readonly [...P, Add<C1, C2>]> =>
-    trust(tf.concat([unwrap(a), unwrap(b)], -1))
+    trust(tf.concat([standing('concat', [...sizes(b).slice(0, -1), ...sizes(a).slice(-1)], a), unwrap(b)], -1))
 
 /**
  * `x[…, from : from + size]` along the last axis.

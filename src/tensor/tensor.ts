@@ -7,8 +7,8 @@
 import * as tf from '@tensorflow/tfjs-core'
 import * as E from 'fp-ts/lib/Either.js'
 import type { Batch, Dims, Latents, Shape } from '../../types/shape.js'
-import { type DiffeoError, shapeError } from '../error.js'
-import { show } from './shape.js'
+import { type DiffeoError, orThrow, shapeError } from '../error.js'
+import { only, show } from './shape.js'
 
 declare const shape: unique symbol
 declare const type: unique symbol
@@ -62,6 +62,17 @@ export const values = (tensor: AnyTensor): Promise<Float32Array> => unwrap(tenso
  * @example sizes(orThrow(batch([2], [1, 2, 3, 4]))) // [2, 2]
  */
 export const sizes = (tensor: AnyTensor): Shape => unwrap(tensor).shape
+
+/**
+ * The TensorFlow.js tensor underneath, if it has these sizes: the compiler does not see those known only at run time, and
+ * TensorFlow.js would repeat a size of 1 without a word.
+ *
+ * @internal
+ */
+export const standing = (op: string, shape: Shape, tensor: AnyTensor): tf.Tensor => {
+  orThrow(only(op, shape)(sizes(tensor)))
+  return unwrap(tensor)
+}
 
 /**
  * The one door from untyped tensors: checks element type float32, rank, every size, and that equal names have equal

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { type AnyTensor, T, unwrap } from 'diffeo'
+import { type AnyTensor, DiffeoException, T, unwrap } from 'diffeo'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { trust } from '../../src/tensor/tensor.js'
@@ -132,6 +132,70 @@ describe('conv2d', () => {
       (x, k) => unwrap(T.conv2d(any(k!))(any(x!))),
       [unwrap(draw([1, 3, 2, 2], 1)), unwrap(draw([3, 3, 2, 1], 2))],
     ))
+})
+
+describe('sizes that are known only when the operation runs', () => {
+  type Operands = readonly [b: readonly number[], a: readonly number[], places: readonly number[]]
+  type Case = readonly [Two, (sizes: readonly [number, number, number, number]) => Operands]
+  const alike: Case[1] = ([n, h, w]) => [
+    [n, h, w],
+    [n, h, w],
+    [0, 1, 2],
+  ]
+  const cases: Readonly<Record<string, Case>> = {
+    ...Object.fromEntries(Object.entries(pairwise).map(([name, [op]]) => [name, [op, alike] as const])),
+    bias: [T.bias as Two, ([n, h, , c]) => [[c], [n, h, c], [0]]],
+    scale: [T.scale as Two, ([n, h, , c]) => [[c], [n, h, c], [0]]],
+    addEvent: [
+      T.addEvent as Two,
+      ([n, h, , c]) => [
+        [h, c],
+        [n, h, c],
+        [0, 1],
+      ],
+    ],
+    mulEvent: [
+      T.mulEvent as Two,
+      ([n, h, , c]) => [
+        [h, c],
+        [n, h, c],
+        [0, 1],
+      ],
+    ],
+    matmul: [T.matmul as Two, ([n, h, w, c]) => [[c, w], [n, h, c], [0]]],
+    conv2d: [T.conv2d as never as Two, ([n, h, w, c]) => [[1, 3, c, 2], [n, h, w, c], [2]]],
+    concat: [
+      T.concat as Two,
+      ([n, h, w, c]) => [
+        [n, h, w],
+        [n, h, c],
+        [0, 1],
+      ],
+    ],
+  }
+  const four = fc.tuple(size, size, size, size)
+  it.each(Object.entries(cases))('%s refuses where they differ, even by a size of 1', (name, [op, operands]) =>
+    holds<[readonly [number, number, number, number], number, number]>(
+      [four, fc.nat(), size],
+      (sizes, which, other) => {
+        const [b, a, places] = operands(sizes)
+        const place = places[which % places.length]!
+        const run = (shape: readonly number[]) => () => op(draw(shape, 1))(draw(a, 2))
+        expect(run(b)).not.toThrow()
+        for (const wrong of [other, 1]) {
+          if (wrong === b[place]) continue
+          expect(run(b.with(place, wrong))).toThrow(DiffeoException)
+          expect(run(b.with(place, wrong))).toThrow(new RegExp(`^${name}: expected .*, got ${a.join('×')}$`))
+        }
+      },
+    ),
+  )
+  it.each(['add', 'bias', 'addEvent', 'concat'])('%s refuses another number of dimensions', (name) => {
+    const [op] = cases[name]!
+    tf.tidy(() => {
+      expect(() => op(draw([1, 1, 1, 1, 1], 1))(draw([1, 1, 1, 1], 2))).toThrow(DiffeoException)
+    })
+  })
 })
 
 // -------------------------------------------------------------------------------------
