@@ -5,9 +5,10 @@
  * @module
  */
 import * as E from 'fp-ts/lib/Either.js'
+import * as TE from 'fp-ts/lib/TaskEither.js'
 import type { Latents, Shape } from '../../types/shape.js'
 import type { Flow } from '../distribution/flow.js'
-import { asError, type DiffeoError, trainingError } from '../error.js'
+import { type DiffeoError, DiffeoException, trainingError } from '../error.js'
 import type { Params } from '../tensor/params.js'
 import { product } from '../tensor/shape.js'
 import { type AnyTensor, sizes, values } from '../tensor/tensor.js'
@@ -89,9 +90,11 @@ export interface FitOptions<A extends Shape> extends StepOptions {
 // the loop
 // -------------------------------------------------------------------------------------
 
-/** The right of what can be rejected with a sentence for the user; all else is a fault of the program. */
-const orError = <X>(promise: Promise<X>): Promise<E.Either<DiffeoError, X>> =>
-  promise.then(E.right, (thrown: unknown) => E.left(asError(thrown)))
+/** What a part of the step that comes next answers, or why not. A fault of the program, too, must not cost the state. */
+const made = <X>(when: string, what: string, f: () => Promise<X>): Promise<E.Either<DiffeoError, X>> =>
+  TE.tryCatch(f, (thrown) =>
+    thrown instanceof DiffeoException ? thrown.error : trainingError(`fit ${when}`, what, `${thrown}`),
+  )()
 
 /** What is wrong with a batch whose step came to nothing, if it is the batch. */
 const spoilt = async (x: AnyTensor): Promise<string | undefined> => {
@@ -103,8 +106,9 @@ const spoilt = async (x: AnyTensor): Promise<string | undefined> => {
 const breathe = () => new Promise((resolve) => setImmediate(resolve))
 
 /**
- * Trains from a state. The state that comes in stays the caller's; the one in `Stopped` is the caller's too. Nothing is
- * thrown that could be expected: what goes wrong ends the iteration with `Stopped`, its `error` and the last good state.
+ * Trains from a state. The state that comes in stays the caller's; the one in `Stopped` is the caller's too. What goes wrong
+ * in a batch, a step or a validation is not thrown: it ends the iteration with `Stopped`, its `error` and the last good
+ * state.
  *
  * @example
  * const batch = (step: number) => draw(foldIn(k, step), 256)
@@ -149,13 +153,14 @@ export async function* fit<A extends Shape, B extends Latents>(
       }
       if (!compiled) yield { _tag: 'Compiling', state }
       let from = performance.now()
-      const x = await orError(batches.next())
+      const at = `at step ${state.step + 1}`
+      const x = await made(at, 'a batch', () => batches.next())
       if (E.isLeft(x)) {
         yield stopped('failed', x.left)
         return
       }
       if (!compiled) {
-        const prepared = await orError(next.prepare(state, x.right.value!))
+        const prepared = await made(at, 'a step that compiles', () => next.prepare(state, x.right.value!))
         if (E.isLeft(prepared)) {
           yield stopped('failed', prepared.left)
           return
@@ -164,7 +169,7 @@ export async function* fit<A extends Shape, B extends Latents>(
         yield { _tag: 'Compiled', state, seconds: (performance.now() - from) / 1000 }
         from = began = performance.now()
       }
-      const stepped = await orError(next(state, x.right.value!))
+      const stepped = await made(at, 'a step', () => next(state, x.right.value!))
       if (E.isLeft(stepped)) {
         yield stopped('failed', stepped.left)
         return
@@ -174,12 +179,11 @@ export async function* fit<A extends Shape, B extends Latents>(
         disposeState(after)
         const bad = await spoilt(x.right.value as unknown as AnyTensor)
         const what = Number.isFinite(metrics.bitsPerDim) ? 'gradient' : 'loss'
-        const at = `fit at step ${after.step}`
         yield stopped(
           'notFinite',
           bad === undefined
-            ? trainingError(at, `a finite ${what}`, 'one that is not', 'lower the learning rate or the gradient clip')
-            : trainingError(at, 'a batch of finite numbers', bad, 'mend the data, or what makes batches of them'),
+            ? trainingError(`fit ${at}`, `a finite ${what}`, 'one that is not', 'lower the learning rate or the gradient clip')
+            : trainingError(`fit ${at}`, 'a batch of finite numbers', bad, 'mend the data, or what makes batches of them'),
         )
         return
       }
@@ -187,13 +191,15 @@ export async function* fit<A extends Shape, B extends Latents>(
       state = after
       yield { _tag: 'Stepped', state, ...metrics, seconds: (performance.now() - from) / 1000 }
       if (validation !== undefined && state.step % validation.every === 0) {
-        const params = validation.params?.(state) ?? state.params
-        const made = await orError(evaluate(flow, params, validation.batches, validation.progress))
-        if (E.isLeft(made)) {
-          yield stopped('failed', made.left)
+        const { batches, progress, params } = validation
+        const evaluated = await made(`after step ${state.step}`, 'a validation', async () =>
+          evaluate(flow, params?.(state) ?? state.params, batches, progress),
+        )
+        if (E.isLeft(evaluated)) {
+          yield stopped('failed', evaluated.left)
           return
         }
-        const evaluation = made.right
+        const evaluation = evaluated.right
         const better = evaluation.mean < best
         worse = better ? 0 : worse + 1
         if (better) best = evaluation.mean

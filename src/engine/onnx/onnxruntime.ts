@@ -6,6 +6,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core'
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
+import { DiffeoException, engineError } from '../../error.js'
 import type { Compiler } from '../jit.js'
 import { type Loaded, loadWasm } from '../load.js'
 import { type Group, pack } from '../native/pack.js'
@@ -35,6 +36,13 @@ const sessionOptions = (threads: number): InferenceSession.SessionOptions => ({
   logSeverityLevel: 3,
 })
 
+/** What the runtime answers; what it says instead, as a sentence. */
+const answered = <A>(expected: string, answer: Promise<A>): Promise<A> =>
+  answer.catch((thrown: unknown) => {
+    const got = thrown instanceof Error ? thrown.message : String(thrown)
+    throw new DiffeoException(engineError('engine onnxruntime', expected, got.trim()))
+  })
+
 /** A compiler for `jit`. */
 const onnxCompiler =
   (ort: Ort, { threads, ...how }: OnnxOptions): Compiler =>
@@ -51,13 +59,18 @@ const onnxCompiler =
       const parts = tensors.slice(from, from + count).map(read)
       return wrap(info(program.inputs[i]!), parts.length === 1 ? parts[0]! : joined(parts, size))
     }
-    const create = (bytes: Uint8Array) => ort.InferenceSession.create(bytes, sessionOptions(threads))
+    const create = (bytes: Uint8Array) =>
+      answered('a program that it takes', ort.InferenceSession.create(bytes, sessionOptions(threads)))
+    const runs = 'a program that runs'
 
     // Groups are inputs of the program, but where one fell apart into single tensors: then there are more of them.
     const early = inputs.length === counts.length ? inputs.slice(0, steady) : []
     const parts = early.length === 0 ? undefined : model.encodeParts(early.map((_, i) => inputName(i)))
     const first = parts === undefined || parts.between.length === 0 ? undefined : await create(parts.first)
-    const session = await create(first === undefined ? model.encode() : parts!.second)
+    const session = await create(first === undefined ? model.encode() : parts!.second).catch(async (thrown) => {
+      await first?.release()
+      throw thrown
+    })
     const direct = new Set(first === undefined ? inputs.map((_, i) => inputName(i)) : parts!.inputs)
     let seen: readonly object[] = []
     let known: Feeds = {}
@@ -71,7 +84,8 @@ const onnxCompiler =
         )
         .map((t) => t.dataId)
       if (own.length !== seen.length || own.some((dataId, i) => dataId !== seen[i])) {
-        known = await first.run(Object.fromEntries(early.map((g, i) => [inputName(i), feed(g, i, tensors)])))
+        const feeds = Object.fromEntries(early.map((g, i) => [inputName(i), feed(g, i, tensors)]))
+        known = await answered(runs, first.run(feeds))
         seen = own
       }
       return known
@@ -84,7 +98,7 @@ const onnxCompiler =
       )
       const made = outputs.map(({ size }, i) => store.take(info(program.outputs[i]!).dtype, size))
       const fetches = Object.fromEntries(made.map((data, i) => [outputName(i), wrap(info(program.outputs[i]!), data)]))
-      await session.run({ ...steadily, ...Object.fromEntries(own) }, fetches)
+      await answered(runs, session.run({ ...steadily, ...Object.fromEntries(own) }, fetches))
       return outputs.flatMap(({ from, count, offsets, size }, i) => {
         const ends = [...offsets.slice(1), size]
         return store.tensors(
