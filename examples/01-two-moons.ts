@@ -11,6 +11,7 @@ import {
   batch,
   compiled,
   cosineRate,
+  DiffeoException,
   disposeState,
   fit,
   flow,
@@ -48,6 +49,7 @@ for await (const event of fit(density, start, options)) {
   if (event._tag === 'Stepped' && event.state.step % 200 === 0)
     console.log(`step ${event.state.step}: ${(event.bitsPerDim * 2 * Math.LN2).toFixed(3)} nats`)
   if (event._tag === 'Stopped') {
+    if (event.error !== undefined) throw new DiffeoException(event.error)
     const { params } = event.state
     const { logProb: compiledLogProb, sample } = compiled(density)
     const logProb = async (points: Float32Array) => values(await compiledLogProb(params)(orThrow(batch([2], points))))

@@ -18,6 +18,7 @@ import {
   compose,
   constantRate,
   coupling,
+  DiffeoException,
   evaluate,
   evaluationBatches,
   factorOut,
@@ -101,6 +102,7 @@ for await (const event of fit(density, start, {
 })) {
   if (event._tag === 'Stepped') console.log(`step ${event.state.step}: ${event.bitsPerDim.toFixed(3)} bits/dim`)
   if (event._tag === 'Stopped') {
+    if (event.error !== undefined) throw new DiffeoException(event.error)
     const params = averageParams(density, optimiser, event.state)
     const some = subset(range(testImages))(mnist.test)
     const test = await evaluate(density, params, orThrow(evaluationBatches(some, foldIn(seed, 2), 50)))

@@ -13,6 +13,7 @@ import {
   adam,
   batch,
   constantRate,
+  DiffeoException,
   disposeState,
   fit,
   flow,
@@ -51,6 +52,7 @@ const one = (y: PerExample): tf.Tensor => unwrap(y)
 
 for await (const event of fit(density, start, options))
   if (event._tag === 'Stopped') {
+    if (event.error !== undefined) throw new DiffeoException(event.error)
     const { params } = event.state
     const logProb = toOnnx({
       inputs: [{ name: 'x', shape: [2] }],

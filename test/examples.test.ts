@@ -79,6 +79,17 @@ it('05-own-bijector obeys the laws, and its wrong version does not', async () =>
   expect(stdout).toContain("breaks the mandatory law 'oppositeLogDets'")
 })
 
+// as many steps as no number says: no batch comes
+it.each(['01-two-moons', '04-real-nvp-mnist', '06-export-onnx'])('%s fails where its training does', async (name) => {
+  const failed = await example(name, 'many').then(
+    () => undefined,
+    (reason: { readonly code: number; readonly stdout: string; readonly stderr: string }) => reason,
+  )
+  expect(failed?.code).toBe(1)
+  expect(failed?.stderr).toContain('fit at step 1: expected a')
+  expect(failed?.stdout).not.toContain('test')
+})
+
 it('the program of the README runs', async () => {
   const blocks = [...readFileSync('README.md', 'utf8').matchAll(/```ts\n(.*?)```/gs)].map(([, code]) => code!)
   const [source = ''] = blocks.filter((code) => code.startsWith('import'))
@@ -90,6 +101,8 @@ it('the program of the README runs', async () => {
   const { stdout } = await run(process.execPath, [file])
   expect(stdout).toMatch(/test NLL \d/)
   expect(stdout).toContain('a sample Float32Array(2)')
+  writeFileSync(file, code.replace('steps: 20,', 'steps: Number.NaN,'))
+  await expect(run(process.execPath, [file])).rejects.toThrow('fit at step 1: expected a')
 })
 
 it('06-export-onnx writes files that ONNX Runtime runs', async () => {
