@@ -45,7 +45,7 @@ const chain = (shape: Shape, parts: readonly AnyBijector[]): AnyBijector => {
       const out = latentTensors(z)
       left.push(...out.slice(0, -1))
       flowing = out.at(-1)!
-      if (part.name !== 'input') logDets.push(logDet)
+      logDets.push(logDet)
       if (Object.keys(part.spec).length > 0) params[nameOf(part, i)] = next
     })
     return [one([...left, flowing]), sumAll(logDets, flowing), params]
@@ -74,7 +74,7 @@ const chain = (shape: Shape, parts: readonly AnyBijector[]): AnyBijector => {
         const behind = extra > 0 ? latent.splice(-extra) : []
         const [x, logDet] = part.bind(own(params, i)).inverse(one([...behind, flowing]) as never)
         flowing = x as AnyTensor
-        if (part.name !== 'input') logDets.push(logDet)
+        logDets.push(logDet)
       }
       return [flowing as never, sumAll(logDets, flowing)]
     },

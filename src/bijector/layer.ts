@@ -37,8 +37,8 @@ export interface Bijector<in out A extends Shape, in out B extends Latents> exte
   readonly codomain: B
   /** The names, shapes and roles of its parameters. */
   readonly spec: Spec
-  /** The bijectors it is made of, if it is a composition. */
-  readonly parts: readonly AnyBijector[]
+  /** If it is a composition: of what, in the order in which data flow; of nothing, if it is the empty flow. */
+  readonly parts?: readonly AnyBijector[]
   readonly init: (key: Key) => Params
   readonly bind: (params: Params) => Diffeo<BatchOf<A>, BatchOf<B>>
   /** `forward` with batch statistics; answers the parameters with their next statistics. */
@@ -104,7 +104,7 @@ export const bijector = <const A extends Shape, const B extends Latents, S exten
     domain: d.domain,
     codomain: d.codomain,
     spec: d.spec,
-    parts: d.parts ?? [],
+    ...(d.parts && { parts: d.parts }),
     at: (shape) =>
       pipe(
         exactly(d.domain)(shape),
@@ -147,7 +147,7 @@ export const layer = <F extends ShapeFn>(
  */
 export const input = <const S extends Shape>(shape: S): Bijector<S, S> => {
   const pass = (_: unknown, x: BatchOf<S>) => [x, zeroPerExample(x as AnyTensor)] as const
-  return bijector({ name: 'input', domain: shape, codomain: shape, spec: {}, forward: pass, inverse: pass })
+  return bijector({ name: 'input', domain: shape, codomain: shape, spec: {}, parts: [], forward: pass, inverse: pass })
 }
 
 /**
@@ -186,7 +186,6 @@ const reversed = (b: AnyBijector): E.Either<DiffeoError, AnyBijector> =>
             domain: b.codomain,
             codomain: b.domain,
             spec: b.spec,
-            parts: [b],
             forward: (params, x) => b.bind(params as Params).inverse(x) as never,
             inverse: (params, z) => b.bind(params as Params).forward(z) as never,
           }),

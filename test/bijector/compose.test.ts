@@ -2,18 +2,21 @@ import * as tf from '@tensorflow/tfjs-core'
 import {
   actNorm,
   affine,
+  bijector,
   compose,
   coupling,
   describeError,
   factorOut,
   flip,
   halves,
+  input,
   key,
   leaves,
   mlp,
   on,
   repeat,
   squeeze,
+  T,
 } from 'diffeo'
 import { randomBatch } from 'diffeo/laws'
 import * as E from 'fp-ts/lib/Either.js'
@@ -27,6 +30,23 @@ it('compose takes latents back in the order in which it left them behind', () =>
     const x = randomBatch([8], [-2, 2], 2, key(6))
     const [z] = f.forward(x as never)
     expect(values(f.inverse(z)[0])).toEqual(values(x))
+  })
+})
+
+it('compose counts the log-det of every part, whatever its name', () => {
+  const double = bijector({
+    name: 'input',
+    domain: [2],
+    codomain: [2],
+    spec: {},
+    forward: (_, x) => [T.times(2)(x), T.plus(2 * Math.LN2)(T.zeroPerExample(x))],
+    inverse: (_, z) => [T.times(0.5)(z), T.plus(-2 * Math.LN2)(T.zeroPerExample(z))],
+  })
+  tf.tidy(() => {
+    const f = compose(input([2]), double, double).bind({})
+    const x = randomBatch([2], [-1, 1], 1, key(7)) as never
+    expect(values(f.forward(x)[1])[0]).toBeCloseTo(4 * Math.LN2, 6)
+    expect(values(f.inverse(x)[1])[0]).toBeCloseTo(-4 * Math.LN2, 6)
   })
 })
 

@@ -117,7 +117,7 @@ describe('what the compiler cannot know is refused when it runs, in the same wor
 })
 
 describe('the premade flows', () => {
-  const names = ({ parts }: Pick<AnyBijector, 'parts'>) => parts.map(({ name }) => name).join(' ')
+  const names = ({ parts = [] }: Pick<AnyBijector, 'parts'>) => parts.map(({ name }) => name).join(' ')
   const steps = (n: number) => Array.from({ length: n }, () => 'coupling actNorm').join(' ')
   const coupled = (w: number, blocks: number, kept: number, changed: number) =>
     9 * kept * w +

@@ -195,6 +195,21 @@ describe('without a run', () => {
     // 3·8 − 1 numbers of the net instead of 2, and no scale
     expect(bent.result['total']).toMatchObject({ parameters: 2 * (1 * 3 + 3 + 3 * 23 + 23) + 4 })
   })
+  it('inspect lists every bijector but compositions, whatever its name', async () => {
+    const own = at('names.mjs')
+    writeFileSync(
+      own,
+      `import { bijector, compose, flip, input, on, reverse, T } from '${resolve('dist/src/index.js')}'
+       const named = (name) => {
+         const same = (_, x) => [x, T.zeroPerExample(x)]
+         return bijector({ name, domain: [2], codomain: [2], spec: {}, forward: same, inverse: same })
+       }
+       export default compose(input([2]), named('input'), compose(named('compose'), input([2])), reverse(on([2], flip)))`,
+    )
+    const { result } = await told((io) => inspectWhat(own, { ...flags, shape: [2] }, io))
+    const layers = result['layers'] as unknown as readonly { readonly name: string }[]
+    expect(layers.map(({ name }) => name)).toEqual(['input', 'compose', 'reverse(flip)'])
+  })
   it("inspect's figures are those of a count by hand", async () => {
     const of = { ...flags, shape: [4], couplings: 2, hidden: [3] }
     const { result, said } = await told((io) => inspectWhat('realnvp-vector', of, io))

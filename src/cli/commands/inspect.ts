@@ -54,11 +54,7 @@ type Part = readonly [part: AnyBijector, params: Params]
 
 /** The layers of a composition of compositions, in the order in which data flow. */
 const partsOf = (b: AnyBijector, params: Params): readonly Part[] =>
-  b.name === 'compose'
-    ? b.parts
-        .flatMap((part, i) => partsOf(part, branch(params, `${i}.${part.name}`)))
-        .filter(([part]) => part.name !== 'input')
-    : [[b, params]]
+  b.parts?.flatMap((part, i) => partsOf(part, branch(params, `${i}.${part.name}`))) ?? [[b, params]]
 
 /** What one more example costs: of a program for two and a program for one, the difference. */
 const costs = ([part, params]: Part): Pick<LayerRow, 'flops' | 'bytes'> => {
