@@ -8,12 +8,13 @@ import * as tf from '@tensorflow/tfjs-core'
 import type { Batch, Shape } from '../../types/shape.js'
 import { zeroPerExample } from '../tensor/ops.js'
 import { type Key, uniformArray } from '../tensor/random.js'
-import { type Tensor, trust, unwrap } from '../tensor/tensor.js'
+import { sizes, type Tensor, trust, unwrap } from '../tensor/tensor.js'
+import { drawn } from '../tracing.js'
 import { type Diffeo, diffeo } from './diffeo.js'
 
 /**
  * Adds the noise u ~ U[0, 1) that a key gives. For a fixed key it is a bijection between integer images and their
- * noisy ones; the inverse rounds down, so it takes any noise away.
+ * noisy ones; the inverse rounds down, so it takes any noise away. `jit` refuses `forward`: dequantise outside of it.
  *
  * - Forward: y = x + u(key)
  * - Forward log-det: 0
@@ -24,7 +25,10 @@ import { type Diffeo, diffeo } from './diffeo.js'
  */
 export const dequantise = <S extends Shape>(key: Key): Diffeo<Tensor<Batch<S>>, Tensor<Batch<S>>> =>
   diffeo(
-    (x) => [trust(tf.add(unwrap(x), tf.tensor(noise(key, unwrap(x).size), unwrap(x).shape))), zeroPerExample(x)],
+    (x) => {
+      const u = drawn('dequantise', sizes(x), () => noise(key, unwrap(x).size))
+      return [trust(tf.add(unwrap(x), u)), zeroPerExample(x)]
+    },
     (y) => [trust(tf.floor(unwrap(y))), zeroPerExample(y)],
   )
 

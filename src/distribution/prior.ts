@@ -3,15 +3,13 @@
  *
  * @module
  */
-import * as tf from '@tensorflow/tfjs-core'
 import { pipe } from 'fp-ts/lib/function.js'
 import type { Latents, Shape } from '../../types/shape.js'
-import { isTracing } from '../engine/program/trace.js'
-import { DiffeoException, engineError } from '../error.js'
 import { add, neg, plus, softplus, square, sumEvent, tidy, times } from '../tensor/ops.js'
 import { foldIn, type Key, normalArray, uniformArray } from '../tensor/random.js'
 import { isShape, latentList, product } from '../tensor/shape.js'
 import { type AnyTensor, type BatchOf, latentTensors, type PerExample, trust } from '../tensor/tensor.js'
+import { drawn } from '../tracing.js'
 
 /** A density over every element alike. */
 export interface Prior {
@@ -35,16 +33,9 @@ const independent = (
         .reduce((a, b) => add(b)(a)),
     ),
   sample: (latents, key, n, temperature = 1) => {
-    if (isTracing())
-      throw new DiffeoException(
-        engineError('sample in jit', 'random numbers as arguments', 'a draw inside', 'draw outside and pass it in'),
-      )
     const parts = latentList(latents).map((shape: Shape, i) =>
       trust(
-        tf.tensor(
-          draw(foldIn(key, i), n * product(shape)).map((z) => z * temperature),
-          [n, ...shape],
-        ),
+        drawn('sample', [n, ...shape], () => draw(foldIn(key, i), n * product(shape)).map((z) => z * temperature)),
       ),
     )
     return (isShape(latents) ? parts[0] : parts) as never

@@ -6,6 +6,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core'
 import type { Shape } from '../../types/shape.js'
+import { drawn } from '../tracing.js'
 import { foldIn, type Key, normalArray } from './random.js'
 import { product } from './shape.js'
 import { type AnyTensor, type Tensor, trust, unwrap } from './tensor.js'
@@ -124,10 +125,7 @@ export const initialise = (spec: Spec, key: Key): Params => {
     return trust<Shape>(
       'constant' in start
         ? tf.fill([...shape], start.constant)
-        : tf.tensor(
-            normalArray(own, product(shape)).map((z) => z * start.normal),
-            [...shape],
-          ),
+        : drawn('init', shape, () => normalArray(own, product(shape)).map((z) => z * start.normal)),
     )
   })
 }

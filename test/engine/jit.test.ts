@@ -3,6 +3,7 @@ import {
   adam,
   compiled,
   constantRate,
+  dequantise,
   disposeState,
   type EngineName,
   flow,
@@ -11,6 +12,7 @@ import {
   on,
   ready,
   realNvp,
+  realNvpVector,
   standardNormal,
   startTraining,
   step,
@@ -75,7 +77,16 @@ describe('jit', () => {
       return t
     })
     await expect(outer(x)).rejects.toThrow('a jit inside a jit; call the plain function')
-    await expect(jit(() => standardNormal.sample([2], key(0), 3))()).rejects.toThrow('random numbers as arguments')
+    const density = flow(on([2], realNvpVector({ couplings: 2, hidden: [3] })), standardNormal)
+    const draws: Readonly<Record<string, () => unknown>> = {
+      sample: () => standardNormal.sample([2], key(0), 3),
+      dequantise: () => dequantise<readonly []>(key(0)).forward(trust(x)),
+      init: () => density.init(key(0)),
+    }
+    for (const [name, draw] of Object.entries(draws))
+      await expect(jit(draw)()).rejects.toThrow(
+        `${name} in jit: expected random numbers as arguments, got a draw inside; draw outside and pass it in`,
+      )
     await expect(
       jit((t: tf.Tensor) => tf.mul(t, 2))(
         tf.tidy(() => {

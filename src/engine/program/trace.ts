@@ -6,11 +6,10 @@
  */
 import * as tf from '@tensorflow/tfjs-core'
 import { DiffeoException, engineError } from '../../error.js'
+import { isTracing, TRACING } from '../../tracing.js'
 import { PassiveBackend } from '../tfjs/backend.js'
 import { type Call, type Elements, elements, type Program, type ProgramType, type ValueInfo } from './program.js'
 import { signatures } from './signatures.js'
-
-const BACKEND = 'diffeo-trace'
 
 const refuse = (op: string, expected: string, got: string, fix: string): never => {
   throw new DiffeoException(engineError(op, expected, got, fix))
@@ -26,9 +25,6 @@ interface Recording {
 }
 
 let recording: Recording | undefined
-
-/** Whether a function is being traced just now: then there are no numbers to read, and randoms must be inputs. */
-export const isTracing = (): boolean => recording !== undefined
 
 const current = (): Recording =>
   recording ?? refuse('jit', 'a tensor with a value', 'one that was kept from a trace', 'return it from the function')
@@ -124,10 +120,10 @@ const record =
   }
 
 const register = (): void => {
-  if (tf.findBackend(BACKEND) !== null) return
-  tf.registerBackend(BACKEND, () => new TraceBackend(), 0)
+  if (tf.findBackend(TRACING) !== null) return
+  tf.registerBackend(TRACING, () => new TraceBackend(), 0)
   for (const kernelName of Object.keys(signatures))
-    tf.registerKernel({ kernelName, backendName: BACKEND, kernelFunc: record(kernelName) })
+    tf.registerKernel({ kernelName, backendName: TRACING, kernelFunc: record(kernelName) })
 }
 
 const unknownKernel = /Kernel '(\w+)' not registered/
@@ -148,7 +144,7 @@ export const trace = (f: (inputs: tf.Tensor[]) => readonly tf.Tensor[], inputs: 
   try {
     register()
     // It answers a promise, but has chosen the backend before it does.
-    tf.setBackend(BACKEND)
+    tf.setBackend(TRACING)
     let outputs: readonly number[] = []
     tf.tidy(() => {
       const given = inputs.map((info) => {

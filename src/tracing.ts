@@ -1,0 +1,22 @@
+/**
+ * Whether a function is being traced just now, for what may not happen then: below `engine`, so that draws can ask.
+ *
+ * @module
+ */
+import * as tf from '@tensorflow/tfjs-core'
+import { DiffeoException, engineError } from './error.js'
+
+/** The backend of `engine/program/trace.ts`, which records instead of computing. */
+export const TRACING = 'diffeo-trace'
+
+/** Whether a function is being traced: then there are no numbers to read, and randoms must be inputs. */
+export const isTracing = (): boolean => tf.getBackend() === TRACING
+
+/** A tensor of random numbers. In a trace they would be drawn once and be the same ones at every call. */
+export const drawn = (op: string, shape: readonly number[], numbers: () => Float32Array): tf.Tensor => {
+  if (isTracing())
+    throw new DiffeoException(
+      engineError(`${op} in jit`, 'random numbers as arguments', 'a draw inside', 'draw outside and pass it in'),
+    )
+  return tf.tensor(numbers(), [...shape])
+}
