@@ -25,6 +25,7 @@ import {
 import { constant } from '../tensor/params.js'
 import { type AnyTensor, trust, unwrap } from '../tensor/tensor.js'
 import { bijector, type Layer, layer } from './layer.js'
+import { finite, positive, withOptions } from './options.js'
 
 /** A layer from one function each way and log |dy/dx| as a function of x. */
 const pointwise = (
@@ -79,7 +80,7 @@ const resolved = 3e-7
 
 /** α of the logit preprocessing, and how many values a pixel takes. */
 export interface LogitOptions {
-  /** The margin kept from 0 and 1. Default .05: logit(.05 + .9·x/256) */
+  /** The margin kept from 0 and 1, below ½. Default .05: logit(.05 + .9·x/256) */
   readonly alpha?: number
   /** Default 256: x in [0, 256) after dequantisation */
   readonly bins?: number
@@ -101,22 +102,28 @@ export interface LogitOptions {
 export const logit = ({ alpha = 0.05, bins = 256 }: LogitOptions = {}): Layer<Same> => {
   const slope = (1 - 2 * alpha) / bins
   const logDerivative = (y: AnyTensor) => pipe(softplus(y), add(softplus(neg(y))), plus(Math.log(slope)))
-  return layer<Same>('logit', (shape) =>
-    E.right(
-      bijector({
-        name: 'logit',
-        domain: shape,
-        codomain: shape,
-        spec: {},
-        forward: (_, x) => {
-          const y = logitOf(pipe(x as AnyTensor, times(slope), plus(alpha)))
-          return [y, sumEvent(logDerivative(y))]
-        },
-        inverse: (_, y) => [
-          pipe(inside(sigma(y as AnyTensor), resolved, resolved), plus(-alpha), times(1 / slope)),
-          neg(sumEvent(logDerivative(y))),
-        ],
-      }),
+  const options = [
+    ['an alpha from 0 to below 0.5', alpha >= 0 && alpha < 0.5, alpha] as const,
+    positive('number of bins', bins),
+  ]
+  return withOptions('logit', options, () =>
+    layer<Same>('logit', (shape) =>
+      E.right(
+        bijector({
+          name: 'logit',
+          domain: shape,
+          codomain: shape,
+          spec: {},
+          forward: (_, x) => {
+            const y = logitOf(pipe(x as AnyTensor, times(slope), plus(alpha)))
+            return [y, sumEvent(logDerivative(y))]
+          },
+          inverse: (_, y) => [
+            pipe(inside(sigma(y as AnyTensor), resolved, resolved), plus(-alpha), times(1 / slope)),
+            neg(sumEvent(logDerivative(y))),
+          ],
+        }),
+      ),
     ),
   )
 }
@@ -170,11 +177,13 @@ const spread = (event: AnyTensor, like: AnyTensor): AnyTensor =>
  * @example on([1], reverse(exponentialCdf(2))) // uniforms to waiting times of mean ½
  */
 export const exponentialCdf = (rate = 1): Layer<Same> =>
-  pointwise(
-    'exponentialCdf',
-    (x) => trust(tf.neg(tf.expm1(tf.mul(unwrap(x), -rate)))),
-    (y) => trust(tf.mul(tf.log1p(tf.neg(unwrap(inside(y, 0)))), -1 / rate)),
-    (x) => pipe(x, times(-rate), plus(Math.log(rate))),
+  withOptions('exponentialCdf', [positive('rate', rate)], () =>
+    pointwise(
+      'exponentialCdf',
+      (x) => trust(tf.neg(tf.expm1(tf.mul(unwrap(x), -rate)))),
+      (y) => trust(tf.mul(tf.log1p(tf.neg(unwrap(inside(y, 0)))), -1 / rate)),
+      (x) => pipe(x, times(-rate), plus(Math.log(rate))),
+    ),
   )
 
 /**
@@ -188,11 +197,16 @@ export const exponentialCdf = (rate = 1): Layer<Same> =>
  * @example compose(input([1]), uniformCdf(-1, 1), reverse(normalCdf())) // [−1, 1] to ℝ
  */
 export const uniformCdf = (low = 0, high = 1): Layer<Same> =>
-  pointwise(
+  withOptions(
     'uniformCdf',
-    (x) => pipe(x, plus(-low), times(1 / (high - low))),
-    (y) => pipe(y, times(high - low), plus(low)),
-    (x) => pipe(x, times(0), plus(-Math.log(high - low))),
+    [finite('low', low), [`a finite high above low, ${low}`, high > low && Number.isFinite(high), high]],
+    () =>
+      pointwise(
+        'uniformCdf',
+        (x) => pipe(x, plus(-low), times(1 / (high - low))),
+        (y) => pipe(y, times(high - low), plus(low)),
+        (x) => pipe(x, times(0), plus(-Math.log(high - low))),
+      ),
   )
 
 /**
@@ -207,14 +221,16 @@ export const uniformCdf = (low = 0, high = 1): Layer<Same> =>
  */
 export const logisticCdf = (mean = 0, scale = 1): Layer<Same> => {
   const standard = (x: AnyTensor) => pipe(x, plus(-mean), times(1 / scale))
-  return pointwise(
-    'logisticCdf',
-    (x) => sigma(standard(x)),
-    (y) => pipe(logitOf(inside(y)), times(scale), plus(mean)),
-    (x) => {
-      const u = standard(x)
-      return pipe(softplus(u), add(softplus(neg(u))), plus(Math.log(scale)), neg)
-    },
+  return withOptions('logisticCdf', [finite('mean', mean), positive('scale', scale)], () =>
+    pointwise(
+      'logisticCdf',
+      (x) => sigma(standard(x)),
+      (y) => pipe(logitOf(inside(y)), times(scale), plus(mean)),
+      (x) => {
+        const u = standard(x)
+        return pipe(softplus(u), add(softplus(neg(u))), plus(Math.log(scale)), neg)
+      },
+    ),
   )
 }
 
@@ -231,11 +247,13 @@ export const logisticCdf = (mean = 0, scale = 1): Layer<Same> => {
  */
 export const normalCdf = (mean = 0, deviation = 1): Layer<Same> => {
   const standard = (x: AnyTensor) => pipe(x, plus(-mean), times(1 / deviation))
-  return pointwise(
-    'normalCdf',
-    (x) => trust(tf.mul(tf.add(tf.erf(tf.mul(unwrap(standard(x)), Math.SQRT1_2)), 1), 0.5)),
-    (y) => pipe(probit(y), times(deviation), plus(mean)),
-    (x) => pipe(square(standard(x)), times(-0.5), plus(-Math.log(deviation * Math.sqrt(2 * Math.PI)))),
+  return withOptions('normalCdf', [finite('mean', mean), positive('deviation', deviation)], () =>
+    pointwise(
+      'normalCdf',
+      (x) => trust(tf.mul(tf.add(tf.erf(tf.mul(unwrap(standard(x)), Math.SQRT1_2)), 1), 0.5)),
+      (y) => pipe(probit(y), times(deviation), plus(mean)),
+      (x) => pipe(square(standard(x)), times(-0.5), plus(-Math.log(deviation * Math.sqrt(2 * Math.PI)))),
+    ),
   )
 }
 

@@ -20,9 +20,10 @@ import { trust, unwrap } from '../tensor/tensor.js'
 import { couplingOf, type Serves, type Transformer } from './coupling.js'
 import type { Layer } from './layer.js'
 import type { Mask, Value } from './mask.js'
+import { count, positive, withOptions } from './options.js'
 
 export interface SplineOptions {
-  /** K, the number of pieces. Default 8 */
+  /** K, the number of pieces, below 100: each is at least a hundredth of the whole. Default 8 */
   readonly bins?: number
   /** B: the spline lives on [−B, B] and leaves everything outside as it is. Default 3 */
   readonly bound?: number
@@ -96,7 +97,7 @@ const splineOf = (raw: Row, bins: number, bound: number, inverse: boolean) => {
   }
 }
 
-const spline = ({ bins = 8, bound = 3 }: SplineOptions): Transformer<Record<never, never>> => ({
+const spline = ({ bins, bound }: Required<SplineOptions>): Transformer<Record<never, never>> => ({
   name: 'splineCoupling',
   width: 3 * bins - 1,
   spec: () => ({}),
@@ -129,5 +130,8 @@ const spline = ({ bins = 8, bound = 3 }: SplineOptions): Transformer<Record<neve
 export const splineCoupling = <F extends ShapeFn, K extends 'image' | 'vector', N extends 'image' | 'vector'>(
   mask: Mask<F, K>,
   net: Net<N> & Serves<K, N>,
-  options: SplineOptions = {},
-): Layer<F> => couplingOf(spline(options))(mask, net)
+  { bins = 8, bound = 3 }: SplineOptions = {},
+): Layer<F> =>
+  withOptions('splineCoupling', [count('bins', bins, Math.ceil(1 / LEAST) - 1), positive('bound', bound)], () =>
+    couplingOf(spline({ bins, bound }))(mask, net),
+  )

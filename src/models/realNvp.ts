@@ -10,6 +10,7 @@ import { type LogitOptions, logit } from '../bijector/elementwise.js'
 import type { Layer } from '../bijector/layer.js'
 import { channelwise, checkerboard, halves } from '../bijector/mask.js'
 import { actNorm, batchNorm } from '../bijector/norm.js'
+import { count, withOptions } from '../bijector/options.js'
 import { factorOut, ordered, squeeze } from '../bijector/rearrange.js'
 import { splineCoupling } from '../bijector/spline.js'
 import type { Norm } from '../nn/conv.js'
@@ -98,17 +99,19 @@ export const realNvp = <const N extends number = 2>({
     alternate(n, (first) => [coupling(checkerboard(first ? 'even' : 'odd'), net(scale), { logScale }), ...normal])
   const channels = (n: number, scale: number) =>
     alternate(n, (first) => [coupling(channelwise(first ? 'first' : 'second'), net(scale), { logScale }), ...normal])
-  return stack<MultiScale<N>>([
-    logit(logitOptions),
-    ...Array.from({ length: scales - 1 }, (_, scale) => [
-      ...checks(3, scale),
-      squeeze,
-      ...channels(3, scale + 1),
-      ...(order === 'ordered' ? [ordered] : []),
-      factorOut,
-    ]).flat(),
-    ...checks(4, scales - 1),
-  ])
+  return withOptions('realNvp', [count('scales', scales)], () =>
+    stack<MultiScale<N>>([
+      logit(logitOptions),
+      ...Array.from({ length: scales - 1 }, (_, scale) => [
+        ...checks(3, scale),
+        squeeze,
+        ...channels(3, scale + 1),
+        ...(order === 'ordered' ? [ordered] : []),
+        factorOut,
+      ]).flat(),
+      ...checks(4, scales - 1),
+    ]),
+  )
 }
 
 export interface RealNvpVectorOptions {
@@ -136,5 +139,7 @@ export const realNvpVector = ({
   const over = (half: 'first' | 'second') =>
     ({ affine: coupling, spline: splineCoupling })[transformer](halves(half), net)
   const pair = [over('first'), over('second'), actNorm]
-  return stack<SameVector>(Array.from({ length: Math.ceil(couplings / 2) }, () => pair).flat())
+  return withOptions('realNvpVector', [count('couplings', couplings)], () =>
+    stack<SameVector>(Array.from({ length: Math.ceil(couplings / 2) }, () => pair).flat()),
+  )
 }
