@@ -66,6 +66,15 @@ export const functionsOf = ([n, h, w, c]: Sizes): Readonly<Record<string, Operat
     split: of((x) => tf.split(x, [1, 2, c], 3)[1]!, [n, h, w, c + 3]),
     stack: of((a, b) => tf.stack([a, b], 1), rows, rows),
     unstack: of(pair, [n, 3]),
+    'concat along the last': of((a, b) => tf.concat([a, b], -1), lots, [n, h, w, 2]),
+    'split along the last': of((x) => tf.split(x, [1, c], -1)[1]!, [n, h, w, c + 1]),
+    'stack along the last': of((a, b) => tf.stack([a, b], -1), rows, rows),
+    'stack before the last': of((a, b) => tf.stack([a, b], -2), rows, rows),
+    'unstack along the last': of((x) => tf.mul(tf.unstack(x, -1)[0]!, tf.unstack(x, -1)[2]!), [n, h, 3]),
+    'gather along the last': of((x) => tf.gather(x, tf.tensor1d([2, 0, 0], 'int32'), -1), [n, h, c + 2]),
+    'reductions along the last': of((x) => tf.add(tf.sum(x, -1), tf.mul(tf.max(x, -1), tf.min(x, [-1]))), lots),
+    'mean along the last': of((x) => tf.mean(x, -1, true), lots),
+    'reverse the last': of((x) => tf.reverse(x, -1), lots),
     slice: of((x) => tf.slice(x, [0, 1, 2, 0], [n, -1, w, c]), [n, h + 1, w + 3, c]),
     pad: of(
       (x) =>
@@ -125,6 +134,7 @@ export const functionsOf = ([n, h, w, c]: Sizes): Readonly<Record<string, Operat
     ...byName([tf.isNaN, tf.isInf, tf.isFinite], (f) =>
       constant((x) => f(tf.add(tf.sqrt(x), tf.div(1, tf.abs(tf.round(x))))), lots),
     ),
+    'all along the last': constant((x) => tf.all(tf.greater(x, -1), -1), rows),
     all: constant((x) => tf.all(tf.greater(x, -1), 1), rows),
     any: constant((x) => tf.any(tf.greater(x, 1), [0, 1], true), lots),
   }

@@ -104,9 +104,10 @@ export const signatures: Readonly<Record<string, Signature>> = {
     const sizes = tf.backend_util.prepareSplitSize(like, numOrSizeSplits as number[], at)
     return sizes.map((n) => ({ shape: x!.shape.with(at, n), dtype: x!.dtype }))
   }),
-  Pack: kernel('list', (inputs, { axis }) => [
-    { shape: inputs[0]!.shape.toSpliced(axis as number, 0, inputs.length), dtype: inputs[0]!.dtype },
-  ]),
+  Pack: kernel('list', (inputs, { axis }) => {
+    const { shape, dtype } = inputs[0]!
+    return [{ shape: shape.toSpliced(axesOf(axis, shape.length + 1)[0]!, 0, inputs.length), dtype }]
+  }),
   Unpack: kernel(['value'], ([x], { axis }) => {
     const at = axesOf(axis, x!.shape.length)[0]!
     const one = { shape: x!.shape.toSpliced(at, 1), dtype: x!.dtype }

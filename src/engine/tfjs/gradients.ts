@@ -220,7 +220,7 @@ const movements: readonly tf.GradConfig[] = [
   ofInputs('GatherV2', ['x', 'indices'], (dy, [x, indices], { axis, batchDims }) => ({
     x: () => {
       if (batchDims !== 0) throw new Error('gradient of GatherV2: batchDims is not supported')
-      const at = axis as number
+      const at = axesOf(axis, x!)[0]!
       const [outer, n] = [x!.shape.slice(0, at), x!.shape[at]!]
       const rows = tf.reshape(dy, [tf.util.sizeFromShape(outer), indices!.size, -1])
       const hot = tf.oneHot(tf.reshape(indices!, [-1]) as tf.Tensor1D, n)
