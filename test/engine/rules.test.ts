@@ -107,6 +107,17 @@ describe('a program', () => {
     ['keeps 0 − x', operation((a) => tf.exp(tf.sub(0, a!)), matrix), ['Sub', 'Exp']],
     ['multiplies once by two numbers', operation((a) => tf.mul(tf.mul(a!, 2), 3), matrix), ['Multiply']],
     [
+      'but not integers by numbers of another type',
+      operation(
+        (a) => {
+          const n = tf.mul(tf.mul(tf.cast(tf.round(a!), 'int32'), tf.scalar(2, 'int32')), tf.scalar(3, 'int32'))
+          return tf.cast(n, 'float32')
+        },
+        matrix,
+      ),
+      ['Round', 'Cast', 'Multiply', 'Multiply', 'Cast'],
+    ],
+    [
       'but not where one adds a dimension',
       operation((a) => tf.mul(tf.mul(a!, tf.tensor2d([[2]])), 3), [4]),
       ['Multiply', 'Multiply'],

@@ -153,6 +153,8 @@ const centred: Rule = (walk, call) => {
 const reassociated: Rule = (walk, { kernel, inputs, outputs }) => {
   if (kernel !== 'Multiply') return undefined
   const info = walk.values[outputs[0]!]!
+  // the product of c and d is a number of float32
+  if (info.dtype !== 'float32') return undefined
   const number = (v: number): number | undefined =>
     sizeOf(shapeOf(walk, v)) === 1 && walk.constants.has(v) ? walk.constants.get(v)![0] : undefined
   const factors = (v: number): readonly [x: number, c: number] | undefined => {
