@@ -243,7 +243,9 @@ export const jit = <Args extends readonly unknown[], R>(
     dispose: async () => {
       const entries = [...cache.values()].flatMap((own) => [...own.values()])
       cache.clear()
-      for (const { compiled } of entries) await (await compiled).dispose()
+      // one that could not be compiled holds nothing
+      for (const made of await Promise.allSettled(entries.map(({ compiled }) => compiled)))
+        if (made.status === 'fulfilled') await made.value.dispose()
     },
   })
 }

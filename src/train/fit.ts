@@ -65,6 +65,7 @@ export type FitEvent = Compiling | Compiled | Stepped | Validated | Stopped
 export interface FitOptions<A extends Shape> extends StepOptions {
   /** The batch of a step, counted from 0: a pure function, so that runs can be resumed. The next is begun one step early. */
   readonly batch: (step: number) => MaybeLater<A>
+  /** What it compiles stays for the next: `compiled(flow).dispose()` frees it. */
   readonly validation?: {
     readonly batches: Batches<A>
     /** Validate after each so many steps. */

@@ -19,7 +19,7 @@ import {
   unwrap,
 } from 'diffeo'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { jit } from '../../src/engine/jit.js'
+import { jit, setCompiler } from '../../src/engine/jit.js'
 import { simplify } from '../../src/engine/program/passes.js'
 import { bytes, flops, describe as show } from '../../src/engine/program/program.js'
 import { trace } from '../../src/engine/program/trace.js'
@@ -125,6 +125,21 @@ describe('jit', () => {
       expect([tf.memory().numTensors, tf.memory().numDataBuffers]).toEqual(before)
       x.dispose()
     }
+  })
+  it('frees what was compiled, though for other arguments nothing could be', async () => {
+    const freed: (readonly number[])[] = []
+    setCompiler(async ({ values, inputs }) => {
+      const { shape } = values[inputs[0]!]!
+      if (shape[0] === 1) throw new Error('no memory')
+      return { run: async (given) => given, dispose: async () => void freed.push(shape) }
+    })
+    const negate = jit((t: tf.Tensor) => tf.neg(t))
+    const [bad, good] = [1, 2].map((n) => negate.prepare(tf.zeros([n])))
+    const refused = expect(bad).rejects.toThrow('no memory')
+    await negate.dispose()
+    await Promise.all([refused, good])
+    expect(freed).toEqual([[2]])
+    await ready('cpu')
   })
   it('leaves what was read alone when arrays are used again', async () => {
     await ready(fast)
