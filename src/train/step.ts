@@ -5,9 +5,11 @@
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
+import * as E from 'fp-ts/lib/Either.js'
 import type { Latents, Shape } from '../../types/shape.js'
 import type { Flow } from '../distribution/flow.js'
 import { jit } from '../engine/jit.js'
+import { type DiffeoError, orThrow, trainingError } from '../error.js'
 import { tidy } from '../tensor/ops.js'
 import { disposeParams, leaves, mapLeaves, type Param, type Params } from '../tensor/params.js'
 import type { Key } from '../tensor/random.js'
@@ -99,6 +101,14 @@ const unflat = (vector: tf.Tensor, like: readonly tf.Tensor[]): readonly tf.Tens
     )
     .map((piece, i) => tf.reshape(piece, like[i]!.shape))
 
+/** Moments do not say what they are, but there have to be as many lists of them as the optimiser has. */
+const fits = (op: string, optimiser: Optimiser, moments: Moments): E.Either<DiffeoError, Moments> => {
+  const { length } = optimiser.init([])
+  return moments.length === length
+    ? E.right(moments)
+    : E.left(trainingError(op, `${length} lists of moments`, `${moments.length}`, 'pass the optimiser that made the state'))
+}
+
 /** A step, compiled at its first call: see {@link step}. */
 export interface Stepper<A extends Shape> {
   (state: TrainState, x: BatchOf<A>): Promise<readonly [TrainState, StepMetrics]>
@@ -113,7 +123,8 @@ export interface Stepper<A extends Shape> {
  * not: the state that came in is still good then. The optimiser sees all trained parameters as one vector. Both states
  * are the caller's to free.
  *
- * @throws DiffeoException (as a rejection) if the engine cannot compile or take the step
+ * @throws DiffeoException (as a rejection) if the engine cannot compile or take the step, or if the state has another
+ *   number of lists of moments than the optimiser
  * @example
  * const next = step(moons, { optimiser: adam(), learningRate: constantRate(1e-3) })
  * const [after, { bitsPerDim }] = await next(start, x)
@@ -165,6 +176,7 @@ export const step = <A extends Shape, B extends Latents>(
   const scaleOf = ({ lossScale }: TrainState): LossScale | undefined =>
     lossScaling && (lossScale ?? { factor: lossScaling.start, good: 0 })
   const inputs = ({ step, params, moments }: TrainState, scale: LossScale | undefined) => {
+    orThrow(fits('step', optimiser, moments))
     const rates = [...optimiser.rates(step + 1, learningRate(step)), ...(scale ? [scale.factor] : [])]
     return { state: { params, moments }, rates: tf.tensor1d(rates) }
   }
@@ -231,6 +243,7 @@ export const copyState = (state: TrainState): TrainState => ({
  * compiler refuses an optimiser that keeps none.
  *
  * @param state one that this optimiser made: moments do not say what they are.
+ * @throws DiffeoException if the state has another number of lists of moments
  * @example
  * const optimiser = averaged(adam())
  * const start = await startTraining(moons, optimiser, key(0), x)
@@ -241,4 +254,5 @@ export const averageParams = <A extends Shape, B extends Latents>(
   flow: Flow<A, B>,
   optimiser: Averaged,
   state: TrainState,
-): Params => withTrained(flow, state.params, optimiser.average(state.moments))
+): Params =>
+  withTrained(flow, state.params, optimiser.average(orThrow(fits('averageParams', optimiser, state.moments))))

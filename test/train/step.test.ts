@@ -65,6 +65,19 @@ describe('step', () => {
     disposeState(first)
     unwrap(x as never).dispose()
   })
+  it.each([
+    ['more', averaged(adam()), adam(), 'step: expected 2 lists of moments, got 3'],
+    ['fewer', adam(), averaged(adam()), 'step: expected 3 lists of moments, got 2'],
+  ])('refuses a state with %s moments than its optimiser has', async (_, made, asked, words) => {
+    const state = await startTraining(moons, made, key(0), moonBatch()(0))
+    const x = moonBatch()(1)
+    const next = step(moons, { ...options, optimiser: asked })
+    const sentence = `${words}; pass the optimiser that made the state`
+    expect(await grown(() => expect(next(state, x)).rejects.toThrow(sentence))).toBe(0)
+    expect(await grown(() => expect(next.prepare(state, x)).rejects.toThrow(sentence))).toBe(0)
+    disposeState(state)
+    unwrap(x as never).dispose()
+  })
   it('makes the tensors of the next state and no others', async () => {
     const state = await startTraining(tiny, options.optimiser, key(0), await tinyBatch(0))
     const size = leaves(state.params).length + state.moments.flat().length
@@ -282,6 +295,9 @@ describe('states', () => {
     const state = await startTraining(moons, adam(), key(1), moonBatch()(0))
     // @ts-expect-error Adam's second moments are no average
     expect(() => averageParams(moons, adam(), state)).toThrow()
+    expect(() => averageParams(moons, averaged(adam()), state)).toThrow(
+      'averageParams: expected 3 lists of moments, got 2; pass the optimiser that made the state',
+    )
     disposeState(state)
   })
   it('borrow the average of the trained parameters, and keep the statistics', async () => {
