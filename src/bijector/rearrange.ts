@@ -100,35 +100,6 @@ export const ordered: Layer<Same> = rearrange(
 )
 
 /**
- * Squeeze in the authors' order: blocks [top-left, bottom-right, top-right, bottom-left], each with all channels.
- *
- * - Forward: y[i, j, kC + c] = x[2i + dy(k), 2j + dx(k), c]
- * - Forward log-det: 0
- * - Inverse: x[2i + dy(k), 2j + dx(k), c] = y[i, j, kC + c]
- * - Inverse log-det: 0
- *
- * @example compose(input([32, 32, 3]), squeezeOrdered) // Bijector<[32, 32, 3], [16, 16, 12]>
- */
-export const squeezeOrdered: Layer<Squeeze> = layer<Squeeze>('squeezeOrdered', (shape) =>
-  pipe(
-    shapes.squeeze(shape),
-    E.chain((codomain) => {
-      const order = permuteLast(
-        corners.flatMap((corner) => Array.from({ length: shape[2]! }, (_, i) => 4 * i + corner)),
-      )
-      return rearrange<Squeeze>(
-        'squeezeOrdered',
-        () => E.right(codomain),
-        () => ({
-          forward: (x) => order.forward(spaceToDepth(x)),
-          inverse: (z) => depthToSpace(order.inverse(z)),
-        }),
-      ).at(shape)
-    }),
-  ),
-)
-
-/**
  * Factoring out (Eq. 17): the first half of the channels is left behind as a latent, the second flows on.
  *
  * - Forward: (z, h) = (x[…, :C/2], x[…, C/2:])

@@ -33,7 +33,6 @@ import {
   sigmoid,
   splineCoupling,
   squeeze,
-  squeezeOrdered,
   uniformCdf,
 } from 'diffeo'
 import type { LawOptions } from 'diffeo/laws'
@@ -91,7 +90,6 @@ export const registry: Record<string, Entry> = {
   'actNorm of a vector': { make: () => on([4], actNorm), ...real, normalises: true },
   batchNorm: { make: () => on([2, 2, 3], batchNorm({ momentum: 0.1 })), ...real, normalises: true },
   squeeze: { make: () => on([4, 2, 2], squeeze), ...moved },
-  squeezeOrdered: { make: () => on([4, 2, 2], squeezeOrdered), ...moved },
   ordered: { make: () => on([2, 1, 8], ordered), ...moved },
   factorOut: { make: () => on([2, 2, 4], factorOut), ...moved },
   permute: { make: () => on([2, 3], permute([2, 0, 1])), ...moved },
