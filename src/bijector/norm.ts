@@ -6,17 +6,12 @@
 import * as tf from '@tensorflow/tfjs-core'
 import * as E from 'fp-ts/lib/Either.js'
 import type { Same, Shape } from '../../types/shape.js'
+import { mixed, moments } from '../nn/statistics.js'
 import { constant } from '../tensor/params.js'
 import { product } from '../tensor/shape.js'
 import { type AnyTensor, type PerExample, trust, unwrap } from '../tensor/tensor.js'
 import { bijector, type Layer, layer } from './layer.js'
 
-/** Mean and biased variance of each channel over batch and positions. */
-const moments = (x: tf.Tensor): { readonly mean: tf.Tensor; readonly variance: tf.Tensor } => {
-  const all = x.shape.slice(0, -1).map((_, i) => i)
-  const mean = tf.mean(x, all)
-  return { mean, variance: tf.mean(tf.square(tf.sub(x, mean)), all) }
-}
 /** The old value where the statistics have been set, the fresh one where they have not. */
 const once = (started: AnyTensor, old: AnyTensor, fresh: tf.Tensor): tf.Tensor =>
   tf.add(tf.mul(unwrap(started), unwrap(old)), tf.mul(tf.sub(1, unwrap(started)), fresh))
@@ -76,9 +71,8 @@ export const batchNorm = ({ momentum = 0.005, epsilon = 1e-5 }: BatchNormOptions
         },
         train: (p, x) => {
           const now = moments(unwrap(x))
-          const mix = (old: AnyTensor, fresh: tf.Tensor) =>
-            tf.add(tf.mul(unwrap(old), 1 - momentum), tf.mul(fresh, momentum))
-          const [mean, variance] = [mix(p.mean, now.mean), mix(p.variance, now.variance)]
+          const mean = mixed(momentum, unwrap(p.mean), now.mean)
+          const variance = mixed(momentum, unwrap(p.variance), now.variance)
           const params = { mean: trust<Shape>(mean), variance: trust<Shape>(variance), started: p.started }
           return [...normalise(unwrap(x), mean, variance), params]
         },

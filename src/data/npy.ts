@@ -15,9 +15,9 @@ import { basename, join } from 'node:path'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
-import { type DiffeoError, formatError } from '../error.js'
+import { asError, type DiffeoError, formatError } from '../error.js'
 import type { ImageSet, ImageShape } from './image-set.js'
-import { attempt, fileSize, readAt, recordSet, sha256, withFile } from './records.js'
+import { fileSize, readAt, recordSet, sha256, withFile } from './records.js'
 
 /** More than NumPy writes for an array of bytes, so that a lying length fills no memory. */
 const LARGEST_HEADER = 4096
@@ -81,15 +81,17 @@ export const openNpy = (path: string): TE.TaskEither<DiffeoError, ImageSet> =>
     fileSize(path),
     TE.flatMap((size) =>
       pipe(
-        attempt(() =>
-          withFile(path, async (file) => {
-            const start = new Uint8Array(Math.min(size, LARGEST_HEADER))
-            const pieces = Array.from({ length: PIECES }, () => new Uint8Array(start.length))
-            await readAt(file, path, start, 0)
-            for (const [i, piece] of pieces.entries())
-              await readAt(file, path, piece, Math.floor((i * (size - start.length)) / (PIECES - 1)))
-            return { start, digest: sha256(`${size}`, ...pieces) }
-          }),
+        TE.tryCatch(
+          () =>
+            withFile(path, async (file) => {
+              const start = new Uint8Array(Math.min(size, LARGEST_HEADER))
+              const pieces = Array.from({ length: PIECES }, () => new Uint8Array(start.length))
+              await readAt(file, path, start, 0)
+              for (const [i, piece] of pieces.entries())
+                await readAt(file, path, piece, Math.floor((i * (size - start.length)) / (PIECES - 1)))
+              return { start, digest: sha256(`${size}`, ...pieces) }
+            }),
+          asError,
         ),
         TE.bindTo('read'),
         TE.bind('npy', ({ read }) => TE.fromEither(parseNpy(path, size)(read.start))),

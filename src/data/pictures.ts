@@ -13,11 +13,11 @@ import { basename, join, sep } from 'node:path'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
-import { type DiffeoError, DiffeoException, fileError, formatError } from '../error.js'
+import { asError, type DiffeoError, DiffeoException, fileError, formatError } from '../error.js'
 import { fileFailure } from '../file.js'
 import { importSharp } from '../image/sharp.js'
 import type { ImageSet } from './image-set.js'
-import { attempt, sha256 } from './records.js'
+import { sha256 } from './records.js'
 import { listZip, readZip } from './zip.js'
 
 /** A rectangle of pixels. */
@@ -164,7 +164,7 @@ export const pictureSet = (
       const digest = sha256(JSON.stringify(names.map((own, i) => [basename(own), sizes[i]])))
       return { name, shape: [size, size, 3], count: names.length, digest, read }
     }),
-    TE.tap((set) => attempt(() => set.read(Uint32Array.of(0)))),
+    TE.tap((set) => TE.tryCatch(() => set.read(Uint32Array.of(0)), asError)),
   )
 
 // inside of an archive stat throws, whatever it is told

@@ -59,13 +59,6 @@ export const withFile = async <A>(path: string, use: (file: FileHandle) => Promi
 export const sha256 = (...parts: ReadonlyArray<string | Uint8Array>): string =>
   parts.reduce((hash, part) => hash.update(part), createHash('sha256')).digest('hex')
 
-/** A task of something that rejects with a `DiffeoException`. */
-export const attempt = <A>(f: () => Promise<A>): TE.TaskEither<DiffeoError, A> =>
-  TE.tryCatch(f, (thrown) => {
-    if (thrown instanceof DiffeoException) return thrown.error
-    throw thrown
-  })
-
 /** The length of a file in bytes. */
 export const fileSize = (path: string): TE.TaskEither<DiffeoError, number> =>
   pipe(

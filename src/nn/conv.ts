@@ -12,6 +12,7 @@ import { pipe } from 'fp-ts/lib/function.js'
 import { bias, conv2d } from '../tensor/ops.js'
 import { constant, gaussian, type Params, type ParamsOf, type Spec } from '../tensor/params.js'
 import { type AnyTensor, trust, unwrap } from '../tensor/tensor.js'
+import { mixed, moments } from './statistics.js'
 
 /** How activations are normalised inside a net. */
 export type Norm = 'batch' | 'instance' | 'none'
@@ -78,17 +79,13 @@ export const normalise =
       return trust(tf.add(tf.mul(x, slope), tf.sub(unwrap(p.bias), tf.mul(mean, slope))))
     }
     if (norm === 'instance') {
-      const positions = x.shape.map((_, i) => i).slice(1, -1)
-      const mean = tf.mean(x, positions, true)
-      return [finish(mean, tf.mean(tf.square(tf.sub(x, mean)), positions, true)), params]
+      const { mean, variance } = moments(x, [...x.shape.keys()].slice(1, -1))
+      return [finish(mean, variance), params]
     }
     const running = { mean: unwrap(params['mean'] as AnyTensor), variance: unwrap(params['variance'] as AnyTensor) }
     if (!train) return [finish(running.mean, running.variance), params]
-    const all = x.shape.slice(0, -1).map((_, i) => i)
-    const mean = tf.mean(x, all)
-    const variance = tf.mean(tf.square(tf.sub(x, mean)), all)
-    const mix = (old: tf.Tensor, now: tf.Tensor): AnyTensor =>
-      trust(tf.add(tf.mul(old, 1 - momentum), tf.mul(now, momentum)))
+    const { mean, variance } = moments(x)
+    const mix = (old: tf.Tensor, fresh: tf.Tensor): AnyTensor => trust(mixed(momentum, old, fresh))
     return [
       finish(mean, variance),
       { ...params, mean: mix(running.mean, mean), variance: mix(running.variance, variance) },

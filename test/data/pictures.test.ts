@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { encodePng, findPictures, loadData, orThrow, pictureSet, range } from 'diffeo'
+import { asError, encodePng, findPictures, loadData, orThrow, pictureSet, range } from 'diffeo'
 import fc from 'fast-check'
 import { encode } from 'fast-png'
 import * as E from 'fp-ts/lib/Either.js'
@@ -9,7 +9,6 @@ import * as TE from 'fp-ts/lib/TaskEither.js'
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
 import { parsePartition } from '../../src/data/celeba.js'
-import { attempt } from '../../src/data/records.js'
 import { ownFolder, said, zipBytes } from './files.js'
 
 const at = ownFolder()
@@ -212,7 +211,7 @@ describe('a zip archive', () => {
     const read = (bytes: Uint8Array) =>
       pipe(
         images(put('changed.zip', bytes)),
-        TE.flatMap((set) => attempt(() => set.read(range(2)))),
+        TE.flatMap((set) => TE.tryCatch(() => set.read(range(2)), asError)),
       )
     expect(await said(read(whole))).toBe('accepted')
     // stored: among the coefficients of the photograph

@@ -8,8 +8,7 @@ import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import { integer } from '../../codec.js'
 import { type ImageSet, range } from '../../data/image-set.js'
-import { attempt } from '../../data/records.js'
-import type { DiffeoError } from '../../error.js'
+import { asError, type DiffeoError } from '../../error.js'
 import { dataConfig, sharingOf } from '../configure.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from '../console.js'
 import { dataNames, loadDataSet } from '../examples.js'
@@ -36,23 +35,25 @@ interface Contents {
 
 const readAll = (files: readonly ImageSet[], io: Io): TE.TaskEither<DiffeoError, Contents> => {
   const images = files.reduce((sum, { count }) => sum + count, 0)
-  return attempt(() =>
-    counted(io.progress, { doing: 'reading', total: images, unit: 'images' })(async (heard) => {
-      let [least, most, sum, bytes, done] = [255, 0, 0, 0, 0]
-      for (const { count, read } of files)
-        for (let first = 0; first < count; first += CHUNK) {
-          const indices = range(Math.min(CHUNK, count - first)).map((i) => first + i)
-          for (const level of await read(indices)) {
-            if (level < least) least = level
-            if (level > most) most = level
-            sum += level
-            bytes++
+  return TE.tryCatch(
+    () =>
+      counted(io.progress, { doing: 'reading', total: images, unit: 'images' })(async (heard) => {
+        let [least, most, sum, bytes, done] = [255, 0, 0, 0, 0]
+        for (const { count, read } of files)
+          for (let first = 0; first < count; first += CHUNK) {
+            const indices = range(Math.min(CHUNK, count - first)).map((i) => first + i)
+            for (const level of await read(indices)) {
+              if (level < least) least = level
+              if (level > most) most = level
+              sum += level
+              bytes++
+            }
+            done += indices.length
+            heard(done)
           }
-          done += indices.length
-          heard(done)
-        }
-      return { images, least, most, mean: sum / bytes }
-    }),
+        return { images, least, most, mean: sum / bytes }
+      }),
+    asError,
   )
 }
 

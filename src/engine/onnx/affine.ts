@@ -13,7 +13,15 @@
  */
 import type * as tf from '@tensorflow/tfjs-core'
 import { dropUnused } from '../program/passes.js'
-import { type Call, type Elements, type Program, sizeOf, useCounts, type ValueInfo } from '../program/program.js'
+import {
+  type Call,
+  type Elements,
+  isByChannel,
+  type Program,
+  sizeOf,
+  useCounts,
+  type ValueInfo,
+} from '../program/program.js'
 import { axesOf } from '../program/signatures.js'
 import { convolutions } from './convolution.js'
 
@@ -61,10 +69,7 @@ export const gatherAffine = (program: Program, block: number): Program => {
   }
   const alike = (a: number, b: number): boolean => shape(a).join() === shape(b).join()
   /** One number for each channel of an image, or one for all. */
-  const byChannel = (v: number, image: number): boolean => {
-    const n = sizeOf(shape(v))
-    return n === 1 || (n === shape(image)[3] && shape(v).at(-1) === n)
-  }
+  const byChannel = (v: number, image: number): boolean => sizeOf(shape(v)) === 1 || isByChannel(shape(v), shape(image))
 
   // -----------------------------------------------------------------------------------
   // small vectors

@@ -8,27 +8,17 @@
  *
  * @module
  */
-import { type Call, type Program, sizeOf, useCounts } from '../program/program.js'
+import { type Call, isByChannel, type Program, soleMaker } from '../program/program.js'
 import type { Names } from './layout.js'
 import { type Graph, MICROSOFT } from './model.js'
 
 /** The program with products, biases and activations gathered as calls of `Dense`. */
 export const gatherDense = (program: Program): Program => {
-  const uses = useCounts(program)
-  const pending = new Map<number, Call>()
-  for (const call of program.calls)
-    for (const v of call.outputs) if (uses.get(v) === 1 && !program.outputs.includes(v)) pending.set(v, call)
   const shape = (v: number): readonly number[] => program.values[v]!.shape
   const calls = new Map<number, Call>()
-  /** What makes a value, if this use of it is the only one. */
-  const only = (v: number, kernel: string): Call | undefined => {
-    const maker = pending.get(v)
-    const own = maker === undefined ? undefined : (calls.get(v) ?? maker)
-    return own?.kernel === kernel ? own : undefined
-  }
+  const only = soleMaker(program, calls)
   const fused = (call: Call): Call => {
     const { kernel, inputs, outputs } = call
-    const width = shape(outputs[0]!).at(-1)
     if (kernel === 'Relu') {
       const sum = only(inputs[0]!, 'Dense')
       if (sum === undefined || sum.attrs['relu'] === true) return call
@@ -38,7 +28,7 @@ export const gatherDense = (program: Program): Program => {
     if (kernel !== 'Add') return call
     for (const [product, bias] of [inputs, [...inputs].reverse()] as [number, number][]) {
       const maker = only(product, 'BatchMatMul')
-      const vector = sizeOf(shape(bias)) === width && shape(bias).at(-1) === width && shape(bias).length <= 2
+      const vector = isByChannel(shape(bias), shape(outputs[0]!)) && shape(bias).length <= 2
       if (maker === undefined || !vector || shape(product).length !== 2) continue
       calls.delete(product)
       return { kernel: 'Dense', inputs: [...maker.inputs, bias], attrs: maker.attrs, outputs }

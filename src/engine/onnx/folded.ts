@@ -8,20 +8,15 @@
  *
  * @module
  */
-import { type Call, type Program, useCounts, type ValueInfo } from '../program/program.js'
+import { type Call, isByChannel, type Program, soleMaker, type ValueInfo } from '../program/program.js'
 
 /** The program with scales folded into filters. */
 export const foldScales = (program: Program): Program => {
   const values: ValueInfo[] = [...program.values]
-  const uses = useCounts(program)
   const calls = new Map<number, Call>()
   const shape = (v: number): readonly number[] => values[v]!.shape
-  const byChannel = (v: number, image: number): boolean => `${shape(v)}` === `${shape(image)[3]}`
-  /** What makes a value, if it is read once. */
-  const only = (v: number, kernel: string): Call | undefined => {
-    const maker = calls.get(v)
-    return uses.get(v) === 1 && maker?.kernel === kernel ? maker : undefined
-  }
+  const byChannel = (v: number, image: number): boolean => shape(v).length === 1 && isByChannel(shape(v), shape(image))
+  const only = soleMaker(program, calls)
   const place = (call: Call): number => {
     calls.set(call.outputs[0]!, call)
     return call.outputs[0]!

@@ -57,6 +57,22 @@ export const useCounts = ({ calls, outputs }: Program): ReadonlyMap<number, numb
   return counts
 }
 
+/** What makes a value, if it is of this kernel and the value is read once: by whoever asks. More makers may come. */
+export const soleMaker = (
+  program: Program,
+  makers: ReadonlyMap<number, Call>,
+): ((v: number, kernel: string) => Call | undefined) => {
+  const uses = useCounts(program)
+  return (v, kernel) => {
+    const maker = makers.get(v)
+    return uses.get(v) === 1 && maker?.kernel === kernel ? maker : undefined
+  }
+}
+
+/** Whether a shape is that of one number for each channel of an image, or column of a matrix. */
+export const isByChannel = (shape: readonly number[], image: readonly number[]): boolean =>
+  shape.at(-1) === image.at(-1) && shape.slice(0, -1).every((n) => n === 1)
+
 /** Multiplications and additions of one call. */
 const callFlops = ({ values }: Program, { kernel, inputs, attrs, outputs }: Call): number => {
   const shape = (v: number | undefined): readonly number[] => values[v ?? -1]?.shape ?? []

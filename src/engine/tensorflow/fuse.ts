@@ -13,7 +13,7 @@
  *
  * @module
  */
-import { type Call, type Program, useCounts, type ValueInfo } from '../program/program.js'
+import { type Call, isByChannel, type Program, soleMaker, type ValueInfo } from '../program/program.js'
 import { axesOf } from '../program/signatures.js'
 import { fuseNorms } from './norms.js'
 
@@ -21,22 +21,13 @@ import { fuseNorms } from './norms.js'
 export const fuse = (given: Program): Program => {
   const program = fuseNorms(given)
   const values: ValueInfo[] = [...program.values]
-  const uses = useCounts(program)
   const makers = new Map<number, Call>()
   const calls: Call[] = []
   const shape = (v: number): readonly number[] => values[v]!.shape
   const isLarge = (v: number): boolean => [2, 4].includes(shape(v).length) && values[v]!.dtype === 'float32'
   const alike = (a: number, b: number): boolean => shape(a).join() === shape(b).join()
-  /** One number for each channel of an image, or column of a matrix. */
-  const byChannel = (v: number, x: number): boolean =>
-    shape(v).at(-1) === shape(x).at(-1) &&
-    shape(v)
-      .slice(0, -1)
-      .every((n) => n === 1)
-  const only = (v: number, kernel: string): Call | undefined => {
-    const maker = makers.get(v)
-    return maker?.kernel === kernel && uses.get(v) === 1 ? maker : undefined
-  }
+  const byChannel = (v: number, x: number): boolean => isByChannel(shape(v), shape(x))
+  const only = soleMaker(program, makers)
   const vector = (v: number): number => {
     if (shape(v).length === 1) return v
     const flat = values.push({ shape: [shape(v).at(-1)!], dtype: 'float32' }) - 1

@@ -140,7 +140,7 @@ const isProduct = ({ type, out, call, info }: Context): boolean =>
 export const kernels: Readonly<Record<string, Translate>> = {
   ...same('Sub RealDiv Maximum Minimum SquaredDifference Pow Greater GreaterEqual Less LessEqual Equal NotEqual'),
   ...same('Exp Expm1 Log Log1p Tanh Sigmoid Softplus Relu Relu6 Elu Erf Square Sqrt Rsqrt Reciprocal Abs Neg Sin Cos'),
-  ...same('Atan Sign Floor Ceil Round Identity IsNan IsInf IsFinite Softmax LogSoftmax'),
+  ...same('Atan Sign Floor Ceil Round Identity IsNan IsInf IsFinite Softmax'),
   ...renamed({ Add: 'AddV2', Multiply: 'Mul' }),
   LogicalAnd: untyped('LogicalAnd'),
   LogicalOr: untyped('LogicalOr'),
