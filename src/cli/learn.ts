@@ -67,7 +67,7 @@ const snapshot = (
   best: BestFigures | undefined,
 ): Snapshot => ({
   state,
-  spec: model.flow.bijector.spec,
+  flow: model.flow,
   config,
   ...(best === undefined ? {} : { best }),
 })

@@ -15,7 +15,7 @@
  * validations, save after `Validated` at the steps that have one, and pass `best` and `worse` back to `fit`.
  *
  * @example
- * await saveCheckpoint('run.safetensors')({ state, spec: flow.bijector.spec, config })()
+ * await saveCheckpoint('run.safetensors')({ state, flow, config })()
  *
  * pipe(
  *   loadCheckpoint('run.safetensors', RunConfig),
@@ -57,10 +57,10 @@ export interface BestFigures {
 /** What a checkpoint is made from. Nothing of it is freed. */
 export interface Snapshot {
   readonly state: TrainState
-  /** The spec that made the parameters: `flow.bijector.spec`. */
-  readonly spec: Spec
-  /** The run's configuration as plain JSON: what its codec's `encode` answers. */
-  readonly config: unknown
+  /** The flow whose parameters they are. */
+  readonly flow: { readonly bijector: { readonly spec: Spec } }
+  /** The run's configuration as plain JSON: what its codec's `encode` answers. Default null */
+  readonly config?: unknown
   /** The best validation so far, and its parameters if they are kept here; `worse` is 0 unless told. */
   readonly best?: { readonly params?: Params; readonly bitsPerDim: number; readonly worse?: number }
 }
@@ -107,7 +107,8 @@ const under = (prefix: string, params: Params): Named =>
 const trainedPaths = (spec: Spec): readonly string[] =>
   leaves<Param>(spec).flatMap(([path, { role }]) => (role === 'statistic' ? [] : [path]))
 
-const named = ({ state, spec, best }: Snapshot): E.Either<DiffeoError, Named> => {
+const named = ({ state, flow, best }: Snapshot): E.Either<DiffeoError, Named> => {
+  const { spec } = flow.bijector
   const paths = trainedPaths(spec)
   const whole = leaves<Param>(spec).map(([path]) => path)
   const fits = (params: Params): boolean => {
@@ -122,7 +123,7 @@ const named = ({ state, spec, best }: Snapshot): E.Either<DiffeoError, Named> =>
         ...state.moments.flatMap((list, i) => list.map((m, j) => [momentName(i, paths[j]!), m] as const)),
         ...(best?.params === undefined ? [] : under('best', best.params)),
       ])
-    : E.left(usageError('checkpoint', 'the spec that made the parameters', 'another', 'pass flow.bijector.spec'))
+    : E.left(usageError('checkpoint', 'the flow whose parameters they are', 'another', 'pass the one that was trained'))
 }
 
 /** The file's contents, of tensors that may be freed as soon as the task has started. */
@@ -145,7 +146,7 @@ const json = (what: string, value: unknown): E.Either<DiffeoError, string> =>
     E.mapLeft(() => usageError('checkpoint', `${what} as plain JSON`, 'a value that has no JSON')),
   )
 
-const metadata = ({ state, config, best }: Snapshot): E.Either<DiffeoError, Safetensors['metadata']> =>
+const metadata = ({ state, config = null, best }: Snapshot): E.Either<DiffeoError, Safetensors['metadata']> =>
   pipe(
     E.Do,
     E.bind('config', () => json('the configuration', config)),
@@ -173,7 +174,7 @@ const metadata = ({ state, config, best }: Snapshot): E.Either<DiffeoError, Safe
  * @returns left: a file error, if it cannot be written; a usage error, if `config` has no JSON or the best figure is
  *   not finite; a training error, if the state was freed before.
  * @example
- * await saveCheckpoint('run.safetensors')({ state: start, spec: moons.bijector.spec, config: { width: 32 } })()
+ * await saveCheckpoint('run.safetensors')({ state: start, flow: moons, config: { width: 32 } })()
  */
 export const saveCheckpoint =
   (path: string) =>
@@ -265,14 +266,14 @@ export const decodeCheckpoint =
     pipe(bytes, decodeSafetensors(path), E.flatMap(decodeParts<C>(path, codec)))
 
 /**
- * Reads a checkpoint: its configuration, as `codec` decodes it, and plain arrays. Makes no tensors.
+ * Reads a checkpoint: its configuration, as `codec` decodes it, or whatever it is; and plain arrays. Makes no tensors.
  *
  * @returns left: a file error, if it cannot be read; a format error, if it is damaged, no checkpoint, of a newer
  *   version, or of another configuration.
  * @example await loadCheckpoint('run.safetensors', t.type({ width: t.number }))() // right: { config: { width: 32 }, … }
  */
-export const loadCheckpoint = <C>(
+export const loadCheckpoint = <C = unknown>(
   path: string,
-  codec: t.Decoder<unknown, C>,
+  codec: t.Decoder<unknown, C> = t.unknown as t.Decoder<unknown, unknown> as t.Decoder<unknown, C>,
 ): TE.TaskEither<DiffeoError, Checkpoint<C>> =>
   pipe(readBytes(path), TE.flatMapEither(decodeCheckpoint<C>(path, codec)))

@@ -162,7 +162,7 @@ describe('diffeo export', () => {
     )
     for (const [i, name] of ['last', 'best'].entries()) {
       const state = await startTraining(own.flow, own.optimiser, seed(i), x)
-      const snapshot = { state, spec: own.flow.bijector.spec, config }
+      const snapshot = { state, flow: own.flow, config }
       orThrow(await saveCheckpoint(join(run, `${name}.safetensors`))(snapshot)())
       disposeState(state)
     }

@@ -85,7 +85,7 @@ beforeAll(async () => {
 afterAll(() => disposeState(state))
 
 const saved = async (more: Partial<Snapshot> = {}): Promise<Checkpoint<unknown>> => {
-  await ran(saveCheckpoint(path)({ state, spec, config, ...more }))
+  await ran(saveCheckpoint(path)({ state, flow: moons, config, ...more }))
   return ran(loadCheckpoint(path, t.unknown))
 }
 const without = (name: string) => (all: Safetensors) => ({
@@ -105,7 +105,7 @@ const metadata = (more: Record<string, string>) => (all: Safetensors) => ({
 
 describe('a checkpoint', () => {
   it('is read back bit for bit, with its configuration and step', async () => {
-    await ran(saveCheckpoint(path)({ state, spec, config }))
+    await ran(saveCheckpoint(path)({ state, flow: moons, config }))
     const read = await ran(loadCheckpoint(path, Config))
     expect(read.config).toEqual(config)
     expect(read.step).toBe(3)
@@ -191,10 +191,19 @@ describe('a checkpoint', () => {
     expect(stateBits(b)).toEqual(stateBits(state))
     disposeState(b)
   })
+  it('needs no configuration, nor a codec for one', async () => {
+    await ran(saveCheckpoint(path)({ state, flow: moons }))
+    const read: Checkpoint<unknown> = await ran(loadCheckpoint(path))
+    expect(read.config).toBe(null)
+    expect((await ran(loadCheckpoint(path, t.null))).config).toBe(null)
+    expect(await said(loadCheckpoint(path, t.type({ width: t.number })))).toContain('got null')
+    await ran(saveCheckpoint(path)({ state, flow: moons, config: { width: 3 } }))
+    expect((await ran(loadCheckpoint(path))).config).toEqual({ width: 3 })
+  })
   it('reads the tensors when the task starts, so that they may go right after', async () => {
     const own = await trained(moons, moonBatch(), moonOptions, 1)
     const before = stateBits(own)
-    const writing = saveCheckpoint(path)({ state: own, spec, config })()
+    const writing = saveCheckpoint(path)({ state: own, flow: moons, config })()
     disposeState(own)
     expect(await writing).toEqual(E.right(undefined))
     const again = orThrow(restore(spec)(await ran(loadCheckpoint(path, t.unknown))))
@@ -206,7 +215,7 @@ describe('a checkpoint', () => {
 describe('saveCheckpoint refuses', () => {
   it('a missing folder', async () => {
     const at = join(folder, 'no', 'run.safetensors')
-    expect(await said(saveCheckpoint(at)({ state, spec, config }))).toBe(
+    expect(await said(saveCheckpoint(at)({ state, flow: moons, config }))).toBe(
       `write ${at}: expected an existing folder, got none (ENOENT); create it: mkdir -p '${join(folder, 'no')}'`,
     )
   })
@@ -214,7 +223,7 @@ describe('saveCheckpoint refuses', () => {
     await saved()
     const before = await readFile(path)
     await chmod(folder, 0o500)
-    expect(await said(saveCheckpoint(path)({ state, spec, config: 1 }))).toContain('expected permission to write, got')
+    expect(await said(saveCheckpoint(path)({ state, flow: moons, config: 1 }))).toContain('expected permission to write, got')
     expect(await readdir(folder)).toEqual(['run.safetensors'])
     expect(await readFile(path)).toEqual(before)
   })
@@ -224,26 +233,25 @@ describe('saveCheckpoint refuses', () => {
       () => ({ config: 1n }),
       'expected the configuration as plain JSON, got a value that',
     ],
-    ['no configuration', () => ({ config: undefined }), 'expected the configuration as plain JSON, got a value that'],
     [
       'a best figure that is NaN',
       () => ({ best: { params: state.params, bitsPerDim: Number.NaN } }),
       'finite best figure',
     ],
     [
-      'the spec of another flow',
-      () => ({ spec: tiny.bijector.spec }),
-      'the spec that made the parameters, got another',
+      'another flow',
+      () => ({ flow: tiny }),
+      'the flow whose parameters they are, got another; pass the one that was trained',
     ],
-    ['best parameters of another flow', () => ({ best: { params: {}, bitsPerDim: 1 } }), 'the spec that made the'],
+    ['best parameters of another flow', () => ({ best: { params: {}, bitsPerDim: 1 } }), 'the flow whose parameters'],
   ])('%s, and leaves no file', async (_, more, words) => {
-    expect(await said(saveCheckpoint(path)({ state, spec, config, ...more() }))).toContain(words)
+    expect(await said(saveCheckpoint(path)({ state, flow: moons, config, ...more() }))).toContain(words)
     expect(await readdir(folder)).toEqual([])
   })
   it('a state that was freed', async () => {
     const own = await trained(moons, moonBatch(), moonOptions, 0)
     disposeState(own)
-    expect(await said(saveCheckpoint(path)({ state: own, spec, config }))).toBe(
+    expect(await said(saveCheckpoint(path)({ state: own, flow: moons, config }))).toBe(
       "checkpoint: expected a state with its tensors, got one that was freed; save it before fit's next event",
     )
     expect(await readdir(folder)).toEqual([])
@@ -412,7 +420,7 @@ describe('a run that is saved, restored and continued', () => {
       bits.push(...events.flatMap((e) => (e._tag === 'Stepped' ? [e.bitsPerDim, e.gradientNorm] : [])))
       const last = events.at(-1)!
       disposeState(current)
-      await ran(saveCheckpoint(path)({ state: last.state, spec: flow.bijector.spec, config }))
+      await ran(saveCheckpoint(path)({ state: last.state, flow, config }))
       disposeState(last.state)
       const read = await ran(loadCheckpoint(path, Config))
       current = orThrow(restore(flow.bijector.spec, options.optimiser)(read))
