@@ -13,6 +13,7 @@ import {
   cosineRate,
   DiffeoException,
   disposeState,
+  evaluate,
   fit,
   flow,
   foldIn,
@@ -47,20 +48,19 @@ const options = {
 }
 for await (const event of fit(density, start, options)) {
   if (event._tag === 'Stepped' && event.state.step % 200 === 0)
-    console.log(`step ${event.state.step}: ${(event.bitsPerDim * 2 * Math.LN2).toFixed(3)} nats`)
+    console.log(`step ${event.state.step}: ${event.nats.toFixed(3)} nats`)
   if (event._tag === 'Stopped') {
     if (event.error !== undefined) throw new DiffeoException(event.error)
     const { params } = event.state
-    const { logProb: compiledLogProb, sample } = compiled(density)
-    const logProb = async (points: Float32Array) => values(await compiledLogProb(params)(orThrow(batch([2], points))))
-    const test = await logProb(moons.sample(key(3), 10_000))
-    const nll = -test.reduce((a, b) => a + b, 0) / test.length
-    console.log(`test NLL ${nll.toFixed(3)} nats; the floor is ${moons.entropy().toFixed(3)}`)
+    const { nats } = await evaluate(density, params, { count: 1, at: () => draw(key(3), 10_000) })
+    console.log(`test NLL ${nats.toFixed(3)} nats; the floor is ${moons.entropy().toFixed(3)}`)
 
+    const { logProb, sample } = compiled(density) // as density's own, each one program
     const view = { box: { x: [-1.5, 2.5], y: [-1, 1.5] }, width: 640, height: 400 } as const
     const samples = await values(await sample(params)(key(4), 500))
     mkdirSync('runs', { recursive: true })
-    const picture = heatMap({ ...view, points: samples })((await logProb(gridPoints(view))).map(Math.exp))
+    const grid = await values(await logProb(params)(orThrow(batch([2], gridPoints(view)))))
+    const picture = heatMap({ ...view, points: samples })(grid.map(Math.exp))
     orThrow(await writePng('runs/two-moons.png')(orThrow(picture))())
     console.log('runs/two-moons.png')
     disposeState(event.state)

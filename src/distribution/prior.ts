@@ -15,7 +15,7 @@ import { drawn } from '../tracing.js'
 export interface Prior {
   readonly name: string
   /** log p(z), in nats, one number per example. */
-  readonly logProb: (z: unknown) => PerExample
+  readonly logProb: (z: AnyTensor | readonly AnyTensor[]) => PerExample
   /** `n` draws of the given latents; a temperature below 1 draws nearer to the mode. */
   readonly sample: <L extends Latents>(latents: L, key: Key, n: number, temperature?: number) => BatchOf<L>
 }
@@ -34,9 +34,7 @@ const independent = (
     ),
   sample: (latents, key, n, temperature = 1) => {
     const parts = latentList(latents).map((shape: Shape, i) =>
-      trust(
-        drawn('sample', [n, ...shape], () => draw(foldIn(key, i), n * product(shape)).map((z) => z * temperature)),
-      ),
+      trust(drawn('sample', [n, ...shape], () => draw(foldIn(key, i), n * product(shape)).map((z) => z * temperature))),
     )
     return (isShape(latents) ? parts[0] : parts) as never
   },

@@ -16,6 +16,8 @@ import { ahead, type MaybeLater } from './ahead.js'
 /** −log p(x)/(D log 2) of every example, and what one reads first. */
 export interface Evaluation {
   readonly mean: number
+  /** The mean in nats for an example: −log p(x). */
+  readonly nats: number
   /** The largest of one example. */
   readonly worst: number
   readonly count: number
@@ -29,21 +31,26 @@ export interface Batches<A extends Shape> {
 }
 
 /**
- * What `each` comes to.
+ * What the bits/dim of examples of so many dimensions come to.
  *
- * @example summarise(Float32Array.of(1, 2, 6)).worst // 6
+ * @example summarise(Float32Array.of(1, 2, 6), 784).worst // 6
  */
-export const summarise = (each: Float32Array): Evaluation => ({
-  mean: each.reduce((a, b) => a + b, 0) / each.length,
-  worst: each.reduce((a, b) => (b > a || Number.isNaN(b) ? b : a), Number.NEGATIVE_INFINITY),
-  count: each.length,
-  each,
-})
+export const summarise = (each: Float32Array, dimensions: number): Evaluation => {
+  const mean = each.reduce((a, b) => a + b, 0) / each.length
+  return {
+    mean,
+    nats: mean * dimensions * Math.LN2,
+    worst: each.reduce((a, b) => (b > a || Number.isNaN(b) ? b : a), Number.NEGATIVE_INFINITY),
+    count: each.length,
+    each,
+  }
+}
 
 /** Hears how many batches are done, and how many examples those were. */
 export type EvaluationProgress = (batches: number, examples: number) => void
 
 const scored = async <A extends Shape>(
+  dimensions: number,
   bitsPerDim: (x: BatchOf<A>) => Promise<PerExample>,
   batches: Batches<A>,
   progress: EvaluationProgress = () => undefined,
@@ -57,23 +64,24 @@ const scored = async <A extends Shape>(
     progress(++done, each.length)
     await new Promise((resolve) => setImmediate(resolve))
   }
-  return summarise(Float32Array.from(each))
+  return summarise(Float32Array.from(each), dimensions)
 }
 
 /**
- * Bits/dim of every example in evaluation mode. Yields to the event loop between batches. What it compiles stays for the
+ * Bits/dim of every example in evaluation mode, and their mean in nats. Yields to the event loop between batches. What it compiles stays for the
  * next evaluation: `compiled(flow).dispose()` frees it.
  *
  * @throws DiffeoException (as a rejection) if a batch cannot be read.
  * @example
- * const { mean, worst } = await evaluate(moons, params, { count: 10, at: (i) => draw(foldIn(key(1), i), 1000) })
+ * const { nats } = await evaluate(moons, params, { count: 10, at: (i) => draw(foldIn(key(1), i), 1000) })
  */
 export const evaluate = <A extends Shape, B extends Latents>(
   flow: Flow<A, B>,
   params: Params,
   batches: Batches<A>,
   progress?: EvaluationProgress,
-): Promise<Evaluation> => scored(compiled(flow).bitsPerDim(params), batches, progress)
+): Promise<Evaluation> =>
+  scored(product(flow.bijector.domain), compiled(flow).bitsPerDim(params), batches, progress)
 
 /** Mean bits/dim of the same examples at the same parameters, as training sees them and as evaluation does. */
 export interface Gap {
@@ -98,10 +106,11 @@ export const trainingGap = async <A extends Shape, B extends Latents>(
   batches: Batches<A>,
   progress: EvaluationProgress = () => undefined,
 ): Promise<Gap> => {
-  const toBits = times(-1 / (product(flow.bijector.domain) * Math.LN2))
+  const dimensions = product(flow.bijector.domain)
+  const toBits = times(-1 / (dimensions * Math.LN2))
   const inTraining = jit((own: Params, x: BatchOf<A>) => toBits(flow.train(own)(x)[0]) as PerExample)
   try {
-    const { mean: training, count } = await scored((x) => inTraining(params, x), batches, progress)
+    const { mean: training, count } = await scored(dimensions, (x) => inTraining(params, x), batches, progress)
     const { mean: evaluation } = await evaluate(flow, params, batches, (done, examples) =>
       progress(batches.count + done, count + examples),
     )

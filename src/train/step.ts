@@ -43,6 +43,8 @@ export interface StepOptions {
 export interface StepMetrics {
   /** −log p(x)/(D log 2), averaged over the batch, with batch statistics. */
   readonly bitsPerDim: number
+  /** The same in nats for an example: −log p(x). */
+  readonly nats: number
   /** Joint norm of the gradients before clipping. */
   readonly gradientNorm: number
 }
@@ -106,7 +108,9 @@ const fits = (op: string, optimiser: Optimiser, moments: Moments): E.Either<Diff
   const { length } = optimiser.init([])
   return moments.length === length
     ? E.right(moments)
-    : E.left(trainingError(op, `${length} lists of moments`, `${moments.length}`, 'pass the optimiser that made the state'))
+    : E.left(
+        trainingError(op, `${length} lists of moments`, `${moments.length}`, 'pass the optimiser that made the state'),
+      )
 }
 
 /** A step, compiled at its first call: see {@link step}. */
@@ -192,7 +196,7 @@ export const step = <A extends Shape, B extends Latents>(
       metrics.dispose()
       return [
         { step: before.step + 1, params, moments },
-        { bitsPerDim: bitsPerDim!, gradientNorm: gradientNorm! },
+        { bitsPerDim: bitsPerDim!, nats: bitsPerDim! * dimensions * Math.LN2, gradientNorm: gradientNorm! },
       ]
     } finally {
       rates.dispose()

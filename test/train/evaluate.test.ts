@@ -27,7 +27,7 @@ describe('summarise', () => {
   it('answers the mean, the largest and how many', () =>
     fc.assert(
       fc.property(fc.array(fc.float({ min: -1e3, max: 1e3, noNaN: true }), { minLength: 1 }), (list) => {
-        const { mean, worst, count, each } = summarise(Float32Array.from(list))
+        const { mean, worst, count, each } = summarise(Float32Array.from(list), 2)
         expect(mean).toBeCloseTo(list.reduce((a, b) => a + b, 0) / list.length)
         expect(worst + 0).toBe(Math.max(...list) + 0)
         expect(count).toBe(list.length)
@@ -35,11 +35,11 @@ describe('summarise', () => {
       }),
     ))
   it.each([[[Number.NaN, 1, 2]], [[1, Number.NaN, 2]], [[1, 2, Number.NaN]]])('takes NaN for the worst: %s', (list) => {
-    expect(summarise(Float32Array.from(list)).worst).toBeNaN()
-    expect(summarise(Float32Array.from(list)).mean).toBeNaN()
+    expect(summarise(Float32Array.from(list), 2).worst).toBeNaN()
+    expect(summarise(Float32Array.from(list), 2).mean).toBeNaN()
   })
   it('takes infinity for worse than any number', () =>
-    expect(summarise(Float32Array.of(1, Number.POSITIVE_INFINITY, 2)).worst).toBe(Number.POSITIVE_INFINITY))
+    expect(summarise(Float32Array.of(1, Number.POSITIVE_INFINITY, 2), 2).worst).toBe(Number.POSITIVE_INFINITY))
 })
 
 describe('evaluate', () => {
@@ -71,6 +71,8 @@ describe('evaluate', () => {
     })
     expect(whole.mean).toBeCloseTo(direct.reduce((a, b) => a + b, 0) / 20, 5)
     expect(whole.worst).toBe(Math.max(...direct))
+    const logProb = values(tiny.logProb(params)(await batches.at(0)))
+    expect(whole.nats).toBeCloseTo(-logProb.reduce((a, b) => a + b, 0) / 20, 3)
   })
   it('is the same at every call and changes no number of tensors', async () => {
     const batches = orThrow(evaluationBatches(images, key(5), 8))

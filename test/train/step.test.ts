@@ -144,12 +144,14 @@ describe('step', () => {
     for (const state of [start, without, withL2]) disposeState(state)
     unwrap(x).dispose()
   })
-  it('reports −log p/(D log 2) with batch statistics', async () => {
+  it('reports −log p/(D log 2), and −log p, with batch statistics', async () => {
     const start = { step: 0, params: randomParams(tiny.bijector, key(6), 0.1), moments: [] }
     const x = await tinyBatch(0)
-    const [next, { bitsPerDim }] = await step(tiny, { ...options, optimiser: descent })(start, x)
+    const [next, { bitsPerDim, nats }] = await step(tiny, { ...options, optimiser: descent })(start, x)
     const logProb = values(tiny.train(start.params)(x)[0])
-    expect(bitsPerDim).toBeCloseTo(-logProb.reduce((a, b) => a + b, 0) / logProb.length / (16 * Math.LN2), 4)
+    const wanted = -logProb.reduce((a, b) => a + b, 0) / logProb.length
+    expect(bitsPerDim).toBeCloseTo(wanted / (16 * Math.LN2), 4)
+    expect(nats).toBeCloseTo(wanted, 3)
     disposeState(start)
     disposeState(next)
   })
