@@ -19,12 +19,13 @@ export interface Loaded {
   readonly precision?: Precision
 }
 
-const select = async (backend: string): Promise<void> => {
+/** Makes a backend that is registered the one in use. */
+export const select = async (backend: string): Promise<void> => {
   if (!(await tf.setBackend(backend))) throw new Error(`the backend '${backend}' did not start`)
 }
 
 /** Runs `f` without the advice that TensorFlow.js prints on the console. */
-const quietly = <A>(f: () => A): A => {
+export const quietly = <A>(f: () => A): A => {
   const before = tf.env().getBool('PROD')
   tf.env().set('PROD', true)
   try {
@@ -93,31 +94,4 @@ export const loadWebgpu = async (): Promise<Loaded> => {
   registerWebgpuKernels()
   const { vendor, architecture } = adapter.info ?? {}
   return { version: tf.version_core, threads: 1, device: ['GPU', vendor, architecture].filter(Boolean).join(' ') }
-}
-
-/** Functions of `node:util` that Node 23 removed and tfjs-node 4.22 calls. */
-const removedUtils = {
-  isNullOrUndefined: (x: unknown): boolean => x === null || x === undefined,
-  isArray: Array.isArray,
-}
-
-interface TfjsNode {
-  readonly version?: Readonly<Record<string, string>>
-}
-
-/** TensorFlow's C library through tfjs-node, which the user has installed: a package that the compiler need not see. */
-export const loadTfjsNode = async (specifier: string): Promise<Loaded> => {
-  const [{ default: util }, { availableParallelism }, { createRequire }] = await Promise.all([
-    import('node:util'),
-    import('node:os'),
-    import('node:module'),
-  ])
-  for (const [name, f] of Object.entries(removedUtils)) if (!(name in util)) Object.assign(util, { [name]: f })
-  const require = createRequire(import.meta.url)
-  // With a core of its own it warns that the platform is set twice.
-  const module = quietly(() => require(specifier) as TfjsNode)
-  await select('tensorflow')
-  const version = module.version?.['tfjs-node'] ?? 'of unknown version'
-  const backend = tf.backend() as tf.KernelBackend & { readonly isUsingGpuDevice?: boolean }
-  return { version, threads: availableParallelism(), device: backend.isUsingGpuDevice ? 'GPU' : 'CPU' }
 }

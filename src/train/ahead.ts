@@ -7,6 +7,10 @@
 import type { Shape } from '../../types/shape.js'
 import { type BatchOf, unwrap } from '../tensor/tensor.js'
 
+/** Lets other work have its turn. Browsers have no `setImmediate`, and Node's timers wait for a millisecond at least. */
+export const breathe = (): Promise<unknown> =>
+  new Promise((resolve) => (globalThis.setImmediate === undefined ? setTimeout(resolve) : setImmediate(resolve)))
+
 /** A batch, or the promise of one: a rejection with a `DiffeoException` is a sentence for the user. */
 export type MaybeLater<A extends Shape> = BatchOf<A> | Promise<BatchOf<A>>
 

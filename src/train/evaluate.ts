@@ -11,7 +11,7 @@ import { times } from '../tensor/ops.js'
 import type { Params } from '../tensor/params.js'
 import { product } from '../tensor/shape.js'
 import { type BatchOf, type PerExample, unwrap } from '../tensor/tensor.js'
-import { ahead, type MaybeLater } from './ahead.js'
+import { ahead, breathe, type MaybeLater } from './ahead.js'
 
 /** −log p(x)/(D log 2) of every example, and what one reads first. */
 export interface Evaluation {
@@ -62,7 +62,7 @@ const scored = async <A extends Shape>(
     for (const bit of await unwrap(bits).data()) each.push(bit)
     unwrap(bits).dispose()
     progress(++done, each.length)
-    await new Promise((resolve) => setImmediate(resolve))
+    await breathe()
   }
   return summarise(Float32Array.from(each), dimensions)
 }
@@ -80,8 +80,7 @@ export const evaluate = <A extends Shape, B extends Latents>(
   params: Params,
   batches: Batches<A>,
   progress?: EvaluationProgress,
-): Promise<Evaluation> =>
-  scored(product(flow.bijector.domain), compiled(flow).bitsPerDim(params), batches, progress)
+): Promise<Evaluation> => scored(product(flow.bijector.domain), compiled(flow).bitsPerDim(params), batches, progress)
 
 /** Mean bits/dim of the same examples at the same parameters, as training sees them and as evaluation does. */
 export interface Gap {

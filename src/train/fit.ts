@@ -12,7 +12,7 @@ import { type DiffeoError, DiffeoException, trainingError } from '../error.js'
 import type { Params } from '../tensor/params.js'
 import { product } from '../tensor/shape.js'
 import { type AnyTensor, sizes, values } from '../tensor/tensor.js'
-import { ahead, type MaybeLater } from './ahead.js'
+import { ahead, breathe, type MaybeLater } from './ahead.js'
 import { type Batches, type Evaluation, type EvaluationProgress, evaluate } from './evaluate.js'
 import { copyState, disposeState, type StepMetrics, type StepOptions, step, type TrainState } from './step.js'
 
@@ -104,8 +104,6 @@ const spoilt = async (x: AnyTensor): Promise<string | undefined> => {
   return at < 0 ? undefined : `${data[at]} in example ${Math.floor(at / product(sizes(x).slice(1)))} of it`
 }
 
-const breathe = () => new Promise((resolve) => setImmediate(resolve))
-
 /**
  * Trains from a state. The state that comes in stays the caller's; the one in `Stopped` is the caller's too. What goes wrong
  * in a batch, a step or a validation is not thrown: it ends the iteration with `Stopped`, its `error` and the last good
@@ -183,8 +181,18 @@ export async function* fit<A extends Shape, B extends Latents>(
         yield stopped(
           'notFinite',
           bad === undefined
-            ? trainingError(`fit ${at}`, `a finite ${what}`, 'one that is not', 'lower the learning rate or the gradient clip')
-            : trainingError(`fit ${at}`, 'a batch of finite numbers', bad, 'mend the data, or what makes batches of them'),
+            ? trainingError(
+                `fit ${at}`,
+                `a finite ${what}`,
+                'one that is not',
+                'lower the learning rate or the gradient clip',
+              )
+            : trainingError(
+                `fit ${at}`,
+                'a batch of finite numbers',
+                bad,
+                'mend the data, or what makes batches of them',
+              ),
         )
         return
       }

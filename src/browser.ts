@@ -1,0 +1,8 @@
+/**
+ * Normalizing flows whose tensor shapes the compiler checks, in browsers: without files, and with the engines that
+ * browsers have.
+ *
+ * @module
+ */
+export * from './engine/browser.js'
+export * from './portable.js'

@@ -1,0 +1,71 @@
+/**
+ * What needs no files and none of Node's modules: all that a flow, its training and its evaluation are made of.
+ *
+ * @module
+ */
+export type * from '../types/check.js'
+export type { Add, Even, Half, Mul, Product } from '../types/nat.js'
+export type * from '../types/shape.js'
+export * from './bijector/compose.js'
+export * from './bijector/coupling.js'
+export * from './bijector/dequantise.js'
+export * as Diffeo from './bijector/diffeo.js'
+export * from './bijector/elementwise.js'
+export * from './bijector/layer.js'
+export { channelwise, checkerboard, halves, type KindOf, type Mask, mask, type Split } from './bijector/mask.js'
+export * from './bijector/norm.js'
+export * from './bijector/rearrange.js'
+export * from './bijector/spline.js'
+export * from './data/batches.js'
+export * from './data/image-set.js'
+export * from './data/planes.js'
+export * from './data/split.js'
+export * from './data/toys.js'
+export * from './distribution/compiled.js'
+export * from './distribution/flow.js'
+export * from './distribution/prior.js'
+export { type JitOptions, type Jitted, jit } from './engine/jit.js'
+export type { Loaded } from './engine/load.js'
+export { type OnnxFunction, toOnnx, toOnnxSampler } from './engine/onnx/export.js'
+export { type EngineOptions, Precision } from './engine/options.js'
+export {
+  bytes,
+  type Call,
+  describe,
+  type Elements,
+  flops,
+  type Program,
+  type ProgramType,
+  type ValueInfo,
+} from './engine/program/program.js'
+export * from './error.js'
+export * from './image/grid.js'
+export * from './image/heatmap.js'
+export * from './models/realNvp.js'
+export type { Norm } from './nn/conv.js'
+export * from './nn/mlp.js'
+export type { Module, Net } from './nn/net.js'
+export { type ConvNetOptions, convNet, type ResnetOptions, resnet } from './nn/resnet.js'
+export * as T from './tensor/ops.js'
+export * from './tensor/params.js'
+export * from './tensor/random.js'
+export {
+  type AnyTensor,
+  type BatchOf,
+  batch,
+  type DType,
+  type PerExample,
+  refine,
+  sizes,
+  type Tensor,
+  tensor,
+  unwrap,
+  values,
+} from './tensor/tensor.js'
+export type { MaybeLater } from './train/ahead.js'
+export * from './train/evaluate.js'
+export * from './train/fit.js'
+export { dynamicLossScale, type LossScale, type LossScaling } from './train/lossScale.js'
+export * from './train/optimiser.js'
+export { decodeSafetensors, encodeSafetensors, type RawTensor, type Safetensors } from './train/safetensors.js'
+export * from './train/step.js'
