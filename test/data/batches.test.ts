@@ -1,4 +1,16 @@
-import { evaluationBatches, inMemory, key, loadData, orThrow, range, subset, trainBatches } from 'diffeo'
+import {
+  batchIndices,
+  evaluationBatches,
+  foldIn,
+  inMemory,
+  key,
+  loadData,
+  orThrow,
+  range,
+  subset,
+  trainBatches,
+  uniformArray,
+} from 'diffeo'
 import { describe, expect, it } from 'vitest'
 import { values } from '../support.js'
 
@@ -56,6 +68,18 @@ it('draws the noise of each batch apart', async () => {
   const [train, { at }] = [orThrow(trainBatches(black, key(1), 4)), orThrow(evaluationBatches(black, key(1), 4))]
   const all = await Promise.all([train(0), train(1), at(0), at(1)])
   expect(new Set(all.map((x) => String(values(x)))).size).toBe(4)
+})
+
+it('draws the order and the noise of a run each from a key of its own, the same in every version', async () => {
+  const numbered = inMemory({ name: 'numbered', shape: [1, 1, 1], images: Uint8Array.from(range(20)) })
+  const seed = key(5)
+  const own = (use: number) => foldIn(seed, use)
+  const batch = values(await orThrow(trainBatches(numbered, seed, 10))(1))
+  expect(batch.map(Math.floor)).toEqual([...orThrow(batchIndices(own(0), 10, 20))(1)])
+  const noise = uniformArray(foldIn(own(1), 1), 10)
+  batch.forEach((v, i) => {
+    expect(v % 1).toBeCloseTo(noise[i]!, 4)
+  })
 })
 
 describe('evaluationBatches', () => {

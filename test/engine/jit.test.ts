@@ -19,7 +19,7 @@ import {
   unwrap,
 } from 'diffeo'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { jit, setCompiler } from '../../src/engine/jit.js'
+import { eagerCompiler, jit, setCompiler } from '../../src/engine/jit.js'
 import { simplify } from '../../src/engine/program/passes.js'
 import { bytes, flops, describe as show } from '../../src/engine/program/program.js'
 import { trace } from '../../src/engine/program/trace.js'
@@ -164,6 +164,10 @@ describe('programs', () => {
     expect(flops(program)).toBe(3)
     expect(bytes(program)).toBe(28)
   })
+  it('count a byte for each bool, four for other elements', () => {
+    const program = trace(([x]) => [tf.greater(x!, tf.tensor1d([1, 2, 3, 4, 5]))], [{ shape: [5], dtype: 'float32' }])
+    expect(bytes(program)).toBe(4 * 5 + 4 * 5 + 5)
+  })
   it('lose what computes nothing, and what is computed twice', () => {
     const program = trace(([x]) => [tf.add(f(x!), f(x!))], [{ shape: [4], dtype: 'float32' }])
     const kernels = simplify(program).calls.map(({ kernel }) => kernel)
@@ -216,6 +220,27 @@ describe('programs', () => {
     )
     expect(flops(turned)).toBe(2 * 4 * 5 * 6 * 7)
   })
+})
+
+it('a compiled flow frees every program that it made', async () => {
+  let [made, freed] = [0, 0]
+  setCompiler(async (program, ...rest) => {
+    made += 1
+    const { run } = await eagerCompiler(program, ...rest)
+    return { run, dispose: async () => void freed++ }
+  })
+  const own = compiled(flow(on([2], realNvpVector({ couplings: 2, hidden: [3] })), standardNormal))
+  const params = on([2], realNvpVector({ couplings: 2, hidden: [3] })).init(key(0))
+  const x = trust<readonly ['N', 2]>(tf.zeros([3, 2]))
+  await own.logProb(params)(x)
+  await own.bitsPerDim(params)(x)
+  await own.forward(params)(x)
+  await own.inverse(params)(x)
+  await own.sample(params)(key(1), 3)
+  expect([made, freed]).toEqual([5, 0])
+  await own.dispose()
+  expect(freed).toBe(5)
+  await ready('cpu')
 })
 
 describe(`a Real NVP on ${fast}`, () => {

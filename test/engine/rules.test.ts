@@ -2,6 +2,10 @@ import * as tf from '@tensorflow/tfjs-core'
 import { ready } from 'diffeo'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { translate } from '../../src/engine/onnx/translate.js'
+import { ALL_REDUCE } from '../../src/engine/parallel/partition.js'
+import { simplify } from '../../src/engine/program/passes.js'
+import type { Program, ValueInfo } from '../../src/engine/program/program.js'
+import { trace } from '../../src/engine/program/trace.js'
 import { agrees, kernelsOf, programOf } from './agree.js'
 import type { Operation } from './functions.js'
 
@@ -108,13 +112,10 @@ describe('a program', () => {
     ['multiplies once by two numbers', operation((a) => tf.mul(tf.mul(a!, 2), 3), matrix), ['Multiply']],
     [
       'but not integers by numbers of another type',
-      operation(
-        (a) => {
-          const n = tf.mul(tf.mul(tf.cast(tf.round(a!), 'int32'), tf.scalar(2, 'int32')), tf.scalar(3, 'int32'))
-          return tf.cast(n, 'float32')
-        },
-        matrix,
-      ),
+      operation((a) => {
+        const n = tf.mul(tf.mul(tf.cast(tf.round(a!), 'int32'), tf.scalar(2, 'int32')), tf.scalar(3, 'int32'))
+        return tf.cast(n, 'float32')
+      }, matrix),
       ['Round', 'Cast', 'Multiply', 'Multiply', 'Cast'],
     ],
     [
@@ -248,6 +249,25 @@ describe('a program', () => {
   it.each(cases)('%s', async (_, own, wanted) => {
     expect(kernelsOf(programOf(own))).toEqual(wanted)
     await agrees(own, ['cpu', 'onnxruntime'])
+  })
+})
+
+describe('simplify', () => {
+  const kernels = (program: Program) => simplify(program).calls.map(({ kernel }) => kernel)
+  it('leaves to the workers what they add up, though each has the same number', () => {
+    const values: ValueInfo[] = [0, 1, 2].map(() => ({ shape: [2], dtype: 'float32' }))
+    const constants = new Map([[0, Float32Array.of(1, 2)]])
+    const sum = { kernel: ALL_REDUCE, inputs: [0], attrs: { workers: 2, instance: 0 }, outputs: [1] }
+    const twice = { kernel: 'Add', inputs: [0, 0], attrs: {}, outputs: [2] }
+    expect(kernels({ values, inputs: [], constants, calls: [sum, twice], outputs: [1, 2] })).toEqual([ALL_REDUCE])
+  })
+  it.each([
+    [65_536, []],
+    [65_537, ['Exp']],
+  ])('computes a constant of %d numbers beforehand, or leaves it to the engine', (n, wanted) => {
+    // not all the same number: that would be one of them, repeated
+    const program = trace(() => [tf.exp(tf.tensor1d(Float32Array.from({ length: n }, (_, i) => i % 3)))], [])
+    expect(kernels(program)).toEqual(wanted)
   })
 })
 

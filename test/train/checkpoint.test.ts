@@ -117,7 +117,7 @@ describe('a checkpoint', () => {
   })
   it('keeps running statistics and whether ActNorm has started', async () => {
     const image = await trained(tiny, tinyBatch, tinyOptions, 2)
-    const read = await saved({ state: image, spec: tiny.bijector.spec })
+    const read = await saved({ state: image, flow: tiny })
     const again = orThrow(restore(tiny.bijector.spec)(read))
     expect(stateBits(again)).toEqual(stateBits(image))
     const values = new Map(leaves(again.params).map(([at, leaf]) => [at, [...unwrap(leaf as never).dataSync()]]))
@@ -128,7 +128,7 @@ describe('a checkpoint', () => {
   })
   it('is read back from before batch norms told whether they had started: they had', async () => {
     const image = await trained(tiny, tinyBatch, tinyOptions, 2)
-    await saved({ state: image, spec: tiny.bijector.spec, best: { params: image.params, bitsPerDim: 1 } })
+    await saved({ state: image, flow: tiny, best: { params: image.params, bitsPerDim: 1 } })
     const { metadata, tensors } = without('sha256')(orThrow(decodeSafetensors('')(await readFile(path))))
     const before = new Map([...tensors].filter(([name]) => !name.endsWith('batchNorm/started')))
     expect(tensors.size - before.size).toBe(2)
@@ -145,7 +145,10 @@ describe('a checkpoint', () => {
     const odd = new Float32Array(Uint32Array.of(0x7fc00123, 0xff800000, 0x80000000, 1).buffer)
     const params = { a: tf.tensor1d(odd) }
     const own = { a: { _tag: 'Param', shape: [4], role: 'statistic', start: { constant: 0 } } } as const
-    const read = await saved({ state: { step: 0, params: params as never, moments: [] }, spec: own })
+    const read = await saved({
+      state: { step: 0, params: params as never, moments: [] },
+      flow: { bijector: { spec: own } },
+    })
     expect([...new Uint32Array(read.tensors.get('params/a')!.data.buffer)]).toEqual([
       0x7fc00123,
       0xff800000,
@@ -223,7 +226,9 @@ describe('saveCheckpoint refuses', () => {
     await saved()
     const before = await readFile(path)
     await chmod(folder, 0o500)
-    expect(await said(saveCheckpoint(path)({ state, flow: moons, config: 1 }))).toContain('expected permission to write, got')
+    expect(await said(saveCheckpoint(path)({ state, flow: moons, config: 1 }))).toContain(
+      'expected permission to write, got',
+    )
     expect(await readdir(folder)).toEqual(['run.safetensors'])
     expect(await readFile(path)).toEqual(before)
   })
@@ -400,6 +405,25 @@ describe('restore refuses', () => {
   it('a billionth list of moments, without counting up to it', async () => {
     await edit((tensors) => tensors.set('moments/1000000000/a', { shape: [], data: Float32Array.of(1) }))
     expect(await restored()).toContain('expected moments/3/')
+  })
+  it('a list of moments for each of many tensors, without looking for all that they would have', async () => {
+    await edit((tensors) => {
+      for (let i = 3; i < 1000; i++) tensors.set(`moments/${i}/a`, { shape: [], data: Float32Array.of(1) })
+    })
+    const read = await ran(loadCheckpoint(path))
+    const trained = state.moments[0]!.length
+    expect(sentence(restore(spec, adam())(read))).toContain(
+      `expected 2 lists of moments, got ${Math.ceil(read.tensors.size / trained)}; `,
+    )
+  })
+  it('best parameters of which one is missing', async () => {
+    await saved({ best: { params: state.params, bitsPerDim: 1 } })
+    const { tensors, ...read } = await ran(loadCheckpoint(path))
+    const best = name.replace('params', 'best')
+    const without = new Map([...tensors].filter(([own]) => own !== best))
+    expect(sentence(restoreBest(spec)({ ...read, tensors: without }))).toBe(
+      `${path}: expected ${best} of shape 1×6, got no such tensor; ${fix}`,
+    )
   })
 })
 
