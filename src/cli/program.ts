@@ -3,7 +3,6 @@
  *
  * @module
  */
-import completion from '@bomb.sh/tab/commander'
 import { Command, CommanderError } from 'commander'
 import { type DiffeoError, DiffeoException, usageError } from '../error.js'
 import { version } from './about.js'
@@ -17,6 +16,7 @@ import { reconstructCommand } from './commands/reconstruct.js'
 import { reportCommand } from './commands/report.js'
 import { sampleCommand } from './commands/sample.js'
 import { trainCommand } from './commands/train.js'
+import { withCompletion } from './completion.js'
 import { fail, type GlobalFlags } from './console.js'
 import { examples } from './flags.js'
 
@@ -53,11 +53,11 @@ export const programOf = (): Command => {
     )
     .exitOverride()
   for (const register of commands) register(program)
-  completion(program)
+  withCompletion(program)
   program.commands
     .find((command) => command.name() === 'complete')
     ?.description('a script that completes commands and flags in a shell')
-    .addHelpText('after', examples('complete bash > diffeo.bash', 'complete fish'))
+    .addHelpText('after', examples('complete bash > diffeo.bash', 'complete fish | source'))
   return program
 }
 

@@ -1,4 +1,5 @@
 /** The commands that use a run, on one that is trained once on a few images; and models from files. */
+import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
@@ -30,7 +31,7 @@ import { reconstruct } from '../../src/cli/pictures.js'
 import type { EngineName } from '../../src/engine/engine.js'
 import type { DiffeoError } from '../../src/error.js'
 import { trust } from '../../src/tensor/tensor.js'
-import { diffeo, fewImages, ioOf, started, temporary, testImage, tile } from './support.js'
+import { command, diffeo, fewImages, ioOf, started, temporary, testImage, tile } from './support.js'
 
 const { folder, at } = temporary('commands')
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -333,11 +334,27 @@ describe('a model of a file', () => {
 
 describe('the command line', () => {
   it('completes commands, flags and their values in a shell', async () => {
-    const script = await started(folder, 'complete', 'bash')
-    expect([script.code, script.out.includes('diffeo')]).toEqual([0, true])
     expect((await started(folder, 'complete', '--', 'ev')).out).toContain('evaluate')
     expect((await started(folder, 'complete', '--', 'train', '')).out).toContain('mnist')
     expect((await started(folder, 'complete', '--', 'train', 'mnist', '--schedule', '')).out).toContain('cosine')
+  })
+  it('leaves paths to the shell', async () => {
+    const answered = async (...words: readonly string[]) => (await started(folder, 'complete', '--', ...words)).out
+    // 4: no files
+    expect(await answered('train', 'mo')).toBe('moons\t\n:4\n')
+    expect(await answered('evaluate', '')).toBe(':0\n')
+    expect(await answered('train', 'moons', '--out', 'ru')).toBe(':0\n')
+  })
+  it.for([
+    ['bash', 'source ./script; complete -p diffeo', 'complete -o default -F __diffeo_complete diffeo\n'],
+    ['zsh', 'autoload -U compinit; compinit -D; source ./script; echo $_comps[diffeo]', '_diffeo\n'],
+    ['fish', 'function diffeo; printf "%s\\n" moons :4; end; source ./script; complete -C "diffeo train m"', 'moons\n'],
+  ] as const)('has a script that %s loads', async ([shell, line, answer], context) => {
+    if (spawnSync(shell, ['-c', 'true']).error !== undefined) return context.skip()
+    const { code, out } = await started(folder, 'complete', shell)
+    expect(code).toBe(0)
+    writeFileSync(at('script'), out)
+    expect(await command(folder, shell, ['-c', line])).toMatchObject({ code: 0, out: answer, err: '' })
   })
   it('refuses flags that would do nothing', async () => {
     await started(folder, 'train', 'moons', '--steps', '1', '--hidden', '4', '--no-report', '--out', 'plane')
