@@ -49,7 +49,12 @@ export const filesIn = (folder: string) => ({
   samples: join(folder, 'samples.png'),
   reconstructions: join(folder, 'reconstructions.png'),
   interpolations: join(folder, 'interpolations.png'),
+  temperatures: join(folder, 'temperatures.png'),
+  scales: join(folder, 'scales.png'),
 })
+
+/** The plots of a report. */
+const PLOTS = ['curves', 'histogram', 'plane']
 
 // -------------------------------------------------------------------------------------
 // configuration
@@ -130,13 +135,36 @@ export const toldOf = ({ saved, damaged }: Loaded): readonly string[] =>
   damaged.map(({ error }) => `${describeError(error)}\ninstead: ${saved.path}, step ${saved.step}`)
 
 /** Puts aside what could not be read, so that nothing is written over it. */
-export const putAside = ({ damaged }: Loaded): TE.TaskEither<DiffeoError, void> =>
-  TE.fromEither(
-    pipe(
-      damaged,
-      E.traverseArray(({ path }) => E.tryCatch(() => renameSync(path, `${path}.damaged`), fileFailure('write', path))),
-      E.map(() => undefined),
-    ),
+const putAside = ({ damaged }: Loaded): E.Either<DiffeoError, unknown> =>
+  pipe(
+    damaged,
+    E.traverseArray(({ path }) => E.tryCatch(() => renameSync(path, `${path}.damaged`), fileFailure('write', path))),
+  )
+
+/** The name of a file under which write-file-atomic began it: a number of 32 bits follows. A copy by hand has a shorter one. */
+const beginsOf = (path: string): string | undefined => /^(.+)\.\d{7,10}$/.exec(path)?.[1]
+
+/** Takes away what a killed process had begun to write. */
+const tidy = (out: string): TE.TaskEither<DiffeoError, void> =>
+  TE.tryCatch(
+    async () => {
+      const { plots, progress, ...single } = filesIn(out)
+      const files: readonly string[] = [...Object.values(single), ...PLOTS.flatMap(plots)]
+      const [own, drawn] = await Promise.all([readdir(out), readdir(progress).catch(() => [])])
+      const begun = [
+        ...own.map((name) => join(out, name)).filter((path) => files.includes(beginsOf(path) ?? '')),
+        ...drawn.filter((name) => /^\d+\.png$/.test(beginsOf(name) ?? '')).map((name) => join(progress, name)),
+      ]
+      await Promise.all(begun.map((path) => rm(path, { force: true })))
+    },
+    fileFailure('write', out),
+  )
+
+/** Makes the folder of a run that goes on fit to be written to. */
+export const takeUp = (out: string, loaded: Loaded): TE.TaskEither<DiffeoError, void> =>
+  pipe(
+    TE.fromEither(putAside(loaded)),
+    TE.flatMap(() => tidy(out)),
   )
 
 // -------------------------------------------------------------------------------------
@@ -151,8 +179,8 @@ const hasRun = (folder: string): string | undefined => {
 /** Whether there is a run in a folder. */
 export const isRun = (folder: string): boolean => hasRun(folder) !== undefined
 
-/** Makes the folder of a run, if it is not there. Answers the outermost folder that was made, if any was. */
-const makeFolder = (out: string): TE.TaskEither<DiffeoError, string | undefined> =>
+/** Makes a folder, if it is not there. Answers the outermost that was made, if any was. */
+export const makeFolder = (out: string): TE.TaskEither<DiffeoError, string | undefined> =>
   TE.tryCatch(
     // on a read-only disk the recursive one says that something is missing; the plain one says what
     () =>
@@ -167,17 +195,6 @@ const removeEmpty = async (innermost: string, outermost: string): Promise<void> 
   for (let path = resolve(innermost); path.startsWith(resolve(outermost)); path = dirname(path))
     await rmdir(path).catch(() => undefined)
 }
-
-/** Has a place for pictures, and nothing that a killed process had begun; whoever holds the lock is the only one to write there. */
-const tidy = (out: string): TE.TaskEither<DiffeoError, void> =>
-  TE.tryCatch(
-    async () => {
-      await mkdir(filesIn(out).progress, { recursive: true })
-      const begun = (await readdir(out)).filter((name) => /^(last|best|config|metrics|about)\.[a-z]+\.\d+$/.test(name))
-      await Promise.all(begun.map((name) => rm(join(out, name), { force: true })))
-    },
-    fileFailure('write', out),
-  )
 
 /** What a folder holds: nothing of a new run, the checkpoint of one that goes on. */
 const savedIn = (out: string, resume: boolean): TE.TaskEither<DiffeoError, Loaded | undefined> => {
@@ -213,15 +230,12 @@ export const withFolder = <A>(
     TE.bind('unlock', () => TE.fromEither(lockFolder(out))),
     TE.flatMap(({ made, unlock }) =>
       pipe(
-        tidy(out),
-        TE.flatMap(() => savedIn(out, resume)),
+        savedIn(out, resume),
         TE.flatMap(use),
         (task) => () =>
           task().finally(async () => {
-            const { progress } = filesIn(out)
-            // what another run may have begun to use is not taken away: the inner one with the lock, the others if empty
-            if (made !== undefined) await removeEmpty(progress, progress)
             unlock()
+            // what another run may have begun to use is not empty
             if (made !== undefined) await removeEmpty(out, made)
           }),
       ),

@@ -25,7 +25,7 @@ import type { Budget } from './budget.js'
 import { type RunConfig, scheduleOf } from './config.js'
 import type { Io } from './console.js'
 import { type Examples, firstBatch, keysOf, unitOf } from './examples.js'
-import { filesIn, writeJson } from './folder.js'
+import { filesIn, makeFolder, writeJson } from './folder.js'
 import type { MetricsFile } from './metrics.js'
 import type { Model } from './model.js'
 import { samplePicture } from './pictures.js'
@@ -124,7 +124,13 @@ export const learn = async (training: Training, start: TrainState, budget: Budge
         : { n: PROGRESS_POINTS, box: boxAround(await firstBatch(examples)) }
     const params = averageParams(flow, optimiser, state)
     const drawn = samplePicture(flow, params, keysOf(config.recipe.seed).sample, what)
-    report(await pipe(() => drawn, TE.flatMap(writePng(join(files.progress, `${state.step}.png`))))())
+    report(
+      await pipe(
+        () => drawn,
+        TE.tap(() => makeFolder(files.progress)),
+        TE.flatMap(writePng(join(files.progress, `${state.step}.png`))),
+      )(),
+    )
   }
 
   /** The largest of what the workers say, so that all do the same. */

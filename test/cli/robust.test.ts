@@ -339,14 +339,31 @@ describe('a folder', () => {
     ])
   })
   it('loses what a killed process had begun to write there, and nothing else', async () => {
+    // every file that a run has, and those of images
+    expect((await ran(at('reported'), { steps: 10, report: true })).ended).toBe('done')
+    const images = ['reconstructions.png', 'interpolations.png', 'temperatures.png', 'scales.png']
+    const all = [...readdirSync(at('reported')).filter((name) => name !== 'progress'), ...images, 'progress/10.png']
+    expect(all).toContain('report.html')
     const run = half('begun')
-    const [gone, kept] = [
-      ['last.safetensors.4294967295', 'best.safetensors.1', 'config.json.22'],
-      ['mine.safetensors.1', 'last.safetensors.damaged', 'notes.5'],
+    const gone = all.map((name, i) => `${name}.${2 ** 32 - 1 - i}`)
+    const kept = [
+      ...['config.json.1', 'last.safetensors.20', 'last.safetensors.damaged', 'notes.5', 'mine.json.4294967295'],
+      'progress/mine.png.4294967295',
     ]
     for (const name of [...gone, ...kept]) writeFileSync(join(run, name), '')
+    expect((await resumed(run, { seed: 7 })).ended).toContain('--seed: expected 0')
+    expect([...gone, ...kept].filter((name) => !existsSync(join(run, name)))).toEqual([])
     expect((await resumed(run, { steps: 41 })).ended).toBe('done')
     expect([...gone, ...kept].filter((name) => existsSync(join(run, name)))).toEqual(kept)
+  })
+  it('without a run is as it was when a run is refused there, and keeps what lies there when one begins', async () => {
+    mkdirSync(at('own'))
+    const names = ['best.safetensors.4294967295', 'config.json.4294967295']
+    for (const name of names) writeFileSync(at(`own/${name}`), '')
+    expect((await ran(at('own'), { size: 9 })).ended).toContain('--size: expected a data set of images')
+    expect(readdirSync(at('own'))).toEqual(names)
+    expect((await ran(at('own'), { steps: 1 })).ended).toBe('done')
+    expect(readdirSync(at('own'))).toEqual(expect.arrayContaining(names))
   })
   it.each([
     ['whose process is gone', { ...holder, pid: 2 ** 22 + 1 }],

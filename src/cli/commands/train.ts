@@ -31,7 +31,7 @@ import {
   withModelOptions,
   withWorkerOptions,
 } from '../flags.js'
-import { filesIn, type Loaded, putAside, readConfig, toldOf, withFolder, writeJson } from '../folder.js'
+import { filesIn, type Loaded, readConfig, takeUp, toldOf, withFolder, writeJson } from '../folder.js'
 import { begin, type Learned, learn, saveLast, type Training } from '../learn.js'
 import { measure, summaryOf } from '../measure.js'
 import { noMetrics, openMetrics } from '../metrics.js'
@@ -170,7 +170,7 @@ const prepare = (
         ? TE.fromTask(() => begin(model, data, config.recipe.seed))
         : TE.fromEither(restore(model.flow.bijector.spec, model.optimiser)(saved)),
     ),
-    TE.tap(() => (loaded === undefined ? TE.right(undefined) : putAside(loaded))),
+    TE.tap(() => (loaded === undefined ? TE.right(undefined) : takeUp(out, loaded))),
     TE.bind('metrics', ({ start }) =>
       isChief(workers) ? openMetrics(filesIn(out).metrics, start.step) : TE.right(noMetrics),
     ),
