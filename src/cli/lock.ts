@@ -1,13 +1,24 @@
 /**
  * One run in a folder at a time: the file `lock` names the process that trains there.
  *
- * A lock is stale if its process was on this machine and is gone, or if the machine has started since. Nothing that a
- * process can do by dying leaves a folder locked; a lock of another machine is believed. Taking over a stale one is a
- * rename, which one process alone can do.
+ * A lock is stale if its process was on this machine and is gone, if the machine has started since, or if it has this
+ * process's own number without being its own: a container that starts again has the names and numbers of before. Nothing
+ * that a process can do by dying leaves a folder locked; a lock of another machine is believed. Taking over a stale one
+ * is a rename, which one process alone can do.
  *
  * @module
  */
-import { closeSync, linkSync, openSync, readSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  linkSync,
+  openSync,
+  readSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { hostname, uptime } from 'node:os'
 import { join } from 'node:path'
 import * as E from 'fp-ts/lib/Either.js'
@@ -24,6 +35,12 @@ const Holder = t.type({ pid: natural('a process'), host: t.string, since: t.numb
 /** How long a lock without its holder's name may be one that is being written. */
 const WRITING = 10_000
 
+/** The locks that this process holds. */
+const held = new Set<string>()
+
+const isHeld = (path: string, pid: number): boolean =>
+  pid === process.pid ? held.has(realpathSync(path)) : isAlive(pid)
+
 /** Who holds it, or nothing if nobody does any more. */
 const holderOf = (path: string, text: string): string | undefined =>
   pipe(
@@ -34,7 +51,7 @@ const holderOf = (path: string, text: string): string | undefined =>
       ({ pid, host, since }) =>
         host !== hostname()
           ? `process ${pid} on ${host}`
-          : isAlive(pid) && since > Date.now() - uptime() * 1000
+          : isHeld(path, pid) && since > Date.now() - uptime() * 1000
             ? `process ${pid}`
             : undefined,
     ),
@@ -104,8 +121,11 @@ export const lockFolder = (folder: string): E.Either<DiffeoError, () => void> =>
       }
       return take(triesLeft - 1)
     }
+    const own = realpathSync(path)
+    held.add(own)
     const release = (): void => {
       rmSync(path, { force: true })
+      held.delete(own)
       process.off('exit', release)
     }
     process.on('exit', release)

@@ -10,6 +10,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   truncateSync,
   utimesSync,
   writeFileSync,
@@ -314,6 +315,9 @@ describe('a folder', () => {
         `two: expected a folder that no other run uses, got process ${process.pid}; choose another folder with --out`,
       ),
     )
+    // by whatever path
+    symlinkSync(run, at('by another path'), 'junction')
+    expect((await resumed(at('by another path'))).ended).toContain('expected a folder that no other run uses')
     release()
     expect((await resumed(run)).ended).toBe('done')
     expect(existsSync(join(run, 'lock'))).toBe(false)
@@ -368,8 +372,9 @@ describe('a folder', () => {
   it.each([
     ['whose process is gone', { ...holder, pid: 2 ** 22 + 1 }],
     ['from before the machine started', { ...holder, since: 0 }],
-  ])('takes over a lock %s', (_, stale) => {
-    const run = half(`stale-${stale.since}`)
+    ['of its own number that it does not hold: one of a container that was started again', holder],
+  ])('takes over a lock %s', (why, stale) => {
+    const run = half(`stale ${why}`)
     lock(run, stale)
     const release = orThrow(lockFolder(run))
     expect(JSON.parse(readFileSync(join(run, 'lock'), 'utf8'))).toMatchObject({ pid: process.pid, host: hostname() })
