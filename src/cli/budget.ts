@@ -6,6 +6,7 @@
 import * as E from 'fp-ts/lib/Either.js'
 import { type DiffeoError, usageError } from '../error.js'
 import type { RunConfig } from './config.js'
+import { flagsOf } from './flags.js'
 
 /** When to stop, if not at the end of the schedule. */
 export interface Budget {
@@ -24,9 +25,20 @@ interface BudgetFlags {
 
 const minutesFor = (shape: readonly number[]): number => (shape.length === 3 ? 15 : 3)
 
-/** What a run that has come to its end is resumed with. */
-export const moreFor = ({ recipe, shape }: RunConfig, step: number): string =>
-  step < (recipe.steps ?? Number.POSITIVE_INFINITY) ? '' : ` --minutes ${minutesFor(shape)}`
+/** What is to be known before a run goes on from a step, and the flags that it needs besides those of every such run. */
+export const onwards = (
+  { minutes }: Pick<BudgetFlags, 'minutes'>,
+  { recipe: { steps, schedule }, shape }: RunConfig,
+  step: number,
+): { readonly note: string; readonly more: string } => {
+  // of a budget in minutes the folder keeps the steps that it was turned into, once it was
+  if (steps === undefined) return { note: '', more: flagsOf({ minutes }) }
+  if (step < steps) return { note: '', more: '' }
+  return {
+    note: schedule === 'cosine' ? ', the end of its schedule, behind which the learning rate is a hundredth' : '',
+    more: flagsOf({ minutes: minutesFor(shape) }),
+  }
+}
 
 /** When to stop: as the flags say, else at the end of the schedule, else after some minutes. */
 export const budgetOf = (

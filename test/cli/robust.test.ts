@@ -28,10 +28,11 @@ import {
 } from 'diffeo'
 import fc from 'fast-check'
 import * as E from 'fp-ts/lib/Either.js'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { evaluateRun } from '../../src/cli/commands/evaluate.js'
 import { type TrainFlags, train } from '../../src/cli/commands/train.js'
 import { RunConfig } from '../../src/cli/config.js'
+import { quoted } from '../../src/cli/flags.js'
 import { decodeConfig, isRun, loadSaved } from '../../src/cli/folder.js'
 import { lockFolder } from '../../src/cli/lock.js'
 import { readMetrics } from '../../src/cli/metrics.js'
@@ -111,6 +112,35 @@ describe('a run goes on to the bytes of one that never stopped after', () => {
   it('a stop', async () => {
     expect((await resumed(half('stopped'))).ended).toBe('done')
     sameAsWhole(at('stopped'))
+  })
+  it('a stop before its minutes were turned into steps, and one after', async () => {
+    const run = at('timed')
+    const timed = { ...going, validateEvery: 100, out: run }
+    const stopped = async (more: Partial<TrainFlags>, signal: AbortSignal, heard: (step: number) => void) => {
+      const said: string[] = []
+      const progress: Io['progress'] = () => ({ update: (_, { step } = {}) => heard(Number(step)), stop: () => {} })
+      const ended = train('moons', { ...timed, minutes: 0.03, ...more }, { ...ioOf(said, [], signal), progress })
+      expect(await ended()).toEqual(E.right('stopped'))
+      return said.at(-1)
+    }
+    const line = (step: number, more: string) =>
+      `step ${step} is saved; go on with: npx diffeo train moons --resume --out ${quoted(run)}${more}`
+    expect(await stopped({}, AbortSignal.abort(), () => {})).toBe(line(0, ' --minutes 0.03'))
+    // everything takes a millisecond, on any machine
+    let now = 0
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => now++)
+    const middle = new AbortController()
+    const said = await stopped({ resume: true }, middle.signal, (step) => void (step >= 150 && middle.abort()))
+    clock.mockRestore()
+    const { step, config } = orThrow(await loadSaved(run)()).saved
+    expect(said).toBe(line(step, ''))
+    expect(config.recipe.steps).toBeGreaterThan(step + 100)
+    const again = { config: join(run, 'config.json'), out: at('timed again') }
+    for (const how of [{ resume: true }, again])
+      expect(await train('moons', { ...timed, ...how }, ioOf([]))()).toEqual(E.right('done'))
+    expect(orThrow(await loadSaved(run)()).saved.step).toBe(config.recipe.steps)
+    for (const name of ['last.safetensors', 'best.safetensors', 'config.json', 'evaluation.json'])
+      expect(readFileSync(join(run, name)).equals(readFileSync(at(`timed again/${name}`))), name).toBe(true)
   })
   it('SIGTERM', async () => {
     // without an end, so that the signal comes before it

@@ -79,7 +79,10 @@ describe('a run', () => {
       data: { name: 'mnist', folder: data },
       recipe: { seed: 0, batch: 4, validateEvery: 10 },
     })
-    expect(whole.out).toContain('go on with: npx diffeo train mnist --resume --out whole --minutes 15\n')
+    expect(whole.out).toContain(
+      '\nstep 24 is saved, the end of its schedule, behind which the learning rate is a hundredth; ' +
+        'go on with: npx diffeo train mnist --resume --out whole --minutes 15\n',
+    )
     expect(whole.out).toContain('configuration, for --config to make the same run of: whole/config.json\n')
     const config = ['--config', 'whole/config.json', '--out', 'again', '--no-report', '--json']
     const { code, out } = await diffeo(folder, 'train', 'mnist', ...config)

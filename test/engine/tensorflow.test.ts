@@ -332,7 +332,9 @@ describe.runIf(process.env['DIFFEO_TEST_ENGINE'] === 'tensorflow')('the engine t
     // the library for GPUs says so where there is none
     const said = again.err.replace(/^.* failed call to cuInit: .*\n/, '')
     expect([again.code, again.signal, said]).toEqual([0, null, ''])
-    expect(again.out).toMatch(/^compiling the train step …\ncompiled in \d+\.\d s\nstep 12 is saved; /m)
+    expect(again.out).toMatch(
+      /^compiling the train step …\ncompiled in \d+\.\d s\nstep 12 is saved, the end of its schedule, /m,
+    )
     expect(again.out).toContain(
       'go on with: npx diffeo train moons --resume --out short --engine tensorflow --precision bf16 --minutes 3\n',
     )

@@ -17,7 +17,7 @@ import { countParams } from '../../tensor/params.js'
 import { restore } from '../../train/restore.js'
 import { averageParams, disposeState, type TrainState } from '../../train/step.js'
 import { addAbout } from '../about.js'
-import { type Budget, budgetOf, moreFor } from '../budget.js'
+import { type Budget, budgetOf, onwards } from '../budget.js'
 import { type ClusterFlags, joined, sameConfig, sharedCheckpoint, unkept } from '../cluster.js'
 import { type ConfigFlags, configure, dataConfig, goOn, sharingOf } from '../configure.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from '../console.js'
@@ -106,7 +106,8 @@ const go = (
   training: Training,
   start: TrainState,
   budget: Budget,
-  { resumeWith, withReport }: { readonly resumeWith: string; readonly withReport: boolean },
+  flags: TrainFlags,
+  resumeWith: string,
   io: Io,
 ): TE.TaskEither<DiffeoError, Outcome> => {
   const release = io.hold()
@@ -121,13 +122,15 @@ const go = (
           io.say(`step ${end.state.step} is saved by worker 0`)
           return TE.right(interrupted ? 'stopped' : 'done')
         }
-        io.say(`step ${end.state.step} is saved; go on with: ${resumeWith}${moreFor(config, end.state.step)}`)
+        const { note, more } = onwards(flags, config, end.state.step)
+        const resume = `${resumeWith}${more}`
+        io.say(`step ${end.state.step} is saved${note}; go on with: ${resume}`)
         if (!interrupted)
           return pipe(
-            finish({ ...training, config }, end.state, withReport, io),
+            finish({ ...training, config }, end.state, flags.report, io),
             TE.map(() => 'done'),
           )
-        io.result({ run: training.out, step: end.state.step, config, resume: resumeWith })
+        io.result({ run: training.out, step: end.state.step, config, resume })
         return TE.right('stopped')
       }),
       (task) => () => task().finally(() => disposeState(end.state)),
@@ -205,7 +208,8 @@ export const train = (name: string, flags: TrainFlags, io: Io): TE.TaskEither<Di
                 { out, config, model, engine, examples: data, metrics, best: saved?.best, workers },
                 start,
                 budget,
-                { resumeWith, withReport: flags.report },
+                flags,
+                resumeWith,
                 io,
               ),
               (task) => () => task().finally(() => disposeState(start)),
