@@ -4,24 +4,23 @@
  *
  * @module
  */
-import { basename } from 'node:path'
 import { Argument, type Command, Option } from 'commander'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import { finite, integer } from '../../codec.js'
 import { describeEngine, useEngine } from '../../engine/engine.js'
 import { leave, type Workers } from '../../engine/parallel/workers.js'
-import { type DiffeoError, describeError } from '../../error.js'
-import { writePng } from '../../image/png.js'
+import type { DiffeoError } from '../../error.js'
 import { countParams } from '../../tensor/params.js'
 import { restore } from '../../train/restore.js'
-import { averageParams, disposeState, type TrainState } from '../../train/step.js'
+import { disposeState, type TrainState } from '../../train/step.js'
 import { addAbout } from '../about.js'
 import { type Budget, budgetOf, onwards } from '../budget.js'
 import { type ClusterFlags, joined, sameConfig, sharedCheckpoint, unkept } from '../cluster.js'
 import { type ConfigFlags, configure, dataConfig, goOn, sharingOf } from '../configure.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from '../console.js'
-import { dataNames, keysOf, loadDataSet } from '../examples.js'
+import { dataNames, loadDataSet } from '../examples.js'
+import { finish } from '../finish.js'
 import {
   examples,
   flagsOf,
@@ -33,12 +32,8 @@ import {
 } from '../flags.js'
 import { filesIn, type Loaded, readConfig, takeUp, toldOf, withFolder, writeJson } from '../folder.js'
 import { begin, type Learned, learn, saveLast, type Training } from '../learn.js'
-import { measure, summaryOf } from '../measure.js'
 import { noMetrics, openMetrics } from '../metrics.js'
 import { modelOf } from '../model.js'
-import { samplePicture } from '../pictures.js'
-import { reconstructTo } from './reconstruct.js'
-import { writeReport } from './report.js'
 
 /** The flags. */
 export interface TrainFlags extends ConfigFlags, ClusterFlags {
@@ -54,53 +49,6 @@ export interface TrainFlags extends ConfigFlags, ClusterFlags {
 
 /** Whether this process is the one that writes: the first worker, or the only one. */
 const isChief = (workers: Workers | undefined): boolean => (workers?.index ?? 0) === 0
-
-/** Test figures, pictures and the report of the averaged parameters. */
-const finish = (
-  { model, engine, config, examples: data, out }: Training,
-  state: TrainState,
-  withReport: boolean,
-  io: Io,
-): TE.TaskEither<DiffeoError, void> => {
-  const { flow, optimiser } = model
-  const params = averageParams(flow, optimiser, state)
-  const files = filesIn(out)
-  const run = { ...model, config, engine, state, params, checkpoint: basename(files.last) }
-  const isImage = config.shape.length === 3
-  return pipe(
-    measure(run, data, io, out),
-    TE.bindTo('test'),
-    TE.bind('reconstruction', () => reconstructTo(run, data, files.reconstructions, io)),
-    TE.tap(() =>
-      pipe(
-        () => samplePicture(flow, params, keysOf(config.recipe.seed).sample, isImage ? {} : { n: 500 }),
-        TE.flatMap(writePng(files.samples)),
-      ),
-    ),
-    TE.bind('report', ({ test }) =>
-      pipe(
-        withReport ? writeReport(out, run, data, test, io) : TE.right([]),
-        // what was trained and measured is there without it
-        TE.orElse((error) => {
-          io.warn(describeError(error))
-          return TE.right<DiffeoError, readonly string[]>([])
-        }),
-      ),
-    ),
-    TE.flatMapIO(({ test, reconstruction, report }) => () => {
-      const made = [files.last, files.evaluation, files.samples, ...reconstruction.files, ...report]
-      io.say(made.join('\n'))
-      io.result({
-        run: out,
-        step: state.step,
-        config,
-        test: summaryOf(test),
-        reconstructionError: reconstruction.largestError,
-        files: made,
-      })
-    }),
-  )
-}
 
 const go = (
   training: Training,
@@ -232,12 +180,12 @@ export const trainCommand = (program: Command): Command =>
           .description('train a flow, test it and draw what it makes')
           .option(
             '--minutes <n>',
-            'how long to train (default: 15 for images, 3 for points)',
+            'how long to train (default: 15 for images, 3 for points; with --steps no limit)',
             number('--minutes', positive),
           )
           .option(
             '--steps <n>',
-            'stop after so many steps in all, if that is sooner',
+            'stop after so many steps in all; with --minutes after whichever is sooner',
             number('--steps', integer(1, 2 ** 31)),
           )
           .option('--out <folder>', 'where to leave checkpoints and pictures (default: runs/<data>)')
@@ -272,7 +220,11 @@ export const trainCommand = (program: Command): Command =>
           .option('--clip <n>', 'the largest norm of the gradients (default: 100)', number('--clip', finite(0, 1e30)))
           .option('--l2 <n>', "of the couplings' scales in the loss (default: 0.00005)", number('--l2', finite(0, 1e6)))
           .option('--limit <n>', 'train on so few of the images', number('--limit', integer(1, 2 ** 31)))
-          .option('--validation <n>', 'examples held out to choose by', number('--validation', integer(1, 1_000_000)))
+          .option(
+            '--validation <n>',
+            'examples held out to choose by (default: 512 images, 2000 points)',
+            number('--validation', integer(1, 1_000_000)),
+          )
           .option(
             '--validate-every <n>',
             'steps between validations (default: 100)',
