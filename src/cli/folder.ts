@@ -141,21 +141,26 @@ const putAside = ({ damaged }: Loaded): E.Either<DiffeoError, unknown> =>
     E.traverseArray(({ path }) => E.tryCatch(() => renameSync(path, `${path}.damaged`), fileFailure('write', path))),
   )
 
-/** The name of a file under which write-file-atomic began it: a number of 32 bits follows. A copy by hand has a shorter one. */
-const beginsOf = (path: string): string | undefined => /^(.+)\.\d{7,10}$/.exec(path)?.[1]
-
-/** Takes away what a killed process had begun to write. */
-const tidy = (out: string): TE.TaskEither<DiffeoError, void> =>
+/**
+ * Takes away what a killed process had begun to write, and pictures of steps that are taken again. write-file-atomic
+ * begins a file under its name and a number of 32 bits; a copy that someone numbered has a shorter one.
+ */
+const tidy = (out: string, step: number): TE.TaskEither<DiffeoError, void> =>
   TE.tryCatch(
     async () => {
       const { plots, progress, ...single } = filesIn(out)
       const files: readonly string[] = [...Object.values(single), ...PLOTS.flatMap(plots)]
+      const isBegun = (path: string): boolean => files.includes(/^(.+)\.\d{7,10}$/.exec(path)?.[1] ?? '')
+      const isStale = (name: string): boolean => {
+        const [, at, begun] = /^(\d+)\.png(\.\d{7,10})?$/.exec(name) ?? []
+        return begun !== undefined || Number(at) > step
+      }
       const [own, drawn] = await Promise.all([readdir(out), readdir(progress).catch(() => [])])
-      const begun = [
-        ...own.map((name) => join(out, name)).filter((path) => files.includes(beginsOf(path) ?? '')),
-        ...drawn.filter((name) => /^\d+\.png$/.test(beginsOf(name) ?? '')).map((name) => join(progress, name)),
+      const gone = [
+        ...own.map((name) => join(out, name)).filter(isBegun),
+        ...drawn.filter(isStale).map((name) => join(progress, name)),
       ]
-      await Promise.all(begun.map((path) => rm(path, { force: true })))
+      await Promise.all(gone.map((path) => rm(path, { force: true })))
     },
     fileFailure('write', out),
   )
@@ -164,7 +169,7 @@ const tidy = (out: string): TE.TaskEither<DiffeoError, void> =>
 export const takeUp = (out: string, loaded: Loaded): TE.TaskEither<DiffeoError, void> =>
   pipe(
     TE.fromEither(putAside(loaded)),
-    TE.flatMap(() => tidy(out)),
+    TE.flatMap(() => tidy(out, loaded.saved.step)),
   )
 
 // -------------------------------------------------------------------------------------
@@ -197,12 +202,12 @@ const removeEmpty = async (innermost: string, outermost: string): Promise<void> 
 }
 
 /** What a folder holds: nothing of a new run, the checkpoint of one that goes on. */
-const savedIn = (out: string, resume: boolean): TE.TaskEither<DiffeoError, Loaded | undefined> => {
+const savedIn = (out: string, from: Which | undefined): TE.TaskEither<DiffeoError, Loaded | undefined> => {
   const run = hasRun(out)
-  if (resume)
+  if (from !== undefined)
     return run === undefined
       ? TE.left(fileError(`resume ${out}`, 'a checkpoint', 'none', 'leave out --resume, or name its folder with --out'))
-      : loadSaved(out)
+      : loadSaved(out, from)
   return run === undefined
     ? TE.right(undefined)
     : TE.left(
@@ -216,12 +221,12 @@ const savedIn = (out: string, resume: boolean): TE.TaskEither<DiffeoError, Loade
 }
 
 /**
- * Uses the folder of a new run, or of one that goes on, with its lock held: nobody else writes there between what is
- * read and what is made of it.
+ * Uses the folder of a new run, or of one that goes on from a checkpoint, with its lock held: nobody else writes there
+ * between what is read and what is made of it.
  */
 export const withFolder = <A>(
   out: string,
-  resume: boolean,
+  from: Which | undefined,
   use: (loaded: Loaded | undefined) => TE.TaskEither<DiffeoError, A>,
 ): TE.TaskEither<DiffeoError, A> =>
   pipe(
@@ -230,7 +235,7 @@ export const withFolder = <A>(
     TE.bind('unlock', () => TE.fromEither(lockFolder(out))),
     TE.flatMap(({ made, unlock }) =>
       pipe(
-        savedIn(out, resume),
+        savedIn(out, from),
         TE.flatMap(use),
         (task) => () =>
           task().finally(async () => {

@@ -40,7 +40,7 @@ export interface OpenRun extends Model {
 }
 
 /** Refuses `--checkpoint best` where no validation has left one; a damaged one is passed over, and said so. */
-const hasBest = (folder: string, which: Which | undefined): TE.TaskEither<DiffeoError, void> => {
+export const hasBest = (folder: string, which: Which | undefined): TE.TaskEither<DiffeoError, void> => {
   const { best } = filesIn(folder)
   return which !== 'best' || existsSync(best) || !isRun(folder)
     ? TE.right(undefined)

@@ -104,6 +104,9 @@ const spoilt = async (x: AnyTensor): Promise<string | undefined> => {
   return at < 0 ? undefined : `${data[at]} in example ${Math.floor(at / product(sizes(x).slice(1)))} of it`
 }
 
+/** From the last good state the same step comes to the same. */
+const EARLIER = 'go on from an earlier state, with a lower learning rate or gradient clip'
+
 /**
  * Trains from a state. The state that comes in stays the caller's; the one in `Stopped` is the caller's too. What goes wrong
  * in a batch, a step or a validation is not thrown: it ends the iteration with `Stopped`, its `error` and the last good
@@ -181,12 +184,7 @@ export async function* fit<A extends Shape, B extends Latents>(
         yield stopped(
           'notFinite',
           bad === undefined
-            ? trainingError(
-                `fit ${at}`,
-                `a finite ${what}`,
-                'one that is not',
-                'lower the learning rate or the gradient clip',
-              )
+            ? trainingError(`fit ${at}`, `a finite ${what}`, 'one that is not', EARLIER)
             : trainingError(
                 `fit ${at}`,
                 'a batch of finite numbers',

@@ -37,7 +37,7 @@ import { decodeConfig, isRun, loadSaved } from '../../src/cli/folder.js'
 import { lockFolder } from '../../src/cli/lock.js'
 import { readMetrics } from '../../src/cli/metrics.js'
 import { modelOf } from '../../src/cli/model.js'
-import { appears, command, ioOf, main, temporary } from './support.js'
+import { appears, command, diffeo, ioOf, main, temporary } from './support.js'
 
 const { folder, at } = temporary('robust')
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -557,9 +557,35 @@ describe('numbers', () => {
   it('that run away end the run with the last good state saved', async () => {
     const { ended } = await ran(at('away'), { learningRate: 1e6, schedule: 'constant' })
     expect(ended).toMatch(
-      /^fit at step \d+: expected a finite (loss|gradient), got one that is not; lower the learning rate/,
+      /^fit at step \d: expected a finite (loss|gradient), got one that is not; there was no validation to go back to: start/,
     )
     expect(orThrow(await loadSaved(at('away'))()).saved.step).toBe(Number(/step (\d+)/.exec(ended)?.[1]) - 1)
+    expect((await resumed(at('away'), { checkpoint: 'best' })).ended).toMatch(
+      /^--checkpoint best: expected .* a run without/,
+    )
+  })
+  it('that run away after a validation say how to go on from it, and so it does', async () => {
+    const run = at('later')
+    const { ended } = await ran(run, { learningRate: 100, schedule: 'constant' })
+    const [, failed, line = ''] =
+      /^fit at step (\d+): expected a finite .* from the best validation with a lower rate: npx diffeo (.*)$/.exec(
+        ended,
+      ) ?? []
+    // from the last state it comes to the same, whatever the rate
+    expect((await resumed(run, { learningRate: 1e-3 })).ended).toContain(`fit at step ${failed}: expected a finite`)
+    const { saved } = orThrow(await loadSaved(run, 'best')())
+    expect(saved.step).toBeLessThan(Number(failed) - 1)
+    writeFileSync(join(run, `progress/${saved.step + 1}.png`), '')
+    const { code, out, err } = await diffeo(folder, ...line.split(' '), '--no-report')
+    expect([code, err]).toEqual([0, ''])
+    expect(out).toContain(`from ${saved.path}, step ${saved.step}\n`)
+    expect(out).toContain(`step ${STEPS} is saved`)
+    const config = orThrow(await loadSaved(run)()).saved.config
+    expect(config.recipe.learningRate).toBe(10)
+    // nothing is left of the steps that came to nothing
+    expect(existsSync(join(run, `progress/${saved.step + 1}.png`))).toBe(false)
+    const steps = orThrow(await readMetrics(join(run, 'metrics.jsonl'))()).map((metric) => metric.step)
+    expect(steps).toEqual([10, 10, 20, 20, 30, 30, 40, 40, 50, 50, 60, 60])
   })
   it('of a batch of one', async () => {
     const { ended, said } = await ran(at('one'), { batch: 1, steps: 3 })

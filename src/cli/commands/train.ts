@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { existsSync } from 'node:fs'
 import { Argument, type Command, Option } from 'commander'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
@@ -17,6 +18,7 @@ import { disposeState, type TrainState } from '../../train/step.js'
 import { addAbout } from '../about.js'
 import { type Budget, budgetOf, onwards } from '../budget.js'
 import { type ClusterFlags, joined, sameConfig, sharedCheckpoint, unkept } from '../cluster.js'
+import type { RunConfig } from '../config.js'
 import { type ConfigFlags, configure, dataConfig, goOn, sharingOf } from '../configure.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from '../console.js'
 import { dataNames, loadDataSet } from '../examples.js'
@@ -30,10 +32,11 @@ import {
   withModelOptions,
   withWorkerOptions,
 } from '../flags.js'
-import { filesIn, type Loaded, readConfig, takeUp, toldOf, withFolder, writeJson } from '../folder.js'
+import { filesIn, type Loaded, readConfig, takeUp, toldOf, type Which, withFolder, writeJson } from '../folder.js'
 import { begin, type Learned, learn, saveLast, type Training } from '../learn.js'
 import { noMetrics, openMetrics } from '../metrics.js'
 import { modelOf } from '../model.js'
+import { hasBest } from '../run.js'
 
 /** The flags. */
 export interface TrainFlags extends ConfigFlags, ClusterFlags {
@@ -42,6 +45,8 @@ export interface TrainFlags extends ConfigFlags, ClusterFlags {
   /** `runs/` and the data's name unless told. */
   readonly out?: string
   readonly resume: boolean
+  /** Which checkpoint it goes on from; the last unless told. */
+  readonly checkpoint?: Which
   readonly config?: string
   /** Whether the page of the run is written at its end. */
   readonly report: boolean
@@ -49,6 +54,14 @@ export interface TrainFlags extends ConfigFlags, ClusterFlags {
 
 /** Whether this process is the one that writes: the first worker, or the only one. */
 const isChief = (workers: Workers | undefined): boolean => (workers?.index ?? 0) === 0
+
+/** What to do about numbers that ran away: from the last state the same step comes to the same. */
+const wayBack = (out: string, { recipe: { learningRate } }: RunConfig, resumeWith: string): string => {
+  const lower = { checkpoint: 'best', learningRate: Number((learningRate / 10).toPrecision(3)) }
+  return existsSync(filesIn(out).best)
+    ? `go on from the best validation with a lower rate: ${resumeWith}${flagsOf(lower)}`
+    : 'there was no validation to go back to: start a new run with a lower --learning-rate'
+}
 
 const go = (
   training: Training,
@@ -65,14 +78,16 @@ const go = (
       writes ? saveLast(training, config, end.state, best) : TE.right(undefined),
       TE.flatMap((): TE.TaskEither<DiffeoError, Outcome> => {
         release()
+        if (writes && end.reason === 'notFinite')
+          return TE.left({ ...end.error!, fix: wayBack(training.out, config, resumeWith) })
+        const { note, more } = onwards(flags, config, end.state.step)
+        const resume = `${resumeWith}${more}`
+        if (writes) io.say(`step ${end.state.step} is saved${note}; go on with: ${resume}`)
         if (end.error !== undefined) return TE.left(end.error)
         if (!writes) {
           io.say(`step ${end.state.step} is saved by worker 0`)
           return TE.right(interrupted ? 'stopped' : 'done')
         }
-        const { note, more } = onwards(flags, config, end.state.step)
-        const resume = `${resumeWith}${more}`
-        io.say(`step ${end.state.step} is saved${note}; go on with: ${resume}`)
         if (!interrupted)
           return pipe(
             finish({ ...training, config }, end.state, flags.report, io),
@@ -128,11 +143,12 @@ const prepare = (
     TE.tap(({ config }) => onlyChief(writeJson(filesIn(out).config)(config))),
     TE.let('verified', ({ set }) => (set.contents === undefined ? undefined : set.summary)),
     TE.tap(({ engine, verified }) => onlyChief(addAbout(filesIn(out).about, describeEngine(engine), verified))),
-    TE.tapIO(({ engine, config, model, verified }) => () => {
+    TE.tapIO(({ engine, config, model, verified, saved }) => () => {
       const size = countParams(model.flow.bijector.spec).toLocaleString('en')
       const { data, recipe } = config
       io.say([describeEngine(engine), ...(verified === undefined ? [] : [verified])].join('\n'))
       io.say(`${config.model.name} of ${size} parameters on ${data.name}, seed ${recipe.seed}, batch ${recipe.batch}`)
+      if (saved !== undefined) io.say(`from ${saved.path}, step ${saved.step}`)
       if (isChief(workers)) io.say(`configuration, for --config to make the same run of: ${filesIn(out).config}`)
     }),
   )
@@ -164,7 +180,13 @@ export const train = (name: string, flags: TrainFlags, io: Io): TE.TaskEither<Di
             ),
           ),
         )
-      return isChief(workers) ? withFolder(out, flags.resume, use) : use(undefined)
+      const from = flags.resume ? (flags.checkpoint ?? 'last') : undefined
+      return isChief(workers)
+        ? pipe(
+            hasBest(out, from),
+            TE.flatMap(() => withFolder(out, from, use)),
+          )
+        : use(undefined)
     }),
   )
 }
@@ -190,6 +212,11 @@ export const trainCommand = (program: Command): Command =>
           )
           .option('--out <folder>', 'where to leave checkpoints and pictures (default: runs/<data>)')
           .option('--resume', 'go on from the checkpoint in that folder', false)
+          .addOption(
+            new Option('--checkpoint <which>', 'which of its checkpoints --resume goes on from (default: last)')
+              .choices(['last', 'best'])
+              .implies({ resume: true }),
+          )
           .option('--config <file>', 'the config.json of a run, to make the same run again')
           .option(
             '--seed <n>',
