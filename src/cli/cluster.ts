@@ -16,7 +16,7 @@ import { asError, type DiffeoError, usageError } from '../error.js'
 import { readBytes } from '../file.js'
 import { decodeCheckpoint } from '../train/checkpoint.js'
 import { decodeWith } from '../train/safetensors.js'
-import { RunConfig } from './config.js'
+import { modelMark, RunConfig } from './config.js'
 import type { Io } from './console.js'
 import type { EngineFlags } from './flags.js'
 import type { Loaded, Saved } from './folder.js'
@@ -116,13 +116,13 @@ export const sharedCheckpoint = (
         ),
       )
 
-/** All that decides the numbers: where the data lie may differ. */
+/** All that decides the numbers: where the data and the file of a model lie may differ. */
 const decisive = ({ data: { name, size }, contents, shape, model, recipe }: RunConfig) => ({
   name,
   size,
   contents,
   shape,
-  model,
+  model: modelMark(model),
   ...recipe,
 })
 

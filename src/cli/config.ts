@@ -9,6 +9,7 @@
  *
  * @module
  */
+import { basename } from 'node:path'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as t from 'io-ts'
@@ -210,8 +211,12 @@ export const optionsIn = (flags: ModelOptions): ModelOptions =>
 export const flagOf = (option: string): string => `--${option.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`
 
 /** A model with all of its options: in a configuration from before it had some, they are what they were then. */
-export const wholeModel = (model: ModelConfig): ModelConfig =>
+const wholeModel = (model: ModelConfig): ModelConfig =>
   model.name === 'file' ? model : ({ ...models[model.name], ...model } as ModelConfig)
+
+/** By what a model is known again: its options, or the name of its file, which may lie elsewhere now or on another machine. */
+export const modelMark = (model: ModelConfig): unknown =>
+  model.name === 'file' ? basename(model.path) : wholeModel(model)
 
 /** The model of a name or a file, or the one that suits the shape; with what the flags tell of it. */
 export const modelConfig = (

@@ -14,9 +14,9 @@ import {
   defaultRecipe,
   type ModelOptions,
   modelConfig,
+  modelMark,
   type Recipe,
   RunConfig,
-  wholeModel,
 } from './config.js'
 import type { DataSet } from './examples.js'
 
@@ -102,7 +102,7 @@ const settled: readonly (readonly [flag: string, of: (config: RunConfig) => unkn
   ['data', ({ data }) => data.name],
   ['--size', ({ data }) => data.size],
   ['the shape of the data', ({ shape }) => show(shape)],
-  ['--model', ({ model }) => wholeModel(model)],
+  ['--model', ({ model }) => modelMark(model)],
   ['--seed', ({ recipe }) => recipe.seed],
   ['--batch', ({ recipe }) => recipe.batch],
   ['--validation', ({ recipe }) => recipe.validation],
@@ -141,9 +141,9 @@ export const goOn = (saved: RunConfig, asked: RunConfig): E.Either<DiffeoError, 
   if (changed !== undefined) {
     const [flag, of] = changed
     const [own, other] = [text(of(saved)), text(of(asked))]
-    return E.left(usageError(flag, `${own}, as the run that goes on has it`, other, 'leave it out, or start a new run'))
+    return E.left(usageError(flag, `${own}, as the run that goes on has it`, other, 'keep to that, or start a new run'))
   }
-  const { contents, data } = asked
+  const { contents, data, model } = asked
   const { learningRate, steps } = asked.recipe
   const end = saved.recipe.steps ?? steps
   return pipe(
@@ -151,6 +151,7 @@ export const goOn = (saved: RunConfig, asked: RunConfig): E.Either<DiffeoError, 
     E.map(() => ({
       ...saved,
       data,
+      ...(model.name === 'file' ? { model } : {}),
       ...(contents === undefined ? {} : { contents }),
       recipe: { ...saved.recipe, learningRate, ...(end === undefined ? {} : { steps: end }) },
     })),

@@ -1,7 +1,7 @@
 /** The commands that use a run, on one that is trained once on a few images; and models from files. */
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join, relative, resolve } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
 import {
   compose,
@@ -296,6 +296,15 @@ describe('a model of a file', () => {
     expect(refused.err).toContain(`add --model ${file} if you trust that file`)
     const json = await started(folder, 'evaluate', 'own', '--model', file, '--json')
     expect(JSON.parse(json.out)).toMatchObject({ run: 'own', unit: 'nats', count: 10_000 })
+  })
+  it('is the same by another path, and another one by another name', async () => {
+    const path = relative(folder, file)
+    const resume = ['train', 'moons', '--resume', '--steps', '6', '--out', 'own', '--no-report', '--model']
+    expect((await started(folder, ...resume, path)).err).toBe('')
+    expect((await diffeo(folder, 'evaluate', 'own')).err).toContain(`add --model ${path} if you trust that file`)
+    expect((await diffeo(folder, ...resume, 'other.mjs')).err).toContain(
+      '--model: expected .test-flow.mjs, as the run that goes on has it, got other.mjs; keep to that, or start a new run',
+    )
   })
   it('may be TypeScript, whatever the Node', async () => {
     const typed = resolve('dist/examples/.test-flow.ts')
