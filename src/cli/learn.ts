@@ -1,23 +1,20 @@
 /**
  * The training of a run, from a state to its end: steps, figures, checkpoints.
  *
- * A checkpoint is written at each validation and each `saveEvery` seconds, so a power cut costs that much at most. What
- * cannot be written is said, and tried again: training goes on.
+ * A checkpoint is written at each validation and each `saveEvery` seconds, so a power cut costs that much at most.
  *
  * @module
  */
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import type { Engine } from '../engine/engine.js'
 import type { Workers } from '../engine/parallel/workers.js'
-import { asError, type DiffeoError, describeError } from '../error.js'
+import { asError, type DiffeoError } from '../error.js'
 import { writePng } from '../image/png.js'
 import { boxAround } from '../report/plane.js'
 import { unwrap } from '../tensor/tensor.js'
-import { type BestFigures, type Snapshot, saveCheckpoint } from '../train/checkpoint.js'
+import type { BestFigures, Snapshot } from '../train/checkpoint.js'
 import { fit, type Stepped, type Stopped, type Validated } from '../train/fit.js'
 import { dynamicLossScale } from '../train/lossScale.js'
 import { averageParams, startTraining, type TrainState } from '../train/step.js'
@@ -30,6 +27,7 @@ import type { MetricsFile } from './metrics.js'
 import type { Model } from './model.js'
 import { samplePicture } from './pictures.js'
 import { clock, type Heard, type Progress, paceOf } from './progress.js'
+import { reporter, saver } from './saving.js'
 
 /** A run in training. */
 export interface Training {
@@ -60,7 +58,8 @@ const LOG_EVERY = 10
 /** The share of a budget in time that goes into steps; the rest is for validations. */
 const STEPPING = 0.92
 
-const snapshot = (
+/** What a checkpoint of it holds. */
+export const snapshot = (
   { model }: Pick<Training, 'model'>,
   config: RunConfig,
   state: TrainState,
@@ -99,22 +98,8 @@ export const learn = async (training: Training, start: TrainState, budget: Budge
   let config = training.config
   let best = training.best
   let rate = scheduleOf(config.recipe)
-  const said = new Set<string>()
-  const report = (written: E.Either<DiffeoError, unknown>): void => {
-    if (E.isRight(written)) {
-      said.clear()
-      return
-    }
-    const sentence = describeError(written.left)
-    if (!said.has(sentence)) io.warn(`${sentence} (training goes on, and tries again)`)
-    said.add(sentence)
-  }
-  let savedAt = performance.now()
-  const save = async (state: TrainState, ...paths: readonly string[]): Promise<void> => {
-    for (const path of isChief ? paths : [])
-      report(await saveCheckpoint(path)(snapshot(training, config, state, best))())
-    savedAt = performance.now()
-  }
+  const report = reporter(io)
+  const { save, since, close } = saver(out, report)
 
   const show = async (state: TrainState): Promise<void> => {
     // of the plane the same part every time, whatever is drawn, so that the pictures can be compared
@@ -211,15 +196,15 @@ export const learn = async (training: Training, start: TrainState, budget: Budge
       recent = []
     }
     // not where a validation is due: a run that went on from there would lack it
-    if (state.step % validateEvery !== 0 && performance.now() - savedAt >= budget.saveEvery * 1000)
-      await save(state, files.last)
+    if (isChief && state.step % validateEvery !== 0 && since() >= budget.saveEvery)
+      await save(snapshot(training, config, state, best))
   }
   const onValidation = async ({ state, mean: bits, worst, best: better, worse }: Validated): Promise<void> => {
     best = { bitsPerDim: better ? bits : (best?.bitsPerDim ?? bits), worse }
     told.validation = unit.of(bits).toFixed(3)
     validating = undefined
     report(await metrics.add({ ...common(state.step), validation: unit.of(bits), worst: unit.of(worst), best: better }))
-    await save(state, ...(better ? [files.best, files.last] : [files.last]))
+    await save(snapshot(training, config, state, best), better)
     if (isSeldom(state.step / validateEvery)) await show(state)
   }
 
@@ -256,36 +241,8 @@ export const learn = async (training: Training, start: TrainState, budget: Budge
     }
   }
   line?.stop()
+  await close()
   // nobody leaves while another still reads from it
   if (end.error === undefined) await workers?.gather(0).catch(() => undefined)
   return { end, interrupted: interrupted || io.signal.aborted, config, best }
-}
-
-/** Saves where it should be, or at least somewhere: what was trained is not lost to a full disk. */
-export const saveLast = (
-  training: Pick<Training, 'model' | 'out'>,
-  config: RunConfig,
-  state: TrainState,
-  best: BestFigures | undefined,
-): TE.TaskEither<DiffeoError, void> => {
-  const contents = snapshot(training, config, state, best)
-  const refuge = join(tmpdir(), `diffeo-${process.pid}.safetensors`)
-  return pipe(
-    saveCheckpoint(filesIn(training.out).last)(contents),
-    TE.orElse((error) =>
-      state.step === 0
-        ? TE.left(error)
-        : pipe(
-            saveCheckpoint(refuge)(contents),
-            TE.matchE(
-              () => TE.left(error),
-              () =>
-                TE.left({
-                  ...error,
-                  fix: `${error.fix ?? 'find out why'}; it is saved as ${refuge} meanwhile: move it there, then --resume`,
-                }),
-            ),
-          ),
-    ),
-  )
 }

@@ -9,6 +9,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmdirSync,
   rmSync,
   symlinkSync,
   truncateSync,
@@ -32,6 +33,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { evaluateRun } from '../../src/cli/commands/evaluate.js'
 import { type TrainFlags, train } from '../../src/cli/commands/train.js'
 import { RunConfig } from '../../src/cli/config.js'
+import type { Io } from '../../src/cli/console.js'
 import { quoted } from '../../src/cli/flags.js'
 import { decodeConfig, isRun, loadSaved } from '../../src/cli/folder.js'
 import { lockFolder } from '../../src/cli/lock.js'
@@ -304,6 +306,29 @@ describe('a disk', () => {
       sameAsWhole(run)
     },
   )
+  it('that does not take the best checkpoint: it is written as soon as it can be', async () => {
+    const more = { learningRate: 10, schedule: 'constant' } as const
+    expect((await ran(at('peak'), more)).ended).toBe('done')
+    const best = (run: string) => join(run, 'best.safetensors')
+    const { step } = orThrow(await loadSaved(at('peak'), 'best')()).saved
+    expect(step).toBeLessThan(STEPS - tiny.validateEvery)
+    const run = at('blocked')
+    const said: string[] = []
+    const io: Io = {
+      ...ioOf(said),
+      say: (line) => void (line.startsWith('compiled') && mkdirSync(best(run))),
+      warn: (line) => {
+        said.push(line)
+        const isDue = readFileSync(join(run, 'metrics.jsonl'), 'utf8').includes(`"step":${step},`)
+        if (isDue && line.includes(best(run))) rmdirSync(best(run))
+      },
+    }
+    expect(await train('moons', { ...flags, ...more, out: run }, io)()).toEqual(E.right('done'))
+    expect(said.at(-1)).toMatch(
+      /best\.safetensors: expected a file, got a folder .* \(training goes on, and tries again\)/,
+    )
+    expect(readFileSync(best(run)).equals(readFileSync(best(at('peak'))))).toBe(true)
+  })
   it.skipIf(!mountable)('that is read-only: train refuses, evaluate answers', async (context) => {
     const disk = mount('read-only', '1m')
     if (disk === undefined) return context.skip()

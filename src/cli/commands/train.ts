@@ -33,10 +33,11 @@ import {
   withWorkerOptions,
 } from '../flags.js'
 import { filesIn, type Loaded, readConfig, takeUp, toldOf, type Which, withFolder, writeJson } from '../folder.js'
-import { begin, type Learned, learn, saveLast, type Training } from '../learn.js'
+import { begin, type Learned, learn, snapshot, type Training } from '../learn.js'
 import { noMetrics, openMetrics } from '../metrics.js'
 import { modelOf } from '../model.js'
 import { hasBest } from '../run.js'
+import { saveLast } from '../saving.js'
 
 /** The flags. */
 export interface TrainFlags extends ConfigFlags, ClusterFlags {
@@ -75,7 +76,7 @@ const go = (
   const writes = isChief(training.workers)
   const rest = ({ end, config, best, interrupted }: Learned): TE.TaskEither<DiffeoError, Outcome> =>
     pipe(
-      writes ? saveLast(training, config, end.state, best) : TE.right(undefined),
+      writes ? saveLast(training.out, snapshot(training, config, end.state, best)) : TE.right(undefined),
       TE.flatMap((): TE.TaskEither<DiffeoError, Outcome> => {
         release()
         if (writes && end.reason === 'notFinite')
@@ -100,7 +101,7 @@ const go = (
     )
   return pipe(
     // before the first step, so that a disk that cannot be written is not found after the last
-    writes ? saveLast(training, training.config, start, training.best) : TE.right(undefined),
+    writes ? saveLast(training.out, snapshot(training, training.config, start, training.best)) : TE.right(undefined),
     TE.flatMapTask(() => () => learn(training, start, budget, io)),
     TE.flatMap(rest),
   )
