@@ -58,23 +58,30 @@ const isAddress = (text: string): boolean => /^[^\s:]+:\d+$|^\[[\da-f:]+\]:\d+$/
 
 /** The workers that flags or `TF_CONFIG` name; nothing if there is one alone. */
 export const clusterSpec = (
-  { workers, worker, workerTimeout: timeout = 600, engine }: ClusterFlags,
+  { workers, worker, workerTimeout, engine }: ClusterFlags,
   env: NodeJS.ProcessEnv = process.env,
 ): E.Either<DiffeoError, ClusterSpec | undefined> => {
-  const told = env['TF_CONFIG']
-  if (workers === undefined && worker !== undefined)
+  const told = env['TF_CONFIG'] ?? ''
+  if (workers === undefined && (worker !== undefined || (workerTimeout !== undefined && told === '')))
     return E.left(
-      usageError('--worker', 'the addresses of all workers too', 'none', 'add --workers host:port,host:port'),
+      usageError(
+        worker === undefined ? '--worker-timeout' : '--worker',
+        'the addresses of all workers too',
+        'none',
+        'add --workers host:port,host:port',
+      ),
     )
-  if (workers === undefined && (told === undefined || told === '')) return E.right(undefined)
+  if (workers === undefined && told === '') return E.right(undefined)
   return pipe(
-    workers === undefined ? fromEnvironment(told!) : E.right({ addresses: workers, index: worker ?? -1 }),
+    workers === undefined ? fromEnvironment(told) : E.right({ addresses: workers, index: worker ?? -1 }),
     E.flatMap(({ addresses, index }): E.Either<DiffeoError, ClusterSpec | undefined> => {
       const strange = addresses.find((address, i) => !isAddress(address) || addresses.indexOf(address) !== i)
       return strange !== undefined
         ? E.left(usageError('--workers', 'different addresses host:port, with commas between', `'${strange}'`))
         : addresses.length < 2
-          ? E.right(undefined)
+          ? workers === undefined
+            ? E.right(undefined)
+            : E.left(usageError('--workers', 'the addresses of all, two or more', 'one', 'leave it out to train alone'))
           : index < 0 || index >= addresses.length
             ? E.left(
                 usageError(
@@ -85,7 +92,7 @@ export const clusterSpec = (
               )
             : engine !== 'auto' && engine !== 'tensorflow'
               ? E.left(usageError('--workers', 'the engine tensorflow', `'${engine}'`, 'leave --engine out'))
-              : E.right({ addresses, index, timeout })
+              : E.right({ addresses, index, timeout: workerTimeout ?? 600 })
     }),
   )
 }

@@ -2,7 +2,8 @@
  * What a command may do to the world around it: say, warn, show progress, answer with JSON, hear of signals. Results go
  * to stdout, all else to stderr; with `--json` stdout holds one JSON document and nothing more.
  *
- * Exit codes: 0 done; 1 refused or failed, with one sentence on stderr; 128 + n stopped by signal n, everything saved.
+ * Exit codes: 0 done; 1 refused or failed, with one sentence on stderr; 128 + n stopped by signal n, everything saved;
+ * 130, as of Ctrl-C, stopped by the signal of another worker.
  *
  * @module
  */
@@ -73,7 +74,7 @@ export const perform = async (
   const { json = false, color } = flags
   const yellow = paint(process.stderr, color)
   const held: string[] = []
-  let code = 0
+  let code = 128 + constants.signals.SIGINT
   const onSignal = (name: (typeof stopSignals)[number]): void => {
     code = 128 + constants.signals[name]
     if (held.length === 0 || stop.signal.aborted) process.exit(code)

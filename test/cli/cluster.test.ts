@@ -15,14 +15,19 @@ afterAll(() => {
 })
 
 describe('the workers that train together', () => {
-  const flags = (more: Partial<ClusterFlags>): ClusterFlags => ({ engine: 'auto', workerTimeout: 600, ...more })
+  const flags = (more: Partial<ClusterFlags>): ClusterFlags => ({ engine: 'auto', ...more })
   const two = ['10.0.0.1:2222', '[::1]:2222']
   const config = (type: string, index: number, cluster: object = { chief: ['a:1'], worker: ['b:1', 'c:1'] }) => ({
     TF_CONFIG: JSON.stringify({ cluster, task: { type, index } }),
   })
   it.each<readonly [string, Partial<ClusterFlags>, NodeJS.ProcessEnv, unknown]>([
     ['by flags', { workers: two, worker: 1 }, config('worker', 0), { addresses: two, index: 1, timeout: 600 }],
-    ['by TF_CONFIG', {}, config('worker', 1), { addresses: ['a:1', 'b:1', 'c:1'], index: 2, timeout: 600 }],
+    [
+      'by TF_CONFIG',
+      { workerTimeout: 60 },
+      config('worker', 1),
+      { addresses: ['a:1', 'b:1', 'c:1'], index: 2, timeout: 60 },
+    ],
     ['its chief first', {}, config('chief', 0), { addresses: ['a:1', 'b:1', 'c:1'], index: 0, timeout: 600 }],
     ['nobody else', {}, {}, undefined],
     ['one alone', {}, config('worker', 0, { worker: ['a:1'] }), undefined],
@@ -31,6 +36,12 @@ describe('the workers that train together', () => {
   })
   it.each<readonly [Partial<ClusterFlags>, NodeJS.ProcessEnv, string]>([
     [{ worker: 0 }, {}, '--worker: expected the addresses of all workers too, got none'],
+    [{ workerTimeout: 9 }, {}, '--worker-timeout: expected the addresses of all workers too, got none; add --workers'],
+    [
+      { workers: ['a:1'], worker: 0 },
+      {},
+      '--workers: expected the addresses of all, two or more, got one; leave it out to train alone',
+    ],
     [{ workers: two }, {}, '--worker: expected which of the 2 this is, from 0, got none'],
     [{ workers: two, worker: 2 }, {}, '--worker: expected which of the 2 this is, from 0, got 2'],
     [
@@ -79,9 +90,13 @@ describe.runIf(process.env['DIFFEO_TEST_ENGINE'] === 'tensorflow')('a run of two
     )
     const step = await stepOf('dead')
     expect(step).toBeGreaterThanOrEqual(20)
-    const again = await run(await addresses(2), () => {}, ...['--resume', '--steps', `${step + 5}`, '--out', 'dead'])
+    const more = ['--resume', '--steps', `${step + 5}`, '--out', 'dead', '--json', '--no-report']
+    const again = await run(await addresses(2), () => {}, ...more)
     expect(again.map(({ code }) => code)).toEqual([0, 0])
-    expect(again[1]!.out).toContain(`step ${step + 5} is saved by worker 0`)
+    expect(again.map(({ out }) => JSON.parse(out))).toMatchObject([
+      { run: 'dead', step: step + 5 },
+      { worker: 1, step: step + 5 },
+    ])
     expect(await stepOf('dead')).toBe(step + 5)
   }, 240_000)
   it('ends at once at a second signal, though its step waits for one that fell silent', async () => {
@@ -106,9 +121,9 @@ describe.runIf(process.env['DIFFEO_TEST_ENGINE'] === 'tensorflow')('a run of two
       (children) => void learns('asked').then(() => children[1]!.kill('SIGINT')),
       ...[...small, '--minutes', '9', '--out', 'asked'],
     )
-    expect(ended.map(({ code }) => code)).toEqual([0, 130])
+    expect(ended.map(({ code }) => code)).toEqual([130, 130])
     expect(ended[0]!.out).toMatch(
-      /is saved; go on with: npx diffeo train moons --resume --out asked --workers 127.0.0.1:\d+,127.0.0.1:\d+ --worker 0\n/,
+      /is saved; go on with: npx diffeo train moons --resume --out asked --workers 127.0.0.1:\d+,127.0.0.1:\d+ --worker 0 --minutes 9\n/,
     )
     // it stopped, and did not finish
     expect(existsSync(at('asked/evaluation.json'))).toBe(false)

@@ -87,6 +87,7 @@ const go = (
         if (end.error !== undefined) return TE.left(end.error)
         if (!writes) {
           io.say(`step ${end.state.step} is saved by worker 0`)
+          io.result({ worker: training.workers?.index, step: end.state.step, config })
           return TE.right(interrupted ? 'stopped' : 'done')
         }
         if (!interrupted)
