@@ -45,8 +45,6 @@ export type EngineName = t.TypeOf<typeof EngineName>
 /** The engine in use. */
 export interface Engine extends Loaded {
   readonly name: EngineName
-  /** What the user should know about the choice, for instance that a better engine is installed but broken. */
-  readonly note?: string
 }
 
 /** How each of the engines that there are is loaded. */
@@ -133,7 +131,10 @@ export const choiceOf = (loaders: Loaders, tried: readonly EngineName[]): Choice
       ? TE.left(engineError('engine', 'one that loads', notes.join('; ') || 'none'))
       : pipe(
           load(name, options),
-          TE.map((engine) => (notes.length > 0 ? { ...engine, note: notes.join('; ') } : engine)),
+          TE.map((engine) => {
+            const all = [...notes, ...(engine.note === undefined ? [] : [engine.note])]
+            return all.length > 0 ? { ...engine, note: all.join('; ') } : engine
+          }),
           TE.orElse(({ error, missing }) =>
             loadBest(rest, options, missing && name !== known[0] ? notes : [...notes, describeError(error)]),
           ),

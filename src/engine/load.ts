@@ -17,6 +17,8 @@ export interface Loaded {
   readonly device: string
   /** Where it is not float32. */
   readonly precision?: Precision
+  /** What the user should know about the choice, for instance that a better engine is installed but broken. */
+  readonly note?: string
 }
 
 /** Makes a backend that is registered the one in use. */

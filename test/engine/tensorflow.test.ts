@@ -8,6 +8,7 @@ import {
   averaged,
   compose,
   constantRate,
+  describeEngine,
   disposeParams,
   disposeState,
   dynamicLossScale,
@@ -23,6 +24,7 @@ import {
   ordered,
   orThrow,
   type Params,
+  type Precision,
   permute,
   ready,
   realNvp,
@@ -39,6 +41,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { jit } from '../../src/engine/jit.js'
 import { simplify } from '../../src/engine/program/passes.js'
 import { trace } from '../../src/engine/program/trace.js'
+import { slowness } from '../../src/engine/tensorflow/config.js'
 import { filesIn, findLibraries, findLibrary } from '../../src/engine/tensorflow/find.js'
 import { fuse } from '../../src/engine/tensorflow/fuse.js'
 import { openLibrary } from '../../src/engine/tensorflow/tensorflow.js'
@@ -84,6 +87,24 @@ describe.runIf(linux)('the library of TensorFlow', () => {
     vi.stubEnv('DIFFEO_CACHE', join(folder, 'empty'))
     expect(() => findLibrary({})).toThrow('got none; run `npx diffeo engine install`')
     expect(() => findLibrary({ DIFFEO_TENSORFLOW: folder })).toThrow(`a folder without them: ${folder}`)
+  })
+})
+
+describe('a precision that the processor lacks', () => {
+  const cpuinfo = (flags: string) => `processor\t: 0\nflags\t\t: fpu ${flags} aes\nprocessor\t: 1\n`
+  it.each<readonly [Precision, string, string | undefined]>([
+    ['bf16', cpuinfo('avx2'), 'the processor has neither avx512_bf16 nor amx_bf16'],
+    ['bf16', cpuinfo('avx512_bf16'), undefined],
+    ['bf16', cpuinfo('amx_bf16 amx_tile'), undefined],
+    ['fp16', cpuinfo('amx_bf16 avx512_bf16'), 'neither avx512_fp16 nor amx_fp16'],
+    ['float32', cpuinfo('avx2'), undefined],
+    // not Linux, or no such processor
+    ['bf16', '', undefined],
+    ['bf16', 'processor\t: 0\nFeatures\t: fp asimd bf16\n', undefined],
+  ])('is said to be slow: %s, %j', (precision, text, expected) => {
+    const said = slowness(precision, text)
+    if (expected === undefined) expect(said).toBeUndefined()
+    else expect(said).toContain(expected)
   })
 })
 
@@ -405,7 +426,10 @@ describe.runIf(process.env['DIFFEO_TEST_ENGINE'] === 'tensorflow')('the engine t
         return { bitsPerDim, gradient: made, factor: state.lossScale?.factor }
       }
       const whole = await gradientOf()
-      expect(await ready('tensorflow', { precision: 'bf16' })).toMatchObject({ device: 'CPU, bf16' })
+      const engine = await ready('tensorflow', { precision: 'bf16' })
+      expect(engine).toMatchObject({ device: 'CPU, bf16' })
+      const has = !linux || /\b(avx512|amx)_bf16\b/.test(readFileSync('/proc/cpuinfo', 'utf8'))
+      expect(describeEngine(engine).includes('bf16 is likely slower than float32 here')).toBe(!has)
       const bf16 = await gradientOf()
       expect(await ready('tensorflow', { precision: 'fp16' })).toMatchObject({ device: 'CPU, fp16' })
       const fp16 = await gradientOf(dynamicLossScale())

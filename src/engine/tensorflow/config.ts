@@ -5,7 +5,7 @@
  */
 
 import { encoder, field } from '../native/protobuf.js'
-import type { EngineOptions } from '../options.js'
+import type { EngineOptions, Precision } from '../options.js'
 
 const encodeConfig = encoder({
   ConfigProto: {
@@ -33,3 +33,22 @@ export const sessionConfig = ({ xla = false, threads = 0 }: EngineOptions = {}):
     // the precision is written into the graph: `translate.ts`
     graphOptions: xla ? { optimizerOptions: { globalJitLevel: ON_2, cpuGlobalJit: true } } : {},
   })
+
+/** What the kernel calls the instructions of processors that compute in it. Others convert each number, there and back. */
+const instructions: Readonly<Record<Precision, readonly string[]>> = {
+  float32: [],
+  bf16: ['avx512_bf16', 'amx_bf16'],
+  fp16: ['avx512_fp16', 'amx_fp16'],
+}
+
+/**
+ * Why a precision will not pay on the processor that Linux describes so; nothing where that is not known.
+ *
+ * @param cpuinfo the text of `/proc/cpuinfo`
+ */
+export const slowness = (precision: Precision, cpuinfo: string): string | undefined => {
+  const [wanted, flags] = [instructions[precision], /^flags\s*:(.*)$/m.exec(cpuinfo)?.[1]?.split(' ')]
+  return wanted.length === 0 || flags === undefined || wanted.some((name) => flags.includes(name))
+    ? undefined
+    : `${precision} is likely slower than float32 here: the processor has neither ${wanted.join(' nor ')}`
+}

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { readFile } from 'node:fs/promises'
 import * as tf from '@tensorflow/tfjs-core'
 import { DiffeoException, engineError } from '../../error.js'
 import type { Compiler } from '../jit.js'
@@ -16,7 +17,7 @@ import type { Elements, ValueInfo } from '../program/program.js'
 import { registerGradients } from '../tfjs/gradients.js'
 import { type Handle, openLibrary as loadLibrary, type TensorFlow } from './capi.js'
 import { type Cluster, clusterConfig, collectiveRun } from './cluster.js'
-import { sessionConfig } from './config.js'
+import { sessionConfig, slowness } from './config.js'
 import { type Found, findLibrary } from './find.js'
 import { keeperOf, keptOf, Resident } from './resident.js'
 import { inputName, NOTHING, outputName, translate } from './translate.js'
@@ -234,9 +235,11 @@ export const loadTensorflow = async (asked: EngineOptions = {}): Promise<Loaded 
   const key = JSON.stringify([found.api, options])
   const compiler = compilers.get(key) ?? tensorflowCompiler(library, options)
   compilers.set(key, compiler)
+  const slow = onGpu ? undefined : slowness(precision, await readFile('/proc/cpuinfo', 'utf8').catch(() => ''))
   return {
     version: library.version,
     threads,
+    ...(slow === undefined ? {} : { note: slow }),
     ...(precision === 'float32' ? {} : { precision }),
     device: [onGpu ? 'GPU' : 'CPU', ...(precision === 'float32' ? [] : [precision]), ...(xla ? ['XLA'] : [])].join(
       ', ',
