@@ -3,8 +3,9 @@ import { existsSync, rmSync } from 'node:fs'
 import { loadCheckpoint, orThrow } from 'diffeo'
 import * as E from 'fp-ts/lib/Either.js'
 import { afterAll, describe, expect, it } from 'vitest'
-import { type ClusterFlags, clusterSpec } from '../../src/cli/cluster.js'
-import { RunConfig } from '../../src/cli/config.js'
+import { type ClusterFlags, clusterSpec, sameConfig } from '../../src/cli/cluster.js'
+import { defaultRecipe, RunConfig } from '../../src/cli/config.js'
+import type { Workers } from '../../src/engine/parallel/workers.js'
 import { describeError } from '../../src/error.js'
 import { addresses } from '../engine/addresses.js'
 import { appears, command, main, temporary } from './support.js'
@@ -57,6 +58,47 @@ describe('the workers that train together', () => {
   ])('are refused: %j', (given, env, sentence) => {
     const spec = clusterSpec(flags(given), env)
     expect(E.isLeft(spec) && describeError(spec.left)).toContain(sentence)
+  })
+})
+
+describe('a configuration', () => {
+  const config = (more: Partial<RunConfig> = {}): RunConfig => ({
+    data: { name: 'folder', folder: 'here' },
+    contents: { train: 14, validation: 4, test: 2, digest: 'abc' },
+    shape: [16, 16, 3],
+    model: { name: 'file', path: 'my-flow.ts' },
+    recipe: { ...defaultRecipe([16, 16, 3]), steps: 10 },
+    ...more,
+  })
+  /** What worker 1 hears of worker 0, and says. */
+  const compared = async (chief: RunConfig, own: RunConfig) => {
+    const said: number[] = []
+    const workers = {
+      index: 1,
+      count: 2,
+      share: async () => Buffer.from(JSON.stringify(chief)),
+      gather: async (n: number) => {
+        said.push(n)
+        return [1, n]
+      },
+    } as unknown as Workers
+    return [E.match(describeError, () => 'the same')(await sameConfig(workers, own)()), ...said]
+  }
+  it('is the same on all workers, wherever the data and the model of a file lie', async () => {
+    const elsewhere = {
+      data: { name: 'folder', folder: 'there' },
+      model: { name: 'file', path: '/own/my-flow.ts' },
+    } as const
+    expect(await compared(config(), config(elsewhere))).toEqual(['the same', 1])
+  })
+  it.each<readonly [string, Partial<RunConfig>]>([
+    ['contents', { contents: { train: 14, validation: 4, test: 2, digest: 'abd' } }],
+    ['model', { model: { name: 'file', path: 'other.ts' } }],
+    ['steps', { recipe: { ...config().recipe, steps: 11 } }],
+  ])('is refused by name of what differs: %s', async (name, more) => {
+    const [sentence, said] = await compared(config(), config(more))
+    expect(sentence).toMatch(new RegExp(`^worker 1: expected ${name} .*, as worker 0 has it, got `))
+    expect(said).toBe(0)
   })
 })
 

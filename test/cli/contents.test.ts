@@ -65,6 +65,15 @@ describe('the data of a run', () => {
     add('29', 19)
     expect((await resume(3)).err).toBe('')
   })
+  it('are said to be others where its configuration makes a run of them', async () => {
+    const like = (out: string) => train('--config', 'run/config.json', '--out', out, '--no-report')
+    expect((await like('same')).err).toBe('')
+    add('30', 30)
+    const { code, err } = await like('like')
+    expect([code, err]).toEqual([0, 'data: others than those of run/config.json: not the same run again\n'])
+    expect(json('like/config.json').contents).toMatchObject({ train: 15 })
+    rmSync(at('photos/30.png'))
+  })
   it('of a run from before they were known are believed, and known from then on', async () => {
     const path = at('run/last.safetensors')
     const { metadata, tensors } = orThrow(decodeSafetensors('')(readFileSync(path)))

@@ -98,6 +98,8 @@ describe('what an ablation changes', () => {
   const json = (path: string) => JSON.parse(readFileSync(at(path), 'utf8'))
   it('is kept with the run, which goes on with it and no other way', async () => {
     expect((await train('--steps', '3', '--out', 'ablated', '--limit', '8', ...flags)).err).toBe('')
+    const [{ data: images }] = json('ablated/about.json')
+    expect(images).toMatch(/^MNIST 28×28×1: 48 images to train, .*; trained on 8 of them$/)
     const { model, recipe } = json('ablated/config.json')
     // averaged parameters do not go with running statistics on the path
     expect([model, recipe]).toMatchObject([changed, { l2: 0, limit: 8, averageDecay: 0 }])

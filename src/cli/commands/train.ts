@@ -6,6 +6,7 @@
  */
 import { existsSync } from 'node:fs'
 import { Argument, type Command, Option } from 'commander'
+import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import { finite, integer } from '../../codec.js'
@@ -19,7 +20,7 @@ import { addAbout } from '../about.js'
 import { type Budget, budgetOf, onwards } from '../budget.js'
 import { type ClusterFlags, joined, sameConfig, sharedCheckpoint, unkept } from '../cluster.js'
 import type { RunConfig } from '../config.js'
-import { type ConfigFlags, configure, dataConfig, goOn, sharingOf } from '../configure.js'
+import { type ConfigFlags, configure, dataConfig, goOn, sameContents, sharingOf } from '../configure.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from '../console.js'
 import { dataNames, loadDataSet } from '../examples.js'
 import { finish } from '../finish.js'
@@ -128,6 +129,10 @@ const prepare = (
     TE.bind('config', ({ asked, saved }) =>
       saved === undefined ? TE.right(asked) : TE.fromEither(goOn(saved.config, asked)),
     ),
+    TE.tapIO(({ base, config, saved }) => () => {
+      const isSame = config.data.name !== base?.data.name || E.isRight(sameContents(base.contents, config.contents))
+      if (saved === undefined && !isSame) io.warn(`data: others than those of ${flags.config}: not the same run again`)
+    }),
     TE.tap(({ config }) => sameConfig(workers, config)),
     TE.bind('budget', ({ config, saved }) => TE.fromEither(budgetOf(flags, config, out, saved?.step ?? 0))),
     TE.bind('examples', ({ set, config }) => TE.fromEither(set.examples(config.recipe))),
@@ -143,7 +148,10 @@ const prepare = (
       isChief(workers) ? openMetrics(filesIn(out).metrics, start.step) : TE.right(noMetrics),
     ),
     TE.tap(({ config }) => onlyChief(writeJson(filesIn(out).config)(config))),
-    TE.let('verified', ({ set }) => (set.contents === undefined ? undefined : set.summary)),
+    TE.let('verified', ({ set, config: { recipe } }) => {
+      const some = recipe.limit === undefined ? '' : `; trained on ${recipe.limit.toLocaleString('en')} of them`
+      return set.contents === undefined ? undefined : `${set.summary}${some}`
+    }),
     TE.tap(({ engine, verified }) => onlyChief(addAbout(filesIn(out).about, describeEngine(engine), verified))),
     TE.tapIO(({ engine, config, model, verified, saved }) => () => {
       const size = countParams(model.flow.bijector.spec).toLocaleString('en')
