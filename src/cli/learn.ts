@@ -87,6 +87,27 @@ export const begin = async ({ flow, optimiser }: Model, { batch }: Examples, see
   return state
 }
 
+/** Draws samples from while it trains. */
+const show = (
+  { out, model: { flow, optimiser }, config, examples }: Training,
+  state: TrainState,
+): TE.TaskEither<DiffeoError, void> => {
+  const { progress } = filesIn(out)
+  return pipe(
+    TE.tryCatch(async () => {
+      // of the plane the same part every time, whatever is drawn, so that the pictures can be compared
+      const what =
+        config.shape.length === 3
+          ? { n: 16, columns: 16 }
+          : { n: PROGRESS_POINTS, box: boxAround(await firstBatch(examples)) }
+      return samplePicture(flow, averageParams(flow, optimiser, state), keysOf(config.recipe.seed).sample, what)
+    }, asError),
+    TE.flatMapEither((picture) => picture),
+    TE.tap(() => makeFolder(progress)),
+    TE.flatMap(writePng(join(progress, `${state.step}.png`))),
+  )
+}
+
 /** Trains until the time is over, something is wrong or a signal comes. */
 export const learn = async (training: Training, start: TrainState, budget: Budget, io: Io): Promise<Learned> => {
   const { out, model, engine, examples, metrics, workers } = training
@@ -100,23 +121,6 @@ export const learn = async (training: Training, start: TrainState, budget: Budge
   let rate = scheduleOf(config.recipe)
   const report = reporter(io)
   const { save, since, close } = saver(out, report)
-
-  const show = async (state: TrainState): Promise<void> => {
-    // of the plane the same part every time, whatever is drawn, so that the pictures can be compared
-    const what =
-      unit.things === 'images'
-        ? { n: 16, columns: 16 }
-        : { n: PROGRESS_POINTS, box: boxAround(await firstBatch(examples)) }
-    const params = averageParams(flow, optimiser, state)
-    const drawn = samplePicture(flow, params, keysOf(config.recipe.seed).sample, what)
-    report(
-      await pipe(
-        () => drawn,
-        TE.tap(() => makeFolder(files.progress)),
-        TE.flatMap(writePng(join(files.progress, `${state.step}.png`))),
-      )(),
-    )
-  }
 
   /** The largest of what the workers say, so that all do the same. */
   const largest = async (n: number): Promise<number> => {
@@ -205,7 +209,7 @@ export const learn = async (training: Training, start: TrainState, budget: Budge
     validating = undefined
     report(await metrics.add({ ...common(state.step), validation: unit.of(bits), worst: unit.of(worst), best: better }))
     await save(snapshot(training, config, state, best), better)
-    if (isSeldom(state.step / validateEvery)) await show(state)
+    if (isSeldom(state.step / validateEvery)) report(await show(training, state)())
   }
 
   let interrupted = false

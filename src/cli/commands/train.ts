@@ -77,7 +77,12 @@ const go = (
   const writes = isChief(training.workers)
   const rest = ({ end, config, best, interrupted }: Learned): TE.TaskEither<DiffeoError, Outcome> =>
     pipe(
-      writes ? saveLast(training.out, snapshot(training, config, end.state, best)) : TE.right(undefined),
+      writes
+        ? pipe(
+            saveLast(training.out, snapshot(training, config, end.state, best)),
+            TE.tap(() => writeJson(filesIn(training.out).config)(config)),
+          )
+        : TE.right(undefined),
       TE.flatMap((): TE.TaskEither<DiffeoError, Outcome> => {
         release()
         if (writes && end.reason === 'notFinite')
