@@ -26,7 +26,7 @@ import { filesIn, makeFolder, writeJson } from './folder.js'
 import type { MetricsFile } from './metrics.js'
 import type { Model } from './model.js'
 import { samplePicture } from './pictures.js'
-import { clock, type Heard, type Progress, paceOf } from './progress.js'
+import { trainingLine } from './progress.js'
 import { reporter, saver } from './saving.js'
 
 /** A run in training. */
@@ -108,129 +108,112 @@ const show = (
   )
 }
 
-/** Trains until the time is over, something is wrong or a signal comes. */
-export const learn = async (training: Training, start: TrainState, budget: Budget, io: Io): Promise<Learned> => {
-  const { out, model, engine, examples, metrics, workers } = training
-  const isChief = (workers?.index ?? 0) === 0
-  const { flow, optimiser } = model
-  const files = filesIn(out)
-  const { batch: size, validateEvery, clip, l2 } = training.config.recipe
-  const unit = unitOf(training.config.shape)
-  let config = training.config
-  let best = training.best
-  let rate = scheduleOf(config.recipe)
-  const report = reporter(io)
-  const { save, since, close } = saver(out, report)
-
-  /** The largest of what the workers say, so that all do the same. */
-  const largest = async (n: number): Promise<number> => {
+/** Answers the largest of what the workers say, so that all do the same; `onLost` hears why one cannot be heard any more. */
+const vote =
+  (workers: Workers | undefined, onLost: (error: DiffeoError) => void) =>
+  async (n: number): Promise<number> => {
     try {
       return workers === undefined ? n : Math.max(...(await workers.gather(n)))
     } catch (thrown) {
-      lost = asError(thrown)
-      complete.abort()
+      onLost(asError(thrown))
       return n
     }
   }
+
+/** Trains until the time is over, something is wrong or a signal comes. */
+export const learn = async (training: Training, start: TrainState, budget: Budget, io: Io): Promise<Learned> => {
+  const { out, model, engine, examples, metrics, workers } = training
+  const { flow, optimiser } = model
+  const { batch: size, validateEvery, clip, l2 } = training.config.recipe
+  const { seconds: limit = Number.POSITIVE_INFINITY } = budget
+  const isChief = (workers?.index ?? 0) === 0
+  const unit = unitOf(training.config.shape)
+  const report = reporter(io)
+  const saves = saver(out, report)
+  const line = trainingLine(io.progress, unit, examples.validation.count)
+  const over = new AbortController()
+  let { config, best } = training
+  let recent: readonly Stepped[] = []
+  let interrupted = false
   let lost: DiffeoError | undefined
+  let end: Stopped = { _tag: 'Stopped', reason: 'aborted', state: start }
   let began = performance.now()
+
+  const largest = vote(workers, (error) => {
+    lost = error
+    over.abort()
+  })
   const elapsed = (): number => (performance.now() - began) / 1000
   const common = (step: number) => ({ step, time: metrics.time + elapsed(), images: step * size, unit: unit.name })
-  const told = { train: '…', validation: '…', rate: '…' }
-  // the end of the schedule may become known on the way; one that goes on behind it has no such end
-  const complete = new AbortController()
-  const last = (): number =>
-    budget.steps ??
-    (start.step < (config.recipe.steps ?? 0) ? config.recipe.steps : undefined) ??
-    Number.POSITIVE_INFINITY
-  const format = `{bar} step {step} · {rate} ${unit.things}/s · train {train} ${unit.name}, validation {validation} · {left} left`
-  let line: Progress | undefined
-  const left = (state: TrainState, perStep: number): readonly [done: number, seconds: number] => {
-    const bySteps = (last() - state.step) * perStep
-    const byTime = (budget.seconds ?? Number.POSITIVE_INFINITY) - elapsed()
-    const rest = Math.max(0, Math.min(bySteps, byTime))
-    return [elapsed() / (elapsed() + rest), rest]
+  const contents = (state: TrainState): Snapshot => snapshot(training, config, state, best)
+  /** The end of the schedule may become known on the way; a run that goes on behind it has no such end. */
+  const lastStep = (): number => {
+    const { steps = 0 } = config.recipe
+    return budget.steps ?? (start.step < steps ? steps : Number.POSITIVE_INFINITY)
   }
-
-  let validating: ReturnType<typeof paceOf> | undefined
-  let shown = 0
-  const onValidating: Heard = (done, count) => {
-    validating ??= paceOf(examples.validation.count, unit.things)
-    line?.update(shown, { validation: validating(done, count) })
-  }
-
-  let recent: Stepped[] = []
-  const onStep = async (event: Stepped): Promise<void> => {
-    const { state } = event
-    recent.push(event)
-    const seconds = mean(recent.map((e) => e.seconds))
+  /** Turns a budget in time into steps after the warm-up: the rates up to there are those of every number of steps. */
+  const settle = async (step: number, perStep: number): Promise<void> => {
     const { warmUp, schedule, steps } = config.recipe
-    if (steps === undefined && schedule === 'cosine' && budget.seconds !== undefined && state.step >= warmUp) {
-      // the rates up to here are those of every number of steps
-      const more = await largest(
-        Math.max(1, Math.floor((STEPPING * (budget.seconds - elapsed())) / Math.max(1e-9, seconds))),
-      )
-      config = { ...config, recipe: { ...config.recipe, steps: state.step + more } }
-      rate = scheduleOf(config.recipe)
-      if (isChief) report(await writeJson(files.config)(config)())
-    }
-    if (state.step >= last()) complete.abort()
-    if (workers !== undefined) {
-      const wish = await largest(
-        io.signal.aborted ? 2 : elapsed() >= (budget.seconds ?? Number.POSITIVE_INFINITY) ? 1 : 0,
-      )
-      interrupted = wish === 2
-      if (wish > 0) complete.abort()
-    }
-    told.train = unit.of(mean(recent.map((e) => e.bitsPerDim))).toFixed(3)
-    told.rate = (size / seconds).toFixed(0)
-    const [done, rest] = left(state, seconds)
-    shown = 1000 * done
-    line?.update(shown, { ...told, step: `${state.step}`, left: clock(rest) })
-    if (state.step % LOG_EVERY === 0) {
-      report(
-        await metrics.add({
-          ...common(state.step),
-          train: unit.of(mean(recent.map((e) => e.bitsPerDim))),
-          gradientNorm: mean(recent.map((e) => e.gradientNorm)),
-          learningRate: rate(state.step - 1),
-          imagesPerSecond: size / seconds,
-        }),
-      )
+    if (steps !== undefined || schedule !== 'cosine' || budget.seconds === undefined || step < warmUp) return
+    const more = await largest(Math.max(1, Math.floor((STEPPING * (limit - elapsed())) / Math.max(1e-9, perStep))))
+    config = { ...config, recipe: { ...config.recipe, steps: step + more } }
+    if (isChief) report(await writeJson(filesIn(out).config)(config)())
+  }
+  /** Sees whether this step is the last, and among workers whether one of them wants it to be. */
+  const endWhereDue = async (step: number): Promise<void> => {
+    if (step >= lastStep()) over.abort()
+    if (workers === undefined) return
+    const wish = await largest(io.signal.aborted ? 2 : elapsed() >= limit ? 1 : 0)
+    interrupted = wish === 2
+    if (wish > 0) over.abort()
+  }
+
+  const onStep = async (event: Stepped): Promise<void> => {
+    const { step } = event.state
+    recent = [...recent, event]
+    const seconds = mean(recent.map((e) => e.seconds))
+    await settle(step, seconds)
+    await endWhereDue(step)
+    const train = unit.of(mean(recent.map((e) => e.bitsPerDim)))
+    const imagesPerSecond = size / seconds
+    const left = Math.max(0, Math.min((lastStep() - step) * seconds, limit - elapsed()))
+    line.stepped(step, train, imagesPerSecond, elapsed(), left)
+    if (step % LOG_EVERY === 0) {
+      const gradientNorm = mean(recent.map((e) => e.gradientNorm))
+      const learningRate = scheduleOf(config.recipe)(step - 1)
+      report(await metrics.add({ ...common(step), train, gradientNorm, learningRate, imagesPerSecond }))
       recent = []
     }
     // not where a validation is due: a run that went on from there would lack it
-    if (isChief && state.step % validateEvery !== 0 && since() >= budget.saveEvery)
-      await save(snapshot(training, config, state, best))
+    if (isChief && step % validateEvery !== 0 && saves.since() >= budget.saveEvery)
+      await saves.save(contents(event.state))
   }
   const onValidation = async ({ state, mean: bits, worst, best: better, worse }: Validated): Promise<void> => {
+    const validation = unit.of(bits)
     best = { bitsPerDim: better ? bits : (best?.bitsPerDim ?? bits), worse }
-    told.validation = unit.of(bits).toFixed(3)
-    validating = undefined
-    report(await metrics.add({ ...common(state.step), validation: unit.of(bits), worst: unit.of(worst), best: better }))
-    await save(snapshot(training, config, state, best), better)
+    line.validated(validation)
+    report(await metrics.add({ ...common(state.step), validation, worst: unit.of(worst), best: better }))
+    await saves.save(contents(state), better)
     if (isSeldom(state.step / validateEvery)) report(await show(training, state)())
   }
 
-  let interrupted = false
-  let end: Stopped = { _tag: 'Stopped', reason: 'aborted', state: start }
   for await (const event of fit(flow, start, {
     optimiser,
     clip,
     l2,
     ...(engine.precision === 'fp16' && { lossScaling: dynamicLossScale() }),
-    learningRate: (step) => rate(step),
+    learningRate: (step) => scheduleOf(config.recipe)(step),
     batch: examples.batch,
     ...(budget.seconds === undefined || workers !== undefined ? {} : { seconds: budget.seconds }),
     ...(budget.steps === undefined ? {} : { steps: budget.steps }),
-    signal: workers === undefined ? AbortSignal.any([io.signal, complete.signal]) : complete.signal,
+    signal: workers === undefined ? AbortSignal.any([io.signal, over.signal]) : over.signal,
     ...(isChief && {
       validation: {
         batches: examples.validation,
         every: validateEvery,
         ...(best === undefined ? {} : { best: best.bitsPerDim, worse: best.worse }),
         params: (state) => averageParams(flow, optimiser, state),
-        progress: onValidating,
+        progress: line.validating,
       },
     }),
   })) {
@@ -241,11 +224,11 @@ export const learn = async (training: Training, start: TrainState, budget: Budge
     else {
       io.say(`compiled in ${event.seconds.toFixed(1)} s`)
       began = performance.now()
-      line = io.progress(format, 1000, { ...told, step: `${start.step}`, left: '…' })
+      line.begin(start.step)
     }
   }
-  line?.stop()
-  await close()
+  line.end()
+  await saves.close()
   // nobody leaves while another still reads from it
   if (end.error === undefined) await workers?.gather(0).catch(() => undefined)
   return { end, interrupted: interrupted || io.signal.aborted, config, best }

@@ -70,3 +70,34 @@ export const counted =
       line.stop()
     }
   }
+
+/** The line of a training: how far it is, how fast, how well. */
+export const trainingLine = (
+  start: StartProgress,
+  { things, name }: { readonly things: string; readonly name: string },
+  validations: number,
+) => {
+  const format = `{bar} step {step} · {rate} ${things}/s · train {train} ${name}, validation {validation} · {left} left`
+  let line: Progress | undefined
+  let done = 0
+  let pace: ReturnType<typeof paceOf> | undefined
+  return {
+    begin: (step: number): void => {
+      line = start(format, 1000, { step: `${step}`, rate: '…', train: '…', validation: '…', left: '…' })
+    },
+    /** Hears a figure, examples in a second, seconds of training so far and to come. */
+    stepped: (step: number, train: number, rate: number, seconds: number, left: number): void => {
+      done = (1000 * seconds) / (seconds + left)
+      line?.update(done, { step: `${step}`, train: train.toFixed(3), rate: rate.toFixed(0), left: clock(left) })
+    },
+    validating: (batches: number, examples?: number): void => {
+      pace ??= paceOf(validations, things)
+      line?.update(done, { validation: pace(batches, examples) })
+    },
+    validated: (figure: number): void => {
+      pace = undefined
+      line?.update(done, { validation: figure.toFixed(3) })
+    },
+    end: (): void => line?.stop(),
+  }
+}

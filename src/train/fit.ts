@@ -154,7 +154,7 @@ export async function* fit<A extends Shape, B extends Latents>(
         return
       }
       if (!compiled) yield { _tag: 'Compiling', state }
-      let from = performance.now()
+      let started = performance.now()
       const at = `at step ${state.step + 1}`
       const x = await made(at, 'a batch', () => batches.next())
       if (E.isLeft(x)) {
@@ -168,8 +168,8 @@ export async function* fit<A extends Shape, B extends Latents>(
           return
         }
         compiled = true
-        yield { _tag: 'Compiled', state, seconds: (performance.now() - from) / 1000 }
-        from = began = performance.now()
+        yield { _tag: 'Compiled', state, seconds: (performance.now() - started) / 1000 }
+        started = began = performance.now()
       }
       const stepped = await made(at, 'a step', () => next(state, x.right.value!))
       if (E.isLeft(stepped)) {
@@ -196,7 +196,7 @@ export async function* fit<A extends Shape, B extends Latents>(
       }
       disposeState(state)
       state = after
-      yield { _tag: 'Stepped', state, ...metrics, seconds: (performance.now() - from) / 1000 }
+      yield { _tag: 'Stepped', state, ...metrics, seconds: (performance.now() - started) / 1000 }
       if (validation !== undefined && state.step % validation.every === 0) {
         const { batches, progress, params } = validation
         const evaluated = await made(`after step ${state.step}`, 'a validation', async () =>
