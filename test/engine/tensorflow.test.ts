@@ -350,8 +350,11 @@ describe.runIf(process.env['DIFFEO_TEST_ENGINE'] === 'tensorflow')('the engine t
     })
     expect([resumed.code, resumed.signal]).toEqual([143, null])
     const again = await command(folder, process.execPath, [...args, '12', '--out', 'short', '--precision', 'bf16'])
-    // the library for GPUs says so where there is none
-    const said = again.err.replace(/^.* failed call to cuInit: .*\n/, '')
+    // the library says so where there is no GPU, or no AVX-512
+    const said = again.err.replace(
+      /^.* (failed call to cuInit: |oneDNN supports DT_BFLOAT16 only on platforms).*\n/gm,
+      '',
+    )
     expect([again.code, again.signal, said]).toEqual([0, null, ''])
     expect(again.out).toMatch(
       /^compiling the train step …\ncompiled in \d+\.\d s\nstep 12 is saved, the end of its schedule, /m,
@@ -393,11 +396,12 @@ describe.runIf(process.env['DIFFEO_TEST_ENGINE'] === 'tensorflow')('the engine t
   const images = flow(on([8, 8, 1], realNvp({ scales: 2, width: 8, blocks: 1 })), standardNormal)
   const plane = flow(on([2], realNvpVector({ couplings: 4, hidden: [32, 32] })), standardNormal)
   it.each([
-    ['images', images, () => tf.randomUniform([16, 8, 8, 1], 0, 256, 'float32', 1), 0.002],
-    ['points', plane, () => tf.randomNormal([64, 2], 0, 1, 'float32', 1), 0.005],
+    ['images', images, () => tf.randomUniform([16, 8, 8, 1], 0, 256, 'float32', 1), 0.01, 0.002],
+    // without AVX-512 TensorFlow adds up in bf16 too: 0.024
+    ['points', plane, () => tf.randomNormal([64, 2], 0, 1, 'float32', 1), 0.03, 0.005],
   ] as const)(
-    'computes gradients of %s in bf16 as it does in float32, to 1 %, in fp16 to less, and bits/dim to 0.002',
-    async (_, own, draw, fp16Error) => {
+    'computes gradients of %s in bf16 as it does in float32, to 1 % (points to 3 %), in fp16 to less, and bits/dim to 0.002',
+    async (_, own, draw, bf16Error, fp16Error) => {
       await ready('tensorflow')
       // one of two shapes, which nothing below depends on
       const density = own as never as typeof images
@@ -439,7 +443,7 @@ describe.runIf(process.env['DIFFEO_TEST_ENGINE'] === 'tensorflow')('the engine t
       const overflown = await gradientOf(dynamicLossScale({ start: 2 ** 40 }))
       expect(overflown.factor).toBeLessThan(2 ** 40)
       for (const [half, most] of [
-        [bf16, 0.01],
+        [bf16, bf16Error],
         [fp16, fp16Error],
         [overflown, fp16Error],
       ] as const) {

@@ -8,6 +8,7 @@ import { type Call, type Program, sizeOf } from '../program/program.js'
 import { axesOf } from '../program/signatures.js'
 import { gatherAffine } from './affine.js'
 import { convolveBlocked, filterGradientBlocked, poolBlocked, suits, suitsFilterGradient } from './blocked.js'
+import { gatherColumns } from './columns.js'
 import { convolutions, convolve, filterGradient, inputGradient } from './convolution.js'
 import { gatherDense, translateDense } from './dense.js'
 import { pointwise, types } from './elementwise.js'
@@ -177,7 +178,7 @@ const GATHERED = 8
 export const translateGraph = (source: Program, { block, portable }: TranslateOptions = {}): Graph => {
   const scaled = foldScales(source)
   const gathered = gatherAffine(
-    portable === undefined ? gatherSums(gatherDense(gatherSlices(scaled))) : scaled,
+    portable === undefined ? gatherSums(gatherColumns(gatherDense(gatherSlices(scaled)))) : scaled,
     block ?? GATHERED,
   )
   const program = block === undefined ? gathered : recompute(gathered)

@@ -1,0 +1,95 @@
+import * as tf from '@tensorflow/tfjs-core'
+import { ready } from 'diffeo'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { gatherColumns } from '../../src/engine/onnx/columns.js'
+import { gatherDense } from '../../src/engine/onnx/dense.js'
+import { gatherSlices } from '../../src/engine/onnx/split.js'
+import { agrees, kernelsOf, programOf } from './agree.js'
+import type { Operation } from './functions.js'
+
+beforeAll(async () => {
+  await ready('cpu')
+})
+
+const kernels = (own: Operation): readonly string[] =>
+  [...kernelsOf(gatherColumns(gatherDense(gatherSlices(programOf(own)))))].sort()
+
+/** The first `left` columns, and the others. */
+const cut = (x: tf.Tensor, left = 1): [tf.Tensor, tf.Tensor] => {
+  const [rows, width] = x.shape as [number, number]
+  return [tf.slice(x, [0, 0], [rows, left]), tf.slice(x, [0, left], [rows, width - left])]
+}
+/** What tells the two apart. */
+const told = ([a, b]: readonly [tf.Tensor, tf.Tensor]): tf.Tensor => tf.mul(tf.exp(a), tf.sum(b))
+
+describe('what is cut into columns', () => {
+  const net = [[7, 5], [5, 2], [2]]
+  const pair = [
+    [7, 1],
+    [7, 1],
+  ]
+  const cases: Readonly<Record<string, readonly [Operation, readonly string[]]>> = {
+    'a dense layer is a layer for each': [
+      { f: (x, w, b) => told(cut(tf.add(tf.matMul(x!, w!), b!))), shapes: net },
+      ['Dense', 'Dense', 'Exp', 'Multiply', 'SplitV', 'SplitV', 'Sum'],
+    ],
+    'a product with a transpose is a product for each': [
+      {
+        f: (x, w) => told(cut(tf.matMul(x!, w!, true, true))),
+        shapes: [
+          [5, 7],
+          [2, 5],
+        ],
+      },
+      ['BatchMatMul', 'BatchMatMul', 'Exp', 'Multiply', 'SplitV', 'Sum'],
+    ],
+    'a norm after a concatenation goes along with the parts, constants cut beforehand': [
+      {
+        f: (a, b, s) => told(cut(tf.sub(tf.tensor1d([3, 4]), tf.div(tf.concat([a!, b!], 1), s!)))),
+        shapes: [...pair, [1, 2]],
+      },
+      ['Exp', 'Multiply', 'RealDiv', 'RealDiv', 'SplitV', 'Sub', 'Sub', 'Sum'],
+    ],
+    'parts wider than one': [
+      { f: (a, b, s) => told(cut(tf.mul(s!, tf.concat([a!, b!], -1)), 2)), shapes: [[7, 2], [7, 3], [5]] },
+      ['Exp', 'Multiply', 'Multiply', 'Multiply', 'SplitV', 'Sum'],
+    ],
+  }
+  it.each(Object.entries(cases))('%s, and what the cpu answers', async (_, [own, wanted]) => {
+    expect(kernels(own)).toEqual([...wanted].sort())
+    await agrees(own, ['onnxruntime'])
+  })
+
+  const apart: Readonly<Record<string, readonly [Operation, readonly string[]]>> = {
+    'what is read again whole': [
+      {
+        f: (x, w, b) => {
+          const y = tf.add(tf.matMul(x!, w!), b!)
+          return tf.add(told(cut(y)), y)
+        },
+        shapes: net,
+      },
+      ['Add', 'Dense', 'Exp', 'Multiply', 'SplitV', 'Sum'],
+    ],
+    'columns of several': [
+      { f: (x, w, b) => told(cut(tf.add(tf.matMul(x!, w!), b!), 2)), shapes: [[7, 5], [5, 4], [4]] },
+      ['Dense', 'Exp', 'Multiply', 'SplitV', 'Sum'],
+    ],
+    'a layer with ReLU': [
+      { f: (x, w, b) => told(cut(tf.relu(tf.add(tf.matMul(x!, w!), b!)))), shapes: net },
+      ['Dense', 'Exp', 'Multiply', 'SplitV', 'Sum'],
+    ],
+    'a concatenation cut elsewhere': [
+      { f: (a, b, s) => told(cut(tf.mul(s!, tf.concat([a!, b!], 1)), 2)), shapes: [[7, 1], [7, 3], [4]] },
+      ['Concat', 'Exp', 'Multiply', 'Multiply', 'SplitV', 'Sum'],
+    ],
+    'a norm by a column': [
+      { f: (a, b, s) => told(cut(tf.mul(s!, tf.concat([a!, b!], 1)))), shapes: [...pair, [7, 1]] },
+      ['Concat', 'Exp', 'Multiply', 'Multiply', 'SplitV', 'Sum'],
+    ],
+  }
+  it.each(Object.entries(apart))('%s stays as it is', async (_, [own, wanted]) => {
+    expect(kernels(own)).toEqual([...wanted].sort())
+    await agrees(own, ['onnxruntime'])
+  })
+})
