@@ -101,6 +101,17 @@ describe('the inverse of normalCdf', () => {
   })
 })
 
+describe('normalCdf', () => {
+  const back = (u: number): number => through(reverse(normalCdf()), through(normalCdf(), [u]).y).y[0]!
+  it.each([
+    [4, 5e-4],
+    [5.2, 0.04],
+  ])('comes back within its docstring from the tails, to %d', (most, error) => {
+    for (let u = -most; u <= most; u += 0.05) expect(Math.abs(back(u) - u), `from ${u}`).toBeLessThan(error)
+  })
+  it('is 0 and 1 beyond', () => expect(through(normalCdf(), [-5.6, 5.6]).y).toEqual([0, 1]))
+})
+
 describe('inverse-CDF transforms (Eq. 3) of uniforms have the distribution that they name', () => {
   const n = 20_000
   const draws: Readonly<Record<string, readonly [Layer<Same>, cdf: (x: number) => number]>> = {

@@ -111,6 +111,11 @@ describe('a program', () => {
     ['keeps 0 − x', operation((a) => tf.exp(tf.sub(0, a!)), matrix), ['Sub', 'Exp']],
     ['multiplies once by two numbers', operation((a) => tf.mul(tf.mul(a!, 2), 3), matrix), ['Multiply']],
     [
+      'in a second round finds that two ways come to the same',
+      operation((a) => tf.sub(tf.exp(tf.mul(tf.mul(a!, 2), 3)), tf.mul(tf.mul(a!, 3), 2)), matrix),
+      ['Multiply', 'Exp', 'Sub'],
+    ],
+    [
       'but not integers by numbers of another type',
       operation((a) => {
         const n = tf.mul(tf.mul(tf.cast(tf.round(a!), 'int32'), tf.scalar(2, 'int32')), tf.scalar(3, 'int32'))
