@@ -134,6 +134,7 @@ export const functionsOf = ([n, h, w, c]: Sizes): Readonly<Record<string, Operat
     ...byName([tf.isNaN, tf.isInf, tf.isFinite], (f) =>
       constant((x) => f(tf.add(tf.sqrt(x), tf.div(1, tf.abs(tf.round(x))))), lots),
     ),
+    'mean of integers': constant((x) => tf.mean(tf.cast(tf.round(tf.mul(x, 3)), 'int32'), 1), rows),
     'all along the last': constant((x) => tf.all(tf.greater(x, -1), -1), rows),
     all: constant((x) => tf.all(tf.greater(x, -1), 1), rows),
     any: constant((x) => tf.any(tf.greater(x, 1), [0, 1], true), lots),

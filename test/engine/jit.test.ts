@@ -141,6 +141,22 @@ describe('jit', () => {
     expect(freed).toEqual([[2]])
     await ready('cpu')
   })
+  it('sums up along an axis that is counted from the end', async () => {
+    for (const engine of [fast, 'wasm', 'cpu'] as const) {
+      await ready(engine)
+      const x = tf.tensor2d([
+        [1, 2],
+        [3, 4],
+      ])
+      const [sums, gradient] = await jit((t: tf.Tensor) => [
+        tf.cumsum(t, -1),
+        tf.grad((v: tf.Tensor) => tf.sum(tf.cumsum(v, -1)))(t),
+      ])(x)
+      expect([...(await sums!.data())]).toEqual([1, 3, 3, 7])
+      expect([...(await gradient!.data())]).toEqual([2, 1, 2, 1])
+      tf.dispose([x, sums!, gradient!])
+    }
+  })
   it('leaves what was read alone when arrays are used again', async () => {
     await ready(fast)
     const run = jit((t: tf.Tensor) => tf.add(t, 1))

@@ -9,7 +9,7 @@ import { DiffeoException, engineError } from '../../error.js'
 import { isTracing, TRACING } from '../../tracing.js'
 import { PassiveBackend } from '../tfjs/backend.js'
 import { type Call, type Elements, elements, type Program, type ProgramType, type ValueInfo } from './program.js'
-import { signatures } from './signatures.js'
+import { axesOf, signatures } from './signatures.js'
 
 const refuse = (op: string, expected: string, got: string, fix: string): never => {
   throw new DiffeoException(engineError(op, expected, got, fix))
@@ -101,15 +101,23 @@ const numberOf = (tensor: tf.TensorInfo): number => {
 
 const record =
   (kernel: string): tf.KernelFunc =>
-  ({ inputs, attrs }) => {
+  ({ inputs, attrs, backend }) => {
     const { calls, values } = current()
     const { inputs: names, infer } = signatures[kernel]!
     const given =
       names === 'list'
         ? (inputs as unknown as tf.TensorInfo[])
         : names.map((n) => (inputs as tf.NamedTensorInfoMap)[n]!)
+    const [x] = given
+    if (kernel === 'Mean' && x!.dtype !== 'float32') {
+      // a mean of integers is none
+      const cast = record('Cast')({ inputs: { x: x! }, attrs: { dtype: 'float32' }, backend }) as tf.TensorInfo
+      return record(kernel)({ inputs: { x: cast }, attrs: attrs!, backend })
+    }
     const numbers = given.map(numberOf)
-    const known = { ...attrs } as tf.NamedAttrMap
+    // TensorFlow.js's own kernels of a cumulative sum count axes from the start alone
+    const axis = kernel === 'Cumsum' && axesOf((attrs as tf.NamedAttrMap)['axis'], x!.shape.length)[0]
+    const known = { ...attrs, ...(axis !== false && { axis }) } as tf.NamedAttrMap
     const answers = infer(
       numbers.map((n) => values[n]!),
       known,
