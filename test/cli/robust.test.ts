@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, spawnSync } from 'node:child_process'
 import {
+  chmodSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -185,21 +186,22 @@ describe('a run goes on to the bytes of one that never stopped after', () => {
     expect(await killed(upon('compiling', 0))).toBe('SIGKILL')
     expect(orThrow(await loadSaved(at('killed'))()).saved.step).toBe(0)
     // written to the end under another name, and not yet there
-    const atTheTenth = `import fs from 'node:fs'; const { rename } = fs; let n = 0
-      fs.rename = (from, to, then) => to.endsWith('last.safetensors') && ++n === 10 ? process.kill(process.pid, 'SIGKILL') : rename(from, to, then)`
-    expect(await killed(() => undefined, ['--import', `data:text/javascript,${encodeURIComponent(atTheTenth)}`])).toBe(
-      'SIGKILL',
-    )
+    const atSave = (nth: number) => {
+      const own = `import fs from 'node:fs'; const { rename } = fs; let n = 0
+        fs.rename = (from, to, then) => to.endsWith('last.safetensors') && ++n === ${nth} ? process.kill(process.pid, 'SIGKILL') : rename(from, to, then)`
+      return ['--import', `data:text/javascript,${encodeURIComponent(own)}`]
+    }
+    expect(await killed(() => undefined, atSave(10))).toBe('SIGKILL')
     expect(begun()).toHaveLength(1)
     expect(existsSync(at('killed/lock'))).toBe(true)
     for (const moment of uniformArray(key(6), 2)) {
-      await killed((child) => setTimeout(() => child.kill('SIGKILL'), 1000 + 1500 * moment))
+      // on a fast machine before its steps are done
+      await killed((child) => setTimeout(() => child.kill('SIGKILL'), 1000 + 1500 * moment), atSave(15))
       expect(E.isRight(await loadSaved(at('killed'))())).toBe(true)
     }
-    if (orThrow(await loadSaved(at('killed'))()).saved.step < STEPS) {
-      expect(await killed(upon(`step ${STEPS} is saved`, 0))).toBe('SIGKILL')
-      expect(begun()).toEqual([])
-    }
+    expect(orThrow(await loadSaved(at('killed'))()).saved.step).toBeLessThan(STEPS)
+    expect(await killed(upon(`step ${STEPS} is saved`, 0))).toBe('SIGKILL')
+    expect(begun()).toEqual([])
     sameAsWhole(at('killed'))
     const lines = orThrow(await readMetrics(at('killed/metrics.jsonl'))())
     expect(lines.map((line) => line.step)).toEqual([10, 10, 20, 20, 30, 30, 40, 40, 50, 50, 60, 60])
@@ -343,6 +345,25 @@ describe('a disk', () => {
     expect(said).toMatch(/test \d\.\d{3} nats on 10000 points/)
     expect(said).toContain('evaluation.json: expected a file system that can be written')
   })
+  // root may write everywhere
+  it.skipIf(process.platform === 'win32' || process.getuid?.() === 0)(
+    'whose folder may not be written: train refuses, evaluate answers',
+    async () => {
+      const run = half('forbidden')
+      chmodSync(run, 0o555)
+      try {
+        const forbidden = 'expected permission to write, got none (EACCES); change its permissions'
+        expect((await ran(join(run, 'new'))).ended).toContain(forbidden)
+        expect((await resumed(run)).ended).toContain(forbidden)
+        const { said, ended } = await evaluated(run)
+        expect(ended).toBe('done')
+        expect(said).toMatch(/test \d\.\d{3} nats on 10000 points/)
+        expect(said).toContain(`evaluation.json: ${forbidden}`)
+      } finally {
+        chmodSync(run, 0o755)
+      }
+    },
+  )
   it.skipIf(process.platform === 'win32')('without room, before the first step', async () => {
     // a process that does not hear SIGXFSZ gets EFBIG, which is as good as a full disk
     const deaf = "data:text/javascript,process.on('SIGXFSZ',()=>undefined)"
