@@ -3,10 +3,12 @@
  *
  * @module
  */
+import { existsSync } from 'node:fs'
 import * as E from 'fp-ts/lib/Either.js'
 import { type DiffeoError, usageError } from '../error.js'
 import type { RunConfig } from './config.js'
 import { flagsOf } from './flags.js'
+import { filesIn } from './folder.js'
 
 /** When to stop, if not at the end of the schedule. */
 export interface Budget {
@@ -38,6 +40,19 @@ export const onwards = (
     note: schedule === 'cosine' ? ', the end of its schedule, behind which the learning rate is a hundredth' : '',
     more: flagsOf({ minutes: minutesFor(shape) }),
   }
+}
+
+/** What to do about numbers that ran away: from the last state the same step comes to the same. */
+export const wayBack = (
+  { minutes, steps }: BudgetFlags,
+  { recipe: { learningRate } }: RunConfig,
+  out: string,
+  resumeWith: string,
+): string => {
+  const lower = { checkpoint: 'best', learningRate: Number((learningRate / 10).toPrecision(3)), minutes, steps }
+  return existsSync(filesIn(out).best)
+    ? `go on from the best validation with a lower rate: ${resumeWith}${flagsOf(lower)}`
+    : 'there was no validation to go back to: start a new run with a lower --learning-rate'
 }
 
 /** When to stop: as the flags say, else at the end of the schedule, else after some minutes. */

@@ -633,6 +633,13 @@ describe('numbers', () => {
     const steps = orThrow(await readMetrics(join(run, 'metrics.jsonl'))()).map((metric) => metric.step)
     expect(steps).toEqual([10, 10, 20, 20, 30, 30, 40, 40, 50, 50, 60, 60])
   })
+  it('that run away behind the end of the schedule say so too', async () => {
+    const run = copy('behind')
+    const { ended } = await resumed(run, { learningRate: 2e4, steps: 90 })
+    const [, line = ''] = /with a lower rate: npx diffeo (.*)$/.exec(ended) ?? []
+    const { out, err } = await diffeo(folder, ...line.split(' '), '--no-report')
+    expect([err, out]).toEqual(['', expect.stringContaining('step 90 is saved')])
+  })
   it('of a batch of one', async () => {
     const { ended, said } = await ran(at('one'), { batch: 1, steps: 3 })
     expect([ended, /test -?\d/.test(said)]).toEqual(['done', true])

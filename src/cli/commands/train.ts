@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { existsSync } from 'node:fs'
 import { Argument, type Command, Option } from 'commander'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
@@ -17,9 +16,8 @@ import { countParams } from '../../tensor/params.js'
 import { restore } from '../../train/restore.js'
 import { disposeState, type TrainState } from '../../train/step.js'
 import { addAbout } from '../about.js'
-import { type Budget, budgetOf, onwards } from '../budget.js'
+import { type Budget, budgetOf, onwards, wayBack } from '../budget.js'
 import { type ClusterFlags, joined, sameConfig, sharedCheckpoint, unkept } from '../cluster.js'
-import type { RunConfig } from '../config.js'
 import { type ConfigFlags, configure, dataConfig, goOn, sameContents, sharingOf } from '../configure.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from '../console.js'
 import { dataNames, loadDataSet } from '../examples.js'
@@ -57,14 +55,6 @@ export interface TrainFlags extends ConfigFlags, ClusterFlags {
 /** Whether this process is the one that writes: the first worker, or the only one. */
 const isChief = (workers: Workers | undefined): boolean => (workers?.index ?? 0) === 0
 
-/** What to do about numbers that ran away: from the last state the same step comes to the same. */
-const wayBack = (out: string, { recipe: { learningRate } }: RunConfig, resumeWith: string): string => {
-  const lower = { checkpoint: 'best', learningRate: Number((learningRate / 10).toPrecision(3)) }
-  return existsSync(filesIn(out).best)
-    ? `go on from the best validation with a lower rate: ${resumeWith}${flagsOf(lower)}`
-    : 'there was no validation to go back to: start a new run with a lower --learning-rate'
-}
-
 const go = (
   training: Training,
   start: TrainState,
@@ -86,7 +76,7 @@ const go = (
       TE.flatMap((): TE.TaskEither<DiffeoError, Outcome> => {
         release()
         if (writes && end.reason === 'notFinite')
-          return TE.left({ ...end.error!, fix: wayBack(training.out, config, resumeWith) })
+          return TE.left({ ...end.error!, fix: wayBack(flags, config, training.out, resumeWith) })
         const { note, more } = onwards(flags, config, end.state.step)
         const resume = `${resumeWith}${more}`
         if (writes) io.say(`step ${end.state.step} is saved${note}; go on with: ${resume}`)
