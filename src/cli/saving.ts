@@ -56,11 +56,11 @@ export const saver = (out: string, report: Report): Saver => {
   }
   return {
     save: async (contents, isBest = false) => {
-      if (isBest) {
+      if (!isBest) await writeBest()
+      else {
         forget()
-        unwritten = { ...contents, state: copyState(contents.state) }
+        if (!(await write(best, contents))) unwritten = { ...contents, state: copyState(contents.state) }
       }
-      await writeBest()
       await write(last, contents)
       savedAt = performance.now()
     },

@@ -68,8 +68,8 @@ const scored = async <A extends Shape>(
 }
 
 /**
- * Bits/dim of every example in evaluation mode, and their mean in nats. Yields to the event loop between batches. What it compiles stays for the
- * next evaluation: `compiled(flow).dispose()` frees it.
+ * Bits/dim of every example in evaluation mode, and their mean in nats. Yields to the event loop between batches. What it
+ * compiles stays for the next evaluation: `compiled(flow).dispose()` frees it.
  *
  * @throws DiffeoException (as a rejection) if a batch cannot be read.
  * @example
