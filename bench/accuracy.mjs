@@ -13,10 +13,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseArgs, promisify } from 'node:util'
+import { promisify } from 'node:util'
+import { flagsFrom } from './flags.mjs'
 import { writeResults } from './sides.mjs'
 
-const { values: flags } = parseArgs({
+const { values: flags } = flagsFrom({
   options: {
     data: { type: 'string', default: 'mnist' },
     steps: { type: 'string', default: '2000' },

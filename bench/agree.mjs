@@ -11,11 +11,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
 import * as diffeo from '../dist/src/index.js'
+import { flagsFrom } from './flags.mjs'
 import { describeRow, flowOf, rows, writeRow } from './rows.mjs'
 
-const { values: flags } = parseArgs({
+const { values: flags } = flagsFrom({
   options: {
     engines: { type: 'string', default: 'onnxruntime' },
     peers: { type: 'string', default: 'default,jax' },

@@ -11,7 +11,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import { scheduleOf } from '../dist/src/cli/config.js'
@@ -23,6 +22,7 @@ import { clock } from '../dist/src/cli/progress.js'
 import { examplesOf, withRun } from '../dist/src/cli/run.js'
 import * as diffeo from '../dist/src/index.js'
 import { ahead } from '../dist/src/train/ahead.js'
+import { flagsFrom } from './flags.mjs'
 import { median, peersOf, startSides } from './sides.mjs'
 
 /**
@@ -33,7 +33,7 @@ import { median, peersOf, startSides } from './sides.mjs'
  * @typedef {{ step: number, ours: number, pytorch: number }} Pair bits/dim
  */
 
-const { values: flags, positionals } = parseArgs({
+const { values: flags, positionals } = flagsFrom({
   allowPositionals: true,
   options: {
     data: { type: 'string' },

@@ -8,12 +8,12 @@
  * Tensors and buffers are counted after a garbage collection, the resident set as it is. The first tenth of the steps is
  * left out of the judgement: the runtime's arena and the two arrays of the state are made there.
  */
-import { parseArgs } from 'node:util'
 import * as tf from '@tensorflow/tfjs-core'
 import * as diffeo from '../dist/src/index.js'
+import { flagsFrom, stop } from './flags.mjs'
 import { dataOf, describeRow, flowOf, rows } from './rows.mjs'
 
-const { values: flags } = parseArgs({
+const { values: flags } = flagsFrom({
   options: {
     row: { type: 'string', default: 'plane' },
     steps: { type: 'string', default: '10000' },
@@ -21,7 +21,7 @@ const { values: flags } = parseArgs({
   },
 })
 const row = rows.find(({ name }) => name === flags.row)
-if (row === undefined) throw new Error(`--row: expected one of ${rows.map((r) => r.name)}, got '${flags.row}'`)
+if (row === undefined) stop(`--row: expected one of ${rows.map((r) => r.name)}, got '${flags.row}'`)
 const steps = Number(flags.steps)
 const flow = flowOf(row)
 console.log(diffeo.describeEngine(await diffeo.ready(/** @type {any} */ (flags.engine))))

@@ -7,13 +7,13 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import { ready } from '../dist/src/index.js'
+import { flagsFrom, stop } from './flags.mjs'
 import { growth } from './growth.mjs'
 import { describeRow, rows, writeRow } from './rows.mjs'
 import { median, peersOf, readResults, startSides, turn, writeResults } from './sides.mjs'
 
-const { values: flags } = parseArgs({
+const { values: flags } = flagsFrom({
   options: {
     rows: { type: 'string', default: rows.map(({ name }) => name).join(',') },
     engines: { type: 'string' },
@@ -36,14 +36,19 @@ if (flags.growth) {
   await growth({ engines, peers, repeat: repeat ?? 5, axes: flags.axes.split(','), picture: flags.picture })
   process.exit()
 }
-const asked = flags.rows.split(',')
-const others = readResults('').filter(({ row }) => !asked.includes(row))
+const asked = flags.rows
+  .split(',')
+  .map(
+    (own) =>
+      rows.find(({ name }) => name === own) ??
+      stop(`--rows: expected some of ${rows.map((r) => r.name)}, got '${own}'`),
+  )
+const others = readResults('').filter(({ row }) => !asked.some(({ name }) => name === row))
 const folder = mkdtempSync(join(tmpdir(), 'diffeo-bench-'))
 const results = []
 try {
-  for (const name of asked) {
-    const row = rows.find((r) => r.name === name)
-    if (row === undefined) throw new Error(`rows: expected some of ${rows.map((r) => r.name)}, got '${name}'`)
+  for (const row of asked) {
+    const { name } = row
     const file = join(folder, `${name}.safetensors`)
     const parameters = await writeRow(row, file)
     console.log(`\n${describeRow(row)}, ${parameters.toLocaleString('en')} parameters`)

@@ -6,14 +6,14 @@
  *     npm run build && node bench/workers.mjs --row small --workers 2 --steps 10
  */
 import { spawn } from 'node:child_process'
-import { parseArgs } from 'node:util'
 import * as tf from '@tensorflow/tfjs-core'
 import { jit } from '../dist/src/engine/jit.js'
 import { joinWorkers } from '../dist/src/engine/parallel/workers.js'
 import * as diffeo from '../dist/src/index.js'
+import { flagsFrom, stop } from './flags.mjs'
 import { dataOf, describeRow, flowOf, rows } from './rows.mjs'
 
-const { values: flags } = parseArgs({
+const { values: flags } = flagsFrom({
   options: {
     row: { type: 'string', default: 'small' },
     workers: { type: 'string', default: '2' },
@@ -23,7 +23,7 @@ const { values: flags } = parseArgs({
   },
 })
 const row = rows.find(({ name }) => name === flags.row)
-if (row === undefined) throw new Error(`--row: expected one of ${rows.map((r) => r.name)}, got '${flags.row}'`)
+if (row === undefined) stop(`--row: expected one of ${rows.map((r) => r.name)}, got '${flags.row}'`)
 const [index, count, port] = [flags.index, flags.workers, flags.port].map(Number)
 const addresses = Array.from({ length: count ?? 1 }, (_, i) => `127.0.0.1:${(port ?? 0) + i}`)
 if (index === 0)

@@ -1,0 +1,24 @@
+// @ts-check
+/** The flags of a script: what cannot be meant is one sentence, not a stack trace. */
+import { parseArgs } from 'node:util'
+
+/** Ends the script with a sentence. @param {string} sentence @returns {never} */
+export const stop = (sentence) => {
+  console.error(sentence)
+  process.exit(1)
+}
+
+/**
+ * As `parseArgs`; flags that are not there end the script.
+ *
+ * @template {import('node:util').ParseArgsConfig} T
+ * @param {T} config
+ */
+export const flagsFrom = (config) => {
+  try {
+    return parseArgs(config)
+  } catch (thrown) {
+    const known = Object.keys(config.options ?? {}).map((name) => `--${name}`)
+    return stop(`${thrown instanceof Error ? thrown.message : thrown}\nflags: ${known.join(' ')}; see bench/README.md`)
+  }
+}
