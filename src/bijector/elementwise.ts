@@ -236,7 +236,7 @@ export const logisticCdf = (mean = 0, scale = 1): Layer<Same> => {
 
 /**
  * The CDF of the normal distribution, ℝ → (0, 1). Forward is right to 10⁻⁷ in absolute terms, in both tails: there and
- * back, u comes within 5·10⁻⁴ for |u| ≤ 4 and within 0.04 for |u| ≤ 5.2, and beyond 5.6 y is 0 or 1. The inverse is right
+ * back, u comes within 5·10⁻⁴ for |u| ≤ 4 and within 0.06 for |u| ≤ 5.2, and beyond 5.6 y is 0 or 1. The inverse is right
  * to float32's rounding; 0 and 1 count as 2⁻¹²⁶ away from themselves and answer mean ∓ 13·deviation.
  *
  * - Forward: y = Φ((x − mean)/deviation)

@@ -68,7 +68,9 @@ const permuteLast = (order: readonly number[]) => {
   const back = order.map((_, i) => order.indexOf(i))
   // elements are moved, not multiplied by ones and zeros: that would round them where products are taken in bf16 or TF32
   const by = (to: readonly number[], from: readonly number[]) => (x: AnyTensor) => {
-    const take = (o: readonly number[]) => (t: tf.Tensor) => tf.gather(t, tf.tensor1d([...o], 'int32'), t.rank - 1)
+    // TensorFlow.js gathers nothing of nothing in another shape
+    const take = (o: readonly number[]) => (t: tf.Tensor) =>
+      t.size === 0 ? tf.clone(t) : tf.gather(t, tf.tensor1d([...o], 'int32'), t.rank - 1)
     const moved = tf.customGrad((t) => ({ value: take(to)(t as tf.Tensor), gradFunc: take(from) }))
     return trust<Dims>(tf.tidy(() => moved(unwrap(x)))) as AnyTensor
   }

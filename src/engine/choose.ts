@@ -136,7 +136,7 @@ export const choiceOf = (loaders: Loaders, tried: readonly EngineName[]): Choice
             return all.length > 0 ? { ...engine, note: all.join('; ') } : engine
           }),
           TE.orElse(({ error, missing }) =>
-            loadBest(rest, options, missing && name !== known[0] ? notes : [...notes, describeError(error)]),
+            loadBest(rest, options, missing && name !== 'onnxruntime' ? notes : [...notes, describeError(error)]),
           ),
         )
 

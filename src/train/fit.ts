@@ -198,9 +198,9 @@ export async function* fit<A extends Shape, B extends Latents>(
       state = after
       yield { _tag: 'Stepped', state, ...metrics, seconds: (performance.now() - started) / 1000 }
       if (validation !== undefined && state.step % validation.every === 0) {
-        const { batches, progress, params } = validation
+        const { batches, progress } = validation
         const evaluated = await made(`after step ${state.step}`, 'a validation', async () =>
-          evaluate(flow, params?.(state) ?? state.params, batches, progress),
+          evaluate(flow, validation.params?.(state) ?? state.params, batches, progress),
         )
         if (E.isLeft(evaluated)) {
           yield stopped('failed', evaluated.left)

@@ -105,7 +105,7 @@ const unflat = (vector: tf.Tensor, like: readonly tf.Tensor[]): readonly tf.Tens
 
 /** Moments do not say what they are, but there have to be as many lists of them as the optimiser has. */
 const fits = (op: string, optimiser: Optimiser, moments: Moments): E.Either<DiffeoError, Moments> => {
-  const { length } = optimiser.init([])
+  const length = tf.tidy(() => optimiser.init([]).length)
   return moments.length === length
     ? E.right(moments)
     : E.left(

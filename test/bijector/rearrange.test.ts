@@ -11,6 +11,7 @@ import {
   on,
   ordered,
   permute,
+  ready,
   reshapeTo,
   type Shape,
   type ShapeFn,
@@ -92,6 +93,13 @@ describe('where the values of a rearrangement come from', () => {
   it.each(Object.entries(layers))('%s', (_, [b, expected]) => expect(sources(b)).toEqual(expected))
 })
 
+it.each(['cpu', 'wasm'])('permute takes no examples on %s', async (engine) => {
+  await ready(engine as 'cpu')
+  const none = on([2, 3], permute([2, 0, 1]))
+    .bind({})
+    .forward(trust(tf.zeros([0, 2, 3])))[0]
+  expect(unwrap(none).shape).toEqual([0, 2, 3])
+})
 it('permute has the inverse of its inverse as gradient, and moves what is not finite alone', () => {
   const moved = on([4], permute([2, 0, 3, 1])).bind({})
   const forward = (x: tf.Tensor): tf.Tensor => unwrap(moved.forward(trust(x))[0])

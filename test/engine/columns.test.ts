@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { gatherColumns } from '../../src/engine/onnx/columns.js'
 import { gatherDense } from '../../src/engine/onnx/dense.js'
 import { gatherSlices } from '../../src/engine/onnx/split.js'
+import type { Program } from '../../src/engine/program/program.js'
 import { agrees, kernelsOf, programOf } from './agree.js'
 import type { Operation } from './functions.js'
 
@@ -55,6 +56,47 @@ describe('what is cut into columns', () => {
       ['Exp', 'Multiply', 'Multiply', 'Multiply', 'SplitV', 'Sum'],
     ],
   }
+  it('whole numbers stay whole', () =>
+    agrees(
+      {
+        f: (a, b) => {
+          const [p, q] = [a!, b!].map((t) => tf.cast(t, 'int32')) as [tf.Tensor, tf.Tensor]
+          const pieces = cut(tf.add(tf.concat([p, q], 1), tf.tensor1d([7, 8], 'int32')))
+          return told(pieces.map((t) => tf.cast(t, 'float32')) as [tf.Tensor, tf.Tensor])
+        },
+        shapes: pair,
+        constant: true,
+      },
+      ['onnxruntime'],
+    ))
+  it('keeps what is read again under the name of a part', () => {
+    const f32 = (...shape: number[]) => ({ shape, dtype: 'float32' as const })
+    const program: Program = {
+      values: [
+        f32(7, 5),
+        f32(5, 2),
+        f32(7, 1),
+        f32(7, 2),
+        f32(7, 3),
+        f32(7, 2),
+        f32(7, 1),
+        f32(7, 1),
+        f32(7, 1),
+        f32(7, 2),
+      ],
+      inputs: [0, 1, 2],
+      constants: new Map(),
+      calls: [
+        { kernel: 'BatchMatMul', inputs: [0, 1], attrs: {}, outputs: [3] },
+        { kernel: 'Concat', inputs: [3, 2], attrs: { axis: 1 }, outputs: [4] },
+        { kernel: 'SplitV', inputs: [4], attrs: { axis: 1, numOrSizeSplits: [2, 1] }, outputs: [5, 6] },
+        { kernel: 'SplitV', inputs: [5], attrs: { axis: 1, numOrSizeSplits: [1, 1] }, outputs: [7, 8] },
+        { kernel: 'Exp', inputs: [5], attrs: {}, outputs: [9] },
+      ],
+      outputs: [6, 7, 8, 9],
+    }
+    expect(gatherColumns(program).calls).toContainEqual(program.calls[0])
+  })
   it.each(Object.entries(cases))('%s, and what the cpu answers', async (_, [own, wanted]) => {
     expect(kernels(own)).toEqual([...wanted].sort())
     await agrees(own, ['onnxruntime'])
@@ -74,6 +116,16 @@ describe('what is cut into columns', () => {
     'columns of several': [
       { f: (x, w, b) => told(cut(tf.add(tf.matMul(x!, w!), b!), 2)), shapes: [[7, 5], [5, 4], [4]] },
       ['Dense', 'Exp', 'Multiply', 'SplitV', 'Sum'],
+    ],
+    'a layer of three columns': [
+      {
+        f: (x, w, b) => {
+          const [p, q, r] = tf.split(tf.add(tf.matMul(x!, w!), b!), 3, 1) as [tf.Tensor, tf.Tensor, tf.Tensor]
+          return tf.mul(told([p, q]), r)
+        },
+        shapes: [[7, 5], [5, 3], [3]],
+      },
+      ['Dense', 'Exp', 'Multiply', 'Multiply', 'SplitV', 'Sum'],
     ],
     'a layer with ReLU': [
       { f: (x, w, b) => told(cut(tf.relu(tf.add(tf.matMul(x!, w!), b!)))), shapes: net },

@@ -5,8 +5,8 @@
  *     split([a, c] ⊙ s + b)    =  a ⊙ s₁ + b₁, c ⊙ s₂ + b₂
  *
  * A coupling of the plane cuts what its net answers into scale and shift, and a norm stands between the concatenation of
- * one coupling and the cut of the next. The runtime's product with one column takes a third of the time of that with two,
- * and what repeats a vector of two numbers goes number by number.
+ * one coupling and the cut of the next. The runtime's product with one column takes a third of the time of that with two
+ * (with many they take longer than at once), and what repeats a vector of two numbers goes number by number.
  *
  * @module
  */
@@ -20,18 +20,17 @@ export const gatherColumns = (program: Program): Program => {
   const values: ValueInfo[] = [...program.values]
   const constants = new Map<number, Elements>(program.constants)
   const calls = new Map<number, Call>()
-  const uses = useCounts(program)
-  const outputs = new Set(program.outputs)
+  const uses = new Map(useCounts(program))
   const shape = (v: number): readonly number[] => values[v]!.shape
   const place = (call: Call): readonly number[] => {
     calls.set(call.outputs[0]!, call)
     return call.outputs
   }
-  const fresh = (shape: readonly number[]): number => values.push({ shape, dtype: 'float32' }) - 1
+  const fresh = (like: number, shape: readonly number[]): number => values.push({ ...values[like]!, shape }) - 1
 
   /** The pieces of a matrix or vector along an axis. */
   const split = (v: number, axis: number, sizes: readonly number[]): readonly number[] => {
-    const made = sizes.map((size) => fresh(shape(v).with(axis, size)))
+    const made = sizes.map((size) => fresh(v, shape(v).with(axis, size)))
     const data = constants.get(v)
     if (data === undefined || data.length !== shape(v)[axis])
       return place({ kernel: 'SplitV', inputs: [v], attrs: { numOrSizeSplits: [...sizes], axis }, outputs: made })
@@ -45,7 +44,7 @@ export const gatherColumns = (program: Program): Program => {
   /** Makes the columns of what nothing else reads, and takes away what made it whole; or answers nothing. */
   const columns = (v: number, sizes: readonly number[]): readonly number[] | undefined => {
     const maker = calls.get(v)
-    if (maker === undefined || uses.get(v) !== 1 || outputs.has(v)) return undefined
+    if (maker === undefined || uses.get(v) !== 1) return undefined
     const { kernel, inputs, attrs } = maker
     const [rows, width] = shape(v) as readonly [number, number]
     const drop = (made: readonly number[]): readonly number[] => {
@@ -57,13 +56,14 @@ export const gatherColumns = (program: Program): Program => {
       return whole ? drop(inputs) : undefined
     }
     if (kernel === 'Dense' || kernel === 'BatchMatMul') {
-      if (attrs['relu'] === true || sizes.some((size) => size !== 1)) return undefined
+      // of many columns the product with all is faster
+      if (attrs['relu'] === true || `${sizes}` !== '1,1') return undefined
       const [x, w, b] = inputs as readonly [number, number, number?]
       const weights = split(w, attrs['transposeB'] === true ? 0 : 1, sizes)
       const biases = b === undefined ? undefined : split(b, shape(b).length - 1, sizes)
       return drop(
         weights.flatMap((own, i) =>
-          place({ kernel, inputs: [x, own, ...(biases ? [biases[i]!] : [])], attrs, outputs: [fresh([rows, 1])] }),
+          place({ kernel, inputs: [x, own, ...(biases ? [biases[i]!] : [])], attrs, outputs: [fresh(v, [rows, 1])] }),
         ),
       )
     }
@@ -77,7 +77,7 @@ export const gatherColumns = (program: Program): Program => {
     return drop(
       own.flatMap((x, i) => {
         const pair = at === 0 ? [x, vectors[i]!] : [vectors[i]!, x]
-        return place({ kernel, inputs: pair, attrs, outputs: [fresh([rows, sizes[i]!])] })
+        return place({ kernel, inputs: pair, attrs, outputs: [fresh(v, [rows, sizes[i]!])] })
       }),
     )
   }
@@ -93,7 +93,12 @@ export const gatherColumns = (program: Program): Program => {
         x!,
         call.outputs.map((v) => shape(v)[1]!),
       )
-    if (own) for (const [i, v] of call.outputs.entries()) renamed.set(v, own[i]!)
+    if (own)
+      for (const [i, v] of call.outputs.entries()) {
+        renamed.set(v, own[i]!)
+        // who read the piece reads the part now, which the concatenation alone had read
+        uses.set(own[i]!, uses.get(v) ?? 0)
+      }
     else place(call)
   }
   return {
