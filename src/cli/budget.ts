@@ -29,16 +29,17 @@ const minutesFor = (shape: readonly number[]): number => (shape.length === 3 ? 1
 
 /** What is to be known before a run goes on from a step, and the flags that it needs besides those of every such run. */
 export const onwards = (
-  { minutes }: Pick<BudgetFlags, 'minutes'>,
+  { minutes, steps: asked = 0 }: Pick<BudgetFlags, 'minutes' | 'steps'>,
   { recipe: { steps, schedule }, shape }: RunConfig,
   step: number,
 ): { readonly note: string; readonly more: string } => {
   // of a budget in minutes the folder keeps the steps that it was turned into, once it was
   if (steps === undefined) return { note: '', more: flagsOf({ minutes }) }
   if (step < steps) return { note: '', more: '' }
+  const where = step > steps ? 'behind the end of its schedule, where' : 'the end of its schedule, behind which'
   return {
-    note: schedule === 'cosine' ? ', the end of its schedule, behind which the learning rate is a hundredth' : '',
-    more: flagsOf({ minutes: minutesFor(shape) }),
+    note: schedule === 'cosine' ? `, ${where} the learning rate is a hundredth` : '',
+    more: flagsOf(asked > step ? { minutes, steps: asked } : { minutes: minutesFor(shape) }),
   }
 }
 

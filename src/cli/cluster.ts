@@ -62,14 +62,9 @@ export const clusterSpec = (
   env: NodeJS.ProcessEnv = process.env,
 ): E.Either<DiffeoError, ClusterSpec | undefined> => {
   const told = env['TF_CONFIG'] ?? ''
-  if (workers === undefined && (worker !== undefined || (workerTimeout !== undefined && told === '')))
+  if (workers === undefined && worker !== undefined)
     return E.left(
-      usageError(
-        worker === undefined ? '--worker-timeout' : '--worker',
-        'the addresses of all workers too',
-        'none',
-        'add --workers host:port,host:port',
-      ),
+      usageError('--worker', 'the addresses of all workers too', 'none', 'add --workers host:port,host:port'),
     )
   if (workers === undefined && told === '') return E.right(undefined)
   return pipe(
@@ -78,10 +73,8 @@ export const clusterSpec = (
       const strange = addresses.find((address, i) => !isAddress(address) || addresses.indexOf(address) !== i)
       return strange !== undefined
         ? E.left(usageError('--workers', 'different addresses host:port, with commas between', `'${strange}'`))
-        : addresses.length < 2
-          ? workers === undefined
-            ? E.right(undefined)
-            : E.left(usageError('--workers', 'the addresses of all, two or more', 'one', 'leave it out to train alone'))
+        : addresses.length < 2 && index <= 0
+          ? E.right(undefined)
           : index < 0 || index >= addresses.length
             ? E.left(
                 usageError(

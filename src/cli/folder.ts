@@ -53,9 +53,6 @@ export const filesIn = (folder: string) => ({
   scales: join(folder, 'scales.png'),
 })
 
-/** The plots of a report. */
-const PLOTS = ['curves', 'histogram', 'plane']
-
 // -------------------------------------------------------------------------------------
 // configuration
 // -------------------------------------------------------------------------------------
@@ -141,23 +138,27 @@ const putAside = ({ damaged }: Loaded): E.Either<DiffeoError, unknown> =>
     E.traverseArray(({ path }) => E.tryCatch(() => renameSync(path, `${path}.damaged`), fileFailure('write', path))),
   )
 
+/** The name and number under which write-file-atomic begins a file; not a copy that someone named by date or second. */
+const BEGUN = /^(.+)\.(?!(?:19|20)\d{6}$|1[5-9]\d{8}$)\d{7,10}$/
+
 /**
- * Takes away what a killed process had begun to write, and pictures of steps that are taken again. write-file-atomic
- * begins a file under its name and a number of 32 bits; a copy that someone numbered has a shorter one.
+ * Takes away what a killed process had begun to write, and pictures of steps that are taken again. Only of what is written
+ * with the lock held: another command may be writing the rest just now.
  */
 const tidy = (out: string, step: number): TE.TaskEither<DiffeoError, void> =>
   TE.tryCatch(
     async () => {
-      const { plots, progress, ...single } = filesIn(out)
-      const files: readonly string[] = [...Object.values(single), ...PLOTS.flatMap(plots)]
-      const isBegun = (path: string): boolean => files.includes(/^(.+)\.\d{7,10}$/.exec(path)?.[1] ?? '')
-      const isStale = (name: string): boolean => {
-        const [, at, begun] = /^(\d+)\.png(\.\d{7,10})?$/.exec(name) ?? []
-        return begun !== undefined || Number(at) > step
-      }
-      const [own, drawn] = await Promise.all([readdir(out), readdir(progress).catch(() => [])])
+      const { progress, last, best, config, metrics, about } = filesIn(out)
+      const begunAs = (name: string): string | undefined => BEGUN.exec(name)?.[1]
+      const isBegun = (name: string): boolean =>
+        [last, best, config, metrics, about].includes(join(out, begunAs(name) ?? ''))
+      const isStale = (name: string): boolean =>
+        /^\d+\.png$/.test(begunAs(name) ?? '') || Number(/^(\d+)\.png$/.exec(name)?.[1]) > step
+      const filesOf = async (folder: string): Promise<readonly string[]> =>
+        (await readdir(folder, { withFileTypes: true })).flatMap((entry) => (entry.isFile() ? [entry.name] : []))
+      const [own, drawn] = await Promise.all([filesOf(out), filesOf(progress).catch(() => [])])
       const gone = [
-        ...own.map((name) => join(out, name)).filter(isBegun),
+        ...own.filter(isBegun).map((name) => join(out, name)),
         ...drawn.filter(isStale).map((name) => join(progress, name)),
       ]
       await Promise.all(gone.map((path) => rm(path, { force: true })))
@@ -165,10 +166,22 @@ const tidy = (out: string, step: number): TE.TaskEither<DiffeoError, void> =>
     fileFailure('write', out),
   )
 
+/** Keeps the last state, where a run goes on from an earlier one. */
+const keepLast = (out: string, { saved }: Loaded): E.Either<DiffeoError, unknown> => {
+  const { last } = filesIn(out)
+  return E.tryCatch(
+    () => {
+      if (saved.path !== last && existsSync(last)) renameSync(last, `${last}.before`)
+    },
+    fileFailure('write', last),
+  )
+}
+
 /** Makes the folder of a run that goes on fit to be written to. */
 export const takeUp = (out: string, loaded: Loaded): TE.TaskEither<DiffeoError, void> =>
   pipe(
     TE.fromEither(putAside(loaded)),
+    TE.tap(() => TE.fromEither(keepLast(out, loaded))),
     TE.flatMap(() => tidy(out, loaded.saved.step)),
   )
 

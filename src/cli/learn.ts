@@ -129,7 +129,7 @@ export const learn = async (training: Training, start: TrainState, budget: Budge
   const isChief = (workers?.index ?? 0) === 0
   const unit = unitOf(training.config.shape)
   const report = reporter(io)
-  const saves = saver(out, report)
+  const saves = saver(out, report, io)
   const line = trainingLine(io.progress, unit, examples.validation.count)
   const over = new AbortController()
   let { config, best } = training

@@ -2,7 +2,8 @@
  * One run in a folder at a time: the file `lock` names the process that trains there.
  *
  * A lock is stale if its process was on this machine and is gone, if the machine has started since, or if it has this
- * process's own number without being its own: a container that starts again has the names and numbers of before. Nothing
+ * process's own number, is not its own, and was not touched for a minute, as the holder does: a container that starts
+ * again has the names and numbers of before, and so may another container of the same host name. Nothing
  * that a process can do by dying leaves a folder locked; a lock of another machine is believed. Taking over a stale one
  * is a rename, which one process alone can do.
  *
@@ -17,10 +18,11 @@ import {
   renameSync,
   rmSync,
   statSync,
+  utimes,
   writeFileSync,
 } from 'node:fs'
 import { hostname, uptime } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as J from 'fp-ts/lib/Json.js'
@@ -35,11 +37,16 @@ const Holder = t.type({ pid: natural('a process'), host: t.string, since: t.numb
 /** How long a lock without its holder's name may be one that is being written. */
 const WRITING = 10_000
 
-/** The locks that this process holds. */
+/** How often a holder touches its lock, and after how long one that has this process's number is nobody's. */
+const [BEAT, SILENT] = [10_000, 60_000]
+
+/** The folders whose locks this process holds. */
 const held = new Set<string>()
 
 const isHeld = (path: string, pid: number): boolean =>
-  pid === process.pid ? held.has(realpathSync(path)) : isAlive(pid)
+  pid === process.pid
+    ? held.has(realpathSync(dirname(path))) || Date.now() - statSync(path).mtimeMs < SILENT
+    : isAlive(pid)
 
 /** Who holds it, or nothing if nobody does any more. */
 const holderOf = (path: string, text: string): string | undefined =>
@@ -97,6 +104,12 @@ const putAside = (path: string, text: string): void => {
 export const lockFolder = (folder: string): E.Either<DiffeoError, () => void> => {
   const path = join(folder, 'lock')
   const failed = fileFailure('write', path)
+  let own: string
+  try {
+    own = realpathSync(folder)
+  } catch (thrown) {
+    return E.left(failed(thrown))
+  }
   const take = (triesLeft: number): E.Either<DiffeoError, () => void> => {
     try {
       create(path)
@@ -121,9 +134,13 @@ export const lockFolder = (folder: string): E.Either<DiffeoError, () => void> =>
       }
       return take(triesLeft - 1)
     }
-    const own = realpathSync(path)
     held.add(own)
+    const beat = setInterval(() => {
+      const now = new Date()
+      utimes(path, now, now, () => undefined)
+    }, BEAT).unref()
     const release = (): void => {
+      clearInterval(beat)
       rmSync(path, { force: true })
       held.delete(own)
       process.off('exit', release)

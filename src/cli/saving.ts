@@ -42,7 +42,7 @@ export interface Saver {
 }
 
 /** A best state that cannot be written is kept until it is: no later one is the same. */
-export const saver = (out: string, report: Report): Saver => {
+export const saver = (out: string, report: Report, { warn }: Pick<Io, 'warn'>): Saver => {
   const { last, best } = filesIn(out)
   let savedAt = performance.now()
   let unwritten: Snapshot | undefined
@@ -65,7 +65,12 @@ export const saver = (out: string, report: Report): Saver => {
       savedAt = performance.now()
     },
     since: () => (performance.now() - savedAt) / 1000,
-    close: () => writeBest().then(forget),
+    close: async () => {
+      if (unwritten === undefined) return
+      const written = await saveCheckpoint(best)(unwritten)()
+      if (E.isLeft(written)) warn(`${describeError(written.left)} (the parameters of the best validation are not kept)`)
+      forget()
+    },
   }
 }
 

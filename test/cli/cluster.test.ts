@@ -31,18 +31,14 @@ describe('the workers that train together', () => {
     ],
     ['its chief first', {}, config('chief', 0), { addresses: ['a:1', 'b:1', 'c:1'], index: 0, timeout: 600 }],
     ['nobody else', {}, {}, undefined],
+    ['a list of one', { workers: ['a:1'], worker: 0 }, {}, undefined],
     ['one alone', {}, config('worker', 0, { worker: ['a:1'] }), undefined],
   ])('are named %s', (_, given, env, expected) => {
     expect(orThrow(clusterSpec(flags(given), env))).toEqual(expected)
   })
   it.each<readonly [Partial<ClusterFlags>, NodeJS.ProcessEnv, string]>([
     [{ worker: 0 }, {}, '--worker: expected the addresses of all workers too, got none'],
-    [{ workerTimeout: 9 }, {}, '--worker-timeout: expected the addresses of all workers too, got none; add --workers'],
-    [
-      { workers: ['a:1'], worker: 0 },
-      {},
-      '--workers: expected the addresses of all, two or more, got one; leave it out to train alone',
-    ],
+    [{ workers: ['a:1'], worker: 1 }, {}, '--worker: expected which of the 1 this is, from 0, got 1'],
     [{ workers: two }, {}, '--worker: expected which of the 2 this is, from 0, got none'],
     [{ workers: two, worker: 2 }, {}, '--worker: expected which of the 2 this is, from 0, got 2'],
     [

@@ -5,6 +5,7 @@
 import { type ChildProcess, spawnSync } from 'node:child_process'
 import {
   chmodSync,
+  copyFileSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -12,6 +13,7 @@ import {
   readFileSync,
   rmdirSync,
   rmSync,
+  statSync,
   symlinkSync,
   truncateSync,
   utimesSync,
@@ -418,19 +420,28 @@ describe('a folder', () => {
       expect.stringMatching(/^train in .*both: expected a folder that no other run uses, got process \d+; /),
     ])
   })
-  it('loses what a killed process had begun to write there, and nothing else', async () => {
-    // every file that a run has, and those of images
-    expect((await ran(at('reported'), { steps: 10, report: true })).ended).toBe('done')
-    const images = ['reconstructions.png', 'interpolations.png', 'temperatures.png', 'scales.png']
-    const all = [...readdirSync(at('reported')).filter((name) => name !== 'progress'), ...images, 'progress/10.png']
-    expect(all).toContain('report.html')
+  it('loses what a training that was killed had begun to write there, and nothing else', async () => {
     const run = half('begun')
+    const all = [
+      'about.json',
+      'best.safetensors',
+      'config.json',
+      'last.safetensors',
+      'metrics.jsonl',
+      'progress/10.png',
+    ]
     const gone = all.map((name, i) => `${name}.${2 ** 32 - 1 - i}`)
     const kept = [
       ...['config.json.1', 'last.safetensors.20', 'last.safetensors.damaged', 'notes.5', 'mine.json.4294967295'],
-      'progress/mine.png.4294967295',
+      ...[
+        'last.safetensors.20261130',
+        'config.json.1796000000',
+        'report.html.4294967295',
+        'progress/mine.png.4294967295',
+      ],
     ]
     for (const name of [...gone, ...kept]) writeFileSync(join(run, name), '')
+    mkdirSync(join(run, 'config.json.4294967000'))
     expect((await resumed(run, { seed: 7 })).ended).toContain('--seed: expected 0')
     expect([...gone, ...kept].filter((name) => !existsSync(join(run, name)))).toEqual([])
     expect((await resumed(run, { steps: 41 })).ended).toBe('done')
@@ -452,10 +463,32 @@ describe('a folder', () => {
   ])('takes over a lock %s', (why, stale) => {
     const run = half(`stale ${why}`)
     lock(run, stale)
+    utimesSync(join(run, 'lock'), Date.now() / 1000 - 61, Date.now() / 1000 - 61)
     const release = orThrow(lockFolder(run))
     expect(JSON.parse(readFileSync(join(run, 'lock'), 'utf8'))).toMatchObject({ pid: process.pid, host: hostname() })
     release()
     expect(existsSync(join(run, 'lock'))).toBe(false)
+  })
+  it('believes a lock of its own number while it is touched: another container may have host name and number alike', () => {
+    const run = half('alike')
+    lock(run, holder)
+    expect(E.match(describeError, () => '')(lockFolder(run))).toContain(`got process ${process.pid}`)
+  })
+  it('keeps the last state where a run goes on from the best', async () => {
+    const run = half('back')
+    const last = readFileSync(join(run, 'last.safetensors'))
+    copyFileSync(join(run, 'last.safetensors'), join(run, 'best.safetensors'))
+    expect((await resumed(run, { checkpoint: 'best', steps: 41 })).ended).toBe('done')
+    expect(readFileSync(join(run, 'last.safetensors.before')).equals(last)).toBe(true)
+  })
+  it('touches its lock', () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    const run = half('touched')
+    const release = orThrow(lockFolder(run))
+    utimesSync(join(run, 'lock'), 1, 1)
+    vi.advanceTimersByTime(10_000)
+    vi.useRealTimers()
+    return vi.waitFor(() => expect(statSync(join(run, 'lock')).mtimeMs).toBeGreaterThan(1e6)).finally(release)
   })
   it('believes the lock of another machine, and one that is being written; not an old one that says nothing', () => {
     const run = half('other')

@@ -11,7 +11,7 @@ import * as TE from 'fp-ts/lib/TaskEither.js'
 import { finite, integer } from '../../codec.js'
 import { describeEngine, useEngine } from '../../engine/engine.js'
 import { leave, type Workers } from '../../engine/parallel/workers.js'
-import type { DiffeoError } from '../../error.js'
+import { type DiffeoError, describeError } from '../../error.js'
 import { countParams } from '../../tensor/params.js'
 import { restore } from '../../train/restore.js'
 import { disposeState, type TrainState } from '../../train/step.js'
@@ -70,7 +70,13 @@ const go = (
       writes
         ? pipe(
             saveLast(training.out, snapshot(training, config, end.state, best)),
-            TE.tap(() => writeJson(filesIn(training.out).config)(config)),
+            TE.tap(() =>
+              pipe(
+                writeJson(filesIn(training.out).config)(config),
+                // what was trained is saved: it can be tested
+                TE.orElse((error) => TE.fromIO(() => io.warn(describeError(error)))),
+              ),
+            ),
           )
         : TE.right(undefined),
       TE.flatMap((): TE.TaskEither<DiffeoError, Outcome> => {
@@ -125,7 +131,9 @@ const prepare = (
       saved === undefined ? TE.right(asked) : TE.fromEither(goOn(saved.config, asked)),
     ),
     TE.tapIO(({ base, config, saved }) => () => {
-      const isSame = config.data.name !== base?.data.name || E.isRight(sameContents(base.contents, config.contents))
+      // counts of other parts say nothing
+      const comparable = config.data.name === base?.data.name && config.recipe.validation === base.recipe.validation
+      const isSame = !comparable || E.isRight(sameContents(base.contents, config.contents))
       if (saved === undefined && !isSame) io.warn(`data: others than those of ${flags.config}: not the same run again`)
     }),
     TE.tap(({ config }) => sameConfig(workers, config)),
