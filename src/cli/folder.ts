@@ -138,8 +138,8 @@ const putAside = ({ damaged }: Loaded): E.Either<DiffeoError, unknown> =>
     E.traverseArray(({ path }) => E.tryCatch(() => renameSync(path, `${path}.damaged`), fileFailure('write', path))),
   )
 
-/** The name and number under which write-file-atomic begins a file; not a copy that someone named by date or second. */
-const BEGUN = /^(.+)\.(?!(?:19|20)\d{6}$|1[5-9]\d{8}$)\d{7,10}$/
+/** The name and number of 32 bits under which write-file-atomic begins a file; not a copy that someone named by a date. */
+const BEGUN = /^(.+)\.(?!(?:19|20)\d{6}$)\d{7,10}$/
 
 /**
  * Takes away what a killed process had begun to write, and pictures of steps that are taken again. Only of what is written

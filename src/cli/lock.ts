@@ -104,13 +104,7 @@ const putAside = (path: string, text: string): void => {
 export const lockFolder = (folder: string): E.Either<DiffeoError, () => void> => {
   const path = join(folder, 'lock')
   const failed = fileFailure('write', path)
-  let own: string
-  try {
-    own = realpathSync(folder)
-  } catch (thrown) {
-    return E.left(failed(thrown))
-  }
-  const take = (triesLeft: number): E.Either<DiffeoError, () => void> => {
+  const take = (own: string, triesLeft: number): E.Either<DiffeoError, () => void> => {
     try {
       create(path)
     } catch (thrown) {
@@ -132,7 +126,7 @@ export const lockFolder = (folder: string): E.Either<DiffeoError, () => void> =>
         // gone in the meantime: the next try sees
         if (!isCode(inner, 'ENOENT') && !isCode(inner, 'EEXIST')) return E.left(failed(inner))
       }
-      return take(triesLeft - 1)
+      return take(own, triesLeft - 1)
     }
     held.add(own)
     const beat = setInterval(() => {
@@ -148,5 +142,8 @@ export const lockFolder = (folder: string): E.Either<DiffeoError, () => void> =>
     process.on('exit', release)
     return E.right(release)
   }
-  return take(3)
+  return pipe(
+    E.tryCatch(() => realpathSync(folder), failed),
+    E.flatMap((own) => take(own, 3)),
+  )
 }
