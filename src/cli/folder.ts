@@ -49,8 +49,6 @@ export const filesIn = (folder: string) => ({
   samples: join(folder, 'samples.png'),
   reconstructions: join(folder, 'reconstructions.png'),
   interpolations: join(folder, 'interpolations.png'),
-  temperatures: join(folder, 'temperatures.png'),
-  scales: join(folder, 'scales.png'),
 })
 
 // -------------------------------------------------------------------------------------

@@ -104,13 +104,19 @@ const unflat = (vector: tf.Tensor, like: readonly tf.Tensor[]): readonly tf.Tens
     .map((piece, i) => tf.reshape(piece, like[i]!.shape))
 
 /** Moments do not say what they are, but there have to be as many lists of them as the optimiser has. */
-const fits = (op: string, optimiser: Optimiser, moments: Moments): E.Either<DiffeoError, Moments> => {
+const fits = (op: string, optimiser: Optimiser): ((moments: Moments) => E.Either<DiffeoError, Moments>) => {
   const length = tf.tidy(() => optimiser.init([]).length)
-  return moments.length === length
-    ? E.right(moments)
-    : E.left(
-        trainingError(op, `${length} lists of moments`, `${moments.length}`, 'pass the optimiser that made the state'),
-      )
+  return (moments) =>
+    moments.length === length
+      ? E.right(moments)
+      : E.left(
+          trainingError(
+            op,
+            `${length} lists of moments`,
+            `${moments.length}`,
+            'pass the optimiser that made the state',
+          ),
+        )
 }
 
 /** A step, compiled at its first call: see {@link step}. */
@@ -139,6 +145,7 @@ export const step = <A extends Shape, B extends Latents>(
   { optimiser, learningRate, clip = 100, l2 = 5e-5, lossScaling }: StepOptions,
 ): Stepper<A> => {
   const dimensions = product(flow.bijector.domain)
+  const fitting = fits('step', optimiser)
   const scales = leaves<Param>(flow.bijector.spec).flatMap(([, p]) => (trainable(p) ? [p.role === 'scale'] : []))
   const next = jit(
     (state: Omit<TrainState, 'step'>, x: BatchOf<A>, rates: tf.Tensor) =>
@@ -180,7 +187,7 @@ export const step = <A extends Shape, B extends Latents>(
   const scaleOf = ({ lossScale }: TrainState): LossScale | undefined =>
     lossScaling && (lossScale ?? { factor: lossScaling.start, good: 0 })
   const inputs = ({ step, params, moments }: TrainState, scale: LossScale | undefined) => {
-    orThrow(fits('step', optimiser, moments))
+    orThrow(fitting(moments))
     const rates = [...optimiser.rates(step + 1, learningRate(step)), ...(scale ? [scale.factor] : [])]
     return { state: { params, moments }, rates: tf.tensor1d(rates) }
   }
@@ -259,4 +266,4 @@ export const averageParams = <A extends Shape, B extends Latents>(
   optimiser: Averaged,
   state: TrainState,
 ): Params =>
-  withTrained(flow, state.params, optimiser.average(orThrow(fits('averageParams', optimiser, state.moments))))
+  withTrained(flow, state.params, optimiser.average(orThrow(fits('averageParams', optimiser)(state.moments))))

@@ -10,7 +10,7 @@
  *
  * @module
  */
-import { type Call, type Elements, type Program, sizeOf, useCounts, type ValueInfo } from '../program/program.js'
+import { type Call, type Elements, isByChannel, type Program, useCounts, type ValueInfo } from '../program/program.js'
 import { axesOf } from '../program/signatures.js'
 
 const pairwise = new Set(['Add', 'Sub', 'Multiply', 'RealDiv'])
@@ -46,7 +46,7 @@ export const gatherColumns = (program: Program): Program => {
     const maker = calls.get(v)
     if (maker === undefined || uses.get(v) !== 1) return undefined
     const { kernel, inputs, attrs } = maker
-    const [rows, width] = shape(v) as readonly [number, number]
+    const [rows] = shape(v) as readonly [number, number]
     const drop = (made: readonly number[]): readonly number[] => {
       calls.delete(v)
       return made
@@ -70,7 +70,7 @@ export const gatherColumns = (program: Program): Program => {
     if (!pairwise.has(kernel)) return undefined
     const at = inputs.findIndex((x) => `${shape(x)}` === `${shape(v)}`)
     const other = inputs[1 - at]
-    if (other === undefined || sizeOf(shape(other)) !== width || shape(other).at(-1) !== width) return undefined
+    if (other === undefined || !isByChannel(shape(other), shape(v))) return undefined
     const own = columns(inputs[at]!, sizes)
     if (own === undefined) return undefined
     const vectors = split(other, shape(other).length - 1, sizes)
