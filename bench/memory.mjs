@@ -10,8 +10,8 @@
  */
 import * as tf from '@tensorflow/tfjs-core'
 import * as diffeo from '../dist/src/index.js'
-import { flagsFrom, stop } from './flags.mjs'
-import { dataOf, describeRow, flowOf, rows } from './rows.mjs'
+import { flagsFrom } from './flags.mjs'
+import { dataOf, describeRow, flowOf, rowNamed } from './rows.mjs'
 
 const { values: flags } = flagsFrom({
   options: {
@@ -20,8 +20,7 @@ const { values: flags } = flagsFrom({
     engine: { type: 'string', default: 'auto' },
   },
 })
-const row = rows.find(({ name }) => name === flags.row)
-if (row === undefined) stop(`--row: expected one of ${rows.map((r) => r.name)}, got '${flags.row}'`)
+const row = rowNamed('--row', flags.row)
 const steps = Number(flags.steps)
 const flow = flowOf(row)
 console.log(diffeo.describeEngine(await diffeo.ready(/** @type {any} */ (flags.engine))))

@@ -9,6 +9,7 @@
  */
 import { writeFileSync } from 'node:fs'
 import * as diffeo from '../dist/src/index.js'
+import { stop } from './flags.mjs'
 
 /**
  * @typedef {{ readonly kind: 'image', readonly shape: readonly [number, number, number], readonly scales: number,
@@ -40,6 +41,11 @@ export const rows = [
     turns: 30,
   },
 ]
+
+/** The row that a flag names, or the end of the script. @type {(flag: string, name: string) => Row} */
+export const rowNamed = (flag, name) =>
+  rows.find((row) => row.name === name) ??
+  stop(`${flag}: expected one of ${rows.map((row) => row.name)}, got '${name}'`)
 
 /** @type {(row: Row) => string} */
 export const describeRow = (row) =>

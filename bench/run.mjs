@@ -8,9 +8,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ready } from '../dist/src/index.js'
-import { flagsFrom, stop } from './flags.mjs'
+import { flagsFrom } from './flags.mjs'
 import { growth } from './growth.mjs'
-import { describeRow, rows, writeRow } from './rows.mjs'
+import { describeRow, rowNamed, rows, writeRow } from './rows.mjs'
 import { median, peersOf, readResults, startSides, turn, writeResults } from './sides.mjs'
 
 const { values: flags } = flagsFrom({
@@ -36,13 +36,7 @@ if (flags.growth) {
   await growth({ engines, peers, repeat: repeat ?? 5, axes: flags.axes.split(','), picture: flags.picture })
   process.exit()
 }
-const asked = flags.rows
-  .split(',')
-  .map(
-    (own) =>
-      rows.find(({ name }) => name === own) ??
-      stop(`--rows: expected some of ${rows.map((r) => r.name)}, got '${own}'`),
-  )
+const asked = flags.rows.split(',').map((own) => rowNamed('--rows', own))
 const others = readResults('').filter(({ row }) => !asked.some(({ name }) => name === row))
 const folder = mkdtempSync(join(tmpdir(), 'diffeo-bench-'))
 const results = []

@@ -10,8 +10,8 @@ import * as tf from '@tensorflow/tfjs-core'
 import { jit } from '../dist/src/engine/jit.js'
 import { joinWorkers } from '../dist/src/engine/parallel/workers.js'
 import * as diffeo from '../dist/src/index.js'
-import { flagsFrom, stop } from './flags.mjs'
-import { dataOf, describeRow, flowOf, rows } from './rows.mjs'
+import { flagsFrom } from './flags.mjs'
+import { dataOf, describeRow, flowOf, rowNamed } from './rows.mjs'
 
 const { values: flags } = flagsFrom({
   options: {
@@ -22,8 +22,7 @@ const { values: flags } = flagsFrom({
     index: { type: 'string', default: '0' },
   },
 })
-const row = rows.find(({ name }) => name === flags.row)
-if (row === undefined) stop(`--row: expected one of ${rows.map((r) => r.name)}, got '${flags.row}'`)
+const row = rowNamed('--row', flags.row)
 const [index, count, port] = [flags.index, flags.workers, flags.port].map(Number)
 const addresses = Array.from({ length: count ?? 1 }, (_, i) => `127.0.0.1:${(port ?? 0) + i}`)
 if (index === 0)
