@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { ready } from 'diffeo'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { foldScales } from '../../src/engine/onnx/folded.js'
+import { foldScales } from '../../src/engine/program/folded.js'
 import { agrees, programOf } from './agree.js'
 import type { Operation } from './functions.js'
 
@@ -33,6 +33,16 @@ describe('a scale by channel after a convolution', () => {
       'goes into the filter where there is no bias',
       (x, w, b, s) => tf.add(tf.mul(conv(x!, w!), s!), b!),
       'Multiply 3,3; Conv2D 2,6; Add 2,6',
+    ],
+    [
+      'leaves one bias where there is another after it',
+      (x, w, b, s) => tf.add(b!, tf.add(tf.mul(tf.add(conv(x!, w!), b!), s!), s!)),
+      'Multiply 3,3; Conv2D 2,6; Multiply 32; Add 32; Add 32; Add 2,6',
+    ],
+    [
+      'leaves biases of anything else as they are',
+      (x, w, b, s) => tf.add(tf.add(tf.tanh(conv(x!, w!)), b!), s!),
+      'Conv2D 2,6; Tanh 2,6; Add 2,6; Add 2,6',
     ],
     [
       'stays where the convolution is read again',

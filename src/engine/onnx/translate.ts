@@ -4,6 +4,7 @@
  * @module
  */
 import { DiffeoException, engineError } from '../../error.js'
+import { foldScales } from '../program/folded.js'
 import { type Call, type Program, sizeOf } from '../program/program.js'
 import { axesOf } from '../program/signatures.js'
 import { gatherAffine } from './affine.js'
@@ -12,7 +13,6 @@ import { gatherColumns } from './columns.js'
 import { convolutions, convolve, filterGradient, inputGradient } from './convolution.js'
 import { gatherDense, translateDense } from './dense.js'
 import { pointwise, types } from './elementwise.js'
-import { foldScales } from './folded.js'
 import { forms, moving } from './forms.js'
 import { translateAffine, translateDot } from './gathered.js'
 import {

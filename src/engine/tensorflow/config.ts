@@ -14,24 +14,48 @@ const encodeConfig = encoder({
     gpuOptions: field('GPUOptions', 6),
     allowSoftPlacement: field('bool', 7),
     graphOptions: field('GraphOptions', 10),
+    experimental: field('Experimental', 16),
   },
   GPUOptions: { allowGrowth: field('bool', 4) },
-  GraphOptions: { optimizerOptions: field('OptimizerOptions', 3) },
+  GraphOptions: { optimizerOptions: field('OptimizerOptions', 3), rewriteOptions: field('RewriterConfig', 10) },
+  RewriterConfig: { memoryOptimization: field('int32', 4) },
+  Experimental: { executorType: field('string', 3) },
   OptimizerOptions: { globalJitLevel: field('int32', 5), cpuGlobalJit: field('bool', 7) },
 })('ConfigProto')
 
 /** `GlobalJitLevel.ON_2` */
 const ON_2 = 2
 
-/** The bytes of a `ConfigProto`: operations one after another, each on all threads; memory of a GPU as it is needed. */
-export const sessionConfig = ({ xla = false, threads = 0 }: EngineOptions = {}): Uint8Array =>
+/** `MemOptType.NO_MEM_OPT` */
+const NO_MEM_OPT = 1
+
+/**
+ * What a graph that is whole on one processor is asked for beside that. The executor for such graphs starts an operation
+ * sooner than the one for branches and several devices: the step of a flow of points takes 0.92 of its time, of images
+ * 0.98. It takes no references to variables, with which the memory optimiser would write sums of many tensors.
+ */
+const onOneProcessor = {
+  experimental: { executorType: 'SINGLE_THREADED_EXECUTOR' },
+  graphOptions: { rewriteOptions: { memoryOptimization: NO_MEM_OPT } },
+}
+
+/**
+ * The bytes of a `ConfigProto`: operations one after another, each on all threads; memory of a GPU as it is needed.
+ *
+ * @param whole whether the graph is whole on one processor: on no GPU, and not one of several workers'
+ */
+export const sessionConfig = ({ xla = false, threads = 0 }: EngineOptions = {}, whole = false): Uint8Array =>
   encodeConfig({
     intraOpParallelismThreads: threads,
     interOpParallelismThreads: 1,
     allowSoftPlacement: true,
     gpuOptions: { allowGrowth: true },
     // the precision is written into the graph: `translate.ts`
-    graphOptions: xla ? { optimizerOptions: { globalJitLevel: ON_2, cpuGlobalJit: true } } : {},
+    ...(xla
+      ? { graphOptions: { optimizerOptions: { globalJitLevel: ON_2, cpuGlobalJit: true } } }
+      : whole
+        ? onOneProcessor
+        : {}),
   })
 
 /** What the kernel calls the instructions of processors that compute in it. Others convert each number, there and back. */

@@ -13,13 +13,14 @@
  *
  * @module
  */
+import { foldScales } from '../program/folded.js'
 import { type Call, isByChannel, type Program, soleMaker, type ValueInfo } from '../program/program.js'
 import { axesOf } from '../program/signatures.js'
 import { fuseNorms } from './norms.js'
 
 /** The program with these operations. */
 export const fuse = (given: Program): Program => {
-  const program = fuseNorms(given)
+  const program = fuseNorms(foldScales(given))
   const values: ValueInfo[] = [...program.values]
   const makers = new Map<number, Call>()
   const calls: Call[] = []

@@ -22,9 +22,9 @@ import { type Found, findLibrary } from './find.js'
 import { keeperOf, keptOf, Resident } from './resident.js'
 import { inputName, NOTHING, outputName, translate } from './translate.js'
 
-/** A compiler for `jit`. The device is one as the runtime names it. */
+/** A compiler for `jit`. The device is one as the runtime names it; `onGpu` is whether it may be a GPU. */
 const tensorflowCompiler =
-  (library: TensorFlow, options: EngineOptions = {}, cluster?: Cluster): Compiler =>
+  (library: TensorFlow, options: EngineOptions, onGpu: boolean, cluster?: Cluster): Compiler =>
   async (given, counts, steady, results) => {
     const { program, inputs, outputs } = pack(given, counts, results)
     const store = storage()
@@ -44,7 +44,7 @@ const tensorflowCompiler =
             target: cluster.target,
             runOptions: collectiveRun(cluster.spec),
           }
-        : { graph: translate(program, how), config: sessionConfig(options) }),
+        : { graph: translate(program, how), config: sessionConfig(options, !onGpu) }),
       inputs: inputs.map((_, i) => ({ node: inputName(i), index: 0 })),
       outputs: outputs.map((_, i) => ({ node: outputName(i), index: 0 })),
     })
@@ -222,8 +222,8 @@ export const compilerAmong = async (
   asked: EngineOptions,
   join: (library: TensorFlow) => Promise<Cluster>,
 ): Promise<Compiler> => {
-  const { library, options } = await resolve(asked)
-  return tensorflowCompiler(library, options, await join(library))
+  const { library, options, onGpu } = await resolve(asked)
+  return tensorflowCompiler(library, options, onGpu, await join(library))
 }
 
 /** Loads the library; throws where there is none, what the loader throws, or why it cannot do what is asked. */
@@ -233,7 +233,7 @@ export const loadTensorflow = async (asked: EngineOptions = {}): Promise<Loaded 
   await loadWasm()
   registerGradients()
   const key = JSON.stringify([found.api, options])
-  const compiler = compilers.get(key) ?? tensorflowCompiler(library, options)
+  const compiler = compilers.get(key) ?? tensorflowCompiler(library, options, onGpu)
   compilers.set(key, compiler)
   const slow = onGpu ? undefined : slowness(precision, await readFile('/proc/cpuinfo', 'utf8').catch(() => ''))
   return {
