@@ -20,6 +20,7 @@ const python = join(here, 'peers', '.venv', process.platform === 'win32' ? 'Scri
 const engines = {
   ordinary: ['onnxruntime', {}, { DIFFEO_BLOCK: '0' }],
   'tensorflow-bf16': ['tensorflow', { precision: 'bf16' }],
+  'tensorflow-xla': ['tensorflow', { xla: true }],
 }
 
 /** The peers that there are. @param {string} asked @returns {readonly string[]} */
