@@ -41,7 +41,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { jit } from '../../src/engine/jit.js'
 import { simplify } from '../../src/engine/program/passes.js'
 import { trace } from '../../src/engine/program/trace.js'
-import { slowness } from '../../src/engine/tensorflow/config.js'
+import { sessionConfig, slowness } from '../../src/engine/tensorflow/config.js'
 import { filesIn, findLibraries, findLibrary } from '../../src/engine/tensorflow/find.js'
 import { fuse } from '../../src/engine/tensorflow/fuse.js'
 import { openLibrary } from '../../src/engine/tensorflow/tensorflow.js'
@@ -108,6 +108,19 @@ describe('a precision that the processor lacks', () => {
   })
 })
 
+describe('what a session is asked for', () => {
+  const asks = (...given: Parameters<typeof sessionConfig>) => {
+    const bytes = Buffer.from(sessionConfig(...given))
+    // rewrite_options { memory_optimization: NO_MEM_OPT }
+    return [bytes.includes('SINGLE_THREADED_EXECUTOR'), bytes.includes(Buffer.from([0x52, 2, 0x20, 1]))]
+  }
+  it('is the executor for graphs that are whole on one processor, where one is: not compiled by XLA', () => {
+    expect(asks({}, true)).toEqual([true, true])
+    expect(asks({ xla: true }, true)).toEqual([false, false])
+    expect(asks({})).toEqual([false, false])
+  })
+})
+
 describe('a program as a graph of TensorFlow', () => {
   const float = (...shape: number[]) => ({ shape, dtype: 'float32' as const })
   it.each([
@@ -146,6 +159,15 @@ describe('a program as a graph of TensorFlow', () => {
     const program = simplify(trace(gradient, [float(2, 4, 4, 3), float(size, size, 3, 5), float(2, side, side, 5)]))
     const text = new TextDecoder('latin1').decode(translate(program, { precision }))
     expect(['MatMul', 'Conv2DBackpropFilter'].filter((op) => text.includes(op))).toEqual([made])
+  })
+  it('has the scale of a norm in the filter before it, and one bias', async () => {
+    await ready('cpu')
+    const normed = ([x, w, b, s]: tf.Tensor[]) => [
+      tf.relu(tf.add(tf.mul(tf.add(tf.conv2d(x as tf.Tensor4D, w as tf.Tensor4D, 1, 'same'), b!), s!), b!)),
+    ]
+    const program = fuse(trace(normed, [float(2, 4, 4, 3), float(3, 3, 3, 5), float(5), float(5)]))
+    const large = program.calls.filter(({ outputs }) => program.values[outputs[0]!]!.shape.length === 4)
+    expect(large.map(({ kernel }) => kernel)).toEqual(['Multiply', 'Conv2D', 'BiasAdd', 'Relu'])
   })
   it('sums the gradient of a bias apart from that of the filter in float32, where one operation of both is slower', async () => {
     await ready('cpu')
