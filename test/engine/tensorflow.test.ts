@@ -41,7 +41,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { jit } from '../../src/engine/jit.js'
 import { simplify } from '../../src/engine/program/passes.js'
 import { trace } from '../../src/engine/program/trace.js'
-import { sessionConfig, slowness } from '../../src/engine/tensorflow/config.js'
+import { breaksAt, sessionConfig, slowness } from '../../src/engine/tensorflow/config.js'
 import { filesIn, findLibraries, findLibrary } from '../../src/engine/tensorflow/find.js'
 import { fuse } from '../../src/engine/tensorflow/fuse.js'
 import { openLibrary } from '../../src/engine/tensorflow/tensorflow.js'
@@ -118,6 +118,16 @@ describe('what a session is asked for', () => {
     expect(asks({}, true)).toEqual([true, true])
     expect(asks({ xla: true }, true)).toEqual([false, false])
     expect(asks({})).toEqual([false, false])
+  })
+  it.each([
+    ['bf16', '2.13.1', true],
+    ['bf16', '1.30.0', true],
+    ['bf16', '2.21.0', false],
+    ['bf16', '3.0.0', false],
+    ['fp16', '2.13.1', false],
+    ['float32', '2.13.1', false],
+  ] as const)('is not %s of version %s where that ends the process: %s', (precision, version, expected) => {
+    expect(breaksAt(precision, version)).toBe(expected)
   })
 })
 

@@ -6,6 +6,7 @@
 
 import { encoder, field } from '../native/protobuf.js'
 import type { EngineOptions, Precision } from '../options.js'
+import { VERSION } from './wheels.js'
 
 const encodeConfig = encoder({
   ConfigProto: {
@@ -75,4 +76,14 @@ export const slowness = (precision: Precision, cpuinfo: string): string | undefi
   return wanted.length === 0 || flags === undefined || wanted.some((name) => flags.includes(name))
     ? undefined
     : `${precision} is likely slower than float32 here: the processor has neither ${wanted.join(' nor ')}`
+}
+
+/**
+ * Whether a library would end the process at a convolution in bf16, where the processor has no instructions for it:
+ * 2.13 does, {@link VERSION} does not, and none between was tried.
+ */
+export const breaksAt = (precision: Precision, version: string): boolean => {
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  const [tried = 0, from = 0] = VERSION.split('.').map(Number)
+  return precision === 'bf16' && (major < tried || (major === tried && minor < from))
 }

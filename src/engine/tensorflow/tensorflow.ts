@@ -17,10 +17,11 @@ import type { Elements, ValueInfo } from '../program/program.js'
 import { registerGradients } from '../tfjs/gradients.js'
 import { type Handle, openLibrary as loadLibrary, type TensorFlow } from './capi.js'
 import { type Cluster, clusterConfig, collectiveRun } from './cluster.js'
-import { sessionConfig, slowness } from './config.js'
+import { breaksAt, sessionConfig, slowness } from './config.js'
 import { type Found, findLibrary } from './find.js'
 import { keeperOf, keptOf, Resident } from './resident.js'
 import { inputName, NOTHING, outputName, translate } from './translate.js'
+import { VERSION } from './wheels.js'
 
 /** A compiler for `jit`. The device is one as the runtime names it; `onGpu` is whether it may be a GPU. */
 const tensorflowCompiler =
@@ -213,8 +214,15 @@ const resolve = async (asked: EngineOptions) => {
   pool = threads
   const device = asked.device === undefined ? undefined : deviceNamed(asked.device, devices)
   const onGpu = (device === undefined ? devices : [device]).some((name) => name.startsWith('GPU'))
+  const slow = onGpu ? undefined : slowness(precision, await readFile('/proc/cpuinfo', 'utf8').catch(() => ''))
+  if (slow !== undefined && breaksAt(precision, library.version))
+    refuse(
+      `TensorFlow ${VERSION} for bf16 on a processor without its instructions`,
+      library.version,
+      'run `npx diffeo engine install`, and unset DIFFEO_TENSORFLOW',
+    )
   const options = { precision, xla, threads, ...(device === undefined ? {} : { device: `/device:${device}` }) }
-  return { found, library, options, onGpu }
+  return { found, library, options, onGpu, slow }
 }
 
 /** The compiler of one of several workers, once `join` has made its cluster. */
@@ -228,14 +236,13 @@ export const compilerAmong = async (
 
 /** Loads the library; throws where there is none, what the loader throws, or why it cannot do what is asked. */
 export const loadTensorflow = async (asked: EngineOptions = {}): Promise<Loaded & { readonly compiler: Compiler }> => {
-  const { found, library, options, onGpu } = await resolve(asked)
+  const { found, library, options, onGpu, slow } = await resolve(asked)
   const { precision, xla, threads } = options
   await loadWasm()
   registerGradients()
   const key = JSON.stringify([found.api, options])
   const compiler = compilers.get(key) ?? tensorflowCompiler(library, options, onGpu)
   compilers.set(key, compiler)
-  const slow = onGpu ? undefined : slowness(precision, await readFile('/proc/cpuinfo', 'utf8').catch(() => ''))
   return {
     version: library.version,
     threads,
