@@ -48,9 +48,10 @@ export const foldScales = (program: Program): Program => {
     const conv = only(before?.image ?? y, 'Conv2D')
     if (conv === undefined) return undefined
     const [x, w] = conv.inputs as readonly [number, number]
-    for (const { outputs } of [conv, ...(before === undefined ? [] : [before.sum])]) calls.delete(outputs[0]!)
+    calls.delete(conv.outputs[0]!)
     const filter = made('Multiply', [w, s], w)
     if (before === undefined) return { ...conv, inputs: [x, filter], outputs: call.outputs }
+    calls.delete(before.sum.outputs[0]!)
     const image = place({ ...conv, inputs: [x, filter], outputs: [values.push(values[y]!) - 1] })
     return { ...call, kernel: 'Add', inputs: [image, made('Multiply', [before.bias, s], s)] }
   }
