@@ -10,7 +10,7 @@
 import { availableParallelism } from 'node:os'
 import * as tf from '@tensorflow/tfjs-core'
 import ort from 'onnxruntime-node'
-import { translate } from '../dist/src/engine/onnx/translate.js'
+import { translate } from '../dist/src/backends/onnxruntime/lower/program.js'
 import * as diffeo from '../dist/src/index.js'
 import { dataOf, describeRow, flowOf, rows } from './rows.mjs'
 

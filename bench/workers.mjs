@@ -7,9 +7,9 @@
  */
 import { spawn } from 'node:child_process'
 import * as tf from '@tensorflow/tfjs-core'
-import { jit } from '../dist/src/engine/jit.js'
-import { joinWorkers } from '../dist/src/engine/parallel/workers.js'
+import { joinWorkers } from '../dist/src/backends/tensorflow/workers.js'
 import * as diffeo from '../dist/src/index.js'
+import { jit } from '../dist/src/jit.js'
 import { flagsFrom } from './flags.mjs'
 import { dataOf, describeRow, flowOf, rowNamed } from './rows.mjs'
 

@@ -2,9 +2,16 @@
  * `npm run test:tensorflow`: the tests of engines on the engine `tensorflow`, or one sentence about what is missing.
  */
 import { spawnSync } from 'node:child_process'
-import { findLibrary } from '../dist/src/engine/tensorflow/find.js'
+import { findLibrary } from '../dist/src/backends/tensorflow/install/find.js'
 
-const tests = ['test/engine', 'test/bijector/engine.test.ts', 'test/cli/cluster.test.ts', 'test/cli/commands.test.ts']
+const tests = [
+  'test/compiler',
+  'test/backends',
+  'test/jit.test.ts',
+  'test/bijector/engine.test.ts',
+  'test/cli/cluster.test.ts',
+  'test/cli/commands.test.ts',
+]
 
 try {
   const { folder } = findLibrary()

@@ -4,5 +4,5 @@
  *
  * @module
  */
-export * from './engine/browser.js'
+export * from './backends/browser.js'
 export * from './portable.js'

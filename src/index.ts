@@ -4,13 +4,13 @@
  * @module
  */
 
+export * from './backends/engine.js'
 export * from './data/catalog.js'
 export { type CelebA, loadCelebA } from './data/celeba.js'
 export { type Cifar10, loadCifar10 } from './data/cifar10.js'
 export * from './data/mnist.js'
 export { loadNpy, type Npy, openNpy, parseNpy } from './data/npy.js'
 export * from './data/pictures.js'
-export * from './engine/engine.js'
 export { readBytes, writeFileAtomic } from './file.js'
 export * from './image/png.js'
 export * from './portable.js'

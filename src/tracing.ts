@@ -6,7 +6,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { DiffeoException, engineError } from './error.js'
 
-/** The backend of `engine/program/trace.ts`, which records instead of computing. */
+/** The backend of `compiler/trace.ts`, which records instead of computing. */
 export const TRACING = 'diffeo-trace'
 
 /** Whether a function is being traced: then there are no numbers to read, and randoms must be inputs. */

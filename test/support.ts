@@ -3,7 +3,7 @@ import '@tensorflow/tfjs-backend-cpu'
 import * as tf from '@tensorflow/tfjs-core'
 import { type AnyBijector, type Key, type Params, unwrap } from 'diffeo'
 import { randomParams as fromSpec } from 'diffeo/laws'
-import { registerGradients } from '../src/engine/tfjs/gradients.js'
+import { registerGradients } from '../src/backends/tfjs/gradients.js'
 import { latentTensors } from '../src/tensor/tensor.js'
 
 registerGradients()

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Latents, Shape } from '../../types/shape.js'
-import { type Jitted, jit } from '../engine/jit.js'
+import { type Jitted, jit } from '../jit.js'
 import type { Params } from '../tensor/params.js'
 import type { Key } from '../tensor/random.js'
 import { type AnyTensor, type BatchOf, latentTensors, type PerExample, unwrap } from '../tensor/tensor.js'

@@ -8,7 +8,7 @@
  * @module
  */
 import crc32c from 'crc-32/crc32c.js'
-import { encoder, field, many } from '../engine/native/protobuf.js'
+import { encoder, field, many } from '../backends/shared/protobuf.js'
 
 const encodeEvent = encoder({
   Event: {

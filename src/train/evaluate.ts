@@ -6,7 +6,7 @@
 import type { Latents, Shape } from '../../types/shape.js'
 import { compiled } from '../distribution/compiled.js'
 import type { Flow } from '../distribution/flow.js'
-import { jit } from '../engine/jit.js'
+import { jit } from '../jit.js'
 import { times } from '../tensor/ops.js'
 import type { Params } from '../tensor/params.js'
 import { product } from '../tensor/shape.js'

@@ -8,10 +8,10 @@ import { type AnyBijector, key, type Latents, type Params, ready, unwrap } from 
 import { laws, randomBatch, randomParams, type Verdict } from 'diffeo/laws'
 import * as E from 'fp-ts/lib/Either.js'
 import { describe, expect, it } from 'vitest'
-import { jit } from '../../src/engine/jit.js'
+import { jit } from '../../src/jit.js'
 import { fromRows, rows } from '../../src/laws/jacobian.js'
 import { type AnyTensor, trust } from '../../src/tensor/tensor.js'
-import { fast } from '../engine/agree.js'
+import { fast } from '../compiler/agree.js'
 import { registry } from './registry.js'
 
 /** What a law needs to know to go on. */

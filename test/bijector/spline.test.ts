@@ -18,7 +18,7 @@ import {
 import { randomBatch } from 'diffeo/laws'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { runOnnx } from '../../src/engine/onnx/onnxruntime.js'
+import { runOnnx } from '../../src/backends/onnxruntime/backend.js'
 import { trust } from '../../src/tensor/tensor.js'
 import { randomParams, values } from '../support.js'
 

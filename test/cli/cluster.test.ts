@@ -3,11 +3,11 @@ import { existsSync, rmSync } from 'node:fs'
 import { loadCheckpoint, orThrow } from 'diffeo'
 import * as E from 'fp-ts/lib/Either.js'
 import { afterAll, describe, expect, it } from 'vitest'
+import type { Workers } from '../../src/backends/tensorflow/workers.js'
 import { type ClusterFlags, clusterSpec, sameConfig } from '../../src/cli/cluster.js'
 import { defaultRecipe, RunConfig } from '../../src/cli/config.js'
-import type { Workers } from '../../src/engine/parallel/workers.js'
 import { describeError } from '../../src/error.js'
-import { addresses } from '../engine/addresses.js'
+import { addresses } from '../backends/tensorflow/addresses.js'
 import { appears, command, main, temporary } from './support.js'
 
 const { folder, at } = temporary('cluster')

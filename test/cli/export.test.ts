@@ -27,10 +27,10 @@ import {
   unwrap,
 } from 'diffeo'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { runOnnx } from '../../src/backends/onnxruntime/backend.js'
 import { exportRun, onnxFunctions } from '../../src/cli/commands/export.js'
 import { configure } from '../../src/cli/configure.js'
 import { modelOf } from '../../src/cli/model.js'
-import { runOnnx } from '../../src/engine/onnx/onnxruntime.js'
 import { trust } from '../../src/tensor/tensor.js'
 import { randomParams } from '../support.js'
 import { diffeo, ioOf } from './support.js'

@@ -27,7 +27,7 @@ import {
 } from 'diffeo'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { halved, raised } from '../../src/train/lossScale.js'
-import { distance } from '../engine/agree.js'
+import { distance } from '../compiler/agree.js'
 import { collect, descent, grown, moonBatch, moons, stateBits } from './toy.js'
 
 /** Far out, where gradients are large. */

@@ -11,10 +11,10 @@ import { Argument, type Command } from 'commander'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
-import { type Found, filesIn, findLibraries } from '../../engine/tensorflow/find.js'
-import { type InstallOptions, install, placeFor, removeInstalled } from '../../engine/tensorflow/install.js'
-import type { Inspected } from '../../engine/tensorflow/tensorflow.js'
-import { megabytes, planOf, VERSION, WHEELS, type Wheel } from '../../engine/tensorflow/wheels.js'
+import type { Inspected } from '../../backends/tensorflow/backend.js'
+import { type Found, filesIn, findLibraries } from '../../backends/tensorflow/install/find.js'
+import { type InstallOptions, install, placeFor, removeInstalled } from '../../backends/tensorflow/install/install.js'
+import { megabytes, planOf, VERSION, WHEELS, type Wheel } from '../../backends/tensorflow/install/wheels.js'
 import { type DiffeoError, DiffeoException, engineError, usageError } from '../../error.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from '../console.js'
 import { examples } from '../flags.js'
@@ -100,7 +100,7 @@ const inspectHere = async (folder: string): Promise<Listed> => {
   if (files === undefined)
     throw new DiffeoException(usageError('--folder', 'a folder with the library of TensorFlow', folder))
   const found: Found = { ...files, origin: '--folder', folder }
-  const { inspect } = await import('../../engine/tensorflow/tensorflow.js')
+  const { inspect } = await import('../../backends/tensorflow/backend.js')
   return inspect(found).then(
     (own) => ({ ...found, ...own }),
     (reason: Error) => ({ ...found, error: reason.message.split('\n')[0]! }),

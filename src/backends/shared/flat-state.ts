@@ -1,0 +1,86 @@
+/**
+ * Many small tensors as one: a state of a thousand parameters crosses into the runtime and back as a single vector.
+ * The tensors of one list, or of one tree, are pieces of one input, and all results are pieces of one output, in order; so a state
+ * that comes back as the next argument lies there as it should, and nothing is copied.
+ *
+ * @module
+ */
+import { simplify } from '../../compiler/passes/simplify.js'
+import { type Call, type Program, sizeOf, type ValueInfo } from '../../compiler/program.js'
+
+/** A run of consecutive inputs, or outputs, that are one vector: where each begins, and the whole. */
+export interface Group {
+  readonly from: number
+  readonly count: number
+  /** Where each begins in the vector. */
+  readonly offsets: readonly number[]
+  readonly size: number
+}
+
+interface Packed {
+  /** One input for each group, and one output for each. */
+  readonly program: Program
+  readonly inputs: readonly Group[]
+  readonly outputs: readonly Group[]
+}
+
+/** Groups of the given counts; one with anything but float32 in it falls apart into single tensors. */
+const grouped = (infos: readonly ValueInfo[], counts: readonly number[]): readonly Group[] => {
+  let from = 0
+  return counts.flatMap((count) => {
+    const own = infos.slice(from, from + count)
+    const parts = own.every(({ dtype }) => dtype === 'float32') ? [own] : own.map((info) => [info])
+    return parts.map((part) => {
+      const sizes = part.map(({ shape }) => sizeOf(shape))
+      const offsets = sizes.map((_, i) => sizes.slice(0, i).reduce((a, b) => a + b, 0))
+      const group = { from, count: part.length, offsets, size: sizes.reduce((a, b) => a + b, 0) }
+      from += part.length
+      return group
+    })
+  })
+}
+
+/** The program with so many tensors each as one input, and as one output; without the second, all outputs are one. */
+export const pack = (
+  program: Program,
+  counts: readonly number[],
+  results: readonly number[] = [program.outputs.length],
+): Packed => {
+  const values: ValueInfo[] = [...program.values]
+  const { constants } = program
+  const before: Call[] = []
+  const after: Call[] = []
+  const add = (info: ValueInfo): number => values.push(info) - 1
+  const info = (v: number): ValueInfo => values[v]!
+  const vector = (size: number): ValueInfo => ({ shape: [size], dtype: 'float32' })
+
+  const inputGroups = grouped(program.inputs.map(info), counts)
+  const inputs = inputGroups.map(({ from, count, size }) => {
+    const own = program.inputs.slice(from, from + count)
+    if (count === 1) return own[0]!
+    const whole = add(vector(size))
+    const pieces = own.map((v) => add(vector(sizeOf(info(v).shape))))
+    const sizes = pieces.map((v) => info(v).shape[0]!)
+    before.push({ kernel: 'SplitV', inputs: [whole], attrs: { numOrSizeSplits: sizes, axis: 0 }, outputs: pieces })
+    for (const [i, v] of own.entries())
+      before.push({ kernel: 'Reshape', inputs: [pieces[i]!], attrs: { shape: [...info(v).shape] }, outputs: [v] })
+    return whole
+  })
+
+  const outputGroups = grouped(program.outputs.map(info), results)
+  const outputs = outputGroups.map(({ from, count, size }) => {
+    const own = program.outputs.slice(from, from + count)
+    if (count === 1) return own[0]!
+    const flat = own.map((v) => {
+      const w = add(vector(sizeOf(info(v).shape)))
+      after.push({ kernel: 'Reshape', inputs: [v], attrs: { shape: [sizeOf(info(v).shape)] }, outputs: [w] })
+      return w
+    })
+    const whole = add(vector(size))
+    after.push({ kernel: 'Concat', inputs: flat, attrs: { axis: 0 }, outputs: [whole] })
+    return whole
+  })
+
+  const packed = { values, constants, inputs, calls: [...before, ...program.calls, ...after], outputs }
+  return { program: simplify(packed), inputs: inputGroups, outputs: outputGroups }
+}

@@ -1,0 +1,99 @@
+/**
+ * How each engine is loaded. A backend registers itself when its module is imported, so each is imported only when it
+ * is chosen. Every loader throws what the import throws.
+ *
+ * @module
+ */
+import * as tf from '@tensorflow/tfjs-core'
+import { DiffeoException, engineError } from '../../error.js'
+import type { Precision } from '../options.js'
+import { registerWasmKernels } from './wasm-kernels.js'
+import { registerWebgpuKernels } from './webgpu-kernels.js'
+
+/** What an engine says of itself once it is loaded. */
+export interface Loaded {
+  readonly version: string
+  readonly threads: number
+  readonly device: string
+  /** Where it is not float32. */
+  readonly precision?: Precision
+  /** What the user should know about the choice, for instance that a better engine is installed but broken. */
+  readonly note?: string
+}
+
+/** Makes a backend that is registered the one in use. */
+export const select = async (backend: string): Promise<void> => {
+  if (!(await tf.setBackend(backend))) throw new Error(`the backend '${backend}' did not start`)
+}
+
+/** Runs `f` without the advice that TensorFlow.js prints on the console. */
+export const quietly = <A>(f: () => A): A => {
+  const before = tf.env().getBool('PROD')
+  tf.env().set('PROD', true)
+  try {
+    return f()
+  } finally {
+    tf.env().set('PROD', before)
+  }
+}
+
+/** Plain JavaScript: slow, exact, everywhere. */
+export const loadCpu = async (): Promise<Loaded> => {
+  const { version_cpu } = await import('@tensorflow/tfjs-backend-cpu')
+  await select('cpu')
+  // The first tensor on this backend prints an advertisement for another.
+  quietly(() => tf.scalar(0).dispose())
+  return { version: version_cpu, threads: 1, device: 'CPU, JavaScript' }
+}
+
+/** WebAssembly. Its binary lies beside its module, and Node reads it from there; no network. */
+export const loadWasm = async (): Promise<Loaded> => {
+  const { getThreadsCount, version_wasm } = await import('@tensorflow/tfjs-backend-wasm')
+  await select('wasm')
+  registerWasmKernels()
+  const simd = await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT')
+  return { version: version_wasm, threads: getThreadsCount(), device: simd ? 'CPU, SIMD' : 'CPU, no SIMD' }
+}
+
+/** What this module asks of WebGPU, whose types are not among those of Node. */
+interface Gpu {
+  readonly requestAdapter: (options: object) => Promise<{ readonly info?: Readonly<Record<string, unknown>> } | null>
+}
+
+/** The WebGPU of the browser, or in Node that of the package `webgpu`, put where a browser has it. */
+const provideGpu = async (): Promise<Gpu | undefined> => {
+  const scope = globalThis as { navigator?: { readonly gpu?: Gpu } }
+  if (scope.navigator?.gpu === undefined && globalThis.process !== undefined) {
+    // only Node needs it: a name that bundlers do not see
+    const dawn = 'webgpu'
+    const { create, globals } = (await import(dawn)) as { create: (flags: readonly string[]) => Gpu; globals: object }
+    Object.assign(globalThis, globals)
+    scope.navigator ??= {}
+    Object.defineProperty(scope.navigator, 'gpu', { value: create([]), configurable: true })
+  }
+  return scope.navigator?.gpu
+}
+
+/** WebGPU. Values are read asynchronously: in Node a `dataSync` of a result throws. */
+export const loadWebgpu = async (): Promise<Loaded> => {
+  const gpu = await provideGpu()
+  const adapter = await gpu?.requestAdapter({ powerPreference: 'high-performance' })
+  if (!adapter)
+    throw new DiffeoException(
+      engineError(
+        'engine webgpu',
+        'an adapter',
+        gpu === undefined ? 'a browser without WebGPU' : 'none',
+        globalThis.process === undefined
+          ? "use a current browser, with WebGPU and graphics acceleration on, or the engine 'wasm'"
+          : 'install a current driver of the graphics card, with Vulkan on Linux (Mesa 22.3, of Debian 12, is too old)',
+      ),
+    )
+  await import('@tensorflow/tfjs-backend-webgpu' as string)
+  // constants are computed here, where they can be read at once
+  await import('@tensorflow/tfjs-backend-cpu')
+  await select('webgpu')
+  registerWebgpuKernels()
+  const { vendor, architecture } = adapter.info ?? {}
+  return { version: tf.version_core, threads: 1, device: ['GPU', vendor, architecture].filter(Boolean).join(' ') }
+}

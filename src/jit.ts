@@ -1,0 +1,251 @@
+/**
+ * `jit(f)`: a pure function of tensors as one program. The first call with a signature (the shapes and types of the
+ * tensors, and whatever else is among the arguments) traces `f` and has the engine compile it; every other call runs
+ * what was compiled.
+ *
+ * Laws. `await jit(f)(…args)` is `f(…args)`, but for rounding. Of `f` this asks that it computes with tensors alone:
+ * a value that is read, a random draw or a clock would be frozen into the program, so the first two are errors. Tensors
+ * that `f` finds outside its arguments become constants.
+ *
+ * @module
+ */
+import * as tf from '@tensorflow/tfjs-core'
+import { type Runner, runEagerly } from './compiler/evaluate.js'
+import { simplify } from './compiler/passes/simplify.js'
+import type { Program, ProgramType, ValueInfo } from './compiler/program.js'
+import { partition, type Share } from './compiler/shard/partition.js'
+import { trace } from './compiler/trace.js'
+import { DiffeoException, engineError, usageError } from './error.js'
+
+// -------------------------------------------------------------------------------------
+// compilers
+// -------------------------------------------------------------------------------------
+
+/**
+ * What makes a program run: every engine has one. It is told how many of the inputs belong together, and how many of
+ * these groups, the first ones, hold the same tensors in many calls: what depends on them alone need not be computed anew.
+ * `results` says how many of the outputs belong together.
+ */
+export type Compiler = (
+  program: Program,
+  counts: readonly number[],
+  steady: number,
+  results?: readonly number[],
+) => Promise<Compiled>
+
+interface Compiled {
+  readonly run: Runner
+  readonly dispose: () => Promise<void>
+}
+
+/** The compiler of an engine without one of its own. */
+export const eagerCompiler: Compiler = async (program) => ({ run: runEagerly(program), dispose: async () => {} })
+
+let compiler = eagerCompiler
+
+const ALONE: Share = { index: 0, count: 1 }
+let share = ALONE
+
+/** Chooses what compiles from now on, and which share of a batch is computed here; `useEngine` calls it. */
+export const setCompiler = (next: Compiler, among: Share = ALONE): void => {
+  compiler = next
+  share = among
+}
+
+// -------------------------------------------------------------------------------------
+// trees
+// -------------------------------------------------------------------------------------
+
+const isPlain = (u: unknown): u is Readonly<Record<string, unknown>> =>
+  typeof u === 'object' && u !== null && Object.getPrototypeOf(u) === Object.prototype
+
+/** The same tree, each leaf of a class replaced. */
+const mapTree = <Leaf>(
+  tree: unknown,
+  kind: abstract new (...args: never[]) => Leaf,
+  f: (leaf: Leaf) => unknown,
+): unknown =>
+  tree instanceof kind
+    ? f(tree)
+    : Array.isArray(tree)
+      ? tree.map((sub) => mapTree(sub, kind, f))
+      : isPlain(tree)
+        ? Object.fromEntries(Object.entries(tree).map(([name, sub]) => [name, mapTree(sub, kind, f)]))
+        : tree
+
+const infoOf = ({ shape, dtype }: tf.Tensor): ValueInfo => ({ shape, dtype: dtype as ProgramType })
+
+/** The tensors of a tree, in order, and a text that trees with the same traces share. */
+const flatten = (tree: unknown): { readonly tensors: readonly tf.Tensor[]; readonly signature: string } => {
+  const tensors: tf.Tensor[] = []
+  const parts: string[] = []
+  const walk = (sub: unknown): void => {
+    if (sub instanceof tf.Tensor) {
+      tensors.push(sub)
+      parts.push(sub.dtype, sub.shape.join())
+    } else if (Array.isArray(sub)) {
+      parts.push('[')
+      sub.forEach(walk)
+      parts.push(']')
+    } else if (isPlain(sub)) {
+      parts.push('{')
+      for (const name of Object.keys(sub)) {
+        parts.push(name)
+        walk(sub[name])
+      }
+      parts.push('}')
+    } else if (sub === undefined || sub === null || ['number', 'string', 'boolean'].includes(typeof sub))
+      parts.push(typeof sub === 'string' ? JSON.stringify(sub) : String(sub))
+    else {
+      const got = typeof sub === 'object' ? (sub.constructor?.name ?? 'an object') : `a ${typeof sub}`
+      throw new DiffeoException(
+        usageError('jit', 'arguments made of tensors, numbers, texts, lists and plain objects', got, 'close over it'),
+      )
+    }
+  }
+  walk(tree)
+  return { tensors, signature: parts.join(' ') }
+}
+
+/** How many tensors each part of a tree has that has any: a list of tensors is a part, and so is a tree without lists. */
+const groupSizes = (tree: unknown): readonly number[] => {
+  const isList = Array.isArray(tree)
+  const subs: readonly unknown[] = isList ? tree : isPlain(tree) ? Object.values(tree) : []
+  const whole =
+    tree instanceof tf.Tensor || (isList ? subs.every((sub) => sub instanceof tf.Tensor) : !subs.some(hasList))
+  return whole ? [flatten(tree).tensors.length].filter((n) => n > 0) : subs.flatMap(groupSizes)
+}
+const hasList = (tree: unknown): boolean => Array.isArray(tree) || (isPlain(tree) && Object.values(tree).some(hasList))
+
+// -------------------------------------------------------------------------------------
+// jit
+// -------------------------------------------------------------------------------------
+
+/** A function that runs as one program. */
+export interface Jitted<Args extends readonly unknown[], R> {
+  (...args: Args): Promise<R>
+  /** Traces and compiles for arguments like these, and runs nothing. */
+  readonly prepare: (...args: Args) => Promise<void>
+  /** The program that arguments like these run, as `describe` prints it. */
+  readonly program: (...args: Args) => Program
+  /** Frees what was compiled; another call compiles anew. */
+  readonly dispose: () => Promise<void>
+}
+
+export interface JitOptions {
+  /**
+   * How many of the arguments, the first ones, are the same tensors in many calls, as parameters are while a flow is
+   * evaluated: what depends on them alone is computed once. Default 0
+   */
+  readonly steady?: number
+  /**
+   * Which of the arguments, by its place, is a batch. Where several workers compute together, all are given the whole
+   * batch, each computes with its share, and all answer the result of the whole. Without it each computes for itself.
+   */
+  readonly batch?: number
+}
+
+interface Entry {
+  readonly compiled: Promise<Compiled>
+  /** The result's tree around tensors, which are given in order. */
+  readonly rebuild: (tensors: readonly tf.Tensor[]) => unknown
+}
+
+/** What `f` does with arguments like these. */
+const traceTree = (f: (...args: never[]) => unknown, args: readonly unknown[]) => {
+  let shape: unknown
+  let results: readonly number[] = []
+  const { tensors } = flatten(args)
+  const program = trace((given) => {
+    let next = 0
+    const result = f(...(mapTree(args, tf.Tensor, () => given[next++]) as never[]))
+    const outputs: tf.Tensor[] = []
+    results = groupSizes(result)
+    // a place for each tensor: they themselves end with the trace
+    shape = mapTree(result, tf.Tensor, (tensor) => new Place(outputs.push(tensor) - 1))
+    return outputs
+  }, tensors.map(infoOf))
+  const counts = args.flatMap(groupSizes)
+  return {
+    program: simplify(program),
+    counts,
+    results,
+    rebuild: (made: readonly tf.Tensor[]) => mapTree(shape, Place, ({ index }) => made[index]),
+  }
+}
+
+/** A worker's share of a batch. */
+const shareOf = (t: tf.Tensor, { index, count }: Share): tf.Tensor => {
+  const size = t.shape[0]! / count
+  return tf.slice(t, [index * size], [size])
+}
+
+/** Where a tensor stands among the results. */
+class Place {
+  constructor(readonly index: number) {}
+}
+
+/**
+ * A pure function of tensors, compiled. Arguments and result are trees: lists and plain objects of tensors; numbers,
+ * texts and booleans among the arguments are part of the signature, so that each new one means a new program. The
+ * tensors of the result are the caller's to free; the arguments stay the caller's.
+ *
+ * @example
+ * const logProb = jit((params: Params, x: BatchOf<[2]>) => moons.logProb(params)(x))
+ * const nats = await logProb(params, x) // the first call compiles
+ * @throws DiffeoException (as a rejection) if `f` cannot be traced: it reads a value, or calls an unknown operation
+ */
+export const jit = <Args extends readonly unknown[], R>(
+  f: (...args: Args) => R,
+  { steady = 0, batch }: JitOptions = {},
+): Jitted<Args, R> => {
+  const cache = new Map<Compiler, Map<string, Entry>>()
+  const entryOf = (args: Args, signature: string): Entry => {
+    const own = cache.get(compiler) ?? new Map<string, Entry>()
+    cache.set(compiler, own)
+    const known = own.get(signature)
+    if (known !== undefined) return known
+    const { program, counts, results, rebuild } = traceTree(f as (...args: never[]) => unknown, args)
+    const early = args.slice(0, steady).flatMap(groupSizes).length
+    const ours = isShared() ? partition(program, batched(args), share) : program
+    const entry = { compiled: compiler(ours, counts, early, results), rebuild }
+    own.set(signature, entry)
+    // one that could not be compiled is tried again
+    entry.compiled.catch(() => own.delete(signature))
+    return entry
+  }
+  const isShared = (): boolean => batch !== undefined && share.count > 1
+  /** The places of the batch's tensors among those of all arguments. */
+  const batched = (args: Args): ReadonlySet<number> => {
+    const first = flatten(args.slice(0, batch)).tensors.length
+    return new Set(flatten(args[batch!]).tensors.map((_, i) => first + i))
+  }
+  /** The tensors with those of the batch cut to this worker's share, for as long as `run` needs them. */
+  const shared = async (args: Args, run: Runner): Promise<readonly tf.Tensor[]> => {
+    const { tensors } = flatten(args)
+    const places = batched(args)
+    const given = tensors.map((t, i) => (places.has(i) ? shareOf(t, share) : t))
+    return run(given).finally(() => tf.dispose(given.filter((_, i) => places.has(i))))
+  }
+  const call = async (...args: Args): Promise<R> => {
+    const { tensors, signature } = flatten(args)
+    if (tensors.some((t) => t.isDisposed))
+      throw new DiffeoException(engineError('jit', 'tensors', 'one that was freed', 'free arguments after the call'))
+    const { compiled, rebuild } = entryOf(args, signature)
+    const { run } = await compiled
+    return rebuild(await (isShared() ? shared(args, run) : run(tensors))) as R
+  }
+  return Object.assign(call, {
+    prepare: async (...args: Args) => {
+      await entryOf(args, flatten(args).signature).compiled
+    },
+    program: (...args: Args) => traceTree(f as (...args: never[]) => unknown, args).program,
+    dispose: async () => {
+      const entries = [...cache.values()].flatMap((own) => [...own.values()])
+      cache.clear()
+      // one that could not be compiled holds nothing
+      for (const made of await Promise.allSettled(entries.map(({ compiled }) => compiled)))
+        if (made.status === 'fulfilled') await made.value.dispose()
+    },
+  })
+}
