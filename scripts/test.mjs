@@ -12,6 +12,7 @@ const compiler = (name) => ['node', `node_modules/${name}/bin/tsc`, '-p', 'tscon
 const steps = {
   build: ['npm', 'run', '--silent', 'build'],
   lint: ['npx', 'biome', 'check', '--error-on-warnings', '.'],
+  layers: ['node', 'scripts/layers.mjs'],
   'types 5.9': compiler('typescript-5.9'),
   'types 6.0': compiler('typescript'),
   'types 7.0': compiler('typescript-7'),

@@ -10,47 +10,13 @@
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
-import { type Runner, runEagerly } from './compiler/evaluate.js'
+import { type Compiled, type Compiler, currentCompiler } from './backends/compiler.js'
+import type { Runner } from './compiler/evaluate.js'
 import { simplify } from './compiler/passes/simplify.js'
 import type { Program, ProgramType, ValueInfo } from './compiler/program.js'
 import { partition, type Share } from './compiler/shard/partition.js'
 import { trace } from './compiler/trace.js'
 import { DiffeoException, engineError, usageError } from './error.js'
-
-// -------------------------------------------------------------------------------------
-// compilers
-// -------------------------------------------------------------------------------------
-
-/**
- * What makes a program run: every engine has one. It is told how many of the inputs belong together, and how many of
- * these groups, the first ones, hold the same tensors in many calls: what depends on them alone need not be computed anew.
- * `results` says how many of the outputs belong together.
- */
-export type Compiler = (
-  program: Program,
-  counts: readonly number[],
-  steady: number,
-  results?: readonly number[],
-) => Promise<Compiled>
-
-interface Compiled {
-  readonly run: Runner
-  readonly dispose: () => Promise<void>
-}
-
-/** The compiler of an engine without one of its own. */
-export const eagerCompiler: Compiler = async (program) => ({ run: runEagerly(program), dispose: async () => {} })
-
-let compiler = eagerCompiler
-
-const ALONE: Share = { index: 0, count: 1 }
-let share = ALONE
-
-/** Chooses what compiles from now on, and which share of a batch is computed here; `useEngine` calls it. */
-export const setCompiler = (next: Compiler, among: Share = ALONE): void => {
-  compiler = next
-  share = among
-}
 
 // -------------------------------------------------------------------------------------
 // trees
@@ -154,23 +120,22 @@ interface Entry {
 /** What `f` does with arguments like these. */
 const traceTree = (f: (...args: never[]) => unknown, args: readonly unknown[]) => {
   let shape: unknown
-  let results: readonly number[] = []
+  let outputGroups: readonly number[] = []
   const { tensors } = flatten(args)
   const program = trace((given) => {
     let next = 0
     const result = f(...(mapTree(args, tf.Tensor, () => given[next++]) as never[]))
     const outputs: tf.Tensor[] = []
-    results = groupSizes(result)
+    outputGroups = groupSizes(result)
     // a place for each tensor: they themselves end with the trace
     shape = mapTree(result, tf.Tensor, (tensor) => new Place(outputs.push(tensor) - 1))
     return outputs
   }, tensors.map(infoOf))
-  const counts = args.flatMap(groupSizes)
   return {
     program: simplify(program),
-    counts,
-    results,
-    rebuild: (made: readonly tf.Tensor[]) => mapTree(shape, Place, ({ index }) => made[index]),
+    inputGroups: args.flatMap(groupSizes),
+    outputGroups,
+    rebuild: (results: readonly tf.Tensor[]) => mapTree(shape, Place, ({ index }) => results[index]),
   }
 }
 
@@ -201,20 +166,24 @@ export const jit = <Args extends readonly unknown[], R>(
 ): Jitted<Args, R> => {
   const cache = new Map<Compiler, Map<string, Entry>>()
   const entryOf = (args: Args, signature: string): Entry => {
-    const own = cache.get(compiler) ?? new Map<string, Entry>()
-    cache.set(compiler, own)
-    const known = own.get(signature)
-    if (known !== undefined) return known
-    const { program, counts, results, rebuild } = traceTree(f as (...args: never[]) => unknown, args)
-    const early = args.slice(0, steady).flatMap(groupSizes).length
-    const ours = isShared() ? partition(program, batched(args), share) : program
-    const entry = { compiled: compiler(ours, counts, early, results), rebuild }
-    own.set(signature, entry)
-    // one that could not be compiled is tried again
-    entry.compiled.catch(() => own.delete(signature))
+    const { compiler, share } = currentCompiler()
+    const entries = cache.get(compiler) ?? new Map<string, Entry>()
+    cache.set(compiler, entries)
+    const cached = entries.get(signature)
+    if (cached !== undefined) return cached
+    const { program, rebuild, ...groups } = traceTree(f as (...args: never[]) => unknown, args)
+    const compiled = compiler({
+      program: isShared() ? partition(program, batched(args), share) : program,
+      ...groups,
+      steadyGroups: args.slice(0, steady).flatMap(groupSizes).length,
+    })
+    const entry = { compiled, rebuild }
+    entries.set(signature, entry)
+    // a failed compilation is tried again
+    compiled.catch(() => entries.delete(signature))
     return entry
   }
-  const isShared = (): boolean => batch !== undefined && share.count > 1
+  const isShared = (): boolean => batch !== undefined && currentCompiler().share.count > 1
   /** The places of the batch's tensors among those of all arguments. */
   const batched = (args: Args): ReadonlySet<number> => {
     const first = flatten(args.slice(0, batch)).tensors.length
@@ -224,8 +193,9 @@ export const jit = <Args extends readonly unknown[], R>(
   const shared = async (args: Args, run: Runner): Promise<readonly tf.Tensor[]> => {
     const { tensors } = flatten(args)
     const places = batched(args)
-    const given = tensors.map((t, i) => (places.has(i) ? shareOf(t, share) : t))
-    return run(given).finally(() => tf.dispose(given.filter((_, i) => places.has(i))))
+    const { share } = currentCompiler()
+    const shares = tensors.map((t, i) => (places.has(i) ? shareOf(t, share) : t))
+    return run(shares).finally(() => tf.dispose(shares.filter((_, i) => places.has(i))))
   }
   const call = async (...args: Args): Promise<R> => {
     const { tensors, signature } = flatten(args)

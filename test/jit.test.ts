@@ -19,10 +19,11 @@ import {
   unwrap,
 } from 'diffeo'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { eagerCompiler, setCompiler } from '../src/backends/compiler.js'
 import { simplify } from '../src/compiler/passes/simplify.js'
 import { bytes, flops, describe as show } from '../src/compiler/program.js'
 import { trace } from '../src/compiler/trace.js'
-import { eagerCompiler, jit, setCompiler } from '../src/jit.js'
+import { jit } from '../src/jit.js'
 import { trust } from '../src/tensor/tensor.js'
 import { distance, fast, firsts } from './compiler/agree.js'
 import { randomParams } from './support.js'
@@ -128,7 +129,7 @@ describe('jit', () => {
   })
   it('frees what was compiled, though for other arguments nothing could be', async () => {
     const freed: (readonly number[])[] = []
-    setCompiler(async ({ values, inputs }) => {
+    setCompiler(async ({ program: { values, inputs } }) => {
       const { shape } = values[inputs[0]!]!
       if (shape[0] === 1) throw new Error('no memory')
       return { run: async (given) => given, dispose: async () => void freed.push(shape) }
@@ -240,9 +241,9 @@ describe('programs', () => {
 
 it('a compiled flow frees every program that it made', async () => {
   let [made, freed] = [0, 0]
-  setCompiler(async (program, ...rest) => {
+  setCompiler(async (input) => {
     made += 1
-    const { run } = await eagerCompiler(program, ...rest)
+    const { run } = await eagerCompiler(input)
     return { run, dispose: async () => void freed++ }
   })
   const own = compiled(flow(on([2], realNvpVector({ couplings: 2, hidden: [3] })), standardNormal))

@@ -16,7 +16,7 @@ import {
   orThrow,
   usageError,
 } from '../error.js'
-import { type Compiler, eagerCompiler, setCompiler } from '../jit.js'
+import { type Compiler, eagerCompiler, setCompiler } from './compiler.js'
 import { type EngineOptions, refusal } from './options.js'
 import type { Loaded } from './tfjs/backend.js'
 import { registerGradients } from './tfjs/gradients.js'

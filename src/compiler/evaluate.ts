@@ -55,3 +55,16 @@ export const runEagerly = (program: Program): Runner => {
       return outputs.map((v) => tf.clone(made.get(v)!))
     })
 }
+
+/** Runs `f` where what it makes can be read at once, which it cannot on WebGPU. */
+export const readably = <A>(f: () => A): A => {
+  const before = tf.getBackend()
+  if (before !== 'webgpu') return f()
+  try {
+    // It answers a promise, but has chosen the backend before it does.
+    tf.setBackend('cpu')
+    return f()
+  } finally {
+    tf.setBackend(before)
+  }
+}

@@ -66,6 +66,12 @@ const convOutput = (x: ValueInfo, filter: ValueInfo, attrs: tf.NamedAttrMap): nu
     tf.backend_util.convertConv2DDataFormat((attrs['dataFormat'] as 'NHWC' | undefined) ?? 'NHWC'),
   ).outShape
 
+/** The mean over all workers of the value that each has. No kernel of TensorFlow.js: only sharding adds it. */
+export const ALL_REDUCE = 'AllReduce'
+
+/** Convolutions, and their gradients by the input: both are convolutions of an image. */
+export const convolutions: ReadonlySet<string> = new Set(['Conv2D', 'Conv2DBackpropInput'])
+
 /** Every kernel that can be traced. */
 export const signatures: Readonly<Record<string, Signature>> = {
   ...named('Add Sub Multiply RealDiv Maximum Minimum SquaredDifference Pow', pairwise()),

@@ -1,6 +1,6 @@
 /**
- * What the two backends that compute nothing have in common: `program/trace.ts` records, `native/storage.ts` keeps. And
- * where constants are computed.
+ * What the two backends without arithmetic have in common: `trace.ts` records calls, `backends/shared/buffers.ts` keeps
+ * results.
  *
  * @module
  */
@@ -22,18 +22,5 @@ export abstract class PassiveBackend extends tf.KernelBackend {
   }
   override timerAvailable(): boolean {
     return false
-  }
-}
-
-/** Runs `f` where what it makes can be read at once, which it cannot on WebGPU. */
-export const readably = <A>(f: () => A): A => {
-  const before = tf.getBackend()
-  if (before !== 'webgpu') return f()
-  try {
-    // It answers a promise, but has chosen the backend before it does.
-    tf.setBackend('cpu')
-    return f()
-  } finally {
-    tf.setBackend(before)
   }
 }

@@ -10,7 +10,7 @@ import { fromElements } from '../../compiler/evaluate.js'
 import { type Elements, sizeOf, type ValueInfo } from '../../compiler/program.js'
 import { trace } from '../../compiler/trace.js'
 import { DiffeoException, engineError } from '../../error.js'
-import type { Compiler } from '../../jit.js'
+import type { Compiler } from '../compiler.js'
 import type { EngineOptions } from '../options.js'
 import { storage } from '../shared/buffers.js'
 import { type Group, pack } from '../shared/flat-state.js'
@@ -46,14 +46,15 @@ const answered = <A>(expected: string, answer: Promise<A>): Promise<A> =>
 /** A compiler for `jit`. */
 const onnxCompiler =
   (ort: Ort, { threads, ...how }: OnnxOptions): Compiler =>
-  async (given, counts, steady, results) => {
-    const { program, inputs, outputs } = pack(given, counts, results)
+  async (input) => {
+    const { steadyGroups = 0 } = input
+    const { program, inputs, outputs } = pack(input)
     const model = translateGraph(program, how)
     const store = storage()
     const info = (v: number): ValueInfo => program.values[v]!
     const wrap = ({ dtype, shape }: ValueInfo, data: Elements): OrtTensor =>
       new ort.Tensor(dtype as 'float32', data as Float32Array, shape)
-    const shapes = given.outputs.map((v) => given.values[v]!.shape)
+    const shapes = input.program.outputs.map((v) => input.program.values[v]!.shape)
     const read = ({ dataId }: tf.Tensor): Elements => store.peek(dataId) ?? (tf.engine().readSync(dataId) as Elements)
     const feed = ({ from, count, size }: Group, i: number, tensors: readonly tf.Tensor[]): OrtTensor => {
       const parts = tensors.slice(from, from + count).map(read)
@@ -64,7 +65,7 @@ const onnxCompiler =
     const runs = 'a program that runs'
 
     // Groups are inputs of the program, but where one fell apart into single tensors: then there are more of them.
-    const early = inputs.length === counts.length ? inputs.slice(0, steady) : []
+    const early = inputs.length === input.inputGroups.length ? inputs.slice(0, steadyGroups) : []
     const parts = early.length === 0 ? undefined : model.encodeParts(early.map((_, i) => inputName(i)))
     const first = parts === undefined || parts.between.length === 0 ? undefined : await create(parts.first)
     const session = await create(first === undefined ? model.encode() : parts!.second).catch(async (thrown) => {
@@ -158,7 +159,7 @@ const probe = async (ort: Ort, threads: number): Promise<number | undefined> => 
     ),
   )
   const results = async (how: TranslateOptions): Promise<readonly Float32Array[]> => {
-    const { run, dispose } = await onnxCompiler(ort, { threads, ...how })(program, [1, 1, 1], 0)
+    const { run, dispose } = await onnxCompiler(ort, { threads, ...how })({ program, inputGroups: [1, 1, 1] })
     const out = await run(inputs)
     const read = out.map((t) => t.dataSync<'float32'>())
     tf.dispose([...out])

@@ -7,6 +7,7 @@
  */
 import { simplify } from '../../compiler/passes/simplify.js'
 import { type Call, type Program, sizeOf, type ValueInfo } from '../../compiler/program.js'
+import type { CompilerInput } from '../compiler.js'
 
 /** A run of consecutive inputs, or outputs, that are one vector: where each begins, and the whole. */
 export interface Group {
@@ -40,12 +41,8 @@ const grouped = (infos: readonly ValueInfo[], counts: readonly number[]): readon
   })
 }
 
-/** The program with so many tensors each as one input, and as one output; without the second, all outputs are one. */
-export const pack = (
-  program: Program,
-  counts: readonly number[],
-  results: readonly number[] = [program.outputs.length],
-): Packed => {
+/** The program with one vector for each group of inputs, and for each group of outputs. */
+export const pack = ({ program, inputGroups, outputGroups = [program.outputs.length] }: CompilerInput): Packed => {
   const values: ValueInfo[] = [...program.values]
   const { constants } = program
   const before: Call[] = []
@@ -54,8 +51,8 @@ export const pack = (
   const info = (v: number): ValueInfo => values[v]!
   const vector = (size: number): ValueInfo => ({ shape: [size], dtype: 'float32' })
 
-  const inputGroups = grouped(program.inputs.map(info), counts)
-  const inputs = inputGroups.map(({ from, count, size }) => {
+  const groupsIn = grouped(program.inputs.map(info), inputGroups)
+  const inputs = groupsIn.map(({ from, count, size }) => {
     const own = program.inputs.slice(from, from + count)
     if (count === 1) return own[0]!
     const whole = add(vector(size))
@@ -67,8 +64,8 @@ export const pack = (
     return whole
   })
 
-  const outputGroups = grouped(program.outputs.map(info), results)
-  const outputs = outputGroups.map(({ from, count, size }) => {
+  const groupsOut = grouped(program.outputs.map(info), outputGroups)
+  const outputs = groupsOut.map(({ from, count, size }) => {
     const own = program.outputs.slice(from, from + count)
     if (count === 1) return own[0]!
     const flat = own.map((v) => {
@@ -82,5 +79,5 @@ export const pack = (
   })
 
   const packed = { values, constants, inputs, calls: [...before, ...program.calls, ...after], outputs }
-  return { program: simplify(packed), inputs: inputGroups, outputs: outputGroups }
+  return { program: simplify(packed), inputs: groupsIn, outputs: groupsOut }
 }

@@ -6,10 +6,10 @@
  */
 import { readFile } from 'node:fs/promises'
 import * as tf from '@tensorflow/tfjs-core'
+import { ALL_REDUCE } from '../../compiler/operations.js'
 import type { Elements, ValueInfo } from '../../compiler/program.js'
-import { ALL_REDUCE } from '../../compiler/shard/partition.js'
 import { DiffeoException, engineError } from '../../error.js'
-import type { Compiler } from '../../jit.js'
+import type { Compiler } from '../compiler.js'
 import type { EngineOptions } from '../options.js'
 import { storage } from '../shared/buffers.js'
 import { type Group, pack } from '../shared/flat-state.js'
@@ -26,14 +26,15 @@ import { inputName, NOTHING, outputName, translate } from './lower/program.js'
 /** A compiler for `jit`. The device is one as the runtime names it; `onGpu` is whether it may be a GPU. */
 const tensorflowCompiler =
   (library: TensorFlow, options: EngineOptions, onGpu: boolean, cluster?: Cluster): Compiler =>
-  async (given, counts, steady, results) => {
-    const { program, inputs, outputs } = pack(given, counts, results)
+  async (input) => {
+    const { steadyGroups = 0 } = input
+    const { program, inputs, outputs } = pack(input)
     const store = storage()
     const infoIn = inputs.map((_, i): ValueInfo => program.values[program.inputs[i]!]!)
     const infoOut = outputs.map((_, i): ValueInfo => program.values[program.outputs[i]!]!)
-    const shapes = given.outputs.map((v) => given.values[v]!.shape)
+    const shapes = input.program.outputs.map((v) => input.program.values[v]!.shape)
     const meets = cluster !== undefined && program.calls.some(({ kernel }) => kernel === ALL_REDUCE)
-    const isSteady = (i: number): boolean => i < steady && inputs.length === counts.length
+    const isSteady = (i: number): boolean => i < steadyGroups && inputs.length === input.inputGroups.length
     // names of what a session keeps mean nothing to the server of a cluster
     const kept = meets ? NOTHING : keptOf(inputs, outputs, isSteady)
     const how = { device: options.device, precision: options.precision, kept }

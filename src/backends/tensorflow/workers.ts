@@ -9,10 +9,11 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
+import { ALL_REDUCE } from '../../compiler/operations.js'
 import type { Program } from '../../compiler/program.js'
-import { ALL_REDUCE, type Share } from '../../compiler/shard/partition.js'
+import type { Share } from '../../compiler/shard/partition.js'
 import { asError, type DiffeoError, DiffeoException, engineError } from '../../error.js'
-import { type Compiler, setCompiler } from '../../jit.js'
+import { type Compiler, setCompiler } from '../compiler.js'
 import { type Engine, useEngine } from '../engine.js'
 import type { EngineOptions } from '../options.js'
 import { compilerAmong } from './backend.js'
@@ -63,7 +64,7 @@ const CHUNK = 2 ** 20
 
 const talk = async (compiler: Compiler, { index, count }: Share): Promise<Pick<Workers, 'gather' | 'share'>> => {
   const sumWith = async (size: number) => {
-    const { run } = await compiler(meanOf(size, count), [1], 0)
+    const { run } = await compiler({ program: meanOf(size, count), inputGroups: [1] })
     return async (own: Float32Array): Promise<Float32Array> => {
       const x = tf.tensor1d(own)
       const [mean] = (await run([x])) as readonly [tf.Tensor]

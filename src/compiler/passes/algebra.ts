@@ -5,12 +5,10 @@
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
-import { fromElements, runCall } from '../evaluate.js'
-import { axesOf } from '../operations.js'
-import { readably } from '../passive-backend.js'
+import { fromElements, readably, runCall } from '../evaluate.js'
+import { ALL_REDUCE, axesOf } from '../operations.js'
 import { type Call, elements, sizeOf } from '../program.js'
 import { fill, type Rule, same, shapeOf, uniform, type Walk } from '../rewrite.js'
-import { ALL_REDUCE } from '../shard/partition.js'
 import { filled, narrow, pairwise, pointwise, spread, vanishing } from './constants.js'
 import { abutting, cut, parted, reunited } from './slices.js'
 

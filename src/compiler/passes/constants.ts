@@ -5,8 +5,7 @@
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
-import { runCall } from '../evaluate.js'
-import { readably } from '../passive-backend.js'
+import { readably, runCall } from '../evaluate.js'
 import { sizeOf } from '../program.js'
 import { fill, type Rule, same, shapeOf, uniform } from '../rewrite.js'
 

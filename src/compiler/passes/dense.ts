@@ -9,8 +9,6 @@
  * @module
  */
 
-import { type Graph, MICROSOFT } from '../../backends/onnxruntime/graph.js'
-import type { Names } from '../../backends/onnxruntime/layout.js'
 import { type Call, isByChannel, type Program, soleMaker } from '../program.js'
 
 /** The program with products, biases and activations gathered as calls of `Dense`. */
@@ -41,15 +39,4 @@ export const gatherDense = (program: Program): Program => {
     calls.set(own.outputs[0]!, own)
   }
   return { ...program, calls: [...calls.values()] }
-}
-
-/** `Dense` as ONNX's Gemm, or with its activation as the runtime's own. */
-export const translateDense = (graph: Graph, names: Names, { inputs, attrs, outputs }: Call): void => {
-  const own = { transA: attrs['transposeA'] ? 1 : 0, transB: attrs['transposeB'] ? 1 : 0 }
-  const given = inputs.map((v) => names.get(v, 'last'))
-  const y =
-    attrs['relu'] === true
-      ? graph.node('FusedGemm', given, { domain: MICROSOFT, attrs: { ...own, activation: 'Relu' } })
-      : graph.node('Gemm', given, { attrs: own })
-  names.set(outputs[0]!, 'last', y)
 }

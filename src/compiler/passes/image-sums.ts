@@ -12,8 +12,7 @@
  * @module
  */
 import type * as tf from '@tensorflow/tfjs-core'
-import { convolutions } from '../../backends/onnxruntime/lower/convolution.js'
-import { axesOf } from '../operations.js'
+import { axesOf, convolutions } from '../operations.js'
 import { type Call, type Elements, isByChannel, type Program, sizeOf, useCounts, type ValueInfo } from '../program.js'
 import { dropUnused } from './simplify.js'
 

@@ -17,7 +17,7 @@
  * @module
  */
 import { DiffeoException, engineError, usageError } from '../../error.js'
-import { axesOf } from '../operations.js'
+import { ALL_REDUCE, axesOf } from '../operations.js'
 import { type Call, type Elements, type Program, sizeOf, type ValueInfo } from '../program.js'
 import { bundle } from './buckets.js'
 import { momentsIn, shareMoments } from './moments.js'
@@ -28,9 +28,6 @@ export interface Share {
   readonly index: number
   readonly count: number
 }
-
-/** The mean over the workers of what each of them has: the one kernel that is not of TensorFlow.js. */
-export const ALL_REDUCE = 'AllReduce'
 
 const refuse = ({ kernel }: Pick<Call, 'kernel'>): never => {
   const fix = 'compute the mean of a batch by sums and products, or train on one worker'

@@ -21,11 +21,12 @@ import {
   unwrap,
 } from 'diffeo'
 import { afterEach, describe, expect, it } from 'vitest'
+import { eagerCompiler, setCompiler } from '../../../src/backends/compiler.js'
 import { fromElements, runCall, runEagerly } from '../../../src/compiler/evaluate.js'
+import { ALL_REDUCE } from '../../../src/compiler/operations.js'
 import { type Program, sizeOf } from '../../../src/compiler/program.js'
-import { ALL_REDUCE, partition } from '../../../src/compiler/shard/partition.js'
+import { partition } from '../../../src/compiler/shard/partition.js'
 import { trace } from '../../../src/compiler/trace.js'
-import { eagerCompiler, setCompiler } from '../../../src/jit.js'
 import type { Latents, Shape } from '../../../types/shape.js'
 import '../../support.js'
 import { descent, moonBatch, moons, tiny, tinyBatch } from '../../train/toy.js'
@@ -41,7 +42,7 @@ interface Seen {
 /** Every program that `f` runs. */
 const seenBy = async (f: () => Promise<void>): Promise<readonly Seen[]> => {
   const seen: Seen[] = []
-  setCompiler(async (program) => ({
+  setCompiler(async ({ program }) => ({
     run: (inputs) => {
       seen.push({ program, inputs: inputs.map((t) => tf.keep(tf.clone(t))) })
       return runEagerly(program)(inputs)

@@ -16,9 +16,6 @@ import { backwards, ints, pad, reshape, sumFirst, transpose } from './nodes.js'
 
 type Shape4 = readonly [number, number, number, number]
 
-/** What {@link convolve} and {@link inputGradient} translate. */
-export const convolutions: ReadonlySet<string> = new Set(['Conv2D', 'Conv2DBackpropInput'])
-
 /** What a convolution is, in numbers. */
 export interface Geometry {
   readonly x: Shape4

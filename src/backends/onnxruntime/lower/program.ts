@@ -4,9 +4,9 @@
  * @module
  */
 
-import { axesOf } from '../../../compiler/operations.js'
+import { axesOf, convolutions } from '../../../compiler/operations.js'
 import { gatherColumns } from '../../../compiler/passes/columns.js'
-import { gatherDense, translateDense } from '../../../compiler/passes/dense.js'
+import { gatherDense } from '../../../compiler/passes/dense.js'
 import { foldScales } from '../../../compiler/passes/fold-scales.js'
 import { gatherAffine } from '../../../compiler/passes/image-sums.js'
 import { recompute } from '../../../compiler/passes/rematerialise.js'
@@ -26,7 +26,8 @@ import {
   names,
 } from '../layout.js'
 import { convolveBlocked, filterGradientBlocked, poolBlocked, suits, suitsFilterGradient } from './blocked.js'
-import { convolutions, convolve, filterGradient, inputGradient } from './convolution.js'
+import { convolve, filterGradient, inputGradient } from './convolution.js'
+import { translateDense } from './dense.js'
 import { pointwise, types } from './elementwise.js'
 import { translateAffine, translateDot } from './image-sums.js'
 import { forms, moving } from './movement.js'

@@ -5,9 +5,8 @@
  * @module
  */
 
-import { axesOf, sliceOf } from '../../../compiler/operations.js'
+import { ALL_REDUCE, axesOf, sliceOf } from '../../../compiler/operations.js'
 import { type Call, sizeOf, type ValueInfo } from '../../../compiler/program.js'
-import { ALL_REDUCE } from '../../../compiler/shard/partition.js'
 import { type Attrs, bool, dtype, float, type GraphDef, int, ints, text, type Width } from '../graph.js'
 
 interface Context {
