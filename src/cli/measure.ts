@@ -80,6 +80,7 @@ export const measure = (
           training: unit.of(gap.training),
           evaluation: unit.of(gap.evaluation),
           gap: unit.of(gap.gap),
+          notFinite: gap.notFinite,
         },
         ...(few === undefined
           ? {}

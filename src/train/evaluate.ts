@@ -21,6 +21,8 @@ export interface Evaluation {
   /** The largest of one example. */
   readonly worst: number
   readonly count: number
+  /** How many examples have no finite figure. If there are any, `mean` and `nats` are not finite either. */
+  readonly notFinite: number
   readonly each: Float32Array
 }
 
@@ -42,6 +44,7 @@ export const summarise = (each: Float32Array, dimensions: number): Evaluation =>
     nats: mean * dimensions * Math.LN2,
     worst: each.reduce((a, b) => (b > a || Number.isNaN(b) ? b : a), Number.NEGATIVE_INFINITY),
     count: each.length,
+    notFinite: each.reduce((n, bits) => (Number.isFinite(bits) ? n : n + 1), 0),
     each,
   }
 }
@@ -89,6 +92,8 @@ export interface Gap {
   readonly evaluation: number
   /** training − evaluation */
   readonly gap: number
+  /** How many examples lack a finite figure in one of the two modes. */
+  readonly notFinite: number
 }
 
 /**
@@ -109,11 +114,13 @@ export const trainingGap = async <A extends Shape, B extends Latents>(
   const toBits = times(-1 / (dimensions * Math.LN2))
   const inTraining = jit((own: Params, x: BatchOf<A>) => toBits(flow.train(own)(x)[0]) as PerExample)
   try {
-    const { mean: training, count } = await scored(dimensions, (x) => inTraining(params, x), batches, progress)
-    const { mean: evaluation } = await evaluate(flow, params, batches, (done, examples) =>
+    const seen = await scored(dimensions, (x) => inTraining(params, x), batches, progress)
+    const { count, mean: training } = seen
+    const { mean: evaluation, each } = await evaluate(flow, params, batches, (done, examples) =>
       progress(batches.count + done, count + examples),
     )
-    return { count, training, evaluation, gap: training - evaluation }
+    const notFinite = each.filter((bits, i) => !Number.isFinite(bits) || !Number.isFinite(seen.each[i])).length
+    return { count, training, evaluation, gap: training - evaluation, notFinite }
   } finally {
     await inTraining.dispose()
   }

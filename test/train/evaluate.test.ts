@@ -42,6 +42,27 @@ describe('summarise', () => {
     expect(summarise(Float32Array.of(1, Number.POSITIVE_INFINITY, 2), 2).worst).toBe(Number.POSITIVE_INFINITY))
 })
 
+describe('figures that are not finite', () => {
+  const { NaN: nan, POSITIVE_INFINITY: infinity } = Number
+  it.each([
+    ['none', [1, 2], 0],
+    ['NaN', [1, nan, 2, nan], 2],
+    ['both infinities', [infinity, 1, -infinity], 2],
+  ])('are counted: %s', (_, list, notFinite) => {
+    const evaluation = summarise(Float32Array.from(list), 2)
+    expect(evaluation.notFinite).toBe(notFinite)
+    expect(Number.isFinite(evaluation.mean)).toBe(notFinite === 0)
+  })
+  it('are counted by evaluate and trainingGap, whose means say so too', async () => {
+    const identity = flow(input([1]), standardNormal)
+    const batches: Batches<readonly [1]> = { count: 2, at: (i) => trust(tf.tensor2d([[1], [i === 1 ? nan : 2]])) }
+    const evaluation = await evaluate(identity, {}, batches)
+    expect([evaluation.notFinite, evaluation.count, evaluation.mean]).toEqual([1, 4, nan])
+    const gap = await trainingGap(identity, {}, batches)
+    expect([gap.notFinite, gap.count, gap.training, gap.evaluation, gap.gap]).toEqual([1, 4, nan, nan, nan])
+  })
+})
+
 describe('evaluate', () => {
   it('counts every example once, those of a smaller last batch too, and says how far it is', async () => {
     const done: (readonly number[])[] = []
