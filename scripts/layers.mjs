@@ -8,7 +8,8 @@ import { posix } from 'node:path'
 const layers = {
   error: [],
   types: [],
-  tracing: ['error'],
+  'missing-engine': ['error'],
+  tracing: ['error', 'missing-engine'],
   file: ['error'],
   process: ['error'],
   codec: ['error'],

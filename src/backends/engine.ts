@@ -1,8 +1,8 @@
 /**
  * What runs the arithmetic. An engine is chosen once at start and is then the backend of TensorFlow.js: no other part
  * of the library knows which one it is. Importing the library loads no engine and registers nothing; until one is
- * chosen, by {@link useEngine} or {@link ready} or by the caller's own `@tensorflow/tfjs`, the first operation throws
- * TensorFlow.js's "No backend found in registry".
+ * chosen, by {@link useEngine} or {@link ready} or by the caller's own `@tensorflow/tfjs`, every operation throws a
+ * `DiffeoException` that asks for `await ready()` (`missing-engine.ts`).
  *
  * @module
  */

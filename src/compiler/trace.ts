@@ -6,6 +6,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core'
 import { DiffeoException, engineError } from '../error.js'
+import { requireEngine } from '../missing-engine.js'
 import { isTracing, TRACING } from '../tracing.js'
 import { axesOf, signatures } from './operations.js'
 import { PassiveBackend } from './passive-backend.js'
@@ -144,9 +145,8 @@ const unknownKernel = /Kernel '(\w+)' not registered/
  */
 export const trace = (f: (inputs: tf.Tensor[]) => readonly tf.Tensor[], inputs: readonly ValueInfo[]): Program => {
   if (isTracing()) refuse('jit', 'a function that is not being traced', 'a jit inside a jit', 'call the plain function')
-  // Typed as always there, but undefined where no engine was chosen.
-  const before: string | undefined = tf.getBackend()
-  if (before === undefined) return refuse('jit', 'an engine', 'none', 'choose one first: await ready()')
+  requireEngine()
+  const before = tf.getBackend()
   const own: Recording = { values: [], constants: new Map(), calls: [], numbers: new WeakMap() }
   recording = own
   try {

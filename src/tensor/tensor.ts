@@ -8,7 +8,11 @@ import * as tf from '@tensorflow/tfjs-core'
 import * as E from 'fp-ts/lib/Either.js'
 import type { Batch, Dims, Latents, Shape } from '../../types/shape.js'
 import { type DiffeoError, orThrow, shapeError } from '../error.js'
+import { explainMissingEngine } from '../missing-engine.js'
 import { only, show } from './shape.js'
+
+// here, because every eager operation imports this module
+explainMissingEngine()
 
 declare const shape: unique symbol
 declare const type: unique symbol

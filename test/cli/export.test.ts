@@ -196,7 +196,10 @@ describe('diffeo export', () => {
     const program = `import { toOnnx } from './dist/src/index.js'
       try { toOnnx({ inputs: [{ name: 'x', shape: [2] }], outputs: ['y'], run: (x) => x }) } catch (e) { console.log(e.message) }`
     const { status, stdout } = spawnSync('node', ['--input-type=module', '-e', program])
-    expect([status, `${stdout}`]).toEqual([0, 'jit: expected an engine, got none; choose one first: await ready()\n'])
+    expect([status, `${stdout}`]).toEqual([
+      0,
+      'engine: expected one that is ready, got none; call `await ready()` first\n',
+    ])
   })
   it('says what is missing where there is no run', async () => {
     const to = join(folder, 'none.onnx')

@@ -1,0 +1,97 @@
+/** Without an engine, every operation says what to do. This file imports no engine: the order of its tests matters. */
+import * as tf from '@tensorflow/tfjs-core'
+import * as d from 'diffeo'
+import { type AnyTensor, T } from 'diffeo'
+import { expect, it } from 'vitest'
+
+const message = 'engine: expected one that is ready, got none; call `await ready()` first'
+
+/** A tensor as one kept from an engine that is gone: TensorFlow.js makes none without an engine. */
+type Make = new (shape: readonly number[], dtype: string, dataId: object, id: number) => tf.Tensor
+const fake = (shape: readonly number[]): AnyTensor =>
+  // the constructor is not among the public types
+  new (tf.Tensor as unknown as Make)(shape, 'float32', {}, 0) as unknown as AnyTensor
+
+const vector = fake([4, 6])
+const image = fake([2, 4, 4, 8])
+const batchOf6 = () => fake([4, 6]) as d.BatchOf<[6]>
+const flow = d.flow(d.on([6], d.realNvpVector({ couplings: 2, hidden: [4] })), d.standardNormal)
+const standard = d.flow(d.on([6], d.sigmoid), d.standardNormal)
+
+const calls: Readonly<Record<string, () => unknown>> = {
+  tensor: () => d.tensor([2], [1, 2]),
+  batch: () => d.batch([2], [1, 2]),
+  'standardNormal.sample': () => d.standardNormal.sample([2], d.key(0), 3),
+  'flow.sample': () => flow.sample({})(d.key(0), 2),
+  'flow.logProb': () => standard.logProb({})(batchOf6()),
+  'bijector.init': () => flow.bijector.init(d.key(0)),
+  'bijector.forward': () => standard.bijector.bind({}).forward(batchOf6()),
+  initialise: () => d.initialise(flow.bijector.spec, d.key(0)),
+  startTraining: () => d.startTraining(flow, d.adam(), d.key(0), batchOf6()),
+  evaluate: () => d.evaluate(flow, {}, { count: 1, at: batchOf6 }),
+  'compiled.logProb': () => d.compiled(standard).logProb({})(batchOf6()),
+  'compiled.sample': () => d.compiled(standard).sample({})(d.key(0), 2),
+  jit: () => d.jit((x: AnyTensor) => T.square(x))(vector),
+  'jit.prepare': () => d.jit((x: AnyTensor) => T.square(x)).prepare(vector),
+  'jit.program': () => d.jit((x: AnyTensor) => T.square(x)).program(vector),
+  toOnnx: () => d.toOnnx({ inputs: [{ name: 'x', shape: [2] }], outputs: ['y'], run: ([x]) => [tf.exp(x!)] }),
+}
+
+// `tidy` computes nothing itself
+const { tidy, ...operations } = T
+type Name = keyof typeof operations
+const oneTensor: readonly Name[] = [
+  ...(['neg', 'exp', 'log', 'tanh', 'sigmoid', 'softplus', 'relu', 'square', 'sqrt', 'abs'] as const),
+  ...(['sumEvent', 'mean', 'sum', 'zeroPerExample', 'spaceToDepth', 'depthToSpace'] as const),
+]
+/** The first argument, and what the result is applied to, where they are not two vectors. */
+const curried: Readonly<Partial<Record<Name, readonly [argument: unknown, x?: AnyTensor]>>> = {
+  plus: [1],
+  times: [2],
+  reshape: [[2, 3]],
+  transpose: [[1, 0]],
+  split: [[2, 4]],
+  sumAxis: [1],
+  meanAxis: [1],
+  maxAxis: [1],
+  bias: [fake([6])],
+  scale: [fake([6])],
+  addEvent: [fake([6])],
+  mulEvent: [fake([6])],
+  matmul: [fake([6, 3])],
+  conv2d: [fake([3, 3, 8, 2]), image],
+}
+const operationCalls = (Object.keys(operations) as Name[]).map((name): [string, () => unknown] => {
+  const f = T[name] as (...args: readonly unknown[]) => unknown
+  if (oneTensor.includes(name)) return [name, () => f(/depth/i.test(name) ? image : vector)]
+  if (name === 'slice') return [name, () => (f(1, 2) as (x: AnyTensor) => unknown)(vector)]
+  const [argument, x = vector] = curried[name] ?? [vector]
+  return [name, () => (f(argument) as (x: AnyTensor) => unknown)(x)]
+})
+
+it.each([...Object.entries(calls), ...operationCalls])('%s asks for ready()', async (_, call) => {
+  await expect((async () => call())()).rejects.toThrow(message)
+})
+
+it('asks for ready() while an engine starts, and computes once it has', async () => {
+  const create = (): string => {
+    try {
+      return `${d.sizes(d.orThrow(d.tensor([1], [1])))}`
+    } catch (thrown) {
+      return (thrown as Error).message
+    }
+  }
+  let started = false
+  const starting = d.ready('wasm').then(() => {
+    started = true
+  })
+  const before: string[] = []
+  while (!started) {
+    before.push(create())
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  await starting
+  expect(before[0]).toBe(message)
+  expect(before.filter((text) => text !== message && text !== '1')).toEqual([])
+  expect(create()).toBe('1')
+})
