@@ -6,6 +6,7 @@ import { simplify } from '../../src/compiler/passes/simplify.js'
 import type { Program } from '../../src/compiler/program.js'
 import { trace } from '../../src/compiler/trace.js'
 import { jit } from '../../src/jit.js'
+import { gradientsOf } from '../gradients.js'
 import type { Operation } from './functions.js'
 
 /** The default engine, or the one that DIFFEO_TEST_ENGINE names. */
@@ -37,7 +38,7 @@ export const kernelsOf = ({ calls }: Program): readonly string[] => calls.map(({
 /** The function, and its gradients for an arbitrary gradient of its value. */
 export const withGradients =
   ({ f, constant }: Operation) =>
-  (xs: tf.Tensor[], dy: tf.Tensor): tf.Tensor[] => [f(...xs), ...(constant ? [] : tf.grads(f)(xs, dy))]
+  (xs: tf.Tensor[], dy: tf.Tensor): tf.Tensor[] => [f(...xs), ...(constant ? [] : gradientsOf(f)(xs, dy))]
 
 /** The function and its gradients, compiled by each of the engines, against themselves on the cpu backend. */
 export const agrees = async (

@@ -8,49 +8,20 @@
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
-
-type T = tf.Tensor
-type Named = Record<string, () => T>
-type Attrs = tf.NamedAttrMap
-
-const dyOf = (dy: T | T[]): T => (Array.isArray(dy) ? dy[0]! : dy)
-
-/** From the inputs named, in that order. */
-const ofInputs = (
-  kernelName: string,
-  inputsToSave: string[],
-  f: (dy: T, saved: T[], attrs: Attrs) => Named,
-): tf.GradConfig => ({ kernelName, inputsToSave, gradFunc: (dy, saved, attrs) => f(dyOf(dy), saved, attrs) })
-
-const ofX = (kernelName: string, f: (dy: T, x: T, attrs: Attrs) => T): tf.GradConfig =>
-  ofInputs(kernelName, ['x'], (dy, [x], attrs) => ({ x: () => f(dy, x!, attrs) }))
-
-/** From the output, which costs no second evaluation. */
-const ofY = (kernelName: string, f: (dy: T, y: T, attrs: Attrs) => T, input = 'x'): tf.GradConfig => ({
-  kernelName,
-  outputsToSave: [true],
-  gradFunc: (dy, [y], attrs) => ({ [input]: () => f(dyOf(dy), y!, attrs) }),
-})
-
-/** From nothing but the gradient that arrives. */
-const ofDy = (kernelName: string, f: (dy: T, attrs: Attrs) => T, input = 'x'): tf.GradConfig => ({
-  kernelName,
-  gradFunc: (dy, _, attrs) => ({ [input]: () => f(dyOf(dy), attrs) }),
-})
-
-/** Sums away what broadcasting repeated. */
-const unbroadcast = (g: T, shape: number[]): T => {
-  const axes = tf.broadcast_util.getReductionAxes(shape, g.shape)
-  return tf.reshape(axes.length > 0 ? tf.sum(g, axes) : g, shape)
-}
-
-const ofPair = (kernelName: string, fa: (dy: T, a: T, b: T) => T, fb: (dy: T, a: T, b: T) => T): tf.GradConfig =>
-  ofInputs(kernelName, ['a', 'b'], (dy, [a, b]) => ({
-    a: () => unbroadcast(fa(dy, a!, b!), a!.shape),
-    b: () => unbroadcast(fb(dy, a!, b!), b!.shape),
-  }))
-
-const mask = (condition: T): T => tf.cast(condition, 'float32')
+import {
+  type Attrs,
+  dyOf,
+  mask,
+  type Named,
+  ofDy,
+  ofInputs,
+  ofPair,
+  ofX,
+  ofY,
+  type T,
+  unbroadcast,
+} from './grad-config.js'
+import { orderTape } from './tape.js'
 
 const axesOf = (axis: unknown, x: T): number[] => tf.util.parseAxisParam(axis as number | number[], x.shape)
 
@@ -109,8 +80,10 @@ const pairwise: readonly tf.GradConfig[] = [
   ),
   ofPair(
     'Pow',
-    (dy, a, b) => tf.mul(dy, tf.mul(b, tf.pow(a, tf.sub(b, 1)))),
-    (dy, a, b) => tf.mul(dy, tf.mul(tf.pow(a, b), tf.where(tf.greater(a, 0), tf.log(a), tf.zerosLike(a)))),
+    // a⁰ stays a⁰: its derivative at 0 is 0, not 0·0⁻¹
+    (dy, a, b) => tf.mul(dy, tf.mul(b, tf.pow(a, tf.sub(b, mask(tf.notEqual(b, 0)))))),
+    // 1 before the logarithm, not 0 after it, whose own gradient would be 0/0
+    (dy, a, b) => tf.mul(dy, tf.mul(tf.pow(a, b), tf.log(tf.where(tf.greater(a, 0), a, tf.onesLike(a))))),
   ),
   ...['Greater', 'GreaterEqual', 'Less', 'LessEqual', 'Equal', 'NotEqual', 'LogicalAnd', 'LogicalOr'].map((k) =>
     ofInputs(k, ['a', 'b'], (_, [a, b]) => ({ a: () => tf.fill(a!.shape, 0), b: () => tf.fill(b!.shape, 0) })),
@@ -180,6 +153,7 @@ const reductions: readonly tf.GradConfig[] = [
     },
     'logits',
   ),
+  ...['All', 'Any'].map((k) => ofX(k, (_, x) => tf.fill(x.shape, 0))),
   ofDy('Cumsum', (dy, { axis, exclusive, reverse }) =>
     tf.cumsum(dy, axis as number, exclusive as boolean, !(reverse as boolean)),
   ),
@@ -228,6 +202,7 @@ const movements: readonly tf.GradConfig[] = [
     },
     indices: () => tf.fill(indices!.shape, 0),
   })),
+  ofInputs('OneHot', ['indices'], (_, [indices]) => ({ indices: () => tf.fill(indices!.shape, 0) })),
   { kernelName: 'Unpack', gradFunc: (dy, _, { axis }) => ({ value: () => tf.stack([dy].flat(), axis as number) }) },
   { kernelName: 'SplitV', gradFunc: (dy, _, { axis }) => ({ x: () => tf.concat([dy].flat(), axis as number) }) },
 ]
@@ -254,38 +229,55 @@ const lists: readonly tf.GradConfig[] = [
   ofList('Pack', (dy, _, { axis }) => tf.unstack(dy, axis as number).map((g) => () => g)),
 ]
 
-type Pad = Parameters<typeof tf.conv2d>[3]
+type Inputs = Record<string, T>
 
+/** A convolution or one of its two gradients, of the geometry that another of the three has. */
+const convolution = (kernel: string, inputs: Inputs, of: Attrs, shape: Attrs): T => {
+  const { strides, pad, dataFormat, dimRoundingMode } = of
+  return tf.engine().runKernel(kernel, inputs, { strides, pad, dataFormat, dimRoundingMode, ...shape } as Attrs)
+}
+const convolved = (x: T, filter: T, of: Attrs): T => convolution('Conv2D', { x, filter }, of, { dilations: 1 })
+const inputGradient = (dy: T, filter: T, { shape }: T, of: Attrs): T =>
+  convolution('Conv2DBackpropInput', { dy, filter }, of, { inputShape: shape })
+const filterGradient = (x: T, dy: T, { shape }: T, of: Attrs): T =>
+  convolution('Conv2DBackpropFilter', { x, dy }, of, { filterShape: shape })
+
+// Each of the three is linear in both of its operands, and the other two are its gradients.
 const products: readonly tf.GradConfig[] = [
   ofInputs('BatchMatMul', ['a', 'b'], (dy, [a, b], { transposeA, transposeB }) => ({
-    a: () => (transposeA ? tf.matMul(b!, dy, transposeB as boolean, true) : tf.matMul(dy, b!, false, !transposeB)),
-    b: () => (transposeB ? tf.matMul(dy, a!, true, transposeA as boolean) : tf.matMul(a!, dy, !transposeA, false)),
+    a: () =>
+      unbroadcast(
+        transposeA ? tf.matMul(b!, dy, transposeB as boolean, true) : tf.matMul(dy, b!, false, !transposeB),
+        a!.shape,
+      ),
+    b: () =>
+      unbroadcast(
+        transposeB ? tf.matMul(dy, a!, true, transposeA as boolean) : tf.matMul(a!, dy, !transposeA, false),
+        b!.shape,
+      ),
   })),
-  ofInputs('Conv2D', ['x', 'filter'], (dy, [x, filter], { strides, pad, dataFormat, dilations, dimRoundingMode }) => {
+  ofInputs('Conv2D', ['x', 'filter'], (dy, [x, filter], attrs) => {
+    const { dilations } = attrs
     if ([dilations as number | number[]].flat().some((d) => d > 1))
       throw new Error(`gradient of Conv2D: dilations [${dilations}] are not supported`)
-    const attrs = { strides, pad, dataFormat, dimRoundingMode } as tf.NamedAttrMap
-    const run = (kernel: string, inputs: Record<string, T>, shape: tf.NamedAttrMap): T =>
-      tf.engine().runKernel(kernel, inputs, { ...attrs, ...shape })
     return {
-      x: () => run('Conv2DBackpropInput', { dy, filter: filter! }, { inputShape: x!.shape }),
-      filter: () => run('Conv2DBackpropFilter', { x: x!, dy }, { filterShape: filter!.shape }),
+      x: () => inputGradient(dy, filter!, x!, attrs),
+      filter: () => filterGradient(x!, dy, filter!, attrs),
     }
   }),
-  ofInputs('Conv2DBackpropInput', ['dy', 'filter'], (ddx, [dy, filter], { strides, pad, dataFormat }) => ({
-    dy: () => tf.conv2d(ddx as tf.Tensor4D, filter as tf.Tensor4D, strides as number, pad as Pad, dataFormat as 'NHWC'),
-    filter: () =>
-      tf.engine().runKernel('Conv2DBackpropFilter', { x: ddx, dy: dy! }, {
-        strides,
-        pad,
-        dataFormat,
-        filterShape: filter!.shape,
-      } as tf.NamedAttrMap),
+  ofInputs('Conv2DBackpropInput', ['dy', 'filter'], (dx, [dy, filter], attrs) => ({
+    dy: () => convolved(dx, filter!, attrs),
+    filter: () => filterGradient(dx, dy!, filter!, attrs),
+  })),
+  ofInputs('Conv2DBackpropFilter', ['x', 'dy'], (df, [x, dy], attrs) => ({
+    x: () => inputGradient(dy!, df, x!, attrs),
+    dy: () => convolved(x!, df, attrs),
   })),
 ]
 
 /** Registers the gradients, in place of others that are registered. Calling it again changes nothing. */
 export const registerGradients = (): void => {
+  orderTape()
   for (const g of [...pairwise, ...pointwise, ...reductions, ...movements, ...lists, ...products])
     tf.registerGradient(g)
 }
