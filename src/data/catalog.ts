@@ -106,7 +106,10 @@ export const dataSets = {
     load: (folder = 'data/pictures', size) =>
       pipe(
         loadFolder(folder, size),
-        TE.map((parts) => ({ ...parts, remark: folder })),
+        TE.map(({ unused, ...parts }) => ({
+          ...parts,
+          remark: unused === 0 ? folder : `${folder}, without ${unused.toLocaleString('en')} beside its parts`,
+        })),
       ),
   },
   npy: {

@@ -16,7 +16,8 @@ import * as TE from 'fp-ts/lib/TaskEither.js'
 import { type DiffeoError, fileError, formatError } from '../error.js'
 import { readBytes } from '../file.js'
 import type { ImageSet } from './image-set.js'
-import { choosePictures, findPictures, pictureSet } from './pictures.js'
+import { choosePictures, findPictures } from './picture-files.js'
+import { pictureSet } from './pictures.js'
 
 const CROP = { left: 15, top: 40, width: 148, height: 148 }
 const ALL = 202_599

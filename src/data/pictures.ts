@@ -7,18 +7,16 @@
  *
  * @module
  */
-import { existsSync, statSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
-import { basename, join, sep } from 'node:path'
-import * as E from 'fp-ts/lib/Either.js'
+import { basename, join } from 'node:path'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
-import { asError, type DiffeoError, DiffeoException, fileError, formatError } from '../error.js'
-import { fileFailure } from '../file.js'
+import { asError, type DiffeoError, DiffeoException, formatError } from '../error.js'
 import { importSharp } from '../image/sharp.js'
 import type { ImageSet } from './image-set.js'
+import { choosePictures, findPictures, type Pictures } from './picture-files.js'
+import { pictureHeader } from './picture-format.js'
 import { sha256 } from './records.js'
-import { listZip, readZip } from './zip.js'
+import { weightedLimit } from './weighted-limit.js'
 
 /** A rectangle of pixels. */
 export interface Crop {
@@ -26,14 +24,6 @@ export interface Crop {
   readonly top: number
   readonly width: number
   readonly height: number
-}
-
-/** Where pictures are: their names, the sizes of their files, and the bytes or the path of some of them. */
-export interface Pictures {
-  readonly at: string
-  readonly names: readonly string[]
-  readonly sizes: readonly number[]
-  readonly open: (indices: readonly number[]) => ReadonlyArray<Buffer | string>
 }
 
 /** How pictures become images. */
@@ -44,78 +34,12 @@ export interface Resizing {
   readonly crop?: Crop
 }
 
-/** No picture has more pixels, so that a header that says so is refused before anything is made for it. */
+/** A picture of more pixels is refused before any memory is taken for it. */
 const LARGEST = 2 ** 26
 
-const isPicture = (name: string): boolean => /\.(png|jpe?g)$/i.test(name) && !basename(name).startsWith('.')
-
-/** In this order whatever the file system's. */
-const ordered = <A extends { readonly name: string }>(entries: readonly A[]): readonly A[] =>
-  [...entries].sort((a, b) => (a.name < b.name ? -1 : 1))
-
-/**
- * The pictures of a folder and the folders in it, or of a zip archive, ordered by name.
- *
- * @returns left: a file error, if there are none; a format error, if the archive is damaged.
- * @example await findPictures('photos')() // right: { names: ['a.jpg', 'trip/b.png'], … }
- */
-export const findPictures = (at: string): TE.TaskEither<DiffeoError, Pictures> =>
-  pipe(
-    at.endsWith('.zip')
-      ? pipe(
-          listZip(at, isPicture),
-          TE.map(ordered),
-          TE.map((entries): Pictures => {
-            const open: Pictures['open'] = (indices) =>
-              readZip(
-                at,
-                indices.map((i) => entries[i]!),
-              )
-            return { at, names: entries.map(({ name }) => name), sizes: entries.map(({ plain }) => plain), open }
-          }),
-        )
-      : pipe(
-          TE.tryCatch(
-            () => readdir(at, { recursive: true }),
-            (thrown) => ({ ...fileFailure('read', at)(thrown), expected: 'a folder of pictures' }),
-          ),
-          TE.flatMapEither((found) =>
-            pipe(
-              ordered(found.filter(isPicture).map((name) => ({ name: name.split(sep).join('/') }))),
-              E.traverseArray(({ name }) => {
-                const path = join(at, name)
-                return E.tryCatch(() => ({ name, path, stat: statSync(path) }), fileFailure('read', path))
-              }),
-            ),
-          ),
-          TE.map((found): Pictures => {
-            // a folder may have such a name
-            const files = found.filter(({ stat }) => stat.isFile())
-            return {
-              at,
-              names: files.map(({ name }) => name),
-              sizes: files.map(({ stat }) => stat.size),
-              open: (all) => all.map((i) => files[i]!.path),
-            }
-          }),
-        ),
-    TE.filterOrElse(
-      ({ names }) => names.length > 0,
-      () =>
-        fileError(`read ${at}`, 'pictures (.png, .jpg, .jpeg)', 'none', 'name a folder or a .zip file that has some'),
-    ),
-  )
-
-/**
- * Some of the pictures, by name.
- *
- * @example pipe(findPictures('photos'), TE.map((all) => choosePictures(all, (name) => name.startsWith('trip/'))))
- */
-export const choosePictures = ({ at, names, sizes, open }: Pictures, wanted: (name: string) => boolean): Pictures => {
-  const chosen = names.flatMap((name, i) => (wanted(name) ? [i] : []))
-  const some = <A>(all: readonly A[]): readonly A[] => chosen.map((i) => all[i]!)
-  return { at, names: some(names), sizes: some(sizes), open: (indices) => open(indices.map((i) => chosen[i]!)) }
-}
+/** Files and pixels are held for a few pictures at once, however large a batch is. */
+const limitBytes = weightedLimit(2 ** 27)
+const limitPixels = weightedLimit(LARGEST)
 
 /**
  * The image set of pictures: `size`×`size`×3.
@@ -125,75 +49,118 @@ export const choosePictures = ({ at, names, sizes, open }: Pictures, wanted: (na
  */
 export const pictureSet = (
   name: string,
-  { at, names, sizes, open }: Pictures,
+  { at, names, sizes, read: readFile }: Pictures,
   { size, crop }: Resizing,
 ): TE.TaskEither<DiffeoError, ImageSet> =>
   pipe(
     importSharp('pictures'),
     TE.map((sharp): ImageSet => {
-      const decode = async (input: Buffer | string, index: number): Promise<Buffer> => {
-        try {
-          const options = { limitInputPixels: LARGEST, failOn: 'truncated', autoOrient: crop === undefined } as const
-          const picture = sharp(input, options)
-          return await (crop === undefined ? picture : picture.extract(crop))
-            .resize(size, size)
-            .flatten({ background: 'white' })
-            .toColourspace('srgb')
-            .raw({ depth: 'uchar' })
-            .toBuffer()
-        } catch (thrown) {
-          const got = (thrown instanceof Error ? thrown.message : String(thrown)).trim().replaceAll('\n', ', ')
+      const decode = async (bytes: Uint8Array, index: number): Promise<Uint8Array> => {
+        const refuse = (got: string) => {
           const whole =
             crop === undefined ? '' : ` of at least ${crop.left + crop.width}×${crop.top + crop.height} pixels`
-          throw new DiffeoException(
-            formatError(
-              join(at, names[index]!),
-              `a whole PNG or JPEG picture${whole}`,
-              got,
-              'replace it or take it away',
-            ),
+          const path = join(at, names[index]!)
+          return new DiffeoException(
+            formatError(path, `a whole PNG or JPEG picture${whole}`, got, 'replace it or remove it'),
           )
         }
+        const header = pictureHeader(bytes)
+        if (typeof header === 'string') throw refuse(header)
+        const pixels = header.width * header.height
+        if (pixels > LARGEST) throw refuse(`${header.width}×${header.height} pixels, more than ${LARGEST}`)
+        return limitPixels(pixels, async () => {
+          try {
+            const options = { limitInputPixels: LARGEST, failOn: 'truncated', autoOrient: crop === undefined } as const
+            const picture = sharp(bytes, options)
+            return await (crop === undefined ? picture : picture.extract(crop))
+              .resize(size, size)
+              .flatten({ background: 'white' })
+              .toColourspace('srgb')
+              .raw({ depth: 'uchar' })
+              .toBuffer()
+          } catch (thrown) {
+            throw refuse((thrown instanceof Error ? thrown.message : String(thrown)).trim().replaceAll('\n', ', '))
+          }
+        })
       }
       const read = async (indices: Uint32Array): Promise<Uint8Array> => {
-        const list = [...indices]
-        const inputs = open(list)
-        return Buffer.concat(await Promise.all(inputs.map((input, i) => decode(input, list[i]!))))
+        const imageSize = size * size * 3
+        const out = new Uint8Array(indices.length * imageSize)
+        const readInto = async (index: number, place: number): Promise<void> =>
+          limitBytes(sizes[index]!, async () => out.set(await decode(await readFile(index), index), place * imageSize))
+        await Promise.all([...indices].map(readInto))
+        return out
       }
-      // without their folders, so that it is the same set in an archive and unpacked
-      const digest = sha256(JSON.stringify(names.map((own, i) => [basename(own), sizes[i]])))
+      // Without their folders, so that an archive has the digest of the same files unpacked.
+      const digest = sha256(JSON.stringify(names.map((path, i) => [basename(path), sizes[i]])))
       return { name, shape: [size, size, 3], count: names.length, digest, read }
     }),
     TE.tap((set) => TE.tryCatch(() => set.read(Uint32Array.of(0)), asError)),
   )
 
-// inside of an archive stat throws, whatever it is told
-const hasFolder = (at: string): boolean => existsSync(at) && statSync(at).isDirectory()
+/** The names of the folders that hold a part. */
+const PARTS = { train: ['train'], validation: ['validation', 'valid', 'val'], test: ['test'] }
+type Part = keyof typeof PARTS
+
+const firstFolder = (name: string): string => (name.includes('/') ? name.slice(0, name.indexOf('/')) : '')
+
+/** The part that a folder holds by its name. */
+const partOf = (folder: string): Part | undefined =>
+  (Object.keys(PARTS) as Part[]).find((part) => PARTS[part].includes(folder.toLowerCase()))
+
+/** Without the folders that all names lie in: an archive often holds one folder that holds everything. */
+const withoutCommonFolder = (names: readonly string[]): readonly string[] => {
+  const folder = firstFolder(names[0]!)
+  return folder === '' || partOf(folder) !== undefined || !names.every((name) => firstFolder(name) === folder)
+    ? names
+    : withoutCommonFolder(names.map((name) => name.slice(folder.length + 1)))
+}
+
+/** The parts of a set of pictures. */
+export interface PictureParts {
+  readonly train: ImageSet
+  readonly validation?: ImageSet
+  readonly test?: ImageSet
+  /** How many pictures lie beside the folders of the parts, and are not used. */
+  readonly unused: number
+}
 
 /**
- * The parts of a folder of pictures: those of its folders `train` and `test` if it has both, else all as one.
+ * The parts of a folder or a zip archive of pictures: those of its folders `train`, `test` and `validation` (or `valid`,
+ * `val`) if it has `train` and another one, else all pictures as one part. One folder around them makes no difference.
  *
  * @returns left: as {@link findPictures} and {@link pictureSet}.
  * @example await loadFolder('data/pictures', 64)() // right: { train: { count: 500, shape: [64, 64, 3], … }, … }
  */
-export const loadFolder = (
-  at: string,
-  size: number,
-): TE.TaskEither<DiffeoError, { readonly train: ImageSet; readonly test?: ImageSet }> => {
-  const set = (folder: string) =>
-    pipe(
-      findPictures(folder),
-      TE.flatMap((pictures) => pictureSet(basename(folder), pictures, { size })),
-    )
-  const [train, test] = [join(at, 'train'), join(at, 'test')]
-  return hasFolder(train) && hasFolder(test)
-    ? pipe(
+export const loadFolder = (at: string, size: number): TE.TaskEither<DiffeoError, PictureParts> =>
+  pipe(
+    findPictures(at),
+    TE.flatMap((pictures): TE.TaskEither<DiffeoError, PictureParts> => {
+      const parts = withoutCommonFolder(pictures.names).map((name) => partOf(firstFolder(name)))
+      const places = new Map(pictures.names.map((name, i) => [name, parts[i]]))
+      const set = (part?: Part) =>
+        pictureSet(
+          part === undefined ? basename(at) : `${basename(at)} ${part}`,
+          choosePictures(pictures, (name) => part === undefined || places.get(name) === part),
+          { size },
+        )
+      const setIfAny = (part: Part) => (parts.includes(part) ? set(part) : TE.right(undefined))
+      if (!parts.includes('train') || !(parts.includes('test') || parts.includes('validation')))
+        return pipe(
+          set(),
+          TE.map((train) => ({ train, unused: 0 })),
+        )
+      return pipe(
         TE.Do,
-        TE.bind('train', () => set(train)),
-        TE.bind('test', () => set(test)),
+        TE.bind('train', () => set('train')),
+        TE.bind('validation', () => setIfAny('validation')),
+        TE.bind('test', () => setIfAny('test')),
+        TE.map(({ train, validation, test }) => ({
+          train,
+          ...(validation === undefined ? {} : { validation }),
+          ...(test === undefined ? {} : { test }),
+          unused: parts.filter((part) => part === undefined).length,
+        })),
       )
-    : pipe(
-        set(at),
-        TE.map((train) => ({ train })),
-      )
-}
+    }),
+  )

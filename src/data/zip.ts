@@ -1,23 +1,22 @@
 /**
- * Pictures inside a zip archive, taken out one by one where they lie, without unpacking it: the directory is read once,
- * by yauzl; a picture is then its local header, its bytes, their inflation to no more than the directory says, and their
- * checksum (CRC-32), which finds what a download has damaged.
+ * Pictures inside a zip archive, read one by one without unpacking it. yauzl reads the directory once; for each picture
+ * its local header and its bytes are read, inflated to no more than the directory says, and held to their checksum
+ * (CRC-32), which finds what a download has damaged.
  *
  * Source: PKWARE, APPNOTE.TXT 6.3, sections 4.3.7 and 4.3.12.
  *
  * @module
  */
-import { closeSync, openSync, readSync } from 'node:fs'
-import { crc32, inflateRawSync } from 'node:zlib'
+import { promisify } from 'node:util'
+import { crc32, inflateRaw } from 'node:zlib'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import { openPromise } from 'yauzl'
 import { type DiffeoError, DiffeoException, formatError } from '../error.js'
-import { fileFailure } from '../file.js'
-import { fileSize } from './records.js'
+import { fileSize, withFile } from './records.js'
 
-/** Where an entry lies, and how. */
-interface ZipEntry {
+/** Where an entry lies in its archive, and how it is packed. */
+export interface ZipEntry {
   readonly name: string
   readonly header: number
   readonly packed: number
@@ -27,7 +26,7 @@ interface ZipEntry {
   readonly sum: number
 }
 
-/** No picture is larger, so that an entry that says so is refused before anything is made for it. */
+/** A larger entry is refused before any memory is taken for it. */
 const LARGEST = 2 ** 26
 
 const FIX = 'download it again'
@@ -73,42 +72,32 @@ export const listZip = (
 
 const LOCAL_HEADER = 30
 
+const inflate = promisify(inflateRaw)
+
 /**
- * The bytes of entries, read at once, since what follows, decoding, is what takes time.
+ * The bytes of one entry. The archive is opened for it, so no file stays open.
  *
- * @throws DiffeoException if the archive is not what it was when it was listed
+ * @throws DiffeoException (as a rejection) if the archive is not what it was when it was listed
  */
-export const readZip = (path: string, entries: readonly ZipEntry[]): readonly Buffer[] => {
-  const refuse = (name: string, got: string) =>
-    new DiffeoException(formatError(`${path}: ${name}`, 'a whole entry', got, FIX))
-  try {
-    const file = openSync(path, 'r')
-    try {
-      const take = (length: number, position: number): Buffer => {
-        const bytes = Buffer.alloc(length)
-        return bytes.subarray(0, readSync(file, bytes, 0, length, position))
-      }
-      const unpacked = ({ name, header, packed, plain, deflated }: ZipEntry): Buffer => {
-        const local = take(LOCAL_HEADER, header)
-        if (local.length < LOCAL_HEADER || local.readUInt32LE(0) !== 0x04034b50) throw refuse(name, 'another header')
-        const bytes = take(packed, header + LOCAL_HEADER + local.readUInt16LE(26) + local.readUInt16LE(28))
-        if (bytes.length < packed) throw refuse(name, `${bytes.length} of its ${packed} bytes`)
-        if (!deflated) return bytes
-        try {
-          return inflateRawSync(bytes, { maxOutputLength: plain })
-        } catch (thrown) {
-          throw refuse(name, String(thrown))
-        }
-      }
-      return entries.map((entry) => {
-        const bytes = unpacked(entry)
-        if (crc32(bytes) !== entry.sum) throw refuse(entry.name, 'other bytes than its CRC-32 says')
-        return bytes
-      })
-    } finally {
-      closeSync(file)
+export const readZip = (path: string, entry: ZipEntry): Promise<Uint8Array> =>
+  withFile(path, async (file) => {
+    const { name, header, packed, plain, deflated, sum } = entry
+    const refuse = (got: string) => new DiffeoException(formatError(`${path}: ${name}`, 'a whole entry', got, FIX))
+    const take = async (length: number, position: number): Promise<Buffer> => {
+      const bytes = Buffer.alloc(length)
+      const { bytesRead } = await file.read(bytes, 0, length, position)
+      return bytes.subarray(0, bytesRead)
     }
-  } catch (thrown) {
-    throw thrown instanceof DiffeoException ? thrown : new DiffeoException(fileFailure('read', path)(thrown))
-  }
-}
+    const local = await take(LOCAL_HEADER, header)
+    if (local.length < LOCAL_HEADER || local.readUInt32LE(0) !== 0x04034b50) throw refuse('another header')
+    const stored = await take(packed, header + LOCAL_HEADER + local.readUInt16LE(26) + local.readUInt16LE(28))
+    if (stored.length < packed) throw refuse(`${stored.length} of its ${packed} bytes`)
+    // One chunk with room to spare: Node would otherwise join chunks, which takes the memory twice.
+    const bytes = deflated
+      ? await inflate(stored, { maxOutputLength: plain, chunkSize: plain + 64 }).catch((thrown: unknown) => {
+          throw refuse(String(thrown))
+        })
+      : stored
+    if (crc32(bytes) !== sum) throw refuse('other bytes than its CRC-32 says')
+    return bytes
+  })

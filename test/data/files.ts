@@ -28,16 +28,25 @@ export const npyBytes = (header: string, data: Uint8Array): Uint8Array => {
   ])
 }
 
-/** A zip archive: every other entry deflated. */
-export const zipBytes = (files: ReadonlyArray<readonly [name: string, bytes: Uint8Array]>): Buffer => {
+/** A zip archive: every other entry deflated, or those that `deflated` names; the same bytes are packed once. */
+export const zipBytes = (
+  files: ReadonlyArray<readonly [name: string, bytes: Uint8Array]>,
+  deflated: (i: number) => boolean = (i) => i % 2 === 1,
+): Buffer => {
+  const done = new Map<Uint8Array, Buffer>()
+  const deflate = (bytes: Uint8Array): Buffer => {
+    const packed = done.get(bytes) ?? deflateRawSync(bytes)
+    done.set(bytes, packed)
+    return packed
+  }
   const parts: Buffer[] = []
   const central: Buffer[] = []
   let at = 0
   files.forEach(([name, bytes], i) => {
-    const packed = i % 2 === 0 ? Buffer.from(bytes) : deflateRawSync(bytes)
+    const packed = deflated(i) ? deflate(bytes) : Buffer.from(bytes)
     const common = Buffer.alloc(26)
     common.writeUInt16LE(20, 0)
-    common.writeUInt16LE(i % 2 === 0 ? 0 : 8, 4)
+    common.writeUInt16LE(deflated(i) ? 8 : 0, 4)
     common.writeUInt32LE(crc32(bytes), 10)
     common.writeUInt32LE(packed.length, 14)
     common.writeUInt32LE(bytes.length, 18)
