@@ -1,0 +1,40 @@
+/**
+ * `npm run mutate -- [file or folder …] [--tests <file or folder>,…]`: changes one expression after the other and runs
+ * the tests on each change. A change that no test notices survives, and is printed.
+ *
+ * `src/train/fit.ts` is tested by `test/train/fit.test.ts`, or by all of `test/train` where there is no such file, and
+ * so is a folder; `--tests` names others. Without arguments it covers the five folders of the algebra, which takes
+ * hours. `npm test` does not run it.
+ */
+import { spawnSync } from 'node:child_process'
+import { existsSync, statSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { parseArgs } from 'node:util'
+
+const FOLDERS = ['src/bijector', 'src/distribution', 'src/nn', 'src/tensor', 'src/train']
+
+const { values, positionals } = parseArgs({ options: { tests: { type: 'string' } }, allowPositionals: true })
+const targets = positionals.length > 0 ? positionals.map((path) => path.replace(/\/$/, '')) : FOLDERS
+for (const path of targets)
+  if (!existsSync(path)) {
+    console.error(`mutate: expected a file or folder of src/, got '${path}'; for example src/train/optimiser.ts`)
+    process.exit(2)
+  }
+const isFolder = (path) => statSync(path).isDirectory()
+const glob = (path, files) => (isFolder(path) ? `${path}/**/${files}` : path)
+const testsOf = (path) => {
+  const mirror = path.replace(/^src/, 'test')
+  if (isFolder(path)) return mirror
+  const own = join(dirname(mirror), `${basename(mirror, '.ts')}.test.ts`)
+  return existsSync(own) ? own : dirname(mirror)
+}
+const tests = values.tests?.split(',') ?? [...new Set(targets.map(testsOf))]
+const { status } = spawnSync(
+  join('node_modules', '.bin', 'stryker'),
+  [
+    ...['run', '--mutate', targets.map((path) => glob(path, '*.ts')).join()],
+    ...['--testFiles', tests.map((path) => glob(path, '*.test.ts')).join()],
+  ],
+  { stdio: 'inherit', shell: process.platform === 'win32' },
+)
+process.exitCode = status ?? 1
