@@ -56,12 +56,13 @@ const flatten = (tree: unknown): { readonly tensors: readonly tf.Tensor[]; reado
     } else if (isPlain(sub)) {
       parts.push('{')
       for (const name of Object.keys(sub)) {
-        parts.push(name)
+        parts.push(JSON.stringify(name))
         walk(sub[name])
       }
       parts.push('}')
     } else if (sub === undefined || sub === null || ['number', 'string', 'boolean'].includes(typeof sub))
-      parts.push(typeof sub === 'string' ? JSON.stringify(sub) : String(sub))
+      // a text in quotes is no number, and String(-0) is '0'
+      parts.push(typeof sub === 'string' ? JSON.stringify(sub) : Object.is(sub, -0) ? '-0' : String(sub))
     else {
       const got = typeof sub === 'object' ? (sub.constructor?.name ?? 'an object') : `a ${typeof sub}`
       throw new DiffeoException(

@@ -47,6 +47,55 @@ describe('jit', () => {
     expect(await read(tf.tensor1d([3, 4, 5]), 3)).toEqual([9, 12, 15])
     expect(traces).toBe(3)
   })
+  it('shares a program only between arguments of the same shapes, types, names and values', async () => {
+    const pairs: Readonly<Record<string, readonly [unknown, unknown]>> = {
+      'float32 and int32': [tf.ones([2, 3]), tf.ones([2, 3], 'int32')],
+      'int32 and bool': [tf.ones([2, 3], 'int32'), tf.ones([2, 3], 'bool')],
+      'shapes of one size': [tf.ones([2, 3]), tf.ones([3, 2])],
+      'shapes of the same digits': [tf.ones([2, 3]), tf.ones([23])],
+      ranks: [tf.ones([1]), tf.ones([])],
+      numbers: [1, 2],
+      'a number and a text': [1, '1'],
+      'a boolean and a text': [true, 'true'],
+      'zeros of two signs': [0, -0],
+      'nothing of two kinds': [undefined, null],
+      nesting: [
+        [[1], 2],
+        [1, [2]],
+      ],
+      'a list and an object': [[1], { 0: 1 }],
+      'nothing in two forms': [[], {}],
+      names: [{ a: 1 }, { b: 1 }],
+      'names with spaces': [{ a: 1, b: 2 }, { 'a 1 b': 2 }],
+      'a name that reads as a text': [{ a: '}' }, { 'a "}"': undefined }],
+    }
+    for (const [name, [first, second]] of Object.entries(pairs)) {
+      let traces = 0
+      const f = jit((_: unknown) => {
+        traces += 1
+        return tf.scalar(1)
+      })
+      for (const argument of [first, second, first, second]) tf.dispose(await f(argument))
+      expect(traces, name).toBe(2)
+      tf.dispose([first, second] as tf.TensorContainer)
+      await f.dispose()
+    }
+  })
+  it('computes with each type as TensorFlow.js does', async () => {
+    for (const engine of [fast, 'cpu'] as const) {
+      await ready(engine)
+      const half = jit((x: tf.Tensor) => tf.mul(x, x.dtype === 'int32' ? tf.scalar(2, 'int32') : 0.5))
+      const types = ['float32', 'int32', 'float32'] as const
+      for (const dtype of types) {
+        const x = tf.tensor1d([3, 5], dtype)
+        const out = await half(x)
+        expect([out.dtype, ...(await out.data())]).toEqual(dtype === 'int32' ? [dtype, 6, 10] : [dtype, 1.5, 2.5])
+        tf.dispose([x, out])
+      }
+      await half.dispose()
+    }
+    await ready('cpu')
+  })
   it('keeps trees, and gives tensors of their own for what only passes through', async () => {
     const f = jit((p: { readonly a: tf.Tensor; readonly b: readonly [tf.Tensor, tf.Tensor] }) => ({
       sum: tf.add(p.a, p.b[0]),
