@@ -66,7 +66,9 @@ describe('the scale of a loss', () => {
     expect(raised({ factor: 8, good: 1 }, scaling)).toEqual({ factor: 16, good: 0 })
     expect(raised({ factor: 2 ** 116, good: 1 }, scaling).factor).toBe(2 ** 116)
     expect(halved({ factor: 8, good: 1 })).toEqual({ factor: 4, good: 0 })
+    expect(halved({ factor: 2, good: 1 })).toEqual({ factor: 1, good: 0 })
     expect(halved({ factor: 1, good: 1 })).toBeUndefined()
+    expect(halved({ factor: 0.5, good: 1 })).toBeUndefined()
     expect(dynamicLossScale()).toEqual({ start: 65_536, every: 2000 })
   })
   it('changes no bit where there is room for it', async () => {
