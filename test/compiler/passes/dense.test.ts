@@ -23,6 +23,16 @@ describe('dense layers', () => {
       operation((x, w, b) => tf.relu(tf.add(tf.matMul(x!, w!, true, true), b!)), [5, 7], [3, 5], [1, 3]),
     ],
   ]
+  const twice: readonly (readonly [string, Operation['f']])[] = [
+    ['two biases', (x, w, b, c) => tf.add(layer(x!, w!, b!), c!)],
+    ['two biases and ReLU', (x, w, b, c) => tf.relu(tf.add(layer(x!, w!, b!), c!))],
+    ['a bias on each side of a ReLU', (x, w, b, c) => tf.add(tf.relu(layer(x!, w!, b!)), c!)],
+    ['a bias and the same again', (x, w, b, c) => tf.add(tf.add(layer(x!, w!, b!), b!), c!)],
+    ['two products', (x, w, b, c) => tf.add(layer(x!, w!, b!), layer(x!, w!, c!))],
+  ]
+  it.each(twice)('with %s have all of them', async (_, f) => {
+    await agrees({ f, shapes: [...shapes, [3]] }, ['onnxruntime'])
+  })
   it.each(whole)('%s are one call, and what the cpu answers', async (_, own) => {
     expect(kernelsOf(gatherDense(programOf(own)))).toEqual(['Dense'])
     await agrees(own, ['onnxruntime'])
