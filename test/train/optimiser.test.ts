@@ -91,6 +91,43 @@ describe('averaged', () => {
     })
     close(moments[2]![0]!, average)
   })
+  it('hands its optimiser the moments and rates of that optimiser alone, and knows its own behind them', () => {
+    const seen: unknown[] = []
+    /** Any number of lists of moments and of rates. */
+    const noting = (lists: number, rates: number): Optimiser => ({
+      init: (params) => Array.from({ length: lists }, () => params.map((p) => tf.zerosLike(p))),
+      rates: () => Array.from({ length: rates }, (_, i) => i),
+      update: (_, moments, params, given) => {
+        seen.push([moments.length, given.length])
+        return [params.map((p) => tf.add(p, 1)), moments.map((list) => list.map((m) => tf.add(m, 1)))]
+      },
+    })
+    for (const [lists, rates] of [
+      [0, 0],
+      [0, 1],
+      [1, 0],
+      [3, 4],
+    ] as const)
+      tf.tidy(() => {
+        const own = averaged(noting(lists, rates), 0.5)
+        const params = [tf.tensor1d([10])]
+        const moments = own.init(params)
+        expect(moments).toHaveLength(lists + 1)
+        const given = own.rates(1e3, 1)
+        expect(given).toHaveLength(rates + 2)
+        const [, next] = own.update(
+          params,
+          moments,
+          params,
+          given.map((rate) => tf.scalar(rate)),
+        )
+        expect(seen.at(-1)).toEqual([lists, rates])
+        expect(next.slice(0, -1).map(doubles)).toEqual(Array.from({ length: lists }, () => [[1]]))
+        expect(doubles(next.at(-1)!)).toEqual([[10.5]])
+        expect(own.average(next)).toBe(next.at(-1))
+      })
+    expect(averaged(adam()).average([])).toEqual([])
+  })
   it('forgets a two-hundredth in the end unless told', () => {
     const [, , d, rest] = averaged(adam()).rates(1e6, 1)
     expect([d, rest]).toEqual([0.995, 1 - 0.995])
