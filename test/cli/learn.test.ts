@@ -1,5 +1,6 @@
 /** What may fail while a run trains without ending it. */
 import { mkdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs'
+import { basename } from 'node:path'
 import { DiffeoException, describeError, engineError } from 'diffeo'
 import * as E from 'fp-ts/lib/Either.js'
 import { afterAll, expect, it, vi } from 'vitest'
@@ -15,6 +16,17 @@ vi.mock('../../src/cli/pictures.js', async (original) => {
       ? pictures.samplePicture(flow, params, key, options)
       : Promise.reject(new DiffeoException(engineError('sample', 'room for a picture', 'none')))
   return { ...pictures, samplePicture }
+})
+
+/** The checkpoints that are written, in order. */
+const saved: { readonly file: string; readonly step: number; readonly best: number | undefined }[] = []
+vi.mock('../../src/train/checkpoint.js', async (original) => {
+  const checkpoint = await original<typeof import('../../src/train/checkpoint.js')>()
+  const saveCheckpoint: typeof checkpoint.saveCheckpoint = (path) => (contents) => {
+    saved.push({ file: basename(path), step: contents.state.step, best: contents.best?.bitsPerDim })
+    return checkpoint.saveCheckpoint(path)(contents)
+  }
+  return { ...checkpoint, saveCheckpoint }
 })
 
 const { folder, at } = temporary('learn')
@@ -47,4 +59,19 @@ it('the configuration with the steps that minutes were turned into: it is writte
   expect(await train('moons', { ...flags, minutes: 0.03, out: at('timed') }, io)()).toEqual(E.right('done'))
   expect(said.join('\n')).toContain('config.json: expected a file, got a folder')
   expect(JSON.parse(readFileSync(config, 'utf8')).recipe.steps).toBeGreaterThan(50)
+})
+it('a save that is due where a validation is: it waits for that, so that who goes on from it lacks none', async () => {
+  saved.length = 0
+  // less than a step takes: each is saved
+  const always = { ...flags, saveEvery: 1e-9, validateEvery: 3, steps: 7, out: at('saves') }
+  expect(await train('moons', always, ioOf([]))()).toEqual(E.right('done'))
+  const last = saved.filter(({ file }) => file === 'last.safetensors')
+  // before the first step, after each, and at the end
+  expect(last.map(({ step }) => step)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 7])
+  const known = last.map(({ best }) => best)
+  expect(known.slice(0, 3)).toEqual([undefined, undefined, undefined])
+  expect(known.slice(3).every(Number.isFinite)).toBe(true)
+  const best = saved.filter(({ file }) => file === 'best.safetensors')
+  expect(best.map(({ step }) => step)).toEqual([3, 6].filter((step) => best.some((own) => own.step === step)))
+  expect(best[0]).toMatchObject({ step: 3, best: known[3] })
 })
