@@ -6,7 +6,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { posix } from 'node:path'
 
 const layers = {
-  error: [],
+  printable: [],
+  error: ['printable'],
   types: [],
   'missing-engine': ['error'],
   tracing: ['error', 'missing-engine'],
@@ -44,7 +45,9 @@ const files = ['src', 'types'].flatMap((folder) =>
 )
 let refused = 0
 for (const file of files.filter(isSource))
-  for (const [, path] of readFileSync(posix.join(root, file), 'utf8').matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)) {
+  for (const [, path] of readFileSync(posix.join(root, file), 'utf8').matchAll(
+    /(?:from|import)\s*\(?\s*'(\.[^']+)'/g,
+  )) {
     const [layer, imported] = [layerOf(file), layerOf(posix.join(posix.dirname(file), path))]
     if (!(layer in layers) || layer === imported || reach(layer).has(imported)) continue
     refused += 1

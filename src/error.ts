@@ -5,6 +5,7 @@
  * @module
  */
 import * as E from 'fp-ts/lib/Either.js'
+import { printable } from './printable.js'
 
 /** What went wrong, in the words of the person who meets it. */
 export interface DiffeoError {
@@ -56,12 +57,13 @@ export const engineError: Make = make('EngineError')
 export const trainingError: Make = make('TrainingError')
 
 /**
- * `op: expected …, got …; fix`: the same sentence that the compiler prints for a shape.
+ * `op: expected …, got …; fix`: the same sentence that the compiler prints for a shape. It is one line, safe to show in
+ * a terminal: control and format characters, which names in files may hold, become escapes such as `\x1b`.
  * @example
  * describeError(fileError('read a.bin', 'a file', 'none', 'name another')) // 'read a.bin: expected a file, got none; name another'
  */
 export const describeError = (e: DiffeoError): string =>
-  `${e.op}: expected ${e.expected}, got ${e.got}${e.fix === undefined ? '' : `; ${e.fix}`}`
+  printable(`${e.op}: expected ${e.expected}, got ${e.got}${e.fix === undefined ? '' : `; ${e.fix}`}`)
 
 /**
  * The exception that carries a {@link DiffeoError} past the outermost edge.

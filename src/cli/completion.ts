@@ -6,6 +6,7 @@
 import tab, { ShellCompDirective } from '@bomb.sh/tab'
 import completion from '@bomb.sh/tab/commander'
 import type { Command } from 'commander'
+import { writeRaw } from './output.js'
 
 const { setup } = tab
 
@@ -22,6 +23,6 @@ export const withCompletion = (program: Command): void => {
   tab.setup = (name, executable, shell) => {
     setup.call(tab, name, executable, shell)
     // registered anew, because its script takes away in bash a default that it did not ask for
-    if (shell === 'bash') console.log(`complete -o default -F __${name}_complete ${name}`)
+    if (shell === 'bash') writeRaw(process.stdout, `complete -o default -F __${name}_complete ${name}\n`)
   }
 }

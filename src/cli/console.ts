@@ -3,16 +3,19 @@
  * to stdout, all else to stderr; with `--json` stdout holds one JSON document and nothing more.
  *
  * Exit codes: 0 done; 1 refused or failed, with one sentence on stderr; 128 + n stopped by signal n, everything saved;
- * 130, as of Ctrl-C, stopped by the signal of another worker.
+ * 130, as of Ctrl-C, stopped by the signal of another worker; 141, as of SIGPIPE, stopped because nobody reads its output.
  *
  * @module
  */
-import { constants } from 'node:os'
 import { styleText } from 'node:util'
 import * as E from 'fp-ts/lib/Either.js'
 import type * as TE from 'fp-ts/lib/TaskEither.js'
 import { type DiffeoError, DiffeoException, describeError } from '../error.js'
+import { fileFailure } from '../file.js'
+import { printableJson } from '../printable.js'
+import { lostOutput, onLostOutput, writeLines, writeRaw } from './output.js'
 import { progress, type StartProgress } from './progress.js'
+import { codeOf, onSignal } from './signals.js'
 
 /** How a command came to its end. */
 export type Outcome = 'done' | 'stopped'
@@ -26,7 +29,7 @@ export interface Io {
   readonly result: (value: unknown) => void
   /** A line that is drawn again and again: in a terminal alone. */
   readonly progress: StartProgress
-  /** Aborted by the first signal while something is held. */
+  /** Aborted by the first signal while something is held, or when output can no longer be written. */
   readonly signal: AbortSignal
   /**
    * From here on there is something to lose: the first signal asks to stop, which is answered by a sentence, by default
@@ -59,11 +62,25 @@ export const paint = (
 /** Says what went wrong and sets the exit code. */
 export const fail = (error: DiffeoError, { json = false, color }: GlobalFlags): void => {
   const red = paint(process.stderr, color)
-  process.stderr.write(json ? `${JSON.stringify({ error })}\n` : `${red('red', 'diffeo:')} ${describeError(error)}\n`)
+  if (json) writeRaw(process.stderr, `${printableJson({ error })}\n`)
+  else writeRaw(process.stderr, `${red('red', 'diffeo:')} ${describeError(error)}\n`)
   process.exitCode = 1
 }
 
-const stopSignals = ['SIGINT', 'SIGTERM'] as const
+/** What is no expected failure is a fault of the program: its stack helps to report it. */
+export const crash = (thrown: unknown): void => {
+  const stack = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)
+  writeLines(process.stderr, `diffeo: ${stack}`)
+  process.exitCode = 1
+}
+
+/** Fails where results could not be written to stdout; one that nobody reads is no failure. */
+export const checkOutput = async (flags: GlobalFlags): Promise<void> => {
+  // streams report errors a turn later
+  await new Promise((resolve) => setImmediate(resolve))
+  const lost = lostOutput()
+  if (lost !== undefined && !lost.isUnread) fail(fileFailure('write', 'stdout')(lost.error), flags)
+}
 
 /** Runs a command to its end: the one place where a task of a command starts. */
 export const perform = async (
@@ -74,23 +91,32 @@ export const perform = async (
   const { json = false, color } = flags
   const yellow = paint(process.stderr, color)
   const held: string[] = []
-  let code = 128 + constants.signals.SIGINT
-  const onSignal = (name: (typeof stopSignals)[number]): void => {
-    code = 128 + constants.signals[name]
+  let code = codeOf('SIGINT')
+  const stopListening = onSignal((name) => {
+    code = codeOf(name)
     if (held.length === 0 || stop.signal.aborted) process.exit(code)
-    process.stderr.write(`\n${held.at(-1)}\n`)
+    writeLines(process.stderr, `\n${held.at(-1)}`)
     stop.abort()
-  }
-  for (const name of stopSignals) process.on(name, onSignal)
+  })
+  const stopOnLostOutput = (): (() => void) =>
+    onLostOutput((lost) => {
+      if (stop.signal.aborted) return
+      code = lost.code
+      stop.abort()
+    })
   const io: Io = {
-    say: (line) => void (json || process.stdout.write(`${line}\n`)),
-    warn: (line) => void process.stderr.write(`${yellow('yellow', line)}\n`),
-    result: (value) => void (json && process.stdout.write(`${JSON.stringify(value)}\n`)),
+    say: (line) => void (json || writeLines(process.stdout, line)),
+    warn: (line) => writeLines(process.stderr, line, (text) => yellow('yellow', text)),
+    result: (value) => void (json && writeRaw(process.stdout, `${printableJson(value)}\n`)),
     progress: progress(json ? undefined : process.stderr),
     signal: stop.signal,
     hold: (sentence = 'stopping after this step (again: at once, back to the last checkpoint)') => {
       held.push(sentence)
-      return () => void held.splice(held.indexOf(sentence), 1)
+      const ignoreOutput = stopOnLostOutput()
+      return () => {
+        held.splice(held.indexOf(sentence), 1)
+        ignoreOutput()
+      }
     },
   }
   try {
@@ -101,6 +127,6 @@ export const perform = async (
     if (!(thrown instanceof DiffeoException)) throw thrown
     fail(thrown.error, flags)
   } finally {
-    for (const name of stopSignals) process.off(name, onSignal)
+    stopListening()
   }
 }

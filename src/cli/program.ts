@@ -5,6 +5,7 @@
  */
 import { Command, CommanderError } from 'commander'
 import { type DiffeoError, DiffeoException, usageError } from '../error.js'
+import { printableLines } from '../printable.js'
 import { version } from './about.js'
 import { dataCommand } from './commands/data.js'
 import { engineCommand } from './commands/engine.js'
@@ -17,8 +18,9 @@ import { reportCommand } from './commands/report.js'
 import { sampleCommand } from './commands/sample.js'
 import { trainCommand } from './commands/train.js'
 import { withCompletion } from './completion.js'
-import { fail, type GlobalFlags } from './console.js'
+import { checkOutput, crash, fail, type GlobalFlags } from './console.js'
 import { examples } from './flags.js'
+import { guardOutput, writeRaw } from './output.js'
 
 /** In the order of the help. */
 const commands: readonly ((program: Command) => unknown)[] = [
@@ -43,8 +45,10 @@ export const programOf = (): Command => {
     .option('--no-color', 'no colours, as with the environment variable NO_COLOR')
     .configureOutput({
       outputError: (text, write) => write(text.replace(/^error: /, 'diffeo: ')),
+      writeOut: (text) => writeRaw(process.stdout, printableLines(text)),
       // with --json `run` says it
-      writeErr: (text) => void (program.opts<GlobalFlags>().json === true || process.stderr.write(text)),
+      writeErr: (text) =>
+        void (program.opts<GlobalFlags>().json === true || writeRaw(process.stderr, printableLines(text))),
     })
     .configureHelp({ showGlobalOptions: true })
     .addHelpText(
@@ -72,6 +76,7 @@ const refusal = ({ code, message }: CommanderError): DiffeoError => {
 
 /** Does what a command line says, and sets the exit code. */
 export const run = async (argv: readonly string[]): Promise<void> => {
+  guardOutput()
   const program = programOf()
   try {
     await program.parseAsync(argv)
@@ -81,6 +86,7 @@ export const run = async (argv: readonly string[]): Promise<void> => {
     else if (thrown instanceof CommanderError) {
       if (flags.json === true && thrown.exitCode !== 0) fail(refusal(thrown), flags)
       process.exitCode = thrown.exitCode
-    } else throw thrown
+    } else crash(thrown)
   }
+  await checkOutput(program.opts<GlobalFlags>())
 }

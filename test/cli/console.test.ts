@@ -1,5 +1,5 @@
 /** What every command has in common: help, errors, colours, progress. */
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { PassThrough } from 'node:stream'
 import type { Command } from 'commander'
 import { describe, expect, it } from 'vitest'
@@ -118,6 +118,43 @@ describe('colours', () => {
       )
     expect((await node('evaluate', 'nothing')).err).toContain('\x1b[31mdiffeo:\x1b[39m')
     expect((await node('evaluate', 'nothing', '--no-color')).err).not.toContain('\x1b')
+  })
+})
+
+describe('control characters', () => {
+  const odd = '\x1b]0;owned\x07\x9b2J\u202e'
+  const dangerous = /(?!\n)[\p{Cc}\p{Cf}]/u
+  it('never reach a terminal: of paths, flags, configurations, data and the environment', async () => {
+    const folderOf = at(`data${odd}`)
+    mkdirSync(folderOf)
+    writeFileSync(`${folderOf}/${odd}.png`, 'no picture')
+    writeFileSync(at('odd.json'), JSON.stringify({ data: { name: odd }, [odd]: odd }))
+    for (const args of [
+      ['evaluate', odd],
+      [odd],
+      ['train', odd],
+      ['train', 'moons', `--${odd}`],
+      ['train', 'moons', '--minutes', odd],
+      ['train', 'moons', '--config', 'odd.json'],
+      ['train', 'folder', '--data', folderOf],
+      ['data', 'check', 'npy', '--data', folderOf],
+      ['inspect', `${odd}.mjs`],
+      ['train', 'moons', '--workers', `${odd},b:1`, '--worker', '0'],
+    ])
+      for (const flags of [[], ['--json']]) {
+        const { code, out, err } = await diffeo(folder, ...args, ...flags)
+        expect([code, err.length > 0]).toEqual([1, true])
+        expect(out + err, args.join(' ')).not.toMatch(dangerous)
+        if (flags.length > 0) expect(err).toBe(`${err.trim()}\n`)
+      }
+    process.env['TF_CONFIG'] = JSON.stringify({ cluster: { worker: [odd, 'b:1'] }, task: { type: 'worker', index: 0 } })
+    try {
+      const { err } = await diffeo(folder, 'train', 'moons')
+      expect(err).toContain('\\x1b]0;owned\\x07\\x9b2J\\u202e')
+      expect(err).not.toMatch(dangerous)
+    } finally {
+      delete process.env['TF_CONFIG']
+    }
   })
 })
 

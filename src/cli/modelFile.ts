@@ -1,0 +1,141 @@
+/**
+ * A model from a file of the user's: what it exports, or one sentence about why that is no model. The file may loop or
+ * wait for ever; a signal ends the process then.
+ *
+ * @module
+ */
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import * as E from 'fp-ts/lib/Either.js'
+import { pipe } from 'fp-ts/lib/function.js'
+import * as TE from 'fp-ts/lib/TaskEither.js'
+import type { Shape } from '../../types/shape.js'
+import type { AnyBijector } from '../bijector/layer.js'
+import { type DiffeoError, DiffeoException, fileError, formatError, shapeError } from '../error.js'
+import { sameShape, show } from '../tensor/shape.js'
+import { interruptible } from './signals.js'
+
+type Exports = Readonly<Record<string, unknown>>
+
+interface Placeable {
+  readonly at: (shape: Shape) => unknown
+}
+
+const isRecord = (u: unknown): u is Exports => typeof u === 'object' && u !== null
+
+/** Arrays have an `at` too. */
+const isLayer = (u: unknown): u is Placeable =>
+  isRecord(u) && typeof u['at'] === 'function' && !Array.isArray(u) && !ArrayBuffer.isView(u)
+
+const isBijector = (u: unknown): u is AnyBijector =>
+  isLayer(u) && 'spec' in u && 'domain' in u && 'codomain' in u && 'bind' in u && 'init' in u
+
+const isError = (u: unknown): u is DiffeoError => isRecord(u) && ['op', 'expected', 'got'].every((name) => name in u)
+
+const EXPORT = 'export it: export default compose(input([…]), …)'
+const WANTED = 'a bijector or a layer as default or model'
+
+const firstLine = (thrown: unknown): string =>
+  (thrown instanceof Error ? thrown.message : String(thrown)).split('\n')[0] ?? ''
+
+/** What a value is, and what would make a model of it. */
+const strange = (u: unknown): readonly [got: string, fix: string] => {
+  if (typeof u === 'function') return ['a function', 'did you forget to call it? export what it returns']
+  if (isRecord(u) && typeof u['then'] === 'function') return ['a promise', 'export default await …']
+  if (isRecord(u) && isBijector(u['bijector'])) return ['a flow', 'export its bijector']
+  if (isRecord(u) && '_tag' in u && ('right' in u || 'left' in u)) return ['an Either', 'export default orThrow(…)']
+  if (Array.isArray(u)) return ['an array', 'join its layers: export default compose(…)']
+  const got = u === null ? 'null' : typeof u === 'object' ? 'an object without at' : `a ${typeof u}`
+  return [got, EXPORT]
+}
+
+const refusal = (path: string, exported: Exports): DiffeoError => {
+  const name = ['default', 'model'].find((own) => exported[own] !== undefined)
+  if (name === undefined) return formatError(path, WANTED, Object.keys(exported).join(', ') || 'no export', EXPORT)
+  const [got, fix] = strange(exported[name])
+  return formatError(path, WANTED, `${got} as ${name}`, fix)
+}
+
+/** What a function of the user's returned for a shape. */
+const placed = (path: string, returned: unknown, shape: Shape): E.Either<DiffeoError, AnyBijector> => {
+  const refused = (got: string) => E.left(formatError(path, 'a layer whose at answers a bijector', got, EXPORT))
+  if (!isRecord(returned) || !('_tag' in returned)) return refused(returned === null ? 'null' : typeof returned)
+  const { left, right } = returned as { readonly left?: unknown; readonly right?: unknown }
+  if (isError(left)) return E.left(left)
+  if (!isBijector(right)) return refused(right === undefined ? 'a left without an error' : strange(right)[0])
+  return sameShape(right.domain, shape)
+    ? E.right(right)
+    : E.left(shapeError(path, `a bijector of events of shape ${show(shape)}`, show(right.domain)))
+}
+
+/** What a module exports, at the shape of the data. */
+const fromModule =
+  (path: string, shape: Shape) =>
+  (exported: Exports): E.Either<DiffeoError, AnyBijector> => {
+    const common = isRecord(exported['default']) ? exported['default'] : {}
+    const layer = [exported['default'], exported['model'], common['default'], common['model']].find(isLayer)
+    if (layer === undefined) return E.left(refusal(path, exported))
+    const { domain }: { readonly domain?: unknown } = layer as object
+    if (Array.isArray(domain) && !sameShape(domain, shape))
+      return E.left(shapeError(path, `events of shape ${show(shape)}, as the data have`, show(domain)))
+    return placed(path, layer.at(shape), shape)
+  }
+
+/** Rejects when nothing is left to do, though the module still waits: its `await` never ends. */
+const unsettled = (path: string) => {
+  let stop = (): void => undefined
+  const ended = new Promise<never>((_, reject) => {
+    const waits = (): void =>
+      reject(
+        new DiffeoException(
+          formatError(path, 'a module that loads', 'one that waits for ever', 'look at its await at top level'),
+        ),
+      )
+    process.once('beforeExit', waits)
+    stop = () => void process.off('beforeExit', waits)
+  })
+  return { ended, stop }
+}
+
+/** The exports of a module; of TypeScript on every Node, its types taken off by jiti and left to the compiler. */
+const load = async (path: string): Promise<Exports> => {
+  if (!/ts$/.test(path)) return import(pathToFileURL(path).href)
+  const { createJiti } = await import('jiti')
+  return createJiti(import.meta.url, { fsCache: false }).import(path)
+}
+
+const loadFailure =
+  (path: string) =>
+  (thrown: unknown): DiffeoError => {
+    if (thrown instanceof DiffeoException) return thrown.error
+    const line = firstLine(thrown)
+    const lacks = /Cannot find (module|package) 'diffeo'/.test(line)
+    return formatError(path, 'a module that loads', line, lacks ? 'npm install diffeo where that file is' : undefined)
+  }
+
+const placeFailure =
+  (path: string) =>
+  (thrown: unknown): DiffeoError =>
+    thrown instanceof DiffeoException
+      ? thrown.error
+      : formatError(path, 'a layer whose at answers', `one that throws: ${firstLine(thrown)}`, EXPORT)
+
+/** The bijector that a file exports, at a shape. */
+export const importModel = (path: string, shape: Shape): TE.TaskEither<DiffeoError, AnyBijector> => {
+  if (!existsSync(path)) return TE.left(fileError(path, 'a file', 'nothing there', 'check the path'))
+  const loaded = async (): Promise<Exports> => {
+    const { ended, stop } = unsettled(path)
+    try {
+      return await Promise.race([load(resolve(path)), ended])
+    } finally {
+      stop()
+    }
+  }
+  const task = pipe(
+    TE.tryCatch(loaded, loadFailure(path)),
+    TE.flatMap((exported) => TE.tryCatch(async () => fromModule(path, shape)(exported), placeFailure(path))),
+    TE.flatMapEither((bijector) => bijector),
+  )
+  return () => interruptible(task)
+}
