@@ -5,7 +5,8 @@
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
-import type { Latents } from '../../types/shape.js'
+import type { Batch, Latents, Shape } from '../../types/shape.js'
+import { jacobian } from '../tensor/derivatives.js'
 import { isShape, latentList, product } from '../tensor/shape.js'
 import { type AnyTensor, latentTensors, trust, unwrap } from '../tensor/tensor.js'
 
@@ -42,17 +43,14 @@ const logAbsDet = (matrix: readonly (readonly number[])[]): number => {
 }
 
 /**
- * log |det ∂f/∂x| in nats at the one example of the batch `x`. Row i comes from copy i of the example, so that one
- * gradient gives them all; that examples do not depend on each other is a law of its own.
+ * log |det ∂f/∂x| in nats at the one example of the batch `x`. That examples do not depend on each other is a law of
+ * its own.
  *
  * @example denseLogDet((v) => T.times(2)(v), orThrow(batch([3], [1, 2, 3]))) // 2.079
  */
 export const denseLogDet = (f: (x: AnyTensor) => unknown, x: AnyTensor): number =>
   tf.tidy(() => {
-    const one = unwrap(x)
-    const size = one.size
-    const copies = tf.tile(one, [size, ...one.shape.slice(1).map(() => 1)])
-    const jacobian = tf.grad((v: tf.Tensor) => tf.sum(tf.mul(rows(f(trust(v))), tf.eye(size))))(copies)
-    const values = jacobian.dataSync()
+    const { size } = unwrap(x)
+    const values = unwrap(jacobian((v: AnyTensor) => trust<Batch<Shape>>(rows(f(v))))(x)).dataSync()
     return logAbsDet(Array.from({ length: size }, (_, i) => [...values.subarray(i * size, (i + 1) * size)]))
   })

@@ -19,6 +19,9 @@
  * | `sumAxis` `meanAxis` `maxAxis` | S → S without one dimension |
  * | `sumEvent` | ['N', …S] → ['N'] |
  * | `sum` `mean` | S → [] |
+ * | `vjp` `jvp` | (S → U), U → (S → S); (S → U), S → (S → U) |
+ * | `jacobian` | (['N', …A] → ['N', …B]) → (['N', …A] → ['N', …B, …A]) |
+ * | `stopGradient` | S → S |
  *
  * @module
  */
@@ -29,6 +32,7 @@ import { orThrow } from '../error.js'
 import * as shapes from './shape.js'
 import { type AnyTensor, type PerExample, sizes, standing, type Tensor, trust, unwrap } from './tensor.js'
 
+export { jacobian, jvp, stopGradient, vjp } from './derivatives.js'
 export * from './structure.js'
 
 // -------------------------------------------------------------------------------------

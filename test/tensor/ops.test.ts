@@ -292,6 +292,10 @@ describe('every operation', () => {
     mean: pointwise(T.mean),
     sum: pointwise(T.sum),
     zeroPerExample: pointwise(T.zeroPerExample),
+    vjp: [(u, a) => T.vjp(T.square)(u!)(a!), x, x],
+    jvp: [(v, a) => T.jvp(T.square)(v!)(a!), x, x],
+    jacobian: pointwise(T.jacobian((v: AnyTensor) => T.square(v))),
+    stopGradient: pointwise(T.stopGradient),
   }
   it.each(Object.entries(calls))('%s leaves its answer alone behind', (_, [f, ...make]) => {
     const args = make.map((one) => one())

@@ -74,3 +74,21 @@ expectError(T.maxAxis(-1)(image))
 // sizes known only at run time
 expectType<Tensor<readonly ['N', number]>>(T.reshape([size])(image))
 expectError(T.transpose([0, 1])(image))
+
+// derivatives
+declare const net: (x: Tensor<readonly ['N', 12]>) => Tensor<readonly ['N', 3]>
+declare const score: (x: Tensor<readonly ['N', 8, 6, 4]>) => Tensor<readonly ['N']>
+declare const out: Tensor<readonly ['N', 3]>
+expectType<Tensor<readonly ['N', 12]>>(pipe(vector, T.vjp(net)(out)))
+expectType<Tensor<readonly ['N', 3]>>(pipe(vector, T.jvp(net)(vector)))
+expectType<Tensor<readonly ['N', 12]>>(T.vjp(T.vjp(net)(out))(vector)(vector))
+expectType<Tensor<readonly ['N', 3, 12]>>(T.jacobian(net)(vector))
+expectType<Tensor<readonly ['N', 8, 6, 4]>>(T.jacobian(score)(image))
+expectType<Tensor<readonly ['N', 8, 6, 4, 8, 6, 4]>>(T.jacobian(T.jacobian(score))(image))
+expectType<Tensor<readonly ['N', 12]>>(T.vjp(T.exp)(vector)(vector))
+expectType<Tensor<readonly ['N', 12]>>(pipe(vector, T.stopGradient, T.exp))
+expectError(T.vjp(net)(vector))
+expectError(T.jvp(net)(out))
+expectError(T.vjp(net)(out)(out))
+expectError(T.jacobian(net)(out))
+expectError(T.jacobian((w: Tensor<readonly [12, 3]>) => w))
