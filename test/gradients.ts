@@ -3,17 +3,13 @@ import * as tf from '@tensorflow/tfjs-core'
 import * as E from 'fp-ts/lib/Either.js'
 import { expect } from 'vitest'
 import { agreesWithDifferences as along } from '../src/laws/differences.js'
+import { gradientsBy } from '../src/tensor/derivatives.js'
 
 /** `tf.grads`, with zeros by the inputs that lead nowhere, of which `tf.grads` throws. */
 export const gradientsOf =
   (f: (...xs: tf.Tensor[]) => tf.Tensor) =>
   (xs: readonly tf.Tensor[], dy?: tf.Tensor): tf.Tensor[] =>
-    tf.tidy(() =>
-      tf
-        .engine()
-        .gradients(() => f(...xs), [...xs], dy, true)
-        .grads.map((g: tf.Tensor | undefined, i) => g ?? tf.zerosLike(xs[i]!)),
-    )
+    gradientsBy(() => f(...xs), xs, dy)
 
 /**
  * Compares the gradients of Σ w ⊙ f(xs), for fixed random weights w, with differences at each coordinate, or at the

@@ -19,7 +19,7 @@ import { sizes, standing, type Tensor, trust, unwrap } from './tensor.js'
  *
  * @internal
  */
-export const gradients = (f: () => tf.Tensor, xs: readonly tf.Tensor[], dy?: tf.Tensor): tf.Tensor[] =>
+export const gradientsBy = (f: () => tf.Tensor, xs: readonly tf.Tensor[], dy?: tf.Tensor): tf.Tensor[] =>
   tf.tidy(() => {
     // a clone, so that the gradient of a map that returns its argument is not `dy` itself
     const { grads } = tf.engine().gradients(() => tf.clone(f()), [...xs], dy, true)
@@ -31,7 +31,7 @@ export const gradients = (f: () => tf.Tensor, xs: readonly tf.Tensor[], dy?: tf.
  *
  * @example
  * const u = orThrow(batch([2], [1, 1]))
- * T.vjp((v: Tensor<['N', 2]>) => T.square(v))(u)(orThrow(batch([2], [3, 4]))) // [6, 8]
+ * T.vjp((x: BatchOf<[2]>) => T.square(x))(u)(orThrow(batch([2], [3, 4]))) // [6, 8]
  * @throws DiffeoException if u has another shape than f(x)
  */
 export const vjp =
@@ -43,7 +43,7 @@ export const vjp =
       standing('vjp', sizes(y), u)
       return unwrap(y)
     }
-    return trust(gradients(value, [unwrap(x)], unwrap(u))[0]!)
+    return trust(gradientsBy(value, [unwrap(x)], unwrap(u))[0]!)
   }
 
 /**
@@ -52,7 +52,7 @@ export const vjp =
  *
  * @example
  * const v = orThrow(batch([2], [1, 0]))
- * T.jvp((x: Tensor<['N', 2]>) => T.square(x))(v)(orThrow(batch([2], [3, 4]))) // [6, 0]
+ * T.jvp((x: BatchOf<[2]>) => T.square(x))(v)(orThrow(batch([2], [3, 4]))) // [6, 0]
  * @throws DiffeoException if v has another shape than x
  */
 export const jvp =
@@ -63,7 +63,7 @@ export const jvp =
     return trust(
       tf.tidy(() => {
         const u = tf.fill([...sizes(f(x))], 0)
-        return gradients(() => unwrap(vjp(f)(trust<U>(u))(x)), [u], along)[0]!
+        return gradientsBy(() => unwrap(vjp(f)(trust<U>(u))(x)), [u], along)[0]!
       }),
     )
   }
@@ -76,7 +76,7 @@ export const jvp =
  *
  * @example
  * const w = orThrow(tensor([2, 1], [5, 7]))
- * T.jacobian((v: Tensor<['N', 2]>) => T.matmul(w)(v))(orThrow(batch([2], [3, 4]))) // [5, 7]
+ * T.jacobian((x: BatchOf<[2]>) => T.matmul(w)(x))(orThrow(batch([2], [3, 4]))) // [5, 7]
  * @throws DiffeoException if the map does not return one result per example
  */
 export const jacobian =
@@ -99,7 +99,7 @@ export const jacobian =
  * The same tensor, which gradients take for a constant: nothing flows back through it.
  *
  * @example
- * const squared = (v: Tensor<['N', 2]>) => T.mul(T.stopGradient(v))(v) // its gradient is v, not 2v
+ * const squared = (x: BatchOf<[2]>) => T.mul(T.stopGradient(x))(x) // its gradient is x, not 2x
  * T.vjp(squared)(orThrow(batch([2], [1, 1])))(orThrow(batch([2], [3, 4]))) // [3, 4]
  */
 export const stopGradient = <S extends Dims>(x: Tensor<S>): Tensor<S> =>

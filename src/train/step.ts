@@ -10,6 +10,7 @@ import type { Latents, Shape } from '../../types/shape.js'
 import type { Flow } from '../distribution/flow.js'
 import { type DiffeoError, orThrow, trainingError } from '../error.js'
 import { jit } from '../jit.js'
+import { gradientsBy } from '../tensor/derivatives.js'
 import { tidy } from '../tensor/ops.js'
 import { disposeParams, leaves, mapLeaves, type Param, type Params } from '../tensor/params.js'
 import type { Key } from '../tensor/random.js'
@@ -166,7 +167,7 @@ export const step = <A extends Shape, B extends Latents>(
           return (factor === undefined ? whole : tf.mul(whole, factor)) as tf.Scalar
         }
         const values = trained(flow, state.params)
-        const { grads } = tf.valueAndGrads(loss)([...values])
+        const grads = gradientsBy(() => loss(...values), values)
         const gradients = factor === undefined ? flat(grads) : tf.div(flat(grads), factor)
         const [clipped, norm] = clipByGlobalNorm([gradients], clip)
         const moments = state.moments.map((list) => [flat(list)])

@@ -6,8 +6,10 @@ import {
   averageParams,
   type BatchOf,
   batchNorm,
+  bijector,
   checkerboard,
   compose,
+  constant,
   constantRate,
   convNet,
   copyState,
@@ -29,6 +31,7 @@ import {
   standardNormal,
   startTraining,
   step,
+  T,
   type TrainState,
   unwrap,
 } from 'diffeo'
@@ -43,6 +46,21 @@ const specs = <A extends Shape, B extends Latents>(f: Flow<A, B>) => leaves<Para
 const numbers = (params: Params) => leaves(params).map(([, leaf]) => values(leaf))
 
 describe('step', () => {
+  it('leaves parameters behind a stopGradient where they are, and trains the others', async () => {
+    const shift = bijector({
+      name: 'shift',
+      domain: [2],
+      codomain: [2],
+      spec: { frozen: constant([2], 0.5), moving: constant([2], 0) },
+      forward: ({ frozen, moving }, x) => [T.bias(T.add(moving)(T.stopGradient(frozen)))(x), T.zeroPerExample(x)],
+      inverse: ({ frozen, moving }, z) => [T.bias(T.neg(T.add(moving)(frozen)))(z), T.zeroPerExample(z)],
+    })
+    const f = flow(shift, standardNormal)
+    const x = moonBatch()(0)
+    const [next] = await step(f, options)(await startTraining(f, options.optimiser, key(0), x), x)
+    expect(values(next.params['frozen'])).toEqual([0.5, 0.5])
+    for (const v of values(next.params['moving'])) expect(Math.abs(v)).toBeGreaterThan(1e-3)
+  })
   it.each([
     ['in the plane', () => [moons, moonBatch()] as const],
     ['with batch statistics', () => [tiny, tinyBatch] as const],
