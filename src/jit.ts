@@ -17,6 +17,7 @@ import type { Program, ProgramType, ValueInfo } from './compiler/program.js'
 import { partition, type Share } from './compiler/shard/partition.js'
 import { trace } from './compiler/trace.js'
 import { DiffeoException, engineError, usageError } from './error.js'
+import { FREED } from './tracing.js'
 
 // -------------------------------------------------------------------------------------
 // trees
@@ -201,7 +202,7 @@ export const jit = <Args extends readonly unknown[], R>(
   const call = async (...args: Args): Promise<R> => {
     const { tensors, signature } = flatten(args)
     if (tensors.some((t) => t.isDisposed))
-      throw new DiffeoException(engineError('jit', 'tensors', 'one that was freed', 'free arguments after the call'))
+      throw new DiffeoException(engineError('jit', 'tensors', 'one that was freed', FREED))
     const { compiled, rebuild } = entryOf(args, signature)
     const { run } = await compiled
     return rebuild(await (isShared() ? shared(args, run) : run(tensors))) as R

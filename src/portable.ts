@@ -63,9 +63,33 @@ export {
   values,
 } from './tensor/tensor.js'
 export type { MaybeLater } from './train/ahead.js'
-export * from './train/evaluate.js'
-export * from './train/fit.js'
+export {
+  type Batches,
+  type Evaluation,
+  type EvaluationProgress,
+  evaluate,
+  type Gap,
+  summarise,
+  trainingGap,
+} from './train/evaluate.js'
+export {
+  type Compiled,
+  type Compiling,
+  type FitEvent,
+  type FitOptions,
+  fit,
+  type Stepped,
+  type Stopped,
+  type Validated,
+} from './train/fit.js'
 export { dynamicLossScale, type LossScale, type LossScaling } from './train/lossScale.js'
 export * from './train/optimiser.js'
 export { decodeSafetensors, encodeSafetensors, type RawTensor, type Safetensors } from './train/safetensors.js'
+export {
+  averageParams,
+  copyState,
+  disposeState,
+  startTraining,
+  type TrainState,
+} from './train/state.js'
 export * from './train/step.js'

@@ -20,3 +20,6 @@ export const drawn = (op: string, shape: readonly number[], numbers: () => Float
     )
   return tf.tensor(numbers(), [...shape])
 }
+
+/** How to fix an error about a freed tensor. */
+export const FREED = "free a tensor after its last use, and keep a state of fit's events with copyState"

@@ -17,7 +17,7 @@ import { unwrap } from '../tensor/tensor.js'
 import type { BestFigures, Snapshot } from '../train/checkpoint.js'
 import { fit, type Stepped, type Stopped, type Validated } from '../train/fit.js'
 import { dynamicLossScale } from '../train/lossScale.js'
-import { averageParams, startTraining, type TrainState } from '../train/step.js'
+import { averageParams, startTraining, type TrainState } from '../train/state.js'
 import type { Budget } from './budget.js'
 import { type RunConfig, scheduleOf } from './config.js'
 import type { Io } from './console.js'
@@ -82,9 +82,7 @@ const mean = (values: readonly number[]): number => values.reduce((a, b) => a + 
 /** The state before the first step, from the first batch. */
 export const begin = async ({ flow, optimiser }: Model, { batch }: Examples, seed: number): Promise<TrainState> => {
   const first = await batch(0)
-  const state = await startTraining(flow, optimiser, keysOf(seed).init, first)
-  unwrap(first).dispose()
-  return state
+  return startTraining(flow, optimiser, keysOf(seed).init, first).finally(() => unwrap(first).dispose())
 }
 
 /** Draws samples from while it trains. */
@@ -189,6 +187,8 @@ export const learn = async (training: Training, start: TrainState, budget: Budge
       await saves.save(contents(event.state))
   }
   const onValidation = async ({ state, mean: bits, worst, best: better, worse }: Validated): Promise<void> => {
+    // fit ends with a sentence
+    if (!Number.isFinite(bits)) return
     const validation = unit.of(bits)
     best = { bitsPerDim: better ? bits : (best?.bitsPerDim ?? bits), worse }
     line.validated(validation)

@@ -10,7 +10,7 @@ import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import { type DiffeoError, describeError } from '../error.js'
 import { type Snapshot, saveCheckpoint } from '../train/checkpoint.js'
-import { copyState, disposeState } from '../train/step.js'
+import { copyState, disposeState } from '../train/state.js'
 import type { Io } from './console.js'
 import { filesIn } from './folder.js'
 

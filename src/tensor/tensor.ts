@@ -7,8 +7,9 @@
 import * as tf from '@tensorflow/tfjs-core'
 import * as E from 'fp-ts/lib/Either.js'
 import type { Batch, Dims, Latents, Shape } from '../../types/shape.js'
-import { type DiffeoError, orThrow, shapeError } from '../error.js'
+import { type DiffeoError, DiffeoException, orThrow, shapeError, usageError } from '../error.js'
 import { explainMissingEngine } from '../missing-engine.js'
+import { FREED } from '../tracing.js'
 import { only, show } from './shape.js'
 
 // here, because every eager operation imports this module
@@ -54,11 +55,25 @@ export const trust = <S extends Dims, D extends DType = 'float32'>(tensor: tf.Te
   tensor as unknown as Tensor<S, D>
 
 /**
+ * Throws where one of the tensors was freed: TensorFlow.js would throw a TypeError.
+ *
+ * @internal
+ */
+export const refuseFreed = (op: string, expected: string, tensors: readonly tf.Tensor[]): void => {
+  if (tensors.some((t) => t.isDisposed))
+    throw new DiffeoException(usageError(op, expected, 'one that was freed', FREED))
+}
+
+/**
  * The values of a tensor in row-major order: the door out.
  *
+ * @throws DiffeoException (as a rejection) if the tensor was freed
  * @example await values(orThrow(batch([2], [1, 2, 3, 4]))) // [1, 2, 3, 4]
  */
-export const values = (tensor: AnyTensor): Promise<Float32Array> => unwrap(tensor).data<'float32'>()
+export const values = async (tensor: AnyTensor): Promise<Float32Array> => {
+  refuseFreed('values', 'a tensor', [unwrap(tensor)])
+  return unwrap(tensor).data<'float32'>()
+}
 
 /**
  * The sizes of a tensor.

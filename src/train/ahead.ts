@@ -4,8 +4,10 @@
  *
  * @module
  */
+import * as tf from '@tensorflow/tfjs-core'
 import type { Shape } from '../../types/shape.js'
-import { type BatchOf, unwrap } from '../tensor/tensor.js'
+import { product } from '../tensor/shape.js'
+import { type AnyTensor, type BatchOf, sizes, trust, unwrap, values } from '../tensor/tensor.js'
 
 /** Lets other work have its turn. Browsers have no `setImmediate`, and Node's timers wait for a millisecond at least. */
 export const breathe = (): Promise<unknown> =>
@@ -14,30 +16,49 @@ export const breathe = (): Promise<unknown> =>
 /** A batch, or the promise of one: a rejection with a `DiffeoException` is a sentence for the user. */
 export type MaybeLater<A extends Shape> = BatchOf<A> | Promise<BatchOf<A>>
 
-/** `make(from)`, …, `make(end − 1)`: each is begun when its predecessor is handed out, and freed when the next is asked for. */
+/**
+ * `make(from)`, …, `make(end − 1)`: each is begun when its predecessor is handed out, and freed when the next is asked
+ * for, or the one after that if `held` is 2. A tensor that was there before `make` was called is the caller's: it is
+ * left alone, so that `make` may return the same one again.
+ */
 export async function* ahead<A extends Shape>(
   make: (n: number) => MaybeLater<A>,
   from: number,
   end: number,
+  held = 1,
 ): AsyncGenerator<BatchOf<A>, undefined, undefined> {
-  const begin = async (n: number): Promise<BatchOf<A> | undefined> => (n < end ? make(n) : undefined)
-  const free = (x: BatchOf<A> | undefined): void => {
-    if (x !== undefined) unwrap(x as never).dispose()
+  const begin = async (n: number): Promise<readonly tf.Tensor[]> => {
+    if (n >= end) return []
+    // tensors are numbered in the order in which they are made
+    const mark = tf.scalar(0)
+    mark.dispose()
+    const x = unwrap((await make(n)) as AnyTensor)
+    return x.id > mark.id ? [x, x] : [x]
   }
+  const free = ([, made]: readonly tf.Tensor[]): void => made?.dispose()
+  const handed: (readonly tf.Tensor[])[] = []
   let next = begin(from)
   try {
     for (let n = from; n < end; n++) {
-      const x = await next
+      const batch = await next
+      handed.push(batch)
       next = begin(n + 1)
       // whoever asks for it hears of its failure; until then it is nobody's
       next.catch(() => undefined)
-      try {
-        yield x!
-      } finally {
-        free(x)
-      }
+      yield trust(batch[0]!) as unknown as BatchOf<A>
+      if (handed.length === held) free(handed.shift()!)
     }
   } finally {
+    handed.forEach(free)
     await next.then(free, () => undefined)
   }
+}
+
+/**
+ * What is not finite in a batch, and in which of its examples; nothing if all of it is finite.
+ */
+export const notFiniteIn = async (x: AnyTensor): Promise<string | undefined> => {
+  const data = await values(x)
+  const at = data.findIndex((value) => !Number.isFinite(value))
+  return at < 0 ? undefined : `${data[at]} in example ${Math.floor(at / product(sizes(x).slice(1)))} of it`
 }

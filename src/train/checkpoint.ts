@@ -41,7 +41,7 @@ import { type AnyTensor, unwrap } from '../tensor/tensor.js'
 import { checked, withChecksum } from './checksum.js'
 import { type LossScale, MOST } from './lossScale.js'
 import { decodeSafetensors, decodeWith, encodeSafetensors, type RawTensor, type Safetensors } from './safetensors.js'
-import type { TrainState } from './step.js'
+import type { TrainState } from './state.js'
 
 // -------------------------------------------------------------------------------------
 // model

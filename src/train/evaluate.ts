@@ -26,7 +26,10 @@ export interface Evaluation {
   readonly each: Float32Array
 }
 
-/** A number of batches, each begun while the engine computes with the one before. */
+/**
+ * A number of batches, each begun while the engine computes with the one before. A tensor that a call of `at` makes is
+ * freed after use; one that was there before stays the caller's.
+ */
 export interface Batches<A extends Shape> {
   readonly count: number
   readonly at: (index: number) => MaybeLater<A>
@@ -85,6 +88,16 @@ export const evaluate = <A extends Shape, B extends Latents>(
   progress?: EvaluationProgress,
 ): Promise<Evaluation> => scored(product(flow.bijector.domain), compiled(flow).bitsPerDim(params), batches, progress)
 
+/**
+ * Bits/dim of every example as training sees them: with the statistics of their batch.
+ *
+ * @internal
+ */
+export const trainingBits = <A extends Shape, B extends Latents>(flow: Flow<A, B>) => {
+  const toBits = times(-1 / (product(flow.bijector.domain) * Math.LN2))
+  return jit((params: Params, x: BatchOf<A>) => toBits(flow.train(params)(x)[0]) as PerExample)
+}
+
 /** Mean bits/dim of the same examples at the same parameters, as training sees them and as evaluation does. */
 export interface Gap {
   readonly count: number
@@ -111,8 +124,7 @@ export const trainingGap = async <A extends Shape, B extends Latents>(
   progress: EvaluationProgress = () => undefined,
 ): Promise<Gap> => {
   const dimensions = product(flow.bijector.domain)
-  const toBits = times(-1 / (dimensions * Math.LN2))
-  const inTraining = jit((own: Params, x: BatchOf<A>) => toBits(flow.train(own)(x)[0]) as PerExample)
+  const inTraining = trainingBits(flow)
   try {
     const seen = await scored(dimensions, (x) => inTraining(params, x), batches, progress)
     const { count, mean: training } = seen

@@ -10,11 +10,11 @@ import type { Latents, Shape } from '../../types/shape.js'
 import type { Flow } from '../distribution/flow.js'
 import { type DiffeoError, DiffeoException, trainingError } from '../error.js'
 import type { Params } from '../tensor/params.js'
-import { product } from '../tensor/shape.js'
-import { type AnyTensor, sizes, values } from '../tensor/tensor.js'
-import { ahead, breathe, type MaybeLater } from './ahead.js'
-import { type Batches, type Evaluation, type EvaluationProgress, evaluate } from './evaluate.js'
-import { copyState, disposeState, type StepMetrics, type StepOptions, step, type TrainState } from './step.js'
+import { type AnyTensor, type BatchOf, refuseFreed, unwrap } from '../tensor/tensor.js'
+import { ahead, breathe, type MaybeLater, notFiniteIn } from './ahead.js'
+import { type Batches, type Evaluation, type EvaluationProgress, evaluate, trainingBits } from './evaluate.js'
+import { copyState, disposeState, type TrainState, tensorsOf } from './state.js'
+import { type StepMetrics, type StepOptions, step } from './step.js'
 
 // -------------------------------------------------------------------------------------
 // model
@@ -51,19 +51,28 @@ export interface Validated extends Evaluation {
   readonly worse: number
 }
 
-/** Training ended. `state` is the last good one, and the caller's to free. */
+/**
+ * Training ended. `state` is the last one whose loss was finite, and the caller's to free. Where a loss or a validation
+ * was not finite, the newest state counts if its loss on the batch before is finite; otherwise the state before it.
+ */
 export interface Stopped {
   readonly _tag: 'Stopped'
   readonly reason: 'steps' | 'time' | 'patience' | 'aborted' | 'notFinite' | 'failed'
   readonly state: TrainState
-  /** Why, if it was not meant to end: `notFinite`, or `failed` because a batch, a step or a validation could not be made. */
+  /**
+   * Why, if it was not meant to end: `notFinite` because a loss, a gradient or a validation was not; `failed` because a
+   * batch, a step or a validation could not be made.
+   */
   readonly error?: DiffeoError
 }
 
 export type FitEvent = Compiling | Compiled | Stepped | Validated | Stopped
 
 export interface FitOptions<A extends Shape> extends StepOptions {
-  /** The batch of a step, counted from 0: a pure function, so that runs can be resumed. The next is begun one step early. */
+  /**
+   * The batch of a step, counted from 0: a pure function, so that runs can be resumed. The next is begun one step early.
+   * A tensor that the call makes is freed after use; one that was there before stays the caller's.
+   */
   readonly batch: (step: number) => MaybeLater<A>
   /** What it compiles stays for the next: `compiled(flow).dispose()` frees it. */
   readonly validation?: {
@@ -97,15 +106,65 @@ const made = <X>(when: string, what: string, f: () => Promise<X>): Promise<E.Eit
     thrown instanceof DiffeoException ? thrown.error : trainingError(`fit ${when}`, what, `${thrown}`),
   )()
 
-/** What is wrong with a batch whose step came to nothing, if it is the batch. */
-const spoilt = async (x: AnyTensor): Promise<string | undefined> => {
-  const data = await values(x)
-  const at = data.findIndex((value) => !Number.isFinite(value))
-  return at < 0 ? undefined : `${data[at]} in example ${Math.floor(at / product(sizes(x).slice(1)))} of it`
+/** What to do about a batch that was freed before its step. */
+const FRESH =
+  'return a new tensor from each call of batch, or one that was made before fit began and lives until it ends'
+
+/**
+ * What to do about numbers that ran away: from the last good state the same step comes to the same.
+ *
+ * @internal
+ */
+export const EARLIER = 'go on from an earlier state, with a lower learning rate or gradient clip'
+
+/** Why a step had no finite loss or gradient: its batch, or the numbers that ran away. */
+const whyNotFinite = async (at: string, x: AnyTensor, { bitsPerDim }: StepMetrics): Promise<DiffeoError> => {
+  const bad = await notFiniteIn(x)
+  return bad === undefined
+    ? trainingError(
+        `fit ${at}`,
+        `a finite ${Number.isFinite(bitsPerDim) ? 'gradient' : 'loss'}`,
+        'one that is not',
+        at.endsWith(' 1') ? `check that the data lie in the flow's domain, or ${EARLIER}` : EARLIER,
+      )
+    : trainingError(`fit ${at}`, 'a batch of finite numbers', bad, 'mend the data, or what makes batches of them')
 }
 
-/** From the last good state the same step comes to the same. */
-const EARLIER = 'go on from an earlier state, with a lower learning rate or gradient clip'
+const hasFiniteLoss = async <A extends Shape, B extends Latents>(
+  flow: Flow<A, B>,
+  { params }: TrainState,
+  x: BatchOf<A>,
+): Promise<boolean> => {
+  const run = trainingBits(flow)
+  try {
+    const bits = unwrap(await run(params, x))
+    const all = await bits.data()
+    bits.dispose()
+    return all.every(Number.isFinite)
+  } finally {
+    await run.dispose()
+  }
+}
+
+/** Why the figure of a validation is not finite: its data, or the parameters. */
+const whyNotValid = async <A extends Shape>(
+  when: string,
+  batches: Batches<A>,
+  { count, notFinite, each }: Evaluation,
+): Promise<DiffeoError> => {
+  const op = `fit ${when}`
+  if (count === 0) return trainingError(op, 'a validation of at least one example', 'none')
+  let index = 0
+  for await (const x of ahead(batches.at, 0, batches.count)) {
+    const bad = await notFiniteIn(x as AnyTensor)
+    const fix = 'fix the validation data'
+    if (bad !== undefined) return trainingError(op, 'validation data of finite numbers', `${bad} (batch ${index})`, fix)
+    index++
+  }
+  const first = each.findIndex((bits) => !Number.isFinite(bits))
+  const got = `${notFinite} of ${count} examples without one, the first of them ${first}`
+  return trainingError(op, 'a validation with finite figures', got, EARLIER)
+}
 
 /**
  * Trains from a state. The state that comes in stays the caller's; the one in `Stopped` is the caller's too. What goes wrong
@@ -127,8 +186,12 @@ export async function* fit<A extends Shape, B extends Latents>(
   const next = step(flow, options)
   let began = performance.now()
   let compiled = false
+  refuseFreed('fit', 'a state with its tensors', tensorsOf(from))
   let state = copyState(from)
-  let best = validation?.best ?? Number.POSITIVE_INFINITY
+  /** The one before `state`, and the batch of the step from one to the other: the loss of that was finite. */
+  let before: TrainState | undefined
+  let seen: BatchOf<A> | undefined
+  let best = Number.isFinite(validation?.best) ? validation!.best! : Number.POSITIVE_INFINITY
   let worse = validation?.worse ?? 0
   const patience = validation?.patience ?? Number.POSITIVE_INFINITY
   let handedOver = false
@@ -137,7 +200,16 @@ export async function* fit<A extends Shape, B extends Latents>(
     const final = { _tag: 'Stopped', reason, state } as const
     return error === undefined ? final : { ...final, error }
   }
-  const batches = ahead(batch, state.step, steps)
+  /** Goes back to the last state whose loss was finite: the newest, unless its loss on the batch before is not. */
+  const goBack = async (): Promise<void> => {
+    if (before === undefined || seen === undefined) return
+    const measured = await made('at its end', 'a loss', () => hasFiniteLoss(flow, state, seen!))
+    if (E.isLeft(measured) || measured.right) return
+    disposeState(state)
+    state = before
+    before = undefined
+  }
+  const batches = ahead(batch, state.step, steps, 2)
   try {
     for (;;) {
       const ended: Stopped['reason'] | undefined = signal?.aborted
@@ -173,28 +245,21 @@ export async function* fit<A extends Shape, B extends Latents>(
       }
       const stepped = await made(at, 'a step', () => next(state, x.right.value!))
       if (E.isLeft(stepped)) {
-        yield stopped('failed', stepped.left)
+        const { isDisposed } = unwrap(x.right.value as unknown as AnyTensor)
+        yield stopped('failed', isDisposed ? { ...stepped.left, fix: FRESH } : stepped.left)
         return
       }
       const [after, metrics] = stepped.right
       if (!Number.isFinite(metrics.bitsPerDim) || !Number.isFinite(metrics.gradientNorm)) {
         disposeState(after)
-        const bad = await spoilt(x.right.value as unknown as AnyTensor)
-        const what = Number.isFinite(metrics.bitsPerDim) ? 'gradient' : 'loss'
-        yield stopped(
-          'notFinite',
-          bad === undefined
-            ? trainingError(`fit ${at}`, `a finite ${what}`, 'one that is not', EARLIER)
-            : trainingError(
-                `fit ${at}`,
-                'a batch of finite numbers',
-                bad,
-                'mend the data, or what makes batches of them',
-              ),
-        )
+        const why = await whyNotFinite(at, x.right.value as unknown as AnyTensor, metrics)
+        await goBack()
+        yield stopped('notFinite', why)
         return
       }
-      disposeState(state)
+      if (before !== undefined) disposeState(before)
+      before = state
+      seen = x.right.value!
       state = after
       yield { _tag: 'Stepped', state, ...metrics, seconds: (performance.now() - started) / 1000 }
       if (validation !== undefined && state.step % validation.every === 0) {
@@ -207,15 +272,23 @@ export async function* fit<A extends Shape, B extends Latents>(
           return
         }
         const evaluation = evaluated.right
-        const better = evaluation.mean < best
+        const valid = Number.isFinite(evaluation.mean)
+        const better = valid && evaluation.mean < best
         worse = better ? 0 : worse + 1
         if (better) best = evaluation.mean
         yield { _tag: 'Validated', state, ...evaluation, best: better, worse }
+        if (!valid) {
+          const why = await whyNotValid(`after step ${state.step}`, batches, evaluation)
+          await goBack()
+          yield stopped('notFinite', why)
+          return
+        }
       }
       await breathe()
     }
   } finally {
     await batches.return(undefined)
+    if (before !== undefined) disposeState(before)
     if (!handedOver) disposeState(state)
     await next.dispose()
   }

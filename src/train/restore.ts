@@ -14,7 +14,7 @@ import { type AnyTensor, trust } from '../tensor/tensor.js'
 import { type Checkpoint, momentName } from './checkpoint.js'
 import type { Optimiser } from './optimiser.js'
 import { plainName, type RawTensor } from './safetensors.js'
-import type { TrainState } from './step.js'
+import type { TrainState } from './state.js'
 
 type Wanted = readonly (readonly [name: string, shape: Shape])[]
 type Found = ReadonlyMap<string, RawTensor>

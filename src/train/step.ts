@@ -5,29 +5,18 @@
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
-import * as E from 'fp-ts/lib/Either.js'
 import type { Latents, Shape } from '../../types/shape.js'
 import type { Flow } from '../distribution/flow.js'
-import { type DiffeoError, orThrow, trainingError } from '../error.js'
+import { orThrow } from '../error.js'
 import { jit } from '../jit.js'
 import { gradientsBy } from '../tensor/derivatives.js'
 import { tidy } from '../tensor/ops.js'
-import { disposeParams, leaves, mapLeaves, type Param, type Params } from '../tensor/params.js'
-import type { Key } from '../tensor/random.js'
+import { leaves, mapLeaves, type Param, type Params } from '../tensor/params.js'
 import { product } from '../tensor/shape.js'
-import { type AnyTensor, type BatchOf, trust, unwrap } from '../tensor/tensor.js'
+import { type AnyTensor, type BatchOf, refuseFreed, trust, unwrap } from '../tensor/tensor.js'
 import { halved, type LossScale, type LossScaling, raised } from './lossScale.js'
-import { type Averaged, clipByGlobalNorm, type Moments, type Optimiser, type Schedule } from './optimiser.js'
-
-/** Everything that training needs to go on: a value, and all of a checkpoint. */
-export interface TrainState {
-  /** How many steps have been taken. */
-  readonly step: number
-  readonly params: Params
-  readonly moments: Moments
-  /** Only where the loss is scaled. */
-  readonly lossScale?: LossScale
-}
+import { clipByGlobalNorm, type Optimiser, type Schedule } from './optimiser.js'
+import { disposeState, fits, type TrainState, tensorsOf, trainable, trained, withTrained } from './state.js'
 
 export interface StepOptions {
   readonly optimiser: Optimiser
@@ -50,48 +39,6 @@ export interface StepMetrics {
   readonly gradientNorm: number
 }
 
-const trainable = (spec: Param): boolean => spec.role !== 'statistic'
-
-/** The trained leaves of a tree, in order. */
-const trained = <A extends Shape, B extends Latents>(flow: Flow<A, B>, params: Params): readonly tf.Tensor[] => {
-  const values = leaves<AnyTensor>(params)
-  return leaves<Param>(flow.bijector.spec).flatMap(([, spec], i) => (trainable(spec) ? [unwrap(values[i]![1])] : []))
-}
-
-/** `params` with its trained leaves replaced, in order. */
-const withTrained = <A extends Shape, B extends Latents>(
-  flow: Flow<A, B>,
-  params: Params,
-  values: readonly tf.Tensor[],
-): Params => {
-  const specs = leaves<Param>(flow.bijector.spec)
-  let place = 0
-  let next = 0
-  return mapLeaves(params, (leaf) => (trainable(specs[place++]![1]) ? trust<Shape>(values[next++]!) : leaf)) as Params
-}
-
-/**
- * Where training begins; the first data set what depends on them (ActNorm), as one program.
- *
- * @example const start = await startTraining(moons, adam(), key(0), draw(key(1), 256))
- */
-export const startTraining = async <A extends Shape, B extends Latents>(
-  flow: Flow<A, B>,
-  optimiser: Optimiser,
-  key: Key,
-  first: BatchOf<A>,
-): Promise<TrainState> => {
-  const begin = jit((params: Params, x: BatchOf<A>) => flow.bijector.start(params)(x)[2], { batch: 1 })
-  const drawn = flow.init(key)
-  try {
-    const params = await begin(drawn, first)
-    return { step: 0, params, moments: optimiser.init(trained(flow, params)) }
-  } finally {
-    disposeParams(drawn)
-    await begin.dispose()
-  }
-}
-
 /** All elements of a list of tensors, one after another. */
 const flat = (list: readonly tf.Tensor[]): tf.Tensor => tf.concat(list.map((t) => tf.reshape(t, [-1])))
 
@@ -103,22 +50,6 @@ const unflat = (vector: tf.Tensor, like: readonly tf.Tensor[]): readonly tf.Tens
       like.map(({ size }) => size),
     )
     .map((piece, i) => tf.reshape(piece, like[i]!.shape))
-
-/** Moments do not say what they are, but there have to be as many lists of them as the optimiser has. */
-const fits = (op: string, optimiser: Optimiser): ((moments: Moments) => E.Either<DiffeoError, Moments>) => {
-  const length = tf.tidy(() => optimiser.init([]).length)
-  return (moments) =>
-    moments.length === length
-      ? E.right(moments)
-      : E.left(
-          trainingError(
-            op,
-            `${length} lists of moments`,
-            `${moments.length}`,
-            'pass the optimiser that made the state',
-          ),
-        )
-}
 
 /** A step, compiled at its first call: see {@link step}. */
 export interface Stepper<A extends Shape> {
@@ -188,6 +119,7 @@ export const step = <A extends Shape, B extends Latents>(
   const scaleOf = ({ lossScale }: TrainState): LossScale | undefined =>
     lossScaling && (lossScale ?? { factor: lossScaling.start, good: 0 })
   const inputs = ({ step, params, moments }: TrainState, scale: LossScale | undefined) => {
+    refuseFreed('step', 'a state with its tensors', tensorsOf({ params, moments }))
     orThrow(fitting(moments))
     const rates = [...optimiser.rates(step + 1, learningRate(step)), ...(scale ? [scale.factor] : [])]
     return { state: { params, moments }, rates: tf.tensor1d(rates) }
@@ -229,42 +161,3 @@ export const step = <A extends Shape, B extends Latents>(
     dispose: next.dispose,
   })
 }
-
-/**
- * Frees a state's tensors.
- *
- * @example disposeState(start)
- */
-export const disposeState = (state: TrainState): void => {
-  tf.dispose([state.moments, leaves<AnyTensor>(state.params).map(([, leaf]) => unwrap(leaf))] as tf.TensorContainer)
-}
-
-/**
- * The same values in tensors of their own.
- *
- * @example const kept = copyState(start)
- */
-export const copyState = (state: TrainState): TrainState => ({
-  ...state,
-  params: mapLeaves<AnyTensor, AnyTensor>(state.params, (leaf) => trust<Shape>(tf.clone(unwrap(leaf)))),
-  moments: state.moments.map((list) => list.map((t) => tf.clone(t))),
-})
-
-/**
- * The parameters with the average that `averaged` keeps in place of the trained ones. Borrows; frees nothing. The
- * compiler refuses an optimiser that keeps none.
- *
- * @param state one that this optimiser made: moments do not say what they are.
- * @throws DiffeoException if the state has another number of lists of moments
- * @example
- * const optimiser = averaged(adam())
- * const start = await startTraining(moons, optimiser, key(0), x)
- * const [next] = await step(moons, { optimiser, learningRate: constantRate(1e-3) })(start, x)
- * const params = averageParams(moons, optimiser, next)
- */
-export const averageParams = <A extends Shape, B extends Latents>(
-  flow: Flow<A, B>,
-  optimiser: Averaged,
-  state: TrainState,
-): Params =>
-  withTrained(flow, state.params, optimiser.average(orThrow(fits('averageParams', optimiser)(state.moments))))

@@ -11,10 +11,11 @@ import * as TE from 'fp-ts/lib/TaskEither.js'
 import { describeEngine, useEngine } from '../../backends/engine.js'
 import { leave, type Workers } from '../../backends/tensorflow/workers.js'
 import { finite, integer } from '../../codec.js'
-import { type DiffeoError, describeError } from '../../error.js'
+import { asError, type DiffeoError, describeError } from '../../error.js'
 import { countParams } from '../../tensor/params.js'
+import { EARLIER } from '../../train/fit.js'
 import { restore } from '../../train/restore.js'
-import { disposeState, type TrainState } from '../../train/step.js'
+import { disposeState, type TrainState } from '../../train/state.js'
 import { addAbout } from '../about.js'
 import { type Budget, budgetOf, onwards, wayBack } from '../budget.js'
 import { type ClusterFlags, joined, sameConfig, sharedCheckpoint, unkept } from '../cluster.js'
@@ -81,8 +82,10 @@ const go = (
         : TE.right(undefined),
       TE.flatMap((): TE.TaskEither<DiffeoError, Outcome> => {
         release()
-        if (writes && end.reason === 'notFinite')
-          return TE.left({ ...end.error!, fix: wayBack(flags, config, training.out, resumeWith) })
+        if (writes && end.error?.fix?.endsWith(EARLIER)) {
+          const fix = end.error.fix.replace(EARLIER, wayBack(flags, config, training.out, resumeWith))
+          return TE.left({ ...end.error, fix })
+        }
         const { note, more } = onwards(flags, config, end.state.step)
         const resume = `${resumeWith}${more}`
         if (writes) io.say(`step ${end.state.step} is saved${note}; go on with: ${resume}`)
@@ -143,7 +146,7 @@ const prepare = (
     TE.bind('engine', () => (workers === undefined ? useEngine(flags.engine, flags) : TE.right(workers.engine))),
     TE.bind('start', ({ config, model, examples: data, saved }) =>
       saved === undefined
-        ? TE.fromTask(() => begin(model, data, config.recipe.seed))
+        ? TE.tryCatch(() => begin(model, data, config.recipe.seed), asError)
         : TE.fromEither(restore(model.flow.bijector.spec, model.optimiser)(saved)),
     ),
     TE.tap(() => (loaded === undefined ? TE.right(undefined) : takeUp(out, loaded))),

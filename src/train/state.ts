@@ -1,0 +1,154 @@
+/**
+ * The state of a training: made from a first batch, copied, freed, averaged.
+ *
+ * @module
+ */
+import * as tf from '@tensorflow/tfjs-core'
+import * as E from 'fp-ts/lib/Either.js'
+import type { Latents, Shape } from '../../types/shape.js'
+import type { Flow } from '../distribution/flow.js'
+import { type DiffeoError, DiffeoException, orThrow, trainingError } from '../error.js'
+import { jit } from '../jit.js'
+import { disposeParams, leaves, mapLeaves, type Param, type Params } from '../tensor/params.js'
+import type { Key } from '../tensor/random.js'
+import { type AnyTensor, type BatchOf, refuseFreed, trust, unwrap, values } from '../tensor/tensor.js'
+import { notFiniteIn } from './ahead.js'
+import type { LossScale } from './lossScale.js'
+import type { Averaged, Moments, Optimiser } from './optimiser.js'
+
+/** Everything that training needs to go on: a value, and all of a checkpoint. */
+export interface TrainState {
+  /** How many steps have been taken. */
+  readonly step: number
+  readonly params: Params
+  readonly moments: Moments
+  /** Only where the loss is scaled. */
+  readonly lossScale?: LossScale
+}
+
+/** @internal */
+export const trainable = (spec: Param): boolean => spec.role !== 'statistic'
+
+/** The trained leaves of a tree, in order. */
+export const trained = <A extends Shape, B extends Latents>(flow: Flow<A, B>, params: Params): readonly tf.Tensor[] => {
+  const values = leaves<AnyTensor>(params)
+  return leaves<Param>(flow.bijector.spec).flatMap(([, spec], i) => (trainable(spec) ? [unwrap(values[i]![1])] : []))
+}
+
+/** `params` with its trained leaves replaced, in order. */
+export const withTrained = <A extends Shape, B extends Latents>(
+  flow: Flow<A, B>,
+  params: Params,
+  values: readonly tf.Tensor[],
+): Params => {
+  const specs = leaves<Param>(flow.bijector.spec)
+  let place = 0
+  let next = 0
+  return mapLeaves(params, (leaf) => (trainable(specs[place++]![1]) ? trust<Shape>(values[next++]!) : leaf)) as Params
+}
+
+/**
+ * Returns the initial state. The first batch initialises data-dependent parameters (ActNorm), as one program.
+ *
+ * @throws DiffeoException (as a rejection) if the batch was freed or has a number that is not finite, which it names by
+ *   its example; or if a parameter that comes from it is not finite
+ * @example const start = await startTraining(moons, adam(), key(0), draw(key(1), 256))
+ */
+export const startTraining = async <A extends Shape, B extends Latents>(
+  flow: Flow<A, B>,
+  optimiser: Optimiser,
+  key: Key,
+  first: BatchOf<A>,
+): Promise<TrainState> => {
+  const op = 'startTraining'
+  refuseFreed(op, 'a first batch', [unwrap(first as AnyTensor)])
+  const bad = await notFiniteIn(first as AnyTensor)
+  if (bad !== undefined)
+    throw new DiffeoException(trainingError(op, 'a first batch of finite numbers', bad, 'fix the data'))
+  const begin = jit((params: Params, x: BatchOf<A>) => flow.bijector.start(params)(x)[2], { batch: 1 })
+  const drawn = flow.init(key)
+  try {
+    const params = await begin(drawn, first)
+    for (const [path, leaf] of leaves<AnyTensor>(params))
+      if (!(await values(leaf)).every(Number.isFinite)) {
+        disposeParams(params)
+        throw new DiffeoException(
+          trainingError(
+            op,
+            'a first batch that gives finite parameters',
+            `others in ${path}`,
+            "check that the data lie in the flow's domain",
+          ),
+        )
+      }
+    return { step: 0, params, moments: optimiser.init(trained(flow, params)) }
+  } finally {
+    disposeParams(drawn)
+    await begin.dispose()
+  }
+}
+
+/** Moments do not say what they are, but there have to be as many lists of them as the optimiser has. */
+export const fits = (op: string, optimiser: Optimiser): ((moments: Moments) => E.Either<DiffeoError, Moments>) => {
+  const length = tf.tidy(() => optimiser.init([]).length)
+  return (moments) =>
+    moments.length === length
+      ? E.right(moments)
+      : E.left(
+          trainingError(
+            op,
+            `${length} lists of moments`,
+            `${moments.length}`,
+            'pass the optimiser that made the state',
+          ),
+        )
+}
+
+/** Every tensor of a state. */
+export const tensorsOf = ({ params, moments }: Pick<TrainState, 'params' | 'moments'>): readonly tf.Tensor[] => [
+  ...leaves<AnyTensor>(params).map(([, leaf]) => unwrap(leaf)),
+  ...moments.flat(),
+]
+
+/**
+ * Frees a state's tensors.
+ *
+ * @example disposeState(start)
+ */
+export const disposeState = (state: TrainState): void => tf.dispose([...tensorsOf(state)])
+
+/**
+ * The same values in tensors of their own.
+ *
+ * @throws DiffeoException if the state was freed: one of an event of `fit` is, at the next event
+ * @example const kept = copyState(start)
+ */
+export const copyState = (state: TrainState): TrainState => {
+  refuseFreed('copyState', 'a state with its tensors', tensorsOf(state))
+  return {
+    ...state,
+    params: mapLeaves<AnyTensor, AnyTensor>(state.params, (leaf) => trust<Shape>(tf.clone(unwrap(leaf)))),
+    moments: state.moments.map((list) => list.map((t) => tf.clone(t))),
+  }
+}
+
+/**
+ * The parameters with the average that `averaged` keeps in place of the trained ones. Borrows; frees nothing. The
+ * compiler refuses an optimiser that keeps none.
+ *
+ * @param state one that this optimiser made: moments do not say what they are.
+ * @throws DiffeoException if the state was freed, or has another number of lists of moments
+ * @example
+ * const optimiser = averaged(adam())
+ * const start = await startTraining(moons, optimiser, key(0), x)
+ * const [next] = await step(moons, { optimiser, learningRate: constantRate(1e-3) })(start, x)
+ * const params = averageParams(moons, optimiser, next)
+ */
+export const averageParams = <A extends Shape, B extends Latents>(
+  flow: Flow<A, B>,
+  optimiser: Averaged,
+  state: TrainState,
+): Params => {
+  refuseFreed('averageParams', 'a state with its tensors', tensorsOf(state))
+  return withTrained(flow, state.params, optimiser.average(orThrow(fits('averageParams', optimiser)(state.moments))))
+}
