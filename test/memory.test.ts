@@ -157,7 +157,19 @@ const ofBijectors = (
 /** What takes and answers shapes, layers, numbers, bytes or sentences; what only reads a tensor's name or shape. */
 const withoutTensors = new Set([
   ...['realNvp', 'realNvpVector'],
-  ...['branch', 'constant', 'countParams', 'denseSpec', 'gaussian', 'leaves', 'sizes', 'unwrap'],
+  ...[
+    'branch',
+    'constant',
+    'countParams',
+    'denseSpec',
+    'fromKey',
+    'gaussian',
+    'identityMatrix',
+    'leaves',
+    'orthogonal',
+    'sizes',
+    'unwrap',
+  ],
   ...['constantRate', 'cosineRate', 'warmUp', 'dynamicLossScale', 'summarise', 'toBitsPerDim'],
   ...[
     'batchIndices',

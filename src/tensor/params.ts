@@ -6,10 +6,14 @@
  */
 import * as tf from '@tensorflow/tfjs-core'
 import type { Shape } from '../../types/shape.js'
+import { DiffeoException, shapeError } from '../error.js'
 import { drawn } from '../tracing.js'
-import { foldIn, type Key, normalArray } from './random.js'
-import { product } from './shape.js'
+import { foldIn, type Key } from './random.js'
+import { product, show } from './shape.js'
+import { drawnArray, identityArray, type ParamStart } from './starts.js'
 import { type AnyTensor, type Tensor, trust, unwrap } from './tensor.js'
+
+export type { ParamStart } from './starts.js'
 
 // -------------------------------------------------------------------------------------
 // model
@@ -27,8 +31,7 @@ export interface Param<S extends Shape = Shape> {
   readonly _tag: 'Param'
   readonly shape: S
   readonly role: Role
-  /** A constant, or the standard deviation of a normal. */
-  readonly start: { readonly constant: number } | { readonly normal: number }
+  readonly start: ParamStart
 }
 
 /** A tree with named branches. */
@@ -71,6 +74,47 @@ export const gaussian = <const S extends Shape>(shape: S, deviation: number, rol
   role,
   start: { normal: deviation },
 })
+
+/** A matrix, or a stack of them in the last two axes. */
+type Matrices = readonly [...number[], number, number]
+
+const matrixParam = <S extends Shape>(name: string, shape: S, role: Role, start: ParamStart): Param<S> => {
+  if (shape.length < 2) throw new DiffeoException(shapeError(name, 'at least two dimensions', show(shape)))
+  return { _tag: 'Param', shape, role, start }
+}
+
+/**
+ * A parameter that starts as the identity matrix. With more than two dimensions, as the kernel of a convolution: the
+ * identity at the middle tap, 0 at the others.
+ *
+ * @example countParams({ mixing: identityMatrix([3, 3]) }) // 9
+ * @throws DiffeoException if the shape, known only at run time, has fewer than two dimensions
+ */
+export const identityMatrix = <const S extends Matrices>(shape: S, role: Role = 'weight'): Param<S> =>
+  matrixParam('identityMatrix', shape, role, { identity: true })
+
+/**
+ * A parameter that starts as a random orthogonal matrix times `gain`, uniform among all of them: its columns are
+ * orthonormal, or its rows where there are fewer rows than columns. Dimensions before the last count as rows.
+ *
+ * @example countParams({ mixing: orthogonal([3, 3]) }) // 9
+ * @throws DiffeoException if the shape, known only at run time, has fewer than two dimensions
+ */
+export const orthogonal = <const S extends Matrices>(shape: S, gain = 1, role: Role = 'weight'): Param<S> =>
+  matrixParam('orthogonal', shape, role, { orthogonal: gain })
+
+/**
+ * A parameter that starts at values from any function of a key and of their number, in row-major order. Its spec is not
+ * plain data, as those of the other starts are.
+ *
+ * @example countParams({ centres: fromKey([5, 2], uniformArray) }) // 10
+ * @throws DiffeoException from {@link initialise} if the function returns another number of values
+ */
+export const fromKey = <const S extends Shape>(
+  shape: S,
+  values: (key: Key, size: number) => ArrayLike<number>,
+  role: Role = 'weight',
+): Param<S> => ({ _tag: 'Param', shape, role, start: { fromKey: values } })
 
 // -------------------------------------------------------------------------------------
 // combinators
@@ -120,14 +164,18 @@ export const branch = (params: Params, name: string): Params => {
  */
 export const initialise = (spec: Spec, key: Key): Params => {
   let place = 0
-  return mapLeaves(spec, ({ shape, start }) => {
+  const start = ({ shape, start }: Param): AnyTensor => {
     const own = foldIn(key, place++)
     return trust<Shape>(
       'constant' in start
         ? tf.fill([...shape], start.constant)
-        : drawn('init', shape, () => normalArray(own, product(shape)).map((z) => z * start.normal)),
+        : 'identity' in start
+          ? tf.tensor(identityArray(shape), [...shape])
+          : drawn('init', shape, () => drawnArray(start, own, shape)),
     )
-  })
+  }
+  // a start that throws leaves none behind
+  return tf.tidy(() => mapLeaves(spec, start) as never)
 }
 
 /**
