@@ -94,7 +94,7 @@ describe('the page of results', () => {
   })
   it('names the runs outside of what is asked of all, and says what was meant', () => {
     expect(page).toContain(
-      'Runs of images whose gap is above 0.02 bits/dim: a run apart. Runs with an image above 3 times the mean: a run apart.',
+      'Runs of images with a gap above 0.02 bits/dim: a run apart. Runs with an image above 3 times the mean: a run apart.',
     )
     expect(page).toContain('\na run apart: it is meant to be.\n')
     expect(page).toContain('it is meant to be.\n\ntwo planes\n\n## Ablations')
@@ -140,10 +140,10 @@ describe('the page of results', () => {
       return picturesSection(folder, runsIn(at('nowhere'), [row('mnist', 'MNIST')], [record('mnist')])) as string
     }
     expect(section(100)).toContain('`npx diffeo train mnist --seed 0`, step 100.\n\n!')
-    const other = ' This is another run than that of the row above, which has 100 steps.\n\n!'
+    const other = ' This is a different run from the row above, which has 100 steps.\n\n!'
     expect(section(40)).toContain(`step 40.${other}`)
     expect(section(100, 'diffeo train mnist --seed 1')).toContain(`step 100.${other}`)
-    expect(picturesSection(folder, [])).not.toContain('another run')
+    expect(picturesSection(folder, [])).not.toContain('different run')
   })
   it('is refused of a record whose gap is of unknown size', () => {
     const { count: _, ...before } = evaluation.batchStatistics

@@ -88,7 +88,7 @@ const missed = (/** @type {readonly Run[]} */ runs) => {
   const apart = images.filter(({ evaluation: { batchStatistics } }) => Math.abs(batchStatistics.gap) > GAP)
   const far = images.filter(({ evaluation: { worst, mean } }) => worst > WORST * mean)
   return (
-    `Runs of images whose gap is above ${GAP} bits/dim: ${names(apart)}. Runs with an image above ${WORST} times the ` +
+    `Runs of images with a gap above ${GAP} bits/dim: ${names(apart)}. Runs with an image above ${WORST} times the ` +
     `mean: ${names(far)}.`
   )
 }
@@ -105,8 +105,8 @@ const peerText = (/** @type {Run} */ { name, title, evaluation, equal }) => {
   const { peer, steps, count, ours, pytorch, difference, ms } = equal
   return [
     `${title}, the same model trained by PyTorch (${peer}) on the same batches for ${steps} steps: ${pytorch.toFixed(3)} bits/dim on ` +
-      `${count} images, ours ${ours.toFixed(3)}, difference ${difference.toFixed(4)}; a step takes it ${ms.pytorch.toFixed(0)} ms, ours ` +
-      `${ms.ours.toFixed(0)} ms, by turns (\`node bench/equal.mjs runs/reproduce/${name}\`).\n\n`,
+      `${count} images, ours ${ours.toFixed(3)}, difference ${difference.toFixed(4)}; a step takes PyTorch ${ms.pytorch.toFixed(0)} ms, ours ` +
+      `${ms.ours.toFixed(0)} ms, in turns (\`node bench/equal.mjs runs/reproduce/${name}\`).\n\n`,
   ]
 }
 
@@ -140,7 +140,7 @@ const ablationsSection = (/** @type {readonly Run[]} */ runs, /** @type {string}
   })
   return `## Ablations
 
-One change at a time, ${baseline.asked} steps each, one seed: a difference of a hundredth may be chance. The test figures are
+One change at a time, ${baseline.asked} steps each, one seed: a difference of 0.01 may be chance. The test figures are in
 bits/dim.
 
 ${table(['', 'test', 'change', 'worst', 'gap', 'time', 'engine', 'command'], rows)}
@@ -164,13 +164,15 @@ export const pageOf = (results, ablations, picture, pictures) => {
   )
   return `# Results
 
-Made by \`npm run reproduce\` from the folders of the runs, not by hand; what each came to is kept in
-[results.json](results.json), so that one row can be run anew. Test figures are means in evaluation mode with the
-averaged parameters, on all test examples at hand, with the worst single example beside them. The gap is what batch
-norm changes: the mean over held-out examples with the statistics of their batches, minus that in evaluation mode, for
-the same parameters. Where it is positive, evaluation is better. In brackets is the size of these batches: the noise of
-their statistics adds to the gap, by one over that size. A budget in minutes alone is turned into a number of steps at
-the end of the warm-up; where minutes cut a number of steps short, the learning rate had not come down yet.
+Test figures are means over all available test examples, in evaluation mode, with the averaged parameters; the worst
+single example stands beside them. The batch-statistics gap is the mean over held-out examples with the statistics of
+their batches, minus the mean in evaluation mode, for the same parameters; if it is positive, evaluation is better. The
+brackets hold the size of these batches: the noise of their statistics adds to the gap in proportion to one over that
+size. A budget in minutes alone becomes a number of steps at the end of the warm-up. Where minutes cut a number of steps
+short, the learning rate had not come down yet.
+
+\`npm run reproduce\` writes this page from the folders of the runs, and keeps their figures in
+[results.json](results.json), so that one row can be run again.
 
 ${resultsSection(results)}${pictures}${ablationsSection(ablations, picture)}${[...machines].join('\n')}
 `

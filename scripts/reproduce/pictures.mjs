@@ -67,10 +67,10 @@ export const picturesSection = (folder, results) => {
     const other =
       row?.evaluation === undefined || (row.command === command && row.evaluation.step === step)
         ? ''
-        : ` This is another run than that of the row above, which has ${row.evaluation.step} steps.`
+        : ` This is a different run from the row above, which has ${row.evaluation.step} steps.`
     const begins =
       picture.run === there[i - 1]?.run ? '' : `### ${picture.title}\n\n\`npx ${command}\`, step ${step}.${other}\n\n`
     return `${begins}![${picture.title}: ${picture.about}](pictures/${nameOf(picture)})\n\n${picture.about}\n\n`
   })
-  return `## Pictures\n\nBy \`diffeo report\` and \`diffeo interpolate\`.\n\n${each.join('')}`
+  return `## Pictures\n\n\`diffeo report\` and \`diffeo interpolate\` drew these.\n\n${each.join('')}`
 }

