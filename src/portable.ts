@@ -19,6 +19,7 @@ export { channelwise, checkerboard, halves, type KindOf, type Mask, mask, type S
 export * from './bijector/norm.js'
 export * from './bijector/rearrange.js'
 export * from './bijector/spline.js'
+export type { Interval } from './bijector/support.js'
 export {
   bytes,
   type Call,

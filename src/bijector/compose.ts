@@ -31,6 +31,8 @@ const chain = (shape: Shape, parts: readonly AnyBijector[]): AnyBijector => {
     [shape],
   )
   const codomain = latents.length === 1 ? latents[0]! : latents
+  const isEmpty = (part: AnyBijector): boolean => part.parts?.length === 0
+  const [first, last] = [parts.find((part) => !isEmpty(part)), parts.findLast((part) => !isEmpty(part))]
   const own = (params: unknown, i: number) => branch(params as Params, nameOf(parts[i]!, i))
   const run = (
     x: unknown,
@@ -54,6 +56,8 @@ const chain = (shape: Shape, parts: readonly AnyBijector[]): AnyBijector => {
     name: 'compose',
     domain: shape,
     codomain,
+    ...(first && { support: first.support }),
+    ...(last && { range: last.range }),
     parts,
     spec: Object.fromEntries(
       parts.flatMap((part, i) => (Object.keys(part.spec).length > 0 ? [[nameOf(part, i), part.spec]] : [])),

@@ -1,6 +1,7 @@
 /**
  * Bijectors that act on each variable alone: the Jacobian is diagonal, so the log-det is the sum of
- * log |dyᵢ/dxᵢ|.
+ * log |dyᵢ/dxᵢ|. Outside of the interval that each names, the log-det is −∞ and the value that of the nearest end; ends
+ * belong to the interval.
  *
  * @module
  */
@@ -26,10 +27,15 @@ import { constant } from '../tensor/params.js'
 import { type AnyTensor, trust, unwrap } from '../tensor/tensor.js'
 import { bijector, type Layer, layer } from './layer.js'
 import { finite, positive, withOptions } from './options.js'
+import { probit } from './probit.js'
+import { clamp, type Interval, REALS, SMALLEST } from './support.js'
+
+const UNIT: Interval = [0, 1]
 
 /** A layer from one function each way and log |dy/dx| as a function of x. */
 const pointwise = (
   name: string,
+  [support, range]: readonly [Interval, Interval],
   forward: (x: AnyTensor) => AnyTensor,
   inverse: (y: AnyTensor) => AnyTensor,
   logDerivative: (x: AnyTensor) => AnyTensor,
@@ -40,6 +46,8 @@ const pointwise = (
         name,
         domain: shape,
         codomain: shape,
+        support,
+        range,
         spec: {},
         forward: (_, x) => [forward(x), sumEvent(logDerivative(x))],
         inverse: (_, y) => {
@@ -54,8 +62,7 @@ const pointwise = (
 const logitOf = (p: AnyTensor): AnyTensor => sub(log(pipe(p, neg, plus(1))))(log(p))
 
 /** Probabilities held off from 0 and 1, where a density ends, by as little as float32 can say, or by `margin`. */
-const inside = (p: AnyTensor, least = 2 ** -126, margin = 2 ** -24): AnyTensor =>
-  trust(tf.minimum(tf.maximum(unwrap(p), least), 1 - margin))
+const inside = (p: AnyTensor, least = SMALLEST, margin = 2 ** -24): AnyTensor => clamp([least, 1 - margin], p)
 
 /**
  * The logistic sigmoid, ℝ → (0, 1). In float32 it reaches 1 at x = 17; the inverse counts 0 as 2⁻¹²⁶ and 1 as 1 − 2⁻²⁴,
@@ -70,6 +77,7 @@ const inside = (p: AnyTensor, least = 2 ** -126, margin = 2 ** -24): AnyTensor =
  */
 export const sigmoid: Layer<Same> = pointwise(
   'sigmoid',
+  [REALS, UNIT],
   sigma,
   (y) => logitOf(inside(y)),
   (x) => neg(add(softplus(neg(x)))(softplus(x))),
@@ -88,9 +96,10 @@ export interface LogitOptions {
 
 /**
  * Logit preprocessing of images (Eq. 16), x in [0, bins], p = α + (1 − 2α)·x/bins. Finite at both ends, where the
- * paper's logit(α + (1 − α)·x/256) is not. Float32 has no x for |y| > 15, where σ(y) rounds to 0 or 1 within the
- * precision of x: the inverse answers the one for 15 there, so that forward(inverse(y)) is finite; its log-det is that of
- * y itself.
+ * paper's logit(α + (1 − α)·x/256) is not. It takes x as long as p is in [0, 1], which is a margin of α·bins/(1 − 2α) on
+ * both sides, and counts p = 0 as 2⁻¹²⁶ and p = 1 as 1 − 2⁻²⁴. Float32 has no x for |y| > 15, where σ(y) rounds to 0 or 1
+ * within the precision of x: the inverse answers the one for 15 there, so that forward(inverse(y)) is finite; its log-det
+ * is that of y itself.
  *
  * - Forward: y = log p − log(1 − p)
  * - Forward log-det: Σ softplus(y) + softplus(−y) + log((1 − 2α)/bins)
@@ -101,6 +110,8 @@ export interface LogitOptions {
  */
 export const logit = ({ alpha = 0.05, bins = 256 }: LogitOptions = {}): Layer<Same> => {
   const slope = (1 - 2 * alpha) / bins
+  // near 0 floats are dense, near α they are not
+  const least = alpha === 0 ? SMALLEST : resolved
   const logDerivative = (y: AnyTensor) => pipe(softplus(y), add(softplus(neg(y))), plus(Math.log(slope)))
   const options = [
     ['an alpha from 0 to below 0.5', alpha >= 0 && alpha < 0.5, alpha] as const,
@@ -113,13 +124,14 @@ export const logit = ({ alpha = 0.05, bins = 256 }: LogitOptions = {}): Layer<Sa
           name: 'logit',
           domain: shape,
           codomain: shape,
+          support: [-alpha / slope, (1 - alpha) / slope],
           spec: {},
           forward: (_, x) => {
-            const y = logitOf(pipe(x as AnyTensor, times(slope), plus(alpha)))
+            const y = logitOf(inside(pipe(x as AnyTensor, times(slope), plus(alpha))))
             return [y, sumEvent(logDerivative(y))]
           },
           inverse: (_, y) => [
-            pipe(inside(sigma(y as AnyTensor), resolved, resolved), plus(-alpha), times(1 / slope)),
+            pipe(inside(sigma(y as AnyTensor), least, resolved), plus(-alpha), times(1 / slope)),
             neg(sumEvent(logDerivative(y))),
           ],
         }),
@@ -180,6 +192,7 @@ export const exponentialCdf = (rate = 1): Layer<Same> =>
   withOptions('exponentialCdf', [positive('rate', rate)], () =>
     pointwise(
       'exponentialCdf',
+      [[0, Number.POSITIVE_INFINITY], UNIT],
       (x) => trust(tf.neg(tf.expm1(tf.mul(unwrap(x), -rate)))),
       (y) => trust(tf.mul(tf.log1p(tf.neg(unwrap(inside(y, 0)))), -1 / rate)),
       (x) => pipe(x, times(-rate), plus(Math.log(rate))),
@@ -187,7 +200,7 @@ export const exponentialCdf = (rate = 1): Layer<Same> =>
   )
 
 /**
- * The CDF of the uniform distribution on [low, high], → [0, 1].
+ * The CDF of the uniform distribution, [low, high] → [0, 1].
  *
  * - Forward: y = (x − low)/(high − low)
  * - Forward log-det: −Σ log(high − low)
@@ -203,6 +216,7 @@ export const uniformCdf = (low = 0, high = 1): Layer<Same> =>
     () =>
       pointwise(
         'uniformCdf',
+        [[low, high], UNIT],
         (x) => pipe(x, plus(-low), times(1 / (high - low))),
         (y) => pipe(y, times(high - low), plus(low)),
         (x) => pipe(x, times(0), plus(-Math.log(high - low))),
@@ -224,6 +238,7 @@ export const logisticCdf = (mean = 0, scale = 1): Layer<Same> => {
   return withOptions('logisticCdf', [finite('mean', mean), positive('scale', scale)], () =>
     pointwise(
       'logisticCdf',
+      [REALS, UNIT],
       (x) => sigma(standard(x)),
       (y) => pipe(logitOf(inside(y)), times(scale), plus(mean)),
       (x) => {
@@ -251,38 +266,10 @@ export const normalCdf = (mean = 0, deviation = 1): Layer<Same> => {
   return withOptions('normalCdf', [finite('mean', mean), positive('deviation', deviation)], () =>
     pointwise(
       'normalCdf',
+      [REALS, UNIT],
       (x) => trust(tf.mul(tf.add(tf.erf(tf.mul(unwrap(standard(x)), Math.SQRT1_2)), 1), 0.5)),
       (y) => pipe(probit(y), times(deviation), plus(mean)),
       (x) => pipe(square(standard(x)), times(-0.5), plus(-Math.log(deviation * Math.sqrt(2 * Math.PI)))),
     ),
   )
-}
-
-const horner = (coefficients: readonly number[], x: tf.Tensor): tf.Tensor =>
-  coefficients.slice(1).reduce<tf.Tensor>((acc, c) => tf.add(tf.mul(acc, x), c), tf.fill(x.shape, coefficients[0]!))
-
-/**
- * Φ⁻¹: in the middle the polynomial of M. Giles ("Approximating the erfinv function", GPU Computing Gems, 2010), in the
- * tails the rational function of P. J. Acklam. Acklam's own middle cancels four of float32's seven digits.
- */
-const probit = (y: AnyTensor): AnyTensor => {
-  const p = unwrap(y)
-  const a = [
-    2.81022636e-8, 3.43273939e-7, -3.5233877e-6, -4.39150654e-6, 2.1858087e-4, -1.25372503e-3, -4.17768164e-3,
-    0.246640727, 1.50140941,
-  ]
-  const c = [
-    -0.007784894002430293, -0.3223964580411365, -2.400758277161838, -2.549732539343734, 4.374664141464968,
-    2.938163982698783,
-  ]
-  const d = [0.007784695709041462, 0.3224671290700398, 2.445134137142996, 3.754408661907416, 1]
-  const q = tf.sub(p, 0.5)
-  const side = tf.maximum(tf.minimum(p, tf.sub(1, p)), 2 ** -126)
-  const w = tf.neg(tf.log(tf.mul(tf.mul(side, 4), tf.sub(1, side))))
-  const middle = tf.mul(tf.mul(horner(a, tf.sub(w, 2.5)), q), 2 * Math.SQRT2)
-  const t = tf.sqrt(tf.mul(tf.log(side), -2))
-  const tail = tf.mul(tf.neg(tf.sign(q)), tf.div(horner(c, t), horner(d, t)))
-  // a product rather than a comparison: comparisons have no gradient in TensorFlow.js
-  const inTail = tf.step(tf.sub(0.02425, side))
-  return trust(tf.add(tf.mul(inTail, tail), tf.mul(tf.sub(1, inTail), middle)))
 }

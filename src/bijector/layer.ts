@@ -10,12 +10,13 @@ import { pipe } from 'fp-ts/lib/function.js'
 import type { HasShapeFn, LatentsAt, Refusal, Reversible } from '../../types/check.js'
 import type { Exactly, Latents, Shape, ShapeFn } from '../../types/shape.js'
 import { type DiffeoError, orThrow, shapeError, usageError } from '../error.js'
-import { tidy, zeroPerExample } from '../tensor/ops.js'
+import { add, tidy, zeroPerExample } from '../tensor/ops.js'
 import { initialise, leaves, type Param, type Params, type ParamsOf, type Spec } from '../tensor/params.js'
 import type { Key } from '../tensor/random.js'
 import { batchOf, exactly, isShape, showLatents } from '../tensor/shape.js'
 import { type AnyTensor, type BatchOf, latentTensors, type PerExample, sizes } from '../tensor/tensor.js'
 import { type Diffeo, diffeo } from './diffeo.js'
+import { clamp, type Interval, isBounded, logInside, REALS } from './support.js'
 
 // -------------------------------------------------------------------------------------
 // model
@@ -35,6 +36,13 @@ export type Trained<B> = readonly [value: B, logDet: PerExample, params: Params]
 export interface Bijector<in out A extends Shape, in out B extends Latents> extends Layer<Exactly<A, B>> {
   readonly domain: A
   readonly codomain: B
+  /**
+   * Which values each element of an event may have: outside of them the density is 0, and the log-det of `forward` −∞.
+   * Of a composition, those of its first layer; the layers behind it may take fewer.
+   */
+  readonly support: Interval
+  /** Which values each element of the latents may have: outside of them the log-det of `inverse` is −∞. */
+  readonly range: Interval
   /** The names, shapes and roles of its parameters. */
   readonly spec: Spec
   /** If it is a composition: of what, in the order in which data flow; of nothing, if it is the empty flow. */
@@ -55,6 +63,13 @@ export interface Definition<A extends Shape, B extends Latents, S extends Spec> 
   readonly domain: A
   readonly codomain: B
   readonly spec: S
+  /**
+   * Which values an element of an event may have; default all. `forward` is called with values inside alone: others are
+   * moved to the nearest bound, and the log-det of their example becomes −∞.
+   */
+  readonly support?: Interval
+  /** The same for latents and `inverse`; what `forward` rounds out of it is moved back. */
+  readonly range?: Interval
   readonly forward: (params: ParamsOf<S>, x: BatchOf<A>) => readonly [value: BatchOf<B>, logDet: PerExample]
   readonly inverse: (params: ParamsOf<S>, z: BatchOf<B>) => readonly [value: BatchOf<A>, logDet: PerExample]
   /** Only for a layer with statistics: `forward` with the batch's, and the parameters with their next ones. */
@@ -67,6 +82,25 @@ export interface Definition<A extends Shape, B extends Latents, S extends Spec> 
 // -------------------------------------------------------------------------------------
 // constructors
 // -------------------------------------------------------------------------------------
+
+/** One or several tensors, each replaced. */
+const each = <L>(value: L, f: (part: AnyTensor) => AnyTensor): L =>
+  (Array.isArray(value) ? value.map(f) : f(value as AnyTensor)) as L
+
+/** A direction that computes with values inside of `from` alone, answers values inside of `to`, and −∞ for the others. */
+const between =
+  <P, V, W, More extends readonly unknown[]>(
+    from: Interval,
+    to: Interval,
+    f: (params: P, value: V) => readonly [value: W, logDet: PerExample, ...more: More],
+  ): typeof f =>
+  (params, value) => {
+    const isClamped = isBounded(from)
+    const [w, logDet, ...more] = f(params, isClamped ? each(value, (part) => clamp(from, part)) : value)
+    const within = isBounded(to) ? each(w, (part) => clamp(to, part)) : w
+    const outside = isClamped ? latentTensors(value).map((part) => logInside(from, part)) : []
+    return [within, outside.reduce((sum, log) => add(log)(sum), logDet), ...more]
+  }
 
 /**
  * A bijector from its two directions. Everything they allocate on the way is freed. What they are given has the shape that
@@ -84,13 +118,25 @@ export const bijector = <const A extends Shape, const B extends Latents, S exten
 ): Bijector<A, B> => {
   // The spec that made the parameters is the one that types them; a checkpoint that does not fit is refused on reading.
   const typed = (params: Params) => params as ParamsOf<S>
-  const train = (params: Params, x: BatchOf<A>): Trained<BatchOf<B>> =>
-    d.train?.(typed(params), x) ?? [...d.forward(typed(params), x), params]
-  const start = (params: Params, x: BatchOf<A>): Trained<BatchOf<B>> => {
-    if (d.start !== undefined) return d.start(typed(params), x)
-    const [z, logDet] = train(params, x)
-    return [z, logDet, params]
-  }
+  const { support = REALS, range = REALS } = d
+  // the layers of a composition guard themselves
+  const guard: typeof between = (from, to, f) => (d.parts === undefined ? between(from, to, f) : f)
+  const forward = guard(support, range, (params: Params, x: BatchOf<A>) => d.forward(typed(params), x))
+  const inverse = guard(range, support, (params: Params, z: BatchOf<B>) => d.inverse(typed(params), z))
+  const train = guard(
+    support,
+    range,
+    (params: Params, x: BatchOf<A>): Trained<BatchOf<B>> =>
+      d.train?.(typed(params), x) ?? [...d.forward(typed(params), x), params],
+  )
+  const { start: begin } = d
+  const start =
+    begin === undefined
+      ? (params: Params, x: BatchOf<A>): Trained<BatchOf<B>> => {
+          const [z, logDet] = train(params, x)
+          return [z, logDet, params]
+        }
+      : guard(support, range, (params: Params, x: BatchOf<A>) => begin(typed(params), x))
   const checked = <L extends Latents, R>(latents: L, f: (value: BatchOf<L>) => R): ((value: BatchOf<L>) => R) => {
     const fits = batchOf(d.name, latents)
     return (value) => {
@@ -103,6 +149,8 @@ export const bijector = <const A extends Shape, const B extends Latents, S exten
     name: d.name,
     domain: d.domain,
     codomain: d.codomain,
+    support,
+    range,
     spec: d.spec,
     ...(d.parts && { parts: d.parts }),
     at: (shape) =>
@@ -113,8 +161,8 @@ export const bijector = <const A extends Shape, const B extends Latents, S exten
     init: (key) => tidy(() => initialise(d.spec, key)),
     bind: (params) =>
       diffeo(
-        checked(d.domain, (x) => d.forward(typed(params), x)),
-        checked(d.codomain, (z) => d.inverse(typed(params), z)),
+        checked(d.domain, (x) => forward(params, x)),
+        checked(d.codomain, (z) => inverse(params, z)),
       ),
     train: (params) => checked(d.domain, (x) => tidy(() => train(params, x))),
     start: (params) => checked(d.domain, (x) => tidy(() => start(params, x))),
@@ -185,6 +233,8 @@ const reversed = (b: AnyBijector): E.Either<DiffeoError, AnyBijector> =>
             name: `reverse(${b.name})`,
             domain: b.codomain,
             codomain: b.domain,
+            support: b.range,
+            range: b.support,
             spec: b.spec,
             forward: (params, x) => b.bind(params as Params).inverse(x) as never,
             inverse: (params, z) => b.bind(params as Params).forward(z) as never,

@@ -15,11 +15,12 @@ import { pipe } from 'fp-ts/lib/function.js'
 import type { Placed } from '../../types/check.js'
 import type { Latents, Shape } from '../../types/shape.js'
 import type { Bijector } from '../bijector/layer.js'
+import { clamp, isBounded, logInside, REALS } from '../bijector/support.js'
 import { add, tidy, times } from '../tensor/ops.js'
 import type { Params } from '../tensor/params.js'
 import type { Key } from '../tensor/random.js'
 import { product } from '../tensor/shape.js'
-import type { BatchOf, PerExample } from '../tensor/tensor.js'
+import type { AnyTensor, BatchOf, PerExample } from '../tensor/tensor.js'
 import type { Prior } from './prior.js'
 
 /** A density over events of shape `A`, given parameters. */
@@ -27,7 +28,7 @@ export interface Flow<in out A extends Shape, in out B extends Latents> {
   readonly bijector: Bijector<A, B>
   readonly prior: Prior
   readonly init: (key: Key) => Params
-  /** log p(x) in nats, one number per example. */
+  /** log p(x) in nats, one number per example: −∞ outside of the support and at infinities, NaN for NaN. */
   readonly logProb: (params: Params) => (x: BatchOf<A>) => PerExample
   /** log p(x) in nats with batch statistics, and the parameters with their next statistics. */
   readonly train: (params: Params) => (x: BatchOf<A>) => readonly [logProb: PerExample, params: Params]
@@ -56,10 +57,17 @@ export const flow = <A extends Shape, B extends Latents, L = Bijector<A, B>>(
   bijector: L & Placed<L> & Bijector<A, B>,
   prior: Prior,
 ): Flow<A, B> => {
+  // a bijector of bounded support tells infinities itself; others would make NaN of them, as 0·∞ or ∞ − ∞
+  const isGuarded = isBounded(bijector.support)
+  const inside = (x: BatchOf<A>): BatchOf<A> => (isGuarded ? x : clamp(REALS, x as AnyTensor)) as BatchOf<A>
+  const density = (x: BatchOf<A>, z: BatchOf<B>, logDet: PerExample): PerExample => {
+    const logP = add(logDet)(prior.logProb(z))
+    return isGuarded ? logP : add(logInside(REALS, x as AnyTensor))(logP)
+  }
   const logProb: Flow<A, B>['logProb'] = (params) => (x) =>
     tidy(() => {
-      const [z, logDet] = bijector.bind(params).forward(x)
-      return add(logDet)(prior.logProb(z))
+      const [z, logDet] = bijector.bind(params).forward(inside(x))
+      return density(x, z, logDet)
     })
   return {
     bijector,
@@ -68,8 +76,8 @@ export const flow = <A extends Shape, B extends Latents, L = Bijector<A, B>>(
     logProb,
     train: (params) => (x) =>
       tidy(() => {
-        const [z, logDet, next] = bijector.train(params)(x)
-        return [add(logDet)(prior.logProb(z)), next] as const
+        const [z, logDet, next] = bijector.train(params)(inside(x))
+        return [density(x, z, logDet), next] as const
       }),
     bitsPerDim: (params) => (x) =>
       tidy(() => pipe(logProb(params)(x), times(-1 / (product(bijector.domain) * Math.LN2)))),

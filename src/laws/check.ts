@@ -18,6 +18,7 @@ import type { Claims, Draw, Law } from './law.js'
 import { mandatory } from './mandatory.js'
 import { optional } from './optional.js'
 import { randomParams } from './random.js'
+import { support } from './support.js'
 import { describeViolation, type Verdict, violates } from './verdict.js'
 
 /**
@@ -25,7 +26,7 @@ import { describeViolation, type Verdict, violates } from './verdict.js'
  *
  * @example checkLaws(on([4], affine), {}, Object.keys(laws) as LawName[])
  */
-export const laws = { ...mandatory, ...optional, ...density }
+export const laws = { ...mandatory, ...support, ...optional, ...density }
 export type LawName = keyof typeof laws
 /**
  * The laws of compositions by name.
@@ -35,7 +36,10 @@ export type LawName = keyof typeof laws
 export const categoryLaws: Readonly<Record<keyof typeof category, CategoryLaw>> = category
 
 export interface LawOptions extends Claims {
-  /** Where inputs are drawn from: uniform on [low, high], ends included, or as an arbitrary of one value. Default [−2, 2] */
+  /**
+   * Where inputs are drawn from: uniform on [low, high], ends included, or as an arbitrary of one value. Default the
+   * middle nine tenths of the bijector's support, four units of one that is bounded on one side, or [−2, 2]
+   */
   readonly domain?: readonly [low: number, high: number] | Arbitrary<number>
   /** The error allowed, relative to the largest value; gradients get ten times as much. Default 1e-4 */
   readonly tolerance?: number
@@ -117,10 +121,27 @@ const applies = (b: AnyBijector, claims: Claims) => (name: LawName) => {
  * @example lawsOf(on([4], affine)).includes('training') // true
  */
 export const lawsOf = (b: AnyBijector, options: LawOptions = {}): readonly LawName[] =>
-  (Object.keys(laws) as LawName[]).filter(applies(b, claimsOf(options)))
+  (Object.keys(laws) as LawName[]).filter(applies(b, claimsOf(b, options)))
 
-const claimsOf = ({ domain = [-2, 2], ...claims }: LawOptions): Claims =>
+/** Where inputs are drawn from if no option says it. */
+const domainOf = ({ support: [low, high] }: AnyBijector): readonly [low: number, high: number] => {
+  if (low === Number.NEGATIVE_INFINITY) return high === Number.POSITIVE_INFINITY ? [-2, 2] : [high - 4, high - 0.1]
+  if (high === Number.POSITIVE_INFINITY) return [low + 0.1, low + 4]
+  const margin = (high - low) / 20
+  return [low + margin, high - margin]
+}
+
+const claimsOf = (b: AnyBijector, { domain = domainOf(b), ...claims }: LawOptions): Claims =>
   claims.edges === undefined && Array.isArray(domain) ? { ...claims, edges: [domain[0]!, domain[1]!] } : claims
+
+/** How far from a kink inputs stay: further than the shorter steps of {@link agreesWithDifferences}. */
+const CLEAR = 0.02
+
+/** Values moved away from kinks. */
+const clearOf =
+  (kinks: readonly number[]) =>
+  (value: number): number =>
+    kinks.reduce((v, kink) => (Math.abs(v - kink) < CLEAR ? Math.fround(kink + (v < kink ? -CLEAR : CLEAR)) : v), value)
 
 /**
  * Runs the laws on a bijector, or those named, with random parameters and inputs. One call in a test of vitest, jest
@@ -131,13 +152,13 @@ const claimsOf = ({ domain = [-2, 2], ...claims }: LawOptions): Claims =>
  * test('my bijector', () => checkLaws(on([4], mine), { domain: [0, 1] }))
  */
 export const checkLaws = (b: AnyBijector, options: LawOptions = {}, names?: readonly LawName[]): void => {
-  const { domain = [-2, 2], tolerance = 1e-4, runs = 8, seed } = options
-  const claims = claimsOf(options)
+  const { domain = domainOf(b), tolerance = 1e-4, runs = 8, seed, kinks = [] } = options
+  const claims = claimsOf(b, options)
   for (const name of (names ?? lawsOf(b, options)).filter(applies(b, claims))) {
     const law: Law = laws[name]
     const drawn = (draw: number, values: readonly number[]): Draw => ({
       params: randomParams(b.spec, key(draw)),
-      x: toBatch(b, values),
+      x: toBatch(b, values.map(clearOf(kinks))),
       key: foldIn(key(draw), 1),
       tolerance,
       claims,

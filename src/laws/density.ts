@@ -14,21 +14,31 @@ import { agree, every, lawful, read, type Verdict, violates } from './verdict.js
 
 const applies = (b: AnyBijector, { mass }: Claims): boolean => mass !== undefined && product(b.domain) <= 2
 
+/** The middles and widths of about `n` cells between bounds, none of which has a kink inside. */
+const cellsOf = ([low, high]: readonly [number, number], kinks: readonly number[], n: number) => {
+  const ends = [low, ...kinks.filter((kink) => kink > low && kink < high).toSorted((a, b) => a - b), high]
+  return ends.slice(1).flatMap((end, i) => {
+    const from = ends[i]!
+    const count = Math.max(1, Math.round((n * (end - from)) / (high - low)))
+    const width = (end - from) / count
+    return Array.from({ length: count }, (_, k) => ({ at: from + (k + 0.5) * width, width }))
+  })
+}
+
 /** The middles of the cells of a grid over the mass, and log p there, where that is a number. */
-const quadrature = (b: AnyBijector, { params, claims: { mass } }: Draw) => {
-  const [low, high] = mass!
+const quadrature = (b: AnyBijector, { params, claims: { mass, kinks = [] } }: Draw) => {
   const dimensions = product(b.domain)
-  const n = dimensions === 1 ? 4000 : 160
-  const width = (high - low) / n
-  const at = (i: number) => low + (i + 0.5) * width
-  const points = Array.from({ length: n ** dimensions }, (_, i) =>
-    dimensions === 1 ? [at(i)] : [at(Math.floor(i / n)), at(i % n)],
-  )
+  const cells = cellsOf(mass!, kinks, dimensions === 1 ? 4000 : 160)
+  const grid =
+    dimensions === 1
+      ? cells.map(({ at, width }) => ({ point: [at], size: width }))
+      : cells.flatMap((p) => cells.map((q) => ({ point: [p.at, q.at], size: p.width * q.width })))
+  const points = grid.map(({ point }) => point)
   const x = trust(tf.tensor(points.flat(), [points.length, ...b.domain])) as AnyTensor
   const logP = read(flow(b, standardNormal).logProb(params)(x as never))
   const expectation = (g: (point: readonly number[], logP: number) => number): number =>
     logP.reduce((sum, l, i) => {
-      const p = Math.exp(l) * width ** dimensions
+      const p = Math.exp(l) * grid[i]!.size
       return p > 0 ? sum + p * g(points[i]!, l) : sum + p
     }, 0)
   return { expectation, dimensions }

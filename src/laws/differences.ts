@@ -26,13 +26,16 @@ export const agreesWithDifferences = (
     tf.tidy(() => f(...xs.map((x, i) => tf.add(x, tf.mul(direction[i]!, step)))).dataSync()[0]!)
   const middle = at(0)
   const tried: number[] = []
+  let sides: readonly [left: number, right: number] = [0, 0]
   const agrees = steps.some((step) => {
     const [right, left] = [(at(step) - middle) / step, (middle - at(-step)) / step]
     const slopes = [(left + right) / 2, left, right]
     tried.push(...slopes)
+    sides = [left, right]
     return slopes.some((difference) => Math.abs(slope - difference) <= allowed)
   })
-  return agrees
-    ? lawful
-    : violates(what, `one of the differences ${tried.map((v) => v.toPrecision(4)).join(', ')}`, slope)
+  if (agrees) return lawful
+  const isKink = Math.abs(sides[1] - sides[0]) > allowed
+  const hint = isKink ? ' (left and right of it they differ: if the bijector has kinks, say where, as kinks: [0])' : ''
+  return violates(what, `one of the differences ${tried.map((v) => v.toPrecision(4)).join(', ')}${hint}`, slope)
 }

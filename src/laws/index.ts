@@ -11,6 +11,8 @@
  *                 batch             a batch = its examples one by one
  *                 shapes            the latents have the shapes of the codomain, which the compiler knows
  *                 memory            a call leaves nothing behind but what it answers
+ *                 support           outside of the support log|det J| is −∞, in both directions; log p is −∞ there and
+ *                                   at infinities, NaN for NaN; other examples and all gradients are untouched
  *     optional    keeps, permutes   what a mask keeps is the same bit for bit; a permutation keeps the sorted values
  *                 starts            the data-dependent start gives mean 0 and variance 1
  *                 checkpoint        parameters survive a file, with the outputs and that they have started

@@ -19,6 +19,8 @@ export interface Claims {
   readonly normalises?: boolean
   /** Where a flow of this bijector and the standard normal has all its mass, if it is of one or two dimensions. */
   readonly mass?: readonly [low: number, high: number]
+  /** Values of an element at which a slope jumps, as that of a leaky ReLU does at 0: inputs are drawn beside them. */
+  readonly kinks?: readonly number[]
   /** Values at which everything must be finite: a hair inside the domain, far in the tails. Default the ends of it */
   readonly edges?: readonly number[]
 }

@@ -154,16 +154,18 @@ export const tanh = unary(tf.tanh)
  */
 export const sigmoid = unary(tf.sigmoid)
 /**
- * log(1 + eˣ) = (x + |x|)/2 + log(1 + e^−|x|), which neither overflows nor loses small values, and whose gradient is ½
- * at 0, where that of max(x, 0) would be 0
+ * log(1 + eˣ) = max(x, 0) + log(1 + e^−|x|), which neither overflows nor loses small values; its gradient is 1/(1 + e⁻ˣ)
  * @example T.softplus(orThrow(tensor([2], [0, 100]))) // [0.693, 100]
  */
-export const softplus = unary((x) =>
-  tf.tidy(() => {
-    const size = tf.abs(x)
-    return tf.add(tf.mul(tf.add(x, size), 0.5), tf.log1p(tf.exp(tf.neg(size))))
-  }),
-)
+export const softplus = unary((x) => tf.tidy(() => smoothed(x)))
+const smoothed = tf.customGrad((v, save) => {
+  const x = v as tf.Tensor
+  ;(save as tf.GradSaveFunc)([x])
+  return {
+    value: tf.add(tf.relu(x), tf.log1p(tf.exp(tf.neg(tf.abs(x))))),
+    gradFunc: (dy: tf.Tensor, [saved]: tf.Tensor[]) => tf.mul(dy, tf.sigmoid(saved!)),
+  }
+})
 /**
  * max(x, 0)
  * @example T.relu(orThrow(tensor([2], [-1, 2]))) // [0, 2]

@@ -99,8 +99,21 @@ export const registry: Record<string, Entry> = {
   sigmoid: { make: () => on([3], sigmoid), ...real },
   'reverse sigmoid': { make: () => on([3], reverse(sigmoid)), ...unit },
   logit: { make: () => on([2, 2, 1], logit()), ...fine, ...pixels },
+  'logit without a margin': {
+    make: () => on([2, 2, 1], logit({ alpha: 0 })),
+    ...fine,
+    ...pixels,
+    domain: [10, 246],
+    edges: [0, 1e-30, 2 ** -10, 255.999, 256],
+  },
   exponentialCdf: { make: () => on([3], exponentialCdf(1.5)), ...unit, domain: [0.05, 2], edges: [0, 2 ** -24, 2, 80] },
-  uniformCdf: { make: () => on([3], uniformCdf(-1, 3)), ...real },
+  'reverse exponentialCdf': {
+    make: () => on([3], reverse(exponentialCdf(1.5))),
+    ...unit,
+    edges: [0, 1e-30, 2 ** -24, 0.5, 1],
+  },
+  uniformCdf: { make: () => on([3], uniformCdf(-1, 3)), ...unit, domain: [-0.9, 2.9], edges: [-1, 0, 3] },
+  'reverse uniformCdf': { make: () => on([3], reverse(uniformCdf(-0.1, 0.7))), ...unit },
   logisticCdf: { make: () => on([3], logisticCdf(0.5, 2)), ...real },
   normalCdf: { make: () => on([3], normalCdf(0.5, 2)), ...real },
   'reverse normalCdf': { make: () => on([3], reverse(normalCdf(0.5, 2))), ...unit },
@@ -232,6 +245,20 @@ export const registry: Record<string, Entry> = {
     ...pixels,
     // σ⁻¹ of 0 and 1, where the margins would end
     mass: [(-0.05 / 0.9) * 256, (0.95 / 0.9) * 256],
+  },
+  'exponentialCdf and reverse normalCdf, one dimension': {
+    make: () => compose(input([1]), exponentialCdf(2), reverse(normalCdf())),
+    ...unit,
+    domain: [0.05, 2],
+    edges: [0, 2 ** -24, 2, 80],
+    mass: [0, 20],
+  },
+  'uniformCdf and reverse normalCdf, one dimension': {
+    make: () => compose(input([1]), uniformCdf(-1, 3), reverse(normalCdf())),
+    ...unit,
+    domain: [-0.9, 2.9],
+    edges: [-1, 0, 3],
+    mass: [-1, 3],
   },
   'coupling, two dimensions': { make: () => on([2], coupling(halves(), net)), ...real, mass: [-12, 12] },
   'vector flow, two dimensions': {

@@ -9,6 +9,7 @@ import {
   compose,
   coupling,
   dequantise,
+  exponentialCdf,
   type Flow,
   factorOut,
   flow,
@@ -65,9 +66,27 @@ describe('logProb integrates to 1', () => {
     affine: [on([1], affine), -25, 25, both],
     // within ±17 no probability rounds to 1
     'affine, logistic, normal': [compose(start, reverse(normalCdf())), -17, 17, [standardNormal]],
-    'affine, logistic, logistic': [compose(start, reverse(logisticCdf(1, 2)), uniformCdf(1, 3)), -17, 17, both],
+    'affine, logistic, uniform, logistic': [
+      compose(start, reverse(uniformCdf(1, 3)), uniformCdf(1, 3), reverse(logisticCdf(1, 2))),
+      -17,
+      17,
+      both,
+    ],
     logit: [compose(input([1]), logit({ alpha: 0, bins: 1 }), affine), 0, 1, both],
-    'actNorm and uniform': [compose(input([1]), actNorm, uniformCdf(-1, 2)), -60, 60, both],
+    'uniform, logistic, actNorm': [
+      compose(input([1]), uniformCdf(-1, 2), reverse(logisticCdf()), actNorm),
+      -1,
+      2,
+      both,
+    ],
+    // what lies outside adds nothing
+    'uniform of less than the points': [compose(input([1]), uniformCdf(-1, 2), reverse(logisticCdf())), -4, 5, both],
+    'exponential of more than its half line': [
+      compose(input([1]), exponentialCdf(2), reverse(normalCdf())),
+      -10,
+      20,
+      [standardNormal],
+    ],
   }
   it.each(
     Object.entries(line).flatMap(([name, [b, low, high, priors]]) =>

@@ -14,6 +14,7 @@ import {
   type Spec,
   squeeze,
   T,
+  uniformCdf,
   unwrap,
 } from 'diffeo'
 import { checkLaws, type LawName, type LawOptions, lawsOf } from 'diffeo/laws'
@@ -85,7 +86,7 @@ const coupled = ({
 /** A right bijector with its answers changed. */
 const changed = (
   b: AnyBijector,
-  over: Partial<Pick<AnyBijector, 'bind' | 'train' | 'start' | 'codomain'>>,
+  over: Partial<Pick<AnyBijector, 'bind' | 'train' | 'start' | 'codomain' | 'support'>>,
 ): AnyBijector => ({
   ...b,
   ...over,
@@ -274,6 +275,14 @@ const faults: Readonly<Record<string, readonly [AnyBijector, law: LawName, optio
   'a scale that no gradient reaches': [coupled({ scale: (s) => tf.tensor(s.dataSync(), s.shape) }), 'gradients'],
   'a density counted twice': [answers(on([1], affine), timesLogDet(2), timesLogDet(2)), 'mass', { mass: [-30, 30] }],
   'another shape than the type says': [changed(on([4], affine), { codomain: [2, 2] }), 'shapes'],
+  'a finite density outside of the support': [
+    changed(on([2], affine), { support: [0, Number.POSITIVE_INFINITY] }),
+    'support',
+  ],
+  'an infinite log-det that spoils its neighbours': [
+    answers(on([2], uniformCdf(-2, 2)), ([z, l]) => [z, trust(tf.mul(tf.ones([3]), tf.sum(unwrap(l))))]),
+    'support',
+  ],
   'a tensor that a call leaves behind': [
     changed(scaled, {
       bind: (p) => ({
