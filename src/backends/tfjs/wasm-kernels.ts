@@ -120,8 +120,34 @@ const tanh: Rewrite = ({ x }) => {
   return tf.mul(minusSign, tf.div(m, tf.add(m, 2)))
 }
 
-/** 3×: both sigmoids are vectorised and accurate in their tails. */
-const exp: Rewrite = ({ x }) => (isFloat(x!) ? tf.div(tf.sigmoid(x!), tf.sigmoid(tf.neg(x!))) : undefined)
+/** 3×: both sigmoids are vectorised and accurate in their tails. Of half of x, so that neither of them is 0 before eˣ is. */
+const exp: Rewrite = ({ x }) => {
+  if (!isFloat(x!)) return undefined
+  const half = tf.mul(x!, 0.5)
+  return tf.square(tf.div(tf.sigmoid(half), tf.sigmoid(tf.neg(half))))
+}
+
+/**
+ * The backend rounds 1 + x first, which is 1 for x below 6e-8. What that rounding loses is known:
+ * log(1 + x) = log(u)·x/(u − 1) for u the rounded 1 + x (W. Kahan).
+ */
+const log1p: Rewrite = ({ x }) => {
+  if (!isFloat(x!)) return undefined
+  const u = tf.add(x!, 1)
+  const near = tf.where(tf.equal(u, 1), x!, tf.mul(tf.log(u), tf.div(x!, tf.sub(u, 1))))
+  return tf.where(tf.less(tf.abs(x!), 0.5), near, tf.log(u))
+}
+
+/** The backend has 0 for what is smaller than 1e-6, and for NaN. */
+const sign: Rewrite = ({ x }) => (isFloat(x!) ? tf.sub(tf.step(x!), tf.step(tf.neg(x!))) : undefined)
+
+/** Below 0 the backend subtracts x from a rounded π: sin −10⁻¹⁰ is 1.7·10⁻⁷. */
+const sin: Rewrite = ({ x }, attrs) => {
+  if (!isFloat(x!) || attrs['direct'] === true) return undefined
+  const size = tf.abs(x!)
+  const positive = tf.engine().runKernel('Sin', { x: size }, { direct: true }) as tf.Tensor
+  return tf.where(tf.less(size, 1e-4), x!, tf.mul(sign({ x: x! }, {})!, positive))
+}
 
 /**
  * What lies with another backend, as results of `jit` do, is fetched when it is first looked up, and then the memory may
@@ -146,6 +172,9 @@ const rewrites: Readonly<Record<string, Rewrite>> = {
   DepthToSpace: depthToSpace,
   Tanh: tanh,
   Exp: exp,
+  Log1p: log1p,
+  Sign: sign,
+  Sin: sin,
   Cast: fetched,
   Concat: fetched,
   Identity: fetched,
