@@ -18,6 +18,7 @@ import {
 } from '../error.js'
 import { type Compiler, eagerCompiler, setCompiler } from './compiler.js'
 import { type EngineOptions, refusal } from './options.js'
+import { withoutErrorListeners } from './process-listeners.js'
 import type { Loaded } from './tfjs/backend.js'
 import { registerGradients } from './tfjs/gradients.js'
 
@@ -107,7 +108,7 @@ export const choiceOf = (loaders: Loaders, tried: readonly EngineName[]): Choice
       async () => {
         const refused = refusal(name, options)
         if (refused !== undefined) throw new DiffeoException(refused)
-        const { compiler = eagerCompiler, ...loaded } = await loaders[name]!(options)
+        const { compiler = eagerCompiler, ...loaded } = await withoutErrorListeners(() => loaders[name]!(options))
         registerGradients()
         setCompiler(compiler)
         return { name, ...loaded }
@@ -147,7 +148,7 @@ export const choiceOf = (loaders: Loaders, tried: readonly EngineName[]): Choice
       E.mapLeft(() => usageError('engine', ['auto', ...known].join(', '), `'${name}'`)),
     )
 
-  const useEngine: Choice['useEngine'] = (name = 'auto', options = {}) => {
+  const choose: Choice['useEngine'] = (name = 'auto', options = {}) => {
     const asked = name !== 'auto' ? name : (globalThis.process?.env['DIFFEO_ENGINE'] ?? 'auto')
     const able = tried.filter((own) => refusal(own, options) === undefined)
     const best = asked === 'auto' || asked === ''
@@ -162,6 +163,13 @@ export const choiceOf = (loaders: Loaders, tried: readonly EngineName[]): Choice
             ),
           ),
         )
+  }
+  // One after another: TensorFlow.js gives up a backend that starts while it is asked for again.
+  let choosing: Promise<unknown> = Promise.resolve()
+  const useEngine: Choice['useEngine'] = (name, options) => () => {
+    const next = choosing.then(choose(name, options))
+    choosing = next
+    return next
   }
   return { useEngine, ready: async (name, options) => orThrow(await useEngine(name, options)()) }
 }
