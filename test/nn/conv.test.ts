@@ -103,7 +103,43 @@ describe('normalise', () => {
   })
 })
 
+describe('convSpec', () => {
+  const shape = [3, 3, 2, 4]
+  const start = (options?: Parameters<typeof convSpec>[3]) =>
+    Object.fromEntries(
+      Object.entries(convSpec(3, 2, 4, options)).map(([name, { shape, start }]) => [name, [shape, start]]),
+    )
+  const noise = [shape, { normal: Math.sqrt(2 / 18) }]
+  const bias = [[4], { constant: 0 }]
+  it('has a gain of 1 for each channel, or of 0 where the convolution starts at 0', () => {
+    expect(start()).toEqual({ kernel: noise, bias, gain: [[4], { constant: 1 }] })
+    expect(start({ zero: true })).toEqual({ kernel: noise, bias, gain: [[4], { constant: 0 }] })
+  })
+  it('without weight norm has none, and a kernel of 0 where the convolution starts at 0', () => {
+    expect(start({ weightNorm: false })).toEqual({ kernel: noise, bias })
+    expect(start({ weightNorm: false, zero: true })).toEqual({ kernel: [shape, { constant: 0 }], bias })
+  })
+})
+
+describe('normSpec', () => {
+  const names = (norm: Parameters<typeof normSpec>[0]) => Object.keys(normSpec(norm, 3))
+  it('has statistics for batch norm alone, and nothing without a norm', () => {
+    expect(names('batch')).toEqual(['gain', 'bias', 'mean', 'variance'])
+    expect(names('instance')).toEqual(['gain', 'bias'])
+    expect(names('none')).toEqual([])
+  })
+})
+
 describe('conv', () => {
+  it('without a gain uses the kernel as it is', () => {
+    tf.tidy(() => {
+      const params = randomParams(convSpec(3, 2, 4, { weightNorm: false }), key(20))
+      const [kernel, bias] = [params['kernel'], params['bias']].map((t) => unwrap(t as AnyTensor))
+      const x = batchOf(21)
+      const wanted = tf.add(tf.conv2d(unwrap(x) as tf.Tensor4D, kernel as tf.Tensor4D, 1, 'same'), bias!)
+      expect(values(conv(params)(x))).toEqual([...wanted.dataSync()])
+    })
+  })
   it('starts with the variance 2 / what a position sees, and is finite where a kernel is 0', () => {
     tf.tidy(() => {
       const { kernel, ...rest } = initialise(convSpec(3, 20, 50), key(14))
