@@ -1,5 +1,16 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { describeError, initialise, key, leaves, mlp, orThrow, type Params, type Shape, unwrap } from 'diffeo'
+import {
+  denseSpec,
+  describeError,
+  initialise,
+  key,
+  leaves,
+  mlp,
+  orThrow,
+  type Params,
+  type Shape,
+  unwrap,
+} from 'diffeo'
 import { randomBatch, randomParams } from 'diffeo/laws'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
@@ -16,20 +27,40 @@ describe.each([
 })
 
 describe('mlp', () => {
-  it('is W₂·relu(W₁·x + b₁) + b₂', () => {
+  it.each([
+    ['relu', (v: number) => Math.max(v, 0)],
+    ['tanh', Math.tanh],
+  ] as const)('is W₂·%s(W₁·x + b₁) + b₂', (activation, act) => {
     tf.tidy(() => {
-      const module = orThrow(mlp({ hidden: [3] }).at([2], [2]))
+      const module = orThrow(mlp({ hidden: [3], activation }).at([2], [2]))
       const params = randomParams(module.spec, key(0))
       const at = (layer: string, leaf: string) => values((params[layer] as Params)[leaf])
       const x = randomBatch([2], [-2, 2], 1, key(1))
       const layer = (input: readonly number[], name: string) =>
         at(name, 'bias').map((b, o, bs) => input.reduce((s, v, i) => s + v * at(name, 'kernel')[i * bs.length + o]!, b))
-      const hidden = layer(values(x), 'dense0').map((v) => Math.max(v, 0))
+      const hidden = layer(values(x), 'dense0').map(act)
       const [y] = module.run(params, x, false)
       layer(hidden, 'dense1').forEach((v, i) => {
         expect(values(y)[i]).toBeCloseTo(v, 5)
       })
     })
+  })
+  it('is one of ReLUs, and of two hidden layers of 64, unless told', () => {
+    tf.tidy(() => {
+      const [plain, same] = [mlp(), mlp({ hidden: [64, 64], activation: 'relu' })].map((net) =>
+        orThrow(net.at([2], [3])),
+      )
+      const params = randomParams(plain!.spec, key(2))
+      const x = randomBatch([2], [-2, 2], 3, key(3))
+      expect(values(plain!.run(params, x, false)[0])).toEqual(values(same!.run(params, x, false)[0]))
+      expect(plain!.spec).toEqual(same!.spec)
+    })
+  })
+  it('has dense layers that start as noise unless told, and biases of 0', () => {
+    const bias = { _tag: 'Param', shape: [3], role: 'weight', start: { constant: 0 } }
+    const kernel = { _tag: 'Param', shape: [2, 3], role: 'weight' }
+    expect(denseSpec(2, 3)).toEqual({ kernel: { ...kernel, start: { normal: 1 } }, bias })
+    expect(denseSpec(2, 3, true)).toEqual({ kernel: { ...kernel, start: { constant: 0 } }, bias })
   })
   it('starts its hidden layers with the variance 2 / width', () => {
     tf.tidy(() => {
