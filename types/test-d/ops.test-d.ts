@@ -1,7 +1,7 @@
 // What the typed operations answer, alone and in a pipe, and what they refuse.
 import { pipe } from 'fp-ts/lib/function.js'
 import { expectError, expectType } from 'tsd'
-import { T, type Tensor } from '../../dist/src/index.js'
+import { fromKey, identityMatrix, orthogonal, type Param, T, type Tensor, uniformArray } from '../../dist/src/index.js'
 
 declare const image: Tensor<readonly ['N', 8, 6, 4]>
 declare const grey: Tensor<readonly ['N', 8, 6, 1]>
@@ -92,3 +92,10 @@ expectError(T.jvp(net)(out))
 expectError(T.vjp(net)(out)(out))
 expectError(T.jacobian(net)(out))
 expectError(T.jacobian((w: Tensor<readonly [12, 3]>) => w))
+
+// starts of parameters
+expectType<Param<readonly [3, 3]>>(identityMatrix([3, 3]))
+expectType<Param<readonly [3, 3, 4, 4]>>(orthogonal([3, 3, 4, 4], 2))
+expectType<Param<readonly [5, 2]>>(fromKey([5, 2], uniformArray))
+expectError(identityMatrix([3]))
+expectError(orthogonal([]))
