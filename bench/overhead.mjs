@@ -10,7 +10,7 @@
 import { availableParallelism } from 'node:os'
 import * as tf from '@tensorflow/tfjs-core'
 import ort from 'onnxruntime-node'
-import { translate } from '../dist/src/backends/onnxruntime/lower/program.js'
+import { lowerProgram } from '../dist/src/backends/onnxruntime/lower/program.js'
 import * as diffeo from '../dist/src/index.js'
 import { dataOf, describeRow, flowOf, rows } from './rows.mjs'
 
@@ -41,7 +41,7 @@ console.log(`  trace + translate + session ${starts.join(', ')} s (the first in 
 const CALLS = 2000
 const tiny = diffeo.jit((/** @type {tf.Tensor} */ t) => tf.add(t, 1))
 const four = tf.tensor1d([1, 2, 3, 4])
-const session = await ort.InferenceSession.create(translate(tiny.program(four)), {
+const session = await ort.InferenceSession.create(lowerProgram(tiny.program(four)).encode(), {
   intraOpNumThreads: availableParallelism(),
   interOpNumThreads: 1,
   enableMemPattern: false,

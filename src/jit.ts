@@ -13,6 +13,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import { type Compiled, type Compiler, currentCompiler } from './backends/compiler.js'
 import type { Runner } from './compiler/evaluate.js'
 import { simplify } from './compiler/passes/simplify.js'
+import { runPasses } from './compiler/pipeline.js'
 import type { Program, ProgramType, ValueInfo } from './compiler/program.js'
 import { partition, type Share } from './compiler/shard/partition.js'
 import { trace } from './compiler/trace.js'
@@ -134,7 +135,7 @@ const traceTree = (f: (...args: never[]) => unknown, args: readonly unknown[]) =
     return outputs
   }, tensors.map(infoOf))
   return {
-    program: simplify(program),
+    program: runPasses('jit', [['simplify', simplify]], program),
     inputGroups: args.flatMap(groupSizes),
     outputGroups,
     rebuild: (results: readonly tf.Tensor[]) => mapTree(shape, Place, ({ index }) => results[index]),

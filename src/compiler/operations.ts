@@ -4,7 +4,7 @@
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
-import { type ProgramType, sizeOf, type ValueInfo } from './program.js'
+import { type Call, type ProgramType, sizeOf, type ValueInfo } from './program.js'
 
 type Infer = (inputs: readonly ValueInfo[], attrs: tf.NamedAttrMap) => readonly ValueInfo[]
 
@@ -25,6 +25,10 @@ export const axesOf = (axis: unknown, rank: number): number[] =>
     (axis ?? null) as number,
     Array.from({ length: rank }, () => 1),
   )
+
+/** Whether a reduction leaves the last axis alone: channels of an image, or columns of a matrix. */
+export const isOverChannels = ({ attrs }: Pick<Call, 'attrs'>, { length }: readonly number[]): boolean =>
+  attrs['keepDims'] !== true && `${axesOf(attrs['axis'], length)}` === `${[...Array(length - 1).keys()]}`
 
 /** Where a slice begins, and what it cuts out, of whatever way they were given. */
 export const sliceOf = ({ shape }: ValueInfo, attrs: tf.NamedAttrMap): readonly [begin: number[], size: number[]] => {

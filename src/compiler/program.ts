@@ -48,8 +48,8 @@ export interface Program {
 
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1)
 
-/** Which values are read, and how often; an output of the program is read once more. */
-export const useCounts = ({ calls, outputs }: Program): ReadonlyMap<number, number> => {
+/** How often each value is read; an output of the program is read once more. */
+export const useCounts = ({ calls, outputs }: Program): Map<number, number> => {
   const counts = new Map<number, number>()
   const use = (v: number) => counts.set(v, (counts.get(v) ?? 0) + 1)
   for (const call of calls) call.inputs.forEach(use)
@@ -57,19 +57,10 @@ export const useCounts = ({ calls, outputs }: Program): ReadonlyMap<number, numb
   return counts
 }
 
-/** What makes a value, if it is of this kernel and the value is read once: by whoever asks. More makers may come. */
-export const soleMaker = (
-  program: Program,
-  makers: ReadonlyMap<number, Call>,
-): ((v: number, kernel: string) => Call | undefined) => {
-  const uses = useCounts(program)
-  return (v, kernel) => {
-    const maker = makers.get(v)
-    return uses.get(v) === 1 && maker?.kernel === kernel ? maker : undefined
-  }
-}
+export const sameShape = (a: readonly number[], b: readonly number[]): boolean =>
+  a.length === b.length && a.every((n, i) => n === b[i])
 
-/** Whether a shape is that of one number for each channel of an image, or column of a matrix. */
+/** Whether a value of this shape has one number for each channel of an image, or for each column of a matrix. */
 export const isByChannel = (shape: readonly number[], image: readonly number[]): boolean =>
   shape.at(-1) === image.at(-1) && shape.slice(0, -1).every((n) => n === 1)
 

@@ -16,13 +16,13 @@ import { storage } from '../shared/buffers.js'
 import { type Group, pack } from '../shared/flat-state.js'
 import { type Loaded, loadWasm } from '../tfjs/backend.js'
 import { registerGradients } from '../tfjs/gradients.js'
-import { inputName, outputName, type TranslateOptions, translateGraph } from './lower/program.js'
+import { inputName, type LowerOptions, lowerProgram, outputName } from './lower/program.js'
 
 type Ort = typeof import('onnxruntime-node')
 type Feeds = InferenceSession.FeedsType
 
 /** What a runtime of ONNX models is asked for. */
-interface OnnxOptions extends TranslateOptions {
+interface OnnxOptions extends LowerOptions {
   readonly threads: number
 }
 
@@ -49,7 +49,7 @@ const onnxCompiler =
   async (input) => {
     const { steadyGroups = 0 } = input
     const { program, inputs, outputs } = pack(input)
-    const model = translateGraph(program, how)
+    const model = lowerProgram(program, how)
     const store = storage()
     const info = (v: number): ValueInfo => program.values[v]!
     const wrap = ({ dtype, shape }: ValueInfo, data: Elements): OrtTensor =>
@@ -158,7 +158,7 @@ const probe = async (ort: Ort, threads: number): Promise<number | undefined> => 
       info,
     ),
   )
-  const results = async (how: TranslateOptions): Promise<readonly Float32Array[]> => {
+  const results = async (how: LowerOptions): Promise<readonly Float32Array[]> => {
     const { run, dispose } = await onnxCompiler(ort, { threads, ...how })({ program, inputGroups: [1, 1, 1] })
     const out = await run(inputs)
     const read = out.map((t) => t.dataSync<'float32'>())

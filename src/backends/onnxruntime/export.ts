@@ -4,9 +4,8 @@
  * @module
  */
 import type * as tf from '@tensorflow/tfjs-core'
-import { simplify } from '../../compiler/passes/simplify.js'
 import { trace } from '../../compiler/trace.js'
-import { translate } from './lower/program.js'
+import { lowerProgram } from './lower/program.js'
 
 /** Stands for the batch while the function is traced: a prime that no other size is a multiple of. */
 const BATCH = 7919
@@ -21,7 +20,7 @@ export interface OnnxFunction {
 const write = ({ inputs, outputs, run }: OnnxFunction, drawn: boolean): Uint8Array => {
   const infos = inputs.map(({ shape }) => ({ shape: [BATCH, ...shape], dtype: 'float32' as const }))
   const portable = { batch: BATCH, inputs: inputs.map(({ name }) => name), outputs, drawn }
-  return translate(simplify(trace(run, infos)), { portable })
+  return lowerProgram(trace(run, infos), { portable }).encode()
 }
 
 /**

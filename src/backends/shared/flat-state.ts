@@ -5,7 +5,6 @@
  *
  * @module
  */
-import { simplify } from '../../compiler/passes/simplify.js'
 import { type Call, type Program, sizeOf, type ValueInfo } from '../../compiler/program.js'
 import type { CompilerInput } from '../compiler.js'
 
@@ -78,6 +77,6 @@ export const pack = ({ program, inputGroups, outputGroups = [program.outputs.len
     return whole
   })
 
-  const packed = { values, constants, inputs, calls: [...before, ...program.calls, ...after], outputs }
-  return { program: simplify(packed), inputs: groupsIn, outputs: groupsOut }
+  const calls = [...before, ...program.calls, ...after]
+  return { program: { values, constants, inputs, calls, outputs }, inputs: groupsIn, outputs: groupsOut }
 }

@@ -21,7 +21,7 @@ import { breaksAt, sessionConfig, slowness } from './config.js'
 import { keeperOf, keptOf, Resident } from './device-state.js'
 import { type Found, findLibrary } from './install/find.js'
 import { VERSION } from './install/wheels.js'
-import { inputName, NOTHING, outputName, translate } from './lower/program.js'
+import { inputName, lowerProgram, NOTHING, outputName } from './lower/program.js'
 
 /** A compiler for `jit`. The device is one as the runtime names it; `onGpu` is whether it may be a GPU. */
 const tensorflowCompiler =
@@ -41,12 +41,12 @@ const tensorflowCompiler =
     const session = library.session({
       ...(meets
         ? {
-            graph: translate(program, { ...how, group: cluster.nextGroup() }),
+            graph: lowerProgram(program, { ...how, group: cluster.nextGroup() }),
             config: clusterConfig(sessionConfig(options), cluster.spec, options.precision),
             target: cluster.target,
             runOptions: collectiveRun(cluster.spec),
           }
-        : { graph: translate(program, how), config: sessionConfig(options, !onGpu) }),
+        : { graph: lowerProgram(program, how), config: sessionConfig(options, !onGpu) }),
       inputs: inputs.map((_, i) => ({ node: inputName(i), index: 0 })),
       outputs: outputs.map((_, i) => ({ node: outputName(i), index: 0 })),
     })
@@ -184,7 +184,7 @@ export const inspect = async (found: Found): Promise<Inspected> => {
 
 /** The devices that an empty program could use. */
 const devicesOf = async (library: TensorFlow, options: EngineOptions): Promise<readonly string[]> => {
-  const graph = translate({ values: [], inputs: [], constants: new Map(), calls: [], outputs: [] })
+  const graph = lowerProgram({ values: [], inputs: [], constants: new Map(), calls: [], outputs: [] })
   const session = library.session({ graph, config: sessionConfig(options), inputs: [], outputs: [] })
   const devices = session.devices()
   await session.dispose()

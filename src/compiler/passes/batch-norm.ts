@@ -1,172 +1,104 @@
 /**
- * Batch norms of images and their gradients as one operation each: TensorFlow's kernels take two or three passes over
- * memory where the operations that TensorFlow.js makes of them take a dozen.
- *
- * What is looked for is written as equations, in which a name without one stands for any value:
+ * Gathers batch norms of images in training, and their gradients, as one call each. Kernels for them take two or three
+ * passes over memory, where the operations that TensorFlow.js makes of them take a dozen.
  *
  *     y  = x ⊙ slope + (β − mean ⊙ slope),  slope = γ ⊙ rstd,  rstd = 1/√(variance + ε)
  *     dx = dy ⊙ slope + 2 (x − mean) ⊙ spread + shift
  *
- * The pass brings in kernels that TensorFlow.js does not have, so only `translate.ts` knows them.
+ * The pass brings in kernels that TensorFlow.js does not have, so only a backend that knows them runs it.
  *
  * @module
  */
+import { isOverChannels } from '../operations.js'
+import { type Program, sizeOf } from '../program.js'
+import { any, as, type Build, number, op, type Pattern, type Rule, rewrite, rule } from '../rewrite.js'
+import { centred, variance } from './batch-statistics.js'
 
-import { axesOf } from '../operations.js'
-import { type Call, type Elements, type Program, sizeOf, type ValueInfo } from '../program.js'
-import { dropUnused } from './simplify.js'
-
-type Operation = readonly [kernel: string, ...operands: Pattern[]]
-/** A name, or a kernel of operands. */
-type Pattern = string | Operation
-type Equations = Readonly<Record<string, Operation>>
-/** The values that names stand for. */
-type Found = Readonly<Record<string, number>>
-
-const forward = {
-  y: ['Add', ['Multiply', 'slope', 'x'], ['Sub', 'bias', ['Multiply', 'mean', 'slope']]],
-  slope: ['Multiply', 'rstd', 'gain'],
-  rstd: ['Rsqrt', ['Add', 'variance', 'epsilon']],
-  variance: ['Mean', ['Square', 'centred']],
-  centred: ['Sub', 'x', 'mean'],
-  mean: ['Mean', 'x'],
-} as const satisfies Equations
-
-/** `first` is `scaled`, or that and what else depends on x. */
-const backward = (first: Pattern) =>
-  ({
-    dx: ['Add', ['Add', first, ['Multiply', 'spread', ['Multiply', 'centred', 'two']]], 'shift'],
-    scaled: ['Multiply', 'slope', 'dy'],
-    sum: ['Sum', 'dy'],
-    minus: ['Neg', 'sum'],
-    inner: ['Add', ['Multiply', 'minus', 'mean'], ['Sum', ['Multiply', 'dy', 'x']]],
-    cube: ['Multiply', ['Square', 'rstd'], 'rstd'],
-    spread: [
-      'Reshape',
-      ['Multiply', ['Multiply', ['Multiply', 'inner', 'gain'], ['Multiply', 'cube', 'half']], 'share'],
-    ],
-    shift: ['Reshape', ['Multiply', ['Multiply', 'minus', 'slope'], 'share']],
-  }) as const satisfies Equations
-const gradients = [backward('scaled'), backward(['Add', 'rest', 'scaled'])]
-
-/** The program with these operations. */
-export const fuseNorms = (program: Program): Program => {
-  const values: ValueInfo[] = [...program.values]
-  const constants = new Map<number, Elements>(program.constants)
-  const makers = new Map<number, Call>()
-  const calls: Call[] = []
-  const renamed = new Map<number, number>()
-  /** The norms so far, by their slopes: what was found, and the operation. */
-  const norms = new Map<number, readonly [found: Found, operation: Call]>()
-
-  const place = (call: Call): void => {
-    for (const v of call.outputs) makers.set(v, call)
-    calls.push(call)
-  }
-  const fresh = (info: ValueInfo): number => values.push(info) - 1
-  const constantOf = (v: number | undefined): number | undefined => {
-    const data = v === undefined ? undefined : constants.get(v)
-    return data?.length === 1 ? data[0] : undefined
-  }
-  /** Whether a reduction leaves channels alone. */
-  const isByChannel = ({ kernel, inputs, attrs }: Call): boolean => {
-    if (kernel !== 'Mean' && kernel !== 'Sum') return true
-    const { length } = values[inputs[0]!]!.shape
-    return length === 4 && attrs['keepDims'] !== true && axesOf(attrs['axis'], length).join() === '0,1,2'
-  }
-  const match = (equations: Equations, pattern: Pattern, v: number, found: Found): Found | undefined => {
-    if (typeof pattern !== 'string') return matchCall(equations, pattern, makers.get(v), found)
-    if (found[pattern] !== undefined) return found[pattern] === v ? found : undefined
-    const equation = equations[pattern]
-    const inside = equation === undefined ? found : match(equations, equation, v, found)
-    return inside && { ...inside, [pattern]: v }
-  }
-  const matchCall = (
-    equations: Equations,
-    [kernel, ...operands]: Operation,
-    call: Call | undefined,
-    found: Found,
-  ): Found | undefined => {
-    if (call?.kernel !== kernel || !isByChannel(call)) return undefined
-    const orders = kernel === 'Add' || kernel === 'Multiply' ? [call.inputs, call.inputs.toReversed()] : [call.inputs]
-    for (const inputs of orders) {
-      const all = operands.reduce<Found | undefined>((f, p, i) => f && match(equations, p, inputs[i]!, f), found)
-      if (all !== undefined) return all
-    }
-    return undefined
-  }
-
-  /** Whether a call was the result of a norm in training. */
-  const normalised = (call: Call): boolean => {
-    const found = matchCall(forward, forward.y, call, {})
-    if (found === undefined) return false
-    const { x, gain, bias, mean, variance, slope } = found as Record<string, number>
-    const epsilon = constantOf(found['epsilon'])
-    if (epsilon === undefined || values[gain!]!.shape.length !== 1) return false
-    const vector = values[mean!]!
-    const [own, unbiased, ...reserved] = Array.from({ length: 5 }, () => fresh(vector)) as [number, number]
-    const operation: Call = {
-      kernel: 'BatchNorm',
-      inputs: [x!, gain!, bias!],
-      attrs: { epsilon },
-      outputs: [call.outputs[0]!, own, unbiased, ...reserved],
-    }
-    place(operation)
-    const count = sizeOf(values[x!]!.shape) / vector.shape[0]!
-    const [factor, biased] = [fresh({ shape: [], dtype: 'float32' }), fresh(vector)]
-    constants.set(factor, Float32Array.of((count - 1) / count))
-    place({ kernel: 'Multiply', inputs: [unbiased, factor], attrs: {}, outputs: [biased] })
-    renamed.set(mean!, own)
-    renamed.set(variance!, biased)
-    norms.set(slope!, [
-      { x, gain, mean: own, slope, rstd: found['rstd']!, centred: found['centred']! } as Found,
-      operation,
-    ])
-    return true
-  }
-
-  /** The slope of the norm that a gradient may be of. */
-  const slopesOf = (v: number, depth: number): readonly number[] =>
-    depth === 0 ? [] : (makers.get(v)?.inputs ?? []).flatMap((u) => (norms.has(u) ? [u] : slopesOf(u, depth - 1)))
-
-  /** Whether a call was what a norm answers to the gradient of its result. */
-  const differentiated = (call: Call): boolean => {
-    if (call.kernel !== 'Add' || values[call.outputs[0]!]!.shape.length !== 4) return false
-    for (const slope of call.inputs.flatMap((v) => slopesOf(v, 3)))
-      for (const equations of gradients) {
-        const [known, { inputs, outputs, attrs }] = norms.get(slope)!
-        const found = matchCall(equations, equations.dx, call, known)
-        if (found === undefined || !isGradient(found, inputs[0]!)) continue
-        const { rest, dy, inner, rstd, sum } = found as Record<string, number>
-        const [x, gain] = inputs as [number, number]
-        const dx = rest === undefined ? call.outputs[0]! : fresh(values[x]!)
-        const [dGain, dBias] = [fresh(values[gain]!), fresh(values[gain]!)]
-        place({
-          kernel: 'BatchNormGrad',
-          inputs: [dy!, x, gain, ...outputs.slice(3)],
-          attrs,
-          outputs: [dx, dGain, dBias],
-        })
-        if (rest !== undefined) place({ ...call, inputs: [rest, dx] })
-        renamed.set(sum!, dBias)
-        for (const { kernel, inputs: own, outputs: product } of calls)
-          if (kernel === 'Multiply' && own.includes(inner!) && own.includes(rstd!)) renamed.set(product[0]!, dGain)
-        return true
-      }
-    return false
-  }
-  /** Whether the numbers in a gradient are those of means over batch and positions. */
-  const isGradient = (found: Found, x: number): boolean => {
-    const { shape } = values[x]!
-    const share = Math.fround(shape[3]! / sizeOf(shape))
-    const is = (name: string, value: number) => constantOf(found[name]) === value
-    return is('two', 2) && is('half', -0.5) && is('share', share)
-  }
-
-  const of = (v: number): number => renamed.get(v) ?? v
-  for (const given of program.calls) {
-    const call = { ...given, inputs: given.inputs.map(of) }
-    if (!normalised(call) && !differentiated(call)) place(call)
-  }
-  return dropUnused({ ...program, values, constants, calls, outputs: program.outputs.map(of) })
+/** Whether a value is a reduction of an image to its channels. */
+const isPerChannel = ({ maker, shape }: Build, v: number): boolean => {
+  const call = maker(v)!
+  const image = shape(call.inputs[0]!)
+  return image.length === 4 && isOverChannels(call, image)
 }
+
+const [x, dy] = [any('x'), any('dy')]
+const gain = any('gain', ({ shape }, v) => shape(v).length === 1)
+const rstd = as('rstd', op('Rsqrt', op('Add', variance, number('epsilon'))), (build, _, { mean, variance }) =>
+  [mean!, variance!].every((v) => isPerChannel(build, v)),
+)
+const slope = as('slope', op('Multiply', rstd, gain))
+
+const norm = rule(
+  'Add',
+  [op('Multiply', slope, x), op('Sub', any('bias'), op('Multiply', any('mean'), slope))],
+  ({ x, gain, bias, mean, variance, epsilon }, build, { outputs: [y] }) => {
+    const { info, shape, data, value, constant, emit, place, replace } = build
+    const vector = info(mean)
+    const [batchMean, unbiased, ...reserved] = Array.from({ length: 5 }, () => value(vector)) as [number, number]
+    place({
+      kernel: 'BatchNorm',
+      inputs: [x, gain, bias],
+      attrs: { epsilon: data(epsilon)![0]! },
+      outputs: [y!, batchMean, unbiased, ...reserved],
+    })
+    const count = sizeOf(shape(x)) / vector.shape[0]!
+    const factor = constant({ shape: [], dtype: 'float32' }, [(count - 1) / count])
+    replace(mean, batchMean)
+    replace(variance, emit('Multiply', [unbiased, factor], vector))
+    return y
+  },
+)
+
+const minus = as('minus', op('Neg', as('sum', op('Sum', dy), isPerChannel)))
+/** The mean that the norm returns, which has replaced the one that its slope is made of. */
+const batchMean = any('batchMean', ({ maker }, v) => maker(v)?.kernel === 'BatchNorm')
+const dot = as('dot', op('Sum', op('Multiply', dy, x)), isPerChannel)
+const inner = as('inner', op('Add', op('Multiply', minus, batchMean), dot))
+const cube = op('Multiply', op('Square', rstd), rstd)
+const half = number('half', (c) => c === -0.5)
+const share = number('share')
+const spread = op(
+  'Reshape',
+  op('Multiply', op('Multiply', op('Multiply', inner, gain), op('Multiply', cube, half)), share),
+)
+const shift = op('Reshape', op('Multiply', op('Multiply', minus, slope), share))
+const two = number('two', (c) => c === 2)
+const deviation = op('Multiply', spread, op('Multiply', centred, two))
+const scaled = op('Multiply', slope, dy)
+
+/** The gradient by x, where the first term is dy ⊙ slope, or that and what else depends on x. */
+const gradient = <N extends string>(
+  first: Pattern<N>,
+  restOf: (found: Readonly<Record<N, number>>) => number | undefined,
+) =>
+  rule('Add', [op('Add', first, deviation), shift], (found, build, { outputs }) => {
+    const { x, gain, dy, share, sum, inner, rstd, batchMean } = found
+    const { info, shape, data, maker, value, place, readers, replace } = build
+    const norm = maker(batchMean)!
+    const isOfNorm = norm.inputs[0] === x && norm.inputs[1] === gain && norm.outputs[1] === batchMean
+    // over batch and positions
+    const isMean = data(share)![0] === Math.fround(shape(x)[3]! / sizeOf(shape(x)))
+    if (!isOfNorm || !isMean) return undefined
+    const rest = restOf(found)
+    const dx = rest === undefined ? outputs[0]! : value(info(x))
+    const [dGain, dBias] = [value(info(gain)), value(info(gain))]
+    place({
+      kernel: 'BatchNormGrad',
+      inputs: [dy, x, gain, ...norm.outputs.slice(3)],
+      attrs: norm.attrs,
+      outputs: [dx, dGain, dBias],
+    })
+    replace(sum, dBias)
+    for (const { kernel, inputs, outputs: product } of readers(inner))
+      if (kernel === 'Multiply' && inputs.includes(rstd)) replace(product[0]!, dGain)
+    return rest === undefined ? dx : { kernel: 'Add', inputs: [rest, dx] }
+  })
+
+const rules: readonly Rule[] = [
+  norm,
+  gradient(scaled, () => undefined),
+  gradient(op('Add', any('rest'), scaled), ({ rest }) => rest),
+]
+
+/** The program with batch norms and their gradients gathered. */
+export const gatherBatchNorms = (program: Program): Program => rewrite(program, rules)

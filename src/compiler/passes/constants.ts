@@ -1,63 +1,83 @@
 /**
- * Rules for `passes.ts` of values that are one number throughout. The gradient of a mean is such a value, and what is
- * made of it by the same steps for each element.
+ * Rules for `simplify.ts` about constants, and about values that are one number throughout, as the gradient of a mean is.
+ * One of them, that 0·x = 0, is wrong for values that are not finite.
  *
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
-import { readably, runCall } from '../evaluate.js'
-import { sizeOf } from '../program.js'
-import { fill, type Rule, same, shapeOf, uniform } from '../rewrite.js'
+import { fromElements, readably, runCall } from '../evaluate.js'
+import { ALL_REDUCE } from '../operations.js'
+import { type Call, sameShape, sizeOf, type ValueInfo } from '../program.js'
+import { any, type Build, rule, uniform } from '../rewrite.js'
 
-export const pairwise = new Set(['Add', 'Sub', 'Multiply', 'RealDiv', 'Maximum', 'Minimum', 'SquaredDifference', 'Pow'])
+export const pairwise = 'Add Sub Multiply RealDiv Maximum Minimum SquaredDifference Pow'.split(' ')
 
-export const pointwise = new Set(
-  'Exp Log Tanh Sigmoid Relu Square Sqrt Rsqrt Reciprocal Abs Neg Sign Step Floor Softplus Log1p Expm1'.split(' '),
+export const pointwise =
+  'Exp Log Tanh Sigmoid Relu Square Sqrt Rsqrt Reciprocal Abs Neg Sign Step Floor Softplus Log1p Expm1'.split(' ')
+
+const movements = 'Reshape ExpandDims Transpose Slice Tile'.split(' ')
+
+/** A value of one number throughout. */
+export const fill = ({ emit }: Build, info: ValueInfo, value: number): number =>
+  emit('Fill', [], info, { shape: [...info.shape], value, dtype: info.dtype })
+
+/** The elements that a call returns for these inputs. */
+const evaluate = (call: Call, inputs: () => readonly tf.Tensor[]): Float32Array =>
+  readably(() => tf.tidy(() => runCall(call, inputs())[0]!.dataSync<'float32'>()))
+
+/** f(c, c, …) = f(c), repeated; a sum of c is a multiple of it. Calls of constants alone are left to {@link folded}. */
+export const spread = rule(
+  [...movements, 'Mean', 'Sum', ...pairwise, ...pointwise],
+  [any('x', (build, v) => uniform(build, v) !== undefined)],
+  (_, build, call) => {
+    const { kernel, inputs, outputs } = call
+    const info = build.info(outputs[0]!)
+    const numbers = inputs.map((v) => uniform(build, v))
+    if (info.dtype !== 'float32' || inputs.every((v) => build.data(v) !== undefined)) return undefined
+    const first = numbers[0]!
+    if (movements.includes(kernel) || kernel === 'Mean') return fill(build, info, first)
+    if (kernel === 'Sum')
+      return fill(build, info, Math.fround((first * sizeOf(build.shape(inputs[0]!))) / sizeOf(info.shape)))
+    if (numbers.includes(undefined)) return undefined
+    const [value] = evaluate(call, () => numbers.map((c) => tf.scalar(c!)))
+    return fill(build, info, value!)
+  },
 )
 
-const moving = new Set(['Reshape', 'ExpandDims', 'Transpose', 'Slice', 'Tile'])
-
-/** f(c, c, …) = f(c), repeated; a sum of c is a multiple of it. What has its numbers at hand is left to be folded. */
-export const spread: Rule = (walk, call) => {
-  const { kernel, inputs, outputs } = call
-  const info = walk.values[outputs[0]!]!
-  const known = inputs.map((v) => uniform(walk, v))
-  const [first] = known
-  if (info.dtype !== 'float32' || first === undefined || inputs.every((v) => walk.constants.has(v))) return undefined
-  if (moving.has(kernel) || kernel === 'Mean') return fill(walk, info, first)
-  if (kernel === 'Sum')
-    return fill(walk, info, Math.fround((first * sizeOf(shapeOf(walk, inputs[0]!))) / sizeOf(info.shape)))
-  if ((!pairwise.has(kernel) && !pointwise.has(kernel)) || known.includes(undefined)) return undefined
-  const [value] = readably(() =>
-    tf.tidy(() =>
-      runCall(
-        call,
-        known.map((c) => tf.scalar(c!)),
-      )[0]!.dataSync(),
-    ),
-  )
-  return fill(walk, info, value!)
-}
-
-/** One number need not be repeated for an operation that repeats by itself. */
-export const narrow: Rule = (walk, { kernel, inputs, attrs, outputs }) => {
-  if (!pairwise.has(kernel)) return undefined
-  const info = walk.values[outputs[0]!]!
-  const repeated = (v: number): boolean => walk.makers.get(v)?.kernel === 'Fill'
-  const i = inputs.findIndex((v, at) => repeated(v) && same(shapeOf(walk, inputs[1 - at]!), info.shape))
+/** An operation that broadcasts needs one number once. */
+export const narrow = rule(pairwise, [], (_, build, { kernel, inputs, attrs, outputs }) => {
+  const { info, shape, maker, emit } = build
+  const out = info(outputs[0]!)
+  const i = inputs.findIndex((v, at) => maker(v)?.kernel === 'Fill' && sameShape(shape(inputs[1 - at]!), out.shape))
   if (i < 0) return undefined
-  const number = fill(walk, { ...walk.values[inputs[i]!]!, shape: [] }, uniform(walk, inputs[i]!)!)
-  return walk.add(kernel, inputs.with(i, number), attrs, info)
-}
+  const number = fill(build, { ...info(inputs[i]!), shape: [] }, uniform(build, inputs[i]!)!)
+  return emit(kernel, inputs.with(i, number), out, attrs)
+})
 
-/** 0·x = 0, where x is of the same shape or smaller. */
-export const vanishing: Rule = (walk, { kernel, inputs: [a, b], outputs }) => {
-  if (kernel !== 'Multiply' || (uniform(walk, a!) !== 0 && uniform(walk, b!) !== 0)) return undefined
-  return fill(walk, walk.values[outputs[0]!]!, 0)
-}
+/** 0·x = 0. */
+export const vanishing = rule(
+  'Multiply',
+  [any('zero', (build, v) => uniform(build, v) === 0), any('x')],
+  (_, build, { outputs }) => fill(build, build.info(outputs[0]!), 0),
+)
 
-/** A constant that can be told by a rule need not be stored: large ones of one value stay calls of `Fill`. */
-export const filled: Rule = (walk, { kernel, outputs }) =>
-  kernel === 'ZerosLike' || kernel === 'OnesLike'
-    ? fill(walk, walk.values[outputs[0]!]!, kernel === 'OnesLike' ? 1 : 0)
-    : undefined
+/** Large constants of one value stay calls of `Fill`. */
+export const filled = rule(['ZerosLike', 'OnesLike'], [], (_, build, { kernel, outputs }) =>
+  fill(build, build.info(outputs[0]!), kernel === 'OnesLike' ? 1 : 0),
+)
+
+/** Larger results are left to the backend: a program should not carry them. */
+const LARGEST_FOLDED = 65_536
+
+/** A call of constants is a constant. */
+export const folded = rule(undefined, [], (_, { info, data, settle }, call) => {
+  const { kernel, inputs, outputs } = call
+  const [v] = outputs as readonly [number]
+  const size = sizeOf(info(v).shape)
+  if (kernel === 'Fill' ? size !== 1 : size > LARGEST_FOLDED || inputs.length === 0) return undefined
+  if (kernel === ALL_REDUCE || outputs.length > 1 || inputs.some((u) => data(u) === undefined)) return undefined
+  return settle(
+    v,
+    evaluate(call, () => inputs.map((u) => fromElements(data(u)!, info(u)))),
+  )
+})

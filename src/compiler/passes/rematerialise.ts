@@ -1,45 +1,45 @@
 /**
- * Normalised images are made again for the backward pass instead of kept: one pass over memory each, where a convolution
- * beside it takes some fifty times that, and half of what a net keeps.
+ * Rematerialises normalised images for the backward pass instead of keeping them. That costs one pass over memory each,
+ * where a convolution beside it takes some fifty times that, and halves what a net keeps.
  *
- *     y = act(s ⊙ x + b) is made anew, from an x that is there anyhow, for uses far behind the first ones
+ *     y = act(s ⊙ x + b) is computed again, from an x that is there anyhow, for uses far behind the first ones
+ *
+ * No list of rules: what decides is how far apart calls stand.
  *
  * @module
  */
-import type { Call, Program, ValueInfo } from '../program.js'
-import { affineOf } from './image-sums.js'
+import type { Call, Program } from '../program.js'
+import { rebuild } from '../rewrite.js'
+import { partsOf } from './image-sums.js'
 
 /** A use this many calls after a value was made is far. */
 const FAR = 100
 
-const isNormal = (call: Call): boolean => {
-  if (call.kernel !== 'Affine') return false
-  const { terms, conv } = affineOf(call)
-  return conv === undefined && terms.length === 1
+/** The image that a call normalises, if that is all it does. */
+const normalisedBy = (call: Call): number | undefined => {
+  if (call.kernel !== 'ImageSum') return undefined
+  const { terms, convolution } = partsOf(call)
+  return convolution === undefined && terms.length === 1 ? terms[0]!.x : undefined
 }
 
-const imageOf = (call: Call): number => call.inputs[affineOf(call).terms[0]!.x]!
-
-/** The program with far uses of normalised images served by a second making. */
-export const recompute = (program: Program): Program => {
-  const values: ValueInfo[] = [...program.values]
-  const last = new Map<number, number>(program.calls.flatMap(({ inputs }, i) => inputs.map((v) => [v, i] as const)))
-  const made = new Map<number, readonly [at: number, call: Call]>()
-  const again = new Map<number, number>()
-  const calls: Call[] = []
-  for (const [i, call] of program.calls.entries()) {
+/** The program with far uses of normalised images served by a second computation. */
+export const rematerialise = (program: Program): Program => {
+  const lastUse = new Map<number, number>(program.calls.flatMap(({ inputs }, i) => inputs.map((v) => [v, i] as const)))
+  const norms = new Map<number, { readonly at: number; readonly x: number; readonly call: Call }>()
+  const copies = new Map<number, number>()
+  let at = -1
+  return rebuild(program, (call, { place, emit, info }) => {
+    at += 1
     const inputs = call.inputs.map((v) => {
-      const [at, maker] = made.get(v) ?? [i]
-      if (maker === undefined || i - at <= FAR || last.get(imageOf(maker))! < i) return v
-      const known = again.get(v)
-      if (known !== undefined) return known
-      const w = values.push(values[v]!) - 1
-      calls.push({ ...maker, outputs: [w] })
-      again.set(v, w)
-      return w
+      const norm = norms.get(v)
+      if (norm === undefined || at - norm.at <= FAR || lastUse.get(norm.x)! < at) return v
+      const { kernel, inputs, attrs } = norm.call
+      const copy = copies.get(v) ?? emit(kernel, inputs, info(v), attrs)
+      copies.set(v, copy)
+      return copy
     })
-    calls.push({ ...call, inputs })
-    if (isNormal(call)) made.set(call.outputs[0]!, [i, call])
-  }
-  return { ...program, values, calls }
+    place({ ...call, inputs })
+    const x = normalisedBy(call)
+    if (x !== undefined) norms.set(call.outputs[0]!, { at, x, call })
+  })
 }

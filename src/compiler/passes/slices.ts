@@ -1,104 +1,117 @@
 /**
- * Rules for `passes.ts` of what is cut in pieces and put together again, as couplings do, and the gradients of slices.
+ * Rules for `simplify.ts` about values that are cut in pieces and joined again, as couplings do, and about the gradients
+ * of slices.
  *
  * @module
  */
-
 import { axesOf, sliceOf } from '../operations.js'
-import type { Call } from '../program.js'
-import { type Rule, same, shapeOf, type Walk } from '../rewrite.js'
+import { type Call, sameShape } from '../program.js'
+import { any, as, type Build, op, rule } from '../rewrite.js'
 
-/** What lies at a place along the axis of a `Concat`, if that is within one of its parts. */
+/** A slice of a `Concat`, cut from one of its parts, if it lies within that part. */
 const within = (
-  walk: Walk,
-  whole: Call | undefined,
+  { info, emit }: Build,
+  { inputs }: Call,
   axis: number,
   begin: readonly number[],
   size: readonly number[],
 ): number | undefined => {
   let from = begin[axis]!
-  for (const part of whole?.inputs ?? []) {
-    const { shape, dtype } = walk.values[part]!
+  for (const part of inputs) {
+    const { shape, dtype } = info(part)
     const length = shape[axis]!
     if (from >= length) from -= length
     else if (from + size[axis]! > length) return undefined
-    else return walk.add('Slice', [part], { begin: begin.with(axis, from), size: [...size] }, { shape: size, dtype })
+    else return emit('Slice', [part], { shape: size, dtype }, { begin: begin.with(axis, from), size: [...size] })
   }
   return undefined
 }
 
-const joint = (walk: Walk, v: number | undefined): { readonly whole: Call; readonly axis: number } | undefined => {
-  const whole = walk.makers.get(v ?? -1)
-  if (whole?.kernel !== 'Concat') return undefined
-  return { whole, axis: axesOf(whole.attrs['axis'], shapeOf(walk, v!).length)[0]! }
-}
+const joined = as('whole', op('Concat'))
 
-/** A piece of what was put together, where it lies in one of the parts. */
-export const cut: Rule = (walk, { kernel, inputs: [x], attrs }) => {
-  const made = kernel === 'Slice' ? joint(walk, x) : undefined
-  return made && within(walk, made.whole, made.axis, ...sliceOf(walk.values[x!]!, attrs))
-}
+/** A slice of a concatenation is a slice of one part. */
+export const cut = rule('Slice', [joined], ({ whole }, build, { attrs }) => {
+  const concat = build.maker(whole)!
+  const axis = axesOf(concat.attrs['axis'], build.shape(whole).length)[0]!
+  return within(build, concat, axis, ...sliceOf(build.info(whole), attrs))
+})
 
-/** All pieces of what was put together, where each lies in one of the parts. */
-export const parted: Rule = (walk, { kernel, inputs: [x], attrs, outputs }) => {
-  const made = kernel === 'SplitV' ? joint(walk, x) : undefined
-  if (made === undefined || axesOf(attrs['axis'], shapeOf(walk, x!).length)[0] !== made.axis) return undefined
-  const { whole, axis } = made
-  const begin = shapeOf(walk, x!).map(() => 0)
+/** A split of a concatenation, where each piece is a slice of one part. */
+export const parted = rule('SplitV', [joined], ({ whole }, build, { attrs, outputs }) => {
+  const { shape, maker } = build
+  const concat = maker(whole)!
+  const axis = axesOf(concat.attrs['axis'], shape(whole).length)[0]!
+  if (axesOf(attrs['axis'], shape(whole).length)[0] !== axis) return undefined
+  const begin = shape(whole).map(() => 0)
   let from = 0
   const pieces = outputs.map((v) => {
-    const size = shapeOf(walk, v)
-    const piece = within(walk, whole, axis, begin.with(axis, from), size)
+    const size = shape(v)
+    const piece = within(build, concat, axis, begin.with(axis, from), size)
     from += size[axis]!
     return piece
   })
   return pieces.every((piece) => piece !== undefined) ? pieces : undefined
+})
+
+/** Consecutive inputs of a `Concat` that are consecutive pieces of one `SplitV`, or one other input. */
+interface Run {
+  readonly split: Call | undefined
+  readonly first: number
+  readonly pieces: readonly number[]
 }
 
-/** Neighbouring pieces of one vector, put together again: the vector itself, or a slice of it. */
-export const reunited: Rule = (walk, { kernel, inputs, outputs }) => {
-  const info = walk.values[outputs[0]!]!
-  if (kernel !== 'Concat' || info.shape.length !== 1) return undefined
-  type Run = { readonly split: Call; readonly first: number; readonly last: number; readonly own: readonly number[] }
+const runsOf = ({ shape, maker }: Build, inputs: readonly number[]): readonly Run[] => {
   const runs: Run[] = []
   for (const v of inputs) {
-    const split = walk.makers.get(v)
-    const at = split?.kernel === 'SplitV' && shapeOf(walk, v).length === 1 ? split.outputs.indexOf(v) : -1
-    const open = runs.at(-1)
-    if (split !== undefined && at >= 0 && open?.split === split && open.last === at - 1)
-      runs[runs.length - 1] = { ...open, last: at, own: [...open.own, v] }
-    else runs.push({ split: split!, first: at, last: at, own: [v] })
+    const call = maker(v)
+    const split = call?.kernel === 'SplitV' && shape(v).length === 1 ? call : undefined
+    const at = split?.outputs.indexOf(v) ?? 0
+    const before = runs.at(-1)
+    if (split !== undefined && before?.split === split && before.first + before.pieces.length === at)
+      runs[runs.length - 1] = { ...before, pieces: [...before.pieces, v] }
+    else runs.push({ split, first: at, pieces: [v] })
   }
-  if (runs.length === inputs.length) return undefined
-  const parts = runs.map(({ split, first, last, own }) => {
-    if (own.length === 1) return own[0]!
-    const [whole] = split.inputs as readonly [number]
-    if (first === 0 && last === split.outputs.length - 1) return whole
-    const size = (pieces: readonly number[]) => pieces.reduce((n, v) => n + shapeOf(walk, v)[0]!, 0)
-    const attrs = { begin: [size(split.outputs.slice(0, first))], size: [size(own)] }
-    return walk.add('Slice', [whole], attrs, { ...info, shape: attrs.size })
-  })
-  return parts.length === 1 ? parts[0] : walk.add('Concat', parts, { axis: 0 }, info)
+  return runs
 }
 
+/** Neighbouring pieces of one vector, joined again, are the vector itself or a slice of it. */
+export const reunited = rule('Concat', [], (_, build, { inputs, outputs }) => {
+  const { info, shape, emit } = build
+  const out = info(outputs[0]!)
+  const runs = out.shape.length === 1 ? runsOf(build, inputs) : []
+  if (runs.length === 0 || runs.length === inputs.length) return undefined
+  const sizeOf = (pieces: readonly number[]) => pieces.reduce((n, v) => n + shape(v)[0]!, 0)
+  const parts = runs.map(({ split, first, pieces }) => {
+    if (split === undefined || pieces.length === 1) return pieces[0]!
+    const [whole] = split.inputs as readonly [number]
+    if (pieces.length === split.outputs.length) return whole
+    const [begin, size] = [[sizeOf(split.outputs.slice(0, first))], [sizeOf(pieces)]]
+    return emit('Slice', [whole], { ...out, shape: size }, { begin, size })
+  })
+  return parts.length === 1 ? parts[0] : emit('Concat', parts, out, { axis: 0 })
+})
+
+const padded = <N extends string, M extends string>(name: N, part: M) => as(name, op('PadV2', any(part)))
+
 /**
- * Along one axis, zeros behind a as long as b, and zeros before b as long as a: [a, 0] + [0, b] = [a, b]. The gradients of
- * slices are full of such sums.
+ * Along one axis, zeros after a as long as b, and zeros before b as long as a: [a, 0] + [0, b] = [a, b]. The gradients of
+ * slices are such sums.
  */
-export const abutting: Rule = (walk, { kernel, inputs, outputs }) => {
-  const pads = inputs.map((v) => walk.makers.get(v))
-  if (kernel !== 'Add' || pads.some((m) => m?.kernel !== 'PadV2' || (m.attrs['constantValue'] ?? 0) !== 0))
-    return undefined
-  const info = walk.values[outputs[0]!]!
-  // a sum may repeat what is of size 1
-  if (!inputs.every((v) => same(shapeOf(walk, v), info.shape))) return undefined
-  for (const [first, second] of [pads, [...pads].reverse()] as [Call, Call][]) {
-    const [a, b] = [first.inputs[0]!, second.inputs[0]!]
-    const axis = info.shape.findIndex((n, i) => n !== shapeOf(walk, a)[i])
-    const length = (v: number): number => shapeOf(walk, v)[axis]!
-    const only = ({ attrs }: Call, own: readonly number[]): boolean =>
-      `${attrs['paddings']}` === `${info.shape.map((_, i) => (i === axis ? own : [0, 0]))}`
-    if (only(first, [0, length(b)]) && only(second, [length(a), 0])) return walk.add('Concat', [a, b], { axis }, info)
-  }
-  return undefined
-}
+export const abutting = rule(
+  'Add',
+  [padded('left', 'a'), padded('right', 'b')],
+  ({ left, a, right, b }, { info, shape, maker, emit }, { outputs }) => {
+    const out = info(outputs[0]!)
+    // a sum may repeat an operand along axes of size 1
+    if (![left, right].every((v) => sameShape(shape(v), out.shape))) return undefined
+    const axis = out.shape.findIndex((n, i) => n !== shape(a)[i])
+    const isPadded = (v: number, sides: readonly [number, number]): boolean => {
+      const { attrs } = maker(v)!
+      const paddings = out.shape.map((_, i) => (i === axis ? sides : [0, 0]))
+      return (attrs['constantValue'] ?? 0) === 0 && `${attrs['paddings']}` === `${paddings}`
+    }
+    return isPadded(left, [0, shape(b)[axis]!]) && isPadded(right, [shape(a)[axis]!, 0])
+      ? emit('Concat', [a, b], out, { axis })
+      : undefined
+  },
+)

@@ -1,5 +1,5 @@
 /**
- * Slices of one value that lie side by side along one axis and are all of it, as one call:
+ * Gathers slices of one value that lie side by side along one axis and cover it as one call:
  *
  *     x[0:a], x[a:b], x[b:n]  =  split(x, a, b − a, n − b)
  *
@@ -7,51 +7,48 @@
  *
  * @module
  */
-
 import { sliceOf } from '../operations.js'
 import type { Call, Program } from '../program.js'
+import { any, type Build, rewrite, rule } from '../rewrite.js'
 
 interface Piece {
-  readonly call: Call
   readonly axis: number
   readonly from: number
   readonly to: number
+  readonly result: number
 }
 
-/** A slice along a single axis. */
-const pieceOf = ({ values }: Program, call: Call): Piece | undefined => {
-  const info = values[call.inputs[0]!]!
-  const [begin, size] = sliceOf(info, call.attrs)
-  const cut = info.shape.flatMap((n, i) => (size[i] === n ? [] : [i]))
-  const [axis] = cut
-  return axis === undefined || cut.length > 1
-    ? undefined
-    : { call, axis, from: begin[axis]!, to: begin[axis]! + size[axis]! }
+/** A slice that cuts along a single axis. */
+const pieceOf = ({ info }: Build, { inputs, attrs, outputs }: Call): readonly Piece[] => {
+  const whole = info(inputs[0]!)
+  const [begin, size] = sliceOf(whole, attrs)
+  const axes = whole.shape.flatMap((n, i) => (size[i] === n ? [] : [i]))
+  return axes.length === 1
+    ? axes.map((axis) => ({ axis, from: begin[axis]!, to: begin[axis]! + size[axis]!, result: outputs[0]! }))
+    : []
 }
 
-/** The program with slices that make up a value gathered as calls of `SplitV`. */
-export const gatherSlices = (program: Program): Program => {
-  const byAxis = new Map<string, Piece[]>()
-  for (const call of program.calls) {
-    const piece = call.kernel === 'Slice' ? pieceOf(program, call) : undefined
-    if (piece === undefined) continue
-    const key = `${call.inputs[0]}:${piece.axis}`
-    byAxis.set(key, [...(byAxis.get(key) ?? []), piece])
-  }
-  /** What stands in the place of a slice: the split, or nothing where that stands already. */
-  const instead = new Map<Call, Call | undefined>()
-  for (const pieces of byAxis.values()) {
-    const inOrder = [...pieces].sort((a, b) => a.from - b.from)
-    const [first] = pieces as [Piece, ...Piece[]]
-    const length = program.values[first.call.inputs[0]!]!.shape[first.axis]!
-    const ends = inOrder.map(({ to }) => to)
-    const whole = ends.at(-1) === length && inOrder.every(({ from }, i) => from === (ends[i - 1] ?? 0))
-    if (!whole || pieces.length < 2) continue
-    for (const { call } of pieces) instead.set(call, undefined)
-    const attrs = { numOrSizeSplits: inOrder.map(({ from, to }) => to - from), axis: first.axis }
-    const outputs = inOrder.map(({ call }) => call.outputs[0]!)
-    instead.set(first.call, { kernel: 'SplitV', inputs: first.call.inputs, attrs, outputs })
-  }
-  const calls = program.calls.flatMap((call) => (instead.has(call) ? (instead.get(call) ?? []) : [call]))
-  return { ...program, calls }
-}
+const split = rule('Slice', [any('x')], ({ x }, build, call) => {
+  const [slice] = pieceOf(build, call)
+  if (slice === undefined) return undefined
+  const { axis } = slice
+  const pieces = build
+    .readers(x)
+    .filter(({ kernel }) => kernel === 'Slice')
+    .flatMap((reader) => pieceOf(build, reader))
+    .filter((piece) => piece.axis === axis)
+    .sort((a, b) => a.from - b.from)
+  const ends = pieces.map(({ to }) => to)
+  const covers = ends.at(-1) === build.shape(x)[axis] && pieces.every(({ from }, i) => from === (ends[i - 1] ?? 0))
+  return covers
+    ? {
+        kernel: 'SplitV',
+        inputs: [x],
+        attrs: { numOrSizeSplits: pieces.map(({ from, to }) => to - from), axis },
+        outputs: pieces.map(({ result }) => result),
+      }
+    : undefined
+})
+
+/** The program with slices that cover a value gathered as calls of `SplitV`. */
+export const gatherSlices = (program: Program): Program => rewrite(program, [split])

@@ -1,31 +1,33 @@
 /**
- * Sums of vectors and matrices as one call, where nothing else reads the sums between:
+ * Gathers sums as one call, where nothing else reads the sums between:
  *
  *     a + b + c + …  =  Σ (a, b, c, …)
  *
- * The log-dets of a flow are such a sum. Images have `affine.ts`.
+ * The log-dets of a flow are such a sum.
  *
  * @module
  */
-import { type Call, type Program, useCounts } from '../program.js'
+import type { Call, Program } from '../program.js'
+import { type Build, type Rule, rewrite, rule } from '../rewrite.js'
 
-/** The program with sums gathered as calls of `AddN`, whose terms may repeat along axes of size 1. */
-export const gatherSums = (program: Program): Program => {
-  const uses = useCounts(program)
-  const outputs = new Set(program.outputs)
-  const calls = new Map<number, Call>()
-  const isSum = (call: Call | undefined): call is Call => call?.kernel === 'Add' || call?.kernel === 'AddN'
-  const terms = (v: number): readonly number[] => {
-    const maker = calls.get(v)
-    if (!isSum(maker) || uses.get(v) !== 1 || outputs.has(v)) return [v]
-    calls.delete(v)
-    return maker.inputs
-  }
-  for (const call of program.calls) {
-    const [v] = call.outputs as readonly [number]
-    const { shape, dtype } = program.values[v]!
-    const own = isSum(call) && shape.length < 4 && dtype === 'float32' ? call.inputs.flatMap(terms) : call.inputs
-    calls.set(v, own.length > call.inputs.length ? { kernel: 'AddN', inputs: own, attrs: {}, outputs: [v] } : call)
-  }
-  return { ...program, calls: [...calls.values()] }
-}
+/** A rule that makes `AddN` of a sum of at least so many terms; `fits` says which sums a backend has one operation for. */
+export const sumRule = (fewest: number, fits: (build: Build, sum: Call) => boolean): Rule =>
+  rule(['Add', 'AddN'], [], (_, build, sum) => {
+    if (!fits(build, sum)) return undefined
+    const inputs = sum.inputs.flatMap((v) => {
+      const inner = build.isReadOnce(v) ? build.maker(v) : undefined
+      const isSum = inner?.kernel === 'Add' || inner?.kernel === 'AddN'
+      return isSum && fits(build, inner) ? inner.inputs : [v]
+    })
+    const isNew = inputs.length > sum.inputs.length || sum.kernel === 'Add'
+    return isNew && inputs.length >= fewest ? { kernel: 'AddN', inputs } : undefined
+  })
+
+/** Sums of vectors and matrices, whose terms may repeat along axes of size 1. Images have `image-sums.ts`. */
+const small = sumRule(3, ({ info }, { outputs }) => {
+  const { shape, dtype } = info(outputs[0]!)
+  return shape.length < 4 && dtype === 'float32'
+})
+
+/** The program with sums of vectors and matrices gathered as calls of `AddN`. */
+export const gatherSums = (program: Program): Program => rewrite(program, [small])

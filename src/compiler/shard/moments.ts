@@ -10,7 +10,9 @@
  */
 
 import { axesOf } from '../operations.js'
+import { variance } from '../passes/batch-statistics.js'
 import { type Call, type Program, sizeOf, type ValueInfo } from '../program.js'
+import { rebuild } from '../rewrite.js'
 
 /** A variance, and the mean of the same values along the same axes. */
 interface Moments {
@@ -20,18 +22,18 @@ interface Moments {
 }
 
 /** All of a program, by the values that are the means. */
-export const momentsIn = ({ calls, values }: Program): ReadonlyMap<number, Moments> => {
-  const makers = new Map(calls.flatMap((call) => call.outputs.map((v) => [v, call] as const)))
-  const found = calls.flatMap((variance): readonly (readonly [number, Moments])[] => {
-    const square = variance.kernel === 'Mean' ? makers.get(variance.inputs[0]!) : undefined
-    const centred = square?.kernel === 'Square' ? makers.get(square.inputs[0]!) : undefined
-    const mean = centred?.kernel === 'Sub' ? makers.get(centred.inputs[1]!) : undefined
-    if (mean?.kernel !== 'Mean' || mean.inputs[0] !== centred!.inputs[0]) return []
-    const along = ({ attrs, inputs: [v] }: Call) =>
-      `${axesOf(attrs['axis'], values[v!]!.shape.length)} ${attrs['keepDims'] === true}`
-    return along(mean) === along(variance) ? [[mean.outputs[0]!, { mean, variance }]] : []
+export const momentsIn = (program: Program): ReadonlyMap<number, Moments> => {
+  const found = new Map<number, Moments>()
+  rebuild(program, (call, build) => {
+    build.place(call)
+    for (const { mean } of call.kernel === 'Mean' ? variance(build, call.outputs[0]!, {}) : []) {
+      const average = build.maker(mean!)!
+      const along = ({ attrs, inputs: [v] }: Call) =>
+        `${axesOf(attrs['axis'], build.shape(v!).length)} ${attrs['keepDims'] === true}`
+      if (along(average) === along(call)) found.set(mean!, { mean: average, variance: call })
+    }
   })
-  return new Map(found)
+  return found
 }
 
 /** What a pass that builds a program offers. */

@@ -100,7 +100,7 @@ export const partition = (program: Program, batch: ReadonlySet<number>, { index,
     }, 0)
 
   const moments = momentsIn(program)
-  const done = new Set<Call>()
+  const done = new Set<number>()
   /** Whether a call is the mean of moments along the batch: the variance is made with it. */
   const isMoment = ({ inputs: [x], attrs, outputs: [out] }: Call): boolean => {
     const both = moments.get(out!)
@@ -109,12 +109,12 @@ export const partition = (program: Program, batch: ReadonlySet<number>, { index,
     if (!axesOf(attrs['axis'], whole(x!).shape.length).includes(axis)) return false
     const builder = { add, constant, reduce: sumUp, place: (made: Call) => void calls.push(made) }
     shareMoments(both, values[x!]!, whole(out!).shape, { index, count }, builder)
-    done.add(both.variance)
+    done.add(both.variance.outputs[0]!)
     return true
   }
 
   const visit = (call: Call): void => {
-    if (done.has(call) || isMoment(call)) return
+    if (done.has(call.outputs[0]!) || isMoment(call)) return
     const { kernel, inputs, attrs, outputs } = call
     const shapes = inputs.map((v) => whole(v).shape)
     const site = { attrs, shapes, out: whole(outputs[0]!).shape, workers: count }

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { ready } from 'diffeo'
 import { beforeAll, expect, it } from 'vitest'
-import { gatherAffine } from '../../../src/compiler/passes/image-sums.js'
-import { recompute } from '../../../src/compiler/passes/rematerialise.js'
+import { gatherImageSums } from '../../../src/compiler/passes/image-sums.js'
+import { rematerialise } from '../../../src/compiler/passes/rematerialise.js'
 import { simplify } from '../../../src/compiler/passes/simplify.js'
 import { trace } from '../../../src/compiler/trace.js'
 import { agrees } from '../agree.js'
@@ -28,8 +28,8 @@ const far =
 /** How many calls are made a second time. */
 const again = (f: Operation['f']): number => {
   const infos = shapes.map((shape) => ({ shape, dtype: 'float32' as const }))
-  const gathered = gatherAffine(simplify(trace((xs) => [f(...xs)], infos)), 16)
-  return recompute(gathered).calls.length - gathered.calls.length
+  const gathered = gatherImageSums(16)(simplify(trace((xs) => [f(...xs)], infos)))
+  return rematerialise(gathered).calls.length - gathered.calls.length
 }
 
 it('makes a normalised image again for far uses, once, if what it is made of is there', async () => {

@@ -10,6 +10,7 @@
  *
  * @module
  */
+import type { Convolution } from '../../../compiler/passes/image-sums.js'
 import type { Call } from '../../../compiler/program.js'
 import { type Attribute, type Graph, NCHWC } from '../graph.js'
 import type { Names } from '../layout.js'
@@ -41,7 +42,7 @@ const roundUp = (n: number, block: number): number => Math.ceil(n / block) * blo
 const readable = (channels: number, block: number): boolean => channels % block === 0 || channels < block
 
 /** Whether a convolution, or its gradient by the input, is one for these operators. */
-export const suits = (names: Names, { kernel, inputs, attrs }: Call, block: number): boolean => {
+export const suits = (names: Names, { kernel, inputs, attrs }: Convolution, block: number): boolean => {
   const filter = names.info(inputs[1]!).shape
   const back = kernel === 'Conv2DBackpropInput'
   const x = back ? (attrs['inputShape'] as number[]) : names.info(inputs[0]!).shape
@@ -95,7 +96,13 @@ const toFirst = (graph: Graph, x: string, channels: number): string =>
   graph.node('ReorderOutput', [x], { domain: NCHWC, attrs: { channels } })
 
 /** A convolution or its gradient by the input, which {@link suits}. Extras want whole blocks of output channels. */
-export const convolveBlocked = (graph: Graph, names: Names, call: Call, block: number, extras: Extras = {}): Made => {
+export const convolveBlocked = (
+  graph: Graph,
+  names: Names,
+  call: Convolution,
+  block: number,
+  extras: Extras = {},
+): Made => {
   const { kernel, inputs, attrs } = call
   const [x, filter] = inputs as readonly [number, number]
   const shape = names.info(filter).shape

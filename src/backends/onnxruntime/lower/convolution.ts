@@ -57,7 +57,12 @@ const convAttrs = ({ kernel, strides, dilations, pads: { top, left, bottom, righ
 })
 
 /** y = x ∗ filter (+ bias), channels first. */
-export const convolve = (graph: Graph, names: Names, { inputs, attrs }: Call, bias?: string): string => {
+export const convolve = (
+  graph: Graph,
+  names: Names,
+  { inputs, attrs }: Pick<Call, 'inputs' | 'attrs'>,
+  bias?: string,
+): string => {
   const [x, filter] = inputs as readonly [number, number]
   const g = geometry(names.info(x).shape, names.info(filter).shape, attrs)
   const [kh, kw, ci, co] = names.info(filter).shape as Shape4
@@ -75,7 +80,12 @@ export const isPlain = ({ strides, dilations, pads, kernel: [h, w] }: Geometry):
   Math.max(pads.left, pads.right) < w
 
 /** dX (+ bias), channels first. */
-export const inputGradient = (graph: Graph, names: Names, { inputs, attrs }: Call, bias?: string): string => {
+export const inputGradient = (
+  graph: Graph,
+  names: Names,
+  { inputs, attrs }: Pick<Call, 'inputs' | 'attrs'>,
+  bias?: string,
+): string => {
   const [dy, filter] = inputs as readonly [number, number]
   const weights = names.get(filter, 'last')
   const g = geometry(attrs['inputShape'] as number[], names.info(filter).shape, attrs)

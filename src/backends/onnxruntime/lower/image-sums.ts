@@ -1,10 +1,10 @@
 /**
- * The kernels that `affine.ts` brings in, as ONNX operators: blocked where that is how most of their images lie.
+ * The kernels that `affine.ts` brings in, as ONNX operators: blocked where that is how most of their terms lie.
  *
  * @module
  */
 
-import { affineOf } from '../../../compiler/passes/image-sums.js'
+import { partsOf } from '../../../compiler/passes/image-sums.js'
 import { type Call, sizeOf } from '../../../compiler/program.js'
 import type { Graph } from '../graph.js'
 import { axisIn, imageLayout, type Layout, type Names } from '../layout.js'
@@ -12,43 +12,39 @@ import { convolveBlocked, dotBlocked, type Extras, scaleBlocked, suits } from '.
 import { convolve, inputGradient } from './convolution.js'
 import { ints, ones, reshape, sumOver } from './nodes.js'
 
-/** The terms of an `Affine`, in whatever layout most of it has. */
-export const translateAffine = (graph: Graph, names: Names, call: Call, block: number | undefined): void => {
-  const { terms, bias, conv, relu } = affineOf(call)
-  const at = (place: number): number => call.inputs[place]!
+/** The terms of an `ImageSum`, in whatever layout most of it has. */
+export const translateImageSum = (graph: Graph, names: Names, call: Call, block: number | undefined): void => {
+  const { terms, bias, convolution, relu } = partsOf(call)
   const out = call.outputs[0]!
   const channels = names.info(out).shape[3]!
-  const images = terms.map(({ x, s }) => ({ x: at(x), s: s === undefined ? undefined : at(s) }))
-  const convolution = conv === undefined ? undefined : { ...conv, inputs: conv.inputs.map(at) }
   const blocked =
     block !== undefined &&
-    (convolution === undefined ? images.some(({ x }) => names.has(x, 'blocked')) : suits(names, convolution, block))
+    (convolution === undefined ? terms.some(({ x }) => names.has(x, 'blocked')) : suits(names, convolution, block))
   if (!blocked) {
     const layout: Layout =
-      convolution !== undefined || images.some(({ x }) => names.has(x, 'first') || names.has(x, 'blocked'))
+      convolution !== undefined || terms.some(({ x }) => names.has(x, 'first') || names.has(x, 'blocked'))
         ? 'first'
         : 'last'
-    const b = bias === undefined ? undefined : at(bias)
     const translate = convolution?.kernel === 'Conv2D' ? convolve : inputGradient
-    const taken = convolution !== undefined && b !== undefined
+    const taken = convolution !== undefined && bias !== undefined
     const parts = [
       ...(convolution === undefined
         ? []
-        : [translate(graph, names, convolution, taken ? vector(graph, names, b, channels) : undefined)]),
-      ...images.map(({ x, s }) =>
+        : [translate(graph, names, convolution, taken ? vector(graph, names, bias, channels) : undefined)]),
+      ...terms.map(({ x, s }) =>
         s === undefined ? names.get(x, layout) : graph.node('Mul', [names.get(x, layout), names.operand(s, layout)]),
       ),
-      ...(b === undefined || taken ? [] : [names.operand(b, layout)]),
+      ...(bias === undefined || taken ? [] : [names.operand(bias, layout)]),
     ]
     const sum = parts.reduce((a, p) => graph.node('Add', [a, p]))
     names.set(out, layout, relu ? graph.node('Relu', [sum]) : sum)
     return
   }
   const get = (x: number) => names.get(x, 'blocked')
-  const plain = images.filter(({ s }) => s === undefined).map(({ x }) => get(x))
+  const plain = terms.filter(({ s }) => s === undefined).map(({ x }) => get(x))
   // Each link takes the sum of what came before it; the last one takes bias and activation too.
   type Link = (extras: Extras) => string
-  const links: Link[] = images.flatMap(({ x, s }) =>
+  const links: Link[] = terms.flatMap(({ x, s }) =>
     s === undefined
       ? []
       : [(extras: Extras) => scaleBlocked(graph, get(x), vector(graph, names, s, channels), channels, extras)],
@@ -64,7 +60,7 @@ export const translateAffine = (graph: Graph, names: Names, call: Call, block: n
     names.set(out, 'blocked', relu ? graph.node('Relu', [added!]) : added!)
     return
   }
-  const end = { relu, ...(bias === undefined ? {} : { bias: vector(graph, names, at(bias), channels) }) }
+  const end = { relu, ...(bias === undefined ? {} : { bias: vector(graph, names, bias, channels) }) }
   const y = links.reduce<string | undefined>(
     (sum, link, i) => link({ ...(sum === undefined ? {} : { sum }), ...(i === links.length - 1 ? end : {}) }),
     added,

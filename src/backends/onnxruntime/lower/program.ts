@@ -5,13 +5,7 @@
  */
 
 import { axesOf, convolutions } from '../../../compiler/operations.js'
-import { gatherColumns } from '../../../compiler/passes/columns.js'
-import { gatherDense } from '../../../compiler/passes/dense.js'
-import { foldScales } from '../../../compiler/passes/fold-scales.js'
-import { gatherAffine } from '../../../compiler/passes/image-sums.js'
-import { recompute } from '../../../compiler/passes/rematerialise.js'
-import { gatherSlices } from '../../../compiler/passes/splits.js'
-import { gatherSums } from '../../../compiler/passes/sums.js'
+import { runPasses } from '../../../compiler/pipeline.js'
 import { type Call, type Program, sizeOf } from '../../../compiler/program.js'
 import { DiffeoException, engineError } from '../../../error.js'
 import { type Graph, graph } from '../graph.js'
@@ -25,11 +19,12 @@ import {
   type Names,
   names,
 } from '../layout.js'
+import { passes } from '../pipeline.js'
 import { convolveBlocked, filterGradientBlocked, poolBlocked, suits, suitsFilterGradient } from './blocked.js'
 import { convolve, filterGradient, inputGradient } from './convolution.js'
 import { translateDense } from './dense.js'
 import { pointwise, types } from './elementwise.js'
-import { translateAffine, translateDot } from './image-sums.js'
+import { translateDot, translateImageSum } from './image-sums.js'
 import { forms, moving } from './movement.js'
 import { ints, LONG, longSum, reshape, weighted } from './nodes.js'
 
@@ -126,7 +121,7 @@ const translateCall = (graph: Graph, names: Names, call: Call, block: number | u
     return
   }
   if (kernel === 'Dense') translateDense(graph, names, call)
-  else if (kernel === 'Affine') translateAffine(graph, names, call, block)
+  else if (kernel === 'ImageSum') translateImageSum(graph, names, call, block)
   else if (kernel === 'ChannelDot') translateDot(graph, names, call)
   else if (kernel in reductions) reduce(graph, names, call)
   else if (block !== undefined && convolutions.has(kernel) && suits(names, call, block)) {
@@ -146,7 +141,7 @@ const translateCall = (graph: Graph, names: Names, call: Call, block: number | u
 export const inputName = (i: number): string => `in${i}`
 export const outputName = (i: number): string => `out${i}`
 
-export interface TranslateOptions {
+export interface LowerOptions {
   /** Operators of ONNX alone, and a batch that is left open: the size that stands for it, and the names outside. */
   readonly portable?: {
     readonly batch: number
@@ -173,17 +168,11 @@ const drawNormals = (graph: Graph, shapes: readonly (readonly number[])[]): read
   })
 }
 
-/** Channels are gathered for at least this many, whether blocked or not. */
-const GATHERED = 8
-
 /** A program as an ONNX graph. Inputs and outputs are channels last, as everything outside is. */
-export const translateGraph = (source: Program, { block, portable }: TranslateOptions = {}): Graph => {
-  const scaled = foldScales(source)
-  const gathered = gatherAffine(
-    portable === undefined ? gatherSums(gatherColumns(gatherDense(gatherSlices(scaled)))) : scaled,
-    block ?? GATHERED,
-  )
-  const program = block === undefined ? gathered : recompute(gathered)
+export const lowerProgram = (source: Program, { block, portable }: LowerOptions = {}): Graph => {
+  const isPortable = portable !== undefined
+  const pipeline = passes({ ...(block === undefined ? {} : { block }), portable: isPortable })
+  const program = runPasses('onnxruntime', pipeline, source)
   const own = graph('program', portable?.batch)
   const table = names(own, program.values, program.constants)
   const infos = program.inputs.map((v) => program.values[v]!)
@@ -194,14 +183,10 @@ export const translateGraph = (source: Program, { block, portable }: TranslateOp
       )
     : infos.map(({ dtype, shape }, i) => own.input(portable?.inputs[i] ?? inputName(i), dtype, shape))
   for (const [i, v] of program.inputs.entries()) table.set(v, 'last', given[i]!)
-  for (const call of program.calls) translateCall(own, table, call, block, portable !== undefined)
+  for (const call of program.calls) translateCall(own, table, call, block, isPortable)
   program.outputs.forEach((v, i) => {
     const { dtype, shape } = program.values[v]!
     own.output(portable?.outputs[i] ?? outputName(i), table.get(v, 'last'), dtype, shape)
   })
   return own
 }
-
-/** A program as an ONNX model: its bytes. */
-export const translate = (program: Program, options: TranslateOptions = {}): Uint8Array =>
-  translateGraph(program, options).encode()

@@ -4,11 +4,12 @@
  * @module
  */
 
-import { fuse } from '../../../compiler/passes/fusions.js'
+import { runPasses } from '../../../compiler/pipeline.js'
 import type { Program, ProgramType, ValueInfo } from '../../../compiler/program.js'
 import { DiffeoException, engineError } from '../../../error.js'
 import type { Precision } from '../../options.js'
 import { dtype, type GraphDef, graphDef, type Half, shaped, type Width } from '../graph.js'
+import { passes } from '../pipeline.js'
 import { kernels } from './kernels.js'
 
 export const inputName = (i: number): string => `in${i}`
@@ -67,11 +68,11 @@ const mixed = new Set(['BatchNorm', 'BatchNormGrad', 'ScaleShift'])
  * A program as a graph: placeholders `in0`, `in1`, … and results `out0`, `out1`, … Of those that are kept, what goes in
  * and comes out is the name under which the session has them.
  */
-export const translate = (
-  given: Program,
+export const lowerProgram = (
+  program: Program,
   { device, precision = 'float32', kept = NOTHING, group = 0 }: GraphOptions = {},
 ): Uint8Array => {
-  const { values, inputs, constants, calls, outputs } = fuse(given)
+  const { values, inputs, constants, calls, outputs } = runPasses('tensorflow', passes, program)
   const graph = graphDef(device)
   const narrow = halfOf[precision]
   const wholes = new Map<number, string>()
