@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { ready } from 'diffeo'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { gatherAffine } from '../../../src/compiler/passes/image-sums.js'
+import { gatherImageSums } from '../../../src/compiler/passes/image-sums.js'
 import { jit } from '../../../src/jit.js'
 import { agrees, fast, kernelsOf, programOf } from '../agree.js'
 import type { Operation } from '../functions.js'
@@ -94,8 +94,8 @@ describe('a sum of images', () => {
       f: (x, b, y, c) => tf.add(tf.add(x!, b!), tf.add(y!, c!)),
       shapes: [IMAGE, [16], IMAGE, [16]],
     }
-    const { calls } = gatherAffine(programOf(operation), 16)
-    expect(calls.filter(({ kernel }) => kernel === 'Affine')).toHaveLength(1)
+    const { calls } = gatherImageSums(16)(programOf(operation))
+    expect(calls.filter(({ kernel }) => kernel === 'ImageSum')).toHaveLength(1)
     expect(kernelsOf({ calls } as never)).not.toContain('Sub')
   })
 })
