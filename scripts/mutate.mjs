@@ -29,12 +29,11 @@ const testsOf = (path) => {
   return existsSync(own) ? own : dirname(mirror)
 }
 const tests = values.tests?.split(',') ?? [...new Set(targets.map(testsOf))]
-const { status } = spawnSync(
-  join('node_modules', '.bin', 'stryker'),
-  [
-    ...['run', '--mutate', targets.map((path) => glob(path, '*.ts')).join()],
-    ...['--testFiles', tests.map((path) => glob(path, '*.test.ts')).join()],
-  ],
-  { stdio: 'inherit', shell: process.platform === 'win32' },
-)
+const mutated = targets.map((path) => glob(path, '*.ts')).join()
+const { status } = spawnSync(join('node_modules', '.bin', 'stryker'), ['run', '--mutate', mutated], {
+  stdio: 'inherit',
+  shell: process.platform === 'win32',
+  // Stryker's own --testFiles leaves out the changes of what runs while a module loads
+  env: { ...process.env, MUTATE_TESTS: tests.map((path) => glob(path, '*.test.ts')).join() },
+})
 process.exitCode = status ?? 1
