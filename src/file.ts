@@ -2,16 +2,16 @@
  * Whole files, read and written, with every failure a sentence that says how to fix it.
  *
  * Law: after `writeFileAtomic(path)(bytes)` the file is either exactly `bytes` or exactly what it was before, also when
- * the disk fills up or the process is killed half way.
+ * the disk fills up, any call of the system fails, the process is killed half way or the power goes.
  *
  * @module
  */
-import { createReadStream, existsSync } from 'node:fs'
-import { readFile, writeFile } from 'node:fs/promises'
+import { randomInt } from 'node:crypto'
+import { createReadStream, rmSync, type Stats } from 'node:fs'
+import { type FileHandle, lstat, open, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
-import writeAtomic from 'write-file-atomic'
 import { type DiffeoError, DiffeoException, fileError } from './error.js'
 
 type Sentence = readonly [expected: string, got: string, fix: string]
@@ -80,6 +80,10 @@ export const readBytes = (path: string, most?: number): TE.TaskEither<DiffeoErro
     TE.map((b) => new Uint8Array(b.buffer, b.byteOffset, b.length)),
   )
 
+/** Whether an error of the system has one of these codes. */
+export const hasCode = (thrown: unknown, ...codes: readonly string[]): boolean =>
+  thrown instanceof Error && 'code' in thrown && codes.includes(String(thrown.code))
+
 /**
  * The text of a file; none of one that is not there.
  *
@@ -87,19 +91,86 @@ export const readBytes = (path: string, most?: number): TE.TaskEither<DiffeoErro
  * @example readTextIfAny('runs/mnist/metrics.jsonl', 2 ** 28)
  */
 export const readTextIfAny = (path: string, most: number): TE.TaskEither<DiffeoError, string> =>
-  existsSync(path)
-    ? pipe(
-        readBytes(path, most),
-        TE.map((bytes) => new TextDecoder().decode(bytes)),
-      )
-    : TE.right('')
+  TE.tryCatch(
+    () =>
+      readUpTo(path, most).then(
+        (bytes) => new TextDecoder().decode(bytes),
+        (thrown) => (hasCode(thrown, 'ENOENT') ? '' : Promise.reject(thrown)),
+      ),
+    fileFailure('read', path),
+  )
+
+/** Temporary files of writes that have not ended; the process takes them along when it ends. */
+const unfinished = new Set<string>()
+const removeUnfinished = (): void => {
+  for (const path of unfinished)
+    try {
+      rmSync(path, { force: true })
+    } catch {
+      // a disk that fails keeps it
+    }
+}
+
+/** Makes a rename last through a power cut, where the system can: not every one opens folders or flushes them. */
+const flushFolder = async (path: string): Promise<void> => {
+  try {
+    const folder = await open(path, 'r')
+    await folder.sync().finally(() => folder.close())
+  } catch {
+    // the file is whole either way
+  }
+}
+
+/** Gives a file the owner and mode of the one that it will replace, as far as this user may. */
+const keepOwner = async (file: FileHandle, before: Stats | undefined): Promise<void> => {
+  if (before?.isFile() !== true) return
+  const unlessForbidden = (thrown: unknown): void => {
+    if (!hasCode(thrown, 'EPERM', 'EINVAL', 'ENOSYS', 'ENOTSUP')) throw thrown
+  }
+  await file.chown(before.uid, before.gid).catch(unlessForbidden)
+  await file.chmod(before.mode & 0o7777).catch(unlessForbidden)
+}
+
+/** What is at a path now; a device or pipe, or a link to one, is refused: a file in its place would break others. */
+const replaceable = async (path: string): Promise<Stats | undefined> => {
+  const target = await stat(path).catch(() => undefined)
+  if (target !== undefined && !target.isFile() && !target.isDirectory()) {
+    const got = 'a device, pipe or socket'
+    throw new DiffeoException(fileError(`write ${path}`, 'a file', got, 'choose another path'))
+  }
+  return lstat(path).catch(() => undefined)
+}
+
+/** A name that nobody can foresee, in the same folder. `wx` refuses one that is there, and follows no link. */
+const replace = async (path: string, bytes: Uint8Array): Promise<void> => {
+  const before = await replaceable(path)
+  const temporary = `${path}.${randomInt(1e9, 2 ** 32)}`
+  if (unfinished.size === 0) process.on('exit', removeUnfinished)
+  unfinished.add(temporary)
+  try {
+    const file = await open(temporary, 'wx')
+    try {
+      // goes on until all are there, or fails
+      await file.writeFile(bytes)
+      await keepOwner(file, before)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(temporary, path)
+  } catch (thrown) {
+    await rm(temporary, { force: true }).catch(() => undefined)
+    throw thrown
+  } finally {
+    unfinished.delete(temporary)
+    if (unfinished.size === 0) process.off('exit', removeUnfinished)
+  }
+  await flushFolder(dirname(path))
+}
 
 /**
- * Writes a file all at once: into a temporary file beside it, flushed to the disk, then renamed over `path`.
- *
- * write-file-atomic does the naming, the flush, the rename and the cleaning up, but its own write ignores how much the
- * system took: on a disk that fills up it renames a truncated file and reports success (7.0.1). So it gets nothing to
- * write, and the bytes go in through its hook with Node's `writeFile`, which goes on until all are there or fails.
+ * Writes a file all at once: into a temporary file beside it, flushed to the disk, then renamed over `path`, then the
+ * folder is flushed. A link at `path` is replaced, not followed.
  *
  * @returns left: a file error, if the folder is missing or forbidden or the disk is full; `path` is then untouched.
  * @example writeFileAtomic('out/samples.png')(file)
@@ -107,7 +178,4 @@ export const readTextIfAny = (path: string, most: number): TE.TaskEither<DiffeoE
 export const writeFileAtomic =
   (path: string) =>
   (bytes: Uint8Array): TE.TaskEither<DiffeoError, void> =>
-    TE.tryCatch(
-      () => writeAtomic(path, '', { tmpfileCreated: (temporary) => writeFile(temporary, bytes) }),
-      fileFailure('write', path),
-    )
+    TE.tryCatch(() => replace(path, bytes), fileFailure('write', path))

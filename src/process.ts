@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { readFileSync } from 'node:fs'
 
 /** Whether a process is there. */
 export const isAlive = (pid: number): boolean => {
@@ -12,5 +13,15 @@ export const isAlive = (pid: number): boolean => {
   } catch (thrown) {
     // a process that may not be signalled is there
     return thrown instanceof Error && 'code' in thrown && thrown.code === 'EPERM'
+  }
+}
+
+/** When a process started, in ticks since the machine did; nothing where the system does not tell. */
+export const startOf = (pid: number): string => {
+  try {
+    // the name in parentheses may hold spaces
+    return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ')[19] ?? ''
+  } catch {
+    return ''
   }
 }

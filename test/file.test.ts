@@ -1,11 +1,25 @@
 import { execFileSync } from 'node:child_process'
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import {
+  chmod,
+  type FileHandle,
+  lstat,
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import type * as TE from 'fp-ts/lib/TaskEither.js'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type DiffeoError, describeError, orThrow } from '../src/error.js'
 import { fileFailure, readBytes, writeFileAtomic } from '../src/file.js'
 import { writePng } from '../src/image/png.js'
@@ -70,6 +84,51 @@ describe('writeFileAtomic', () => {
     expect(await sentence(writeFileAtomic(join(folder, 'a.bin'))(new Uint8Array(1)))).toContain(
       'expected permission to write, got none (EACCES)',
     )
+  })
+
+  it.skipIf(process.platform === 'win32')('replaces a link, and does not follow it', async () => {
+    const [path, target] = [join(folder, 'a.bin'), join(folder, 'other.bin')]
+    await writeFile(target, 'other')
+    for (const to of [target, join(folder, 'nothing.bin'), folder]) {
+      await rm(path, { force: true })
+      await symlink(to, path)
+      expect(await writeFileAtomic(path)(Uint8Array.of(1))()).toEqual(E.right(undefined))
+      expect([(await lstat(path)).isFile(), await readFile(target, 'utf8')]).toEqual([true, 'other'])
+      expect((await readdir(folder)).sort()).toEqual(['a.bin', 'other.bin'])
+    }
+  })
+  it.skipIf(process.platform === 'win32')('refuses a pipe, and a link to a device', async () => {
+    const path = join(folder, 'a.bin')
+    execFileSync('mkfifo', [path])
+    const refused = `write ${path}: expected a file, got a device, pipe or socket; choose another path`
+    expect(await sentence(writeFileAtomic(path)(new Uint8Array(1)))).toBe(refused)
+    await rm(path)
+    await symlink('/dev/null', path)
+    expect(await sentence(writeFileAtomic(path)(new Uint8Array(1)))).toBe(refused)
+  })
+  it.skipIf(process.platform === 'win32')('keeps the mode of the file that it replaces', async () => {
+    const path = join(folder, 'a.bin')
+    await writeFile(path, 'old')
+    await chmod(path, 0o640)
+    await writeFileAtomic(path)(Uint8Array.of(1))()
+    expect((await stat(path)).mode & 0o777).toBe(0o640)
+  })
+  it('begins under a new name each time, and flushes the file and then its folder', async () => {
+    const probe = await open(folder, 'r')
+    const prototype = Object.getPrototypeOf(probe) as FileHandle
+    await probe.close()
+    const flushed: string[] = []
+    const begun = new Set<string>()
+    const { sync } = prototype
+    const spy = vi.spyOn(prototype, 'sync').mockImplementation(async function (this: FileHandle) {
+      flushed.push((await this.stat()).isDirectory() ? 'folder' : 'file')
+      for (const name of await readdir(folder)) if (name !== 'a.bin') begun.add(name)
+      return sync.call(this)
+    })
+    for (let i = 0; i < 3; i++) await writeFileAtomic(join(folder, 'a.bin'))(Uint8Array.of(i))()
+    spy.mockRestore()
+    expect(flushed).toEqual(Array.from({ length: 3 }, () => ['file', 'folder']).flat())
+    expect(begun.size).toBe(3)
   })
 
   // A file size limit makes the system take a part of a write and refuse the rest, as a full disk does.

@@ -28,7 +28,7 @@ import { fileFailure, readBytes, writeFileAtomic } from '../file.js'
 import { type Checkpoint, loadCheckpoint } from '../train/checkpoint.js'
 import { decodeWith } from '../train/safetensors.js'
 import { RunConfig } from './config.js'
-import { lockFolder } from './lock.js'
+import { type FolderLock, lockFolder } from './lock.js'
 
 /** The files of a run's folder. */
 export const filesIn = (folder: string) => ({
@@ -136,7 +136,7 @@ const putAside = ({ damaged }: Loaded): E.Either<DiffeoError, unknown> =>
     E.traverseArray(({ path }) => E.tryCatch(() => renameSync(path, `${path}.damaged`), fileFailure('write', path))),
   )
 
-/** The name and number of 32 bits under which write-file-atomic begins a file; not a copy that someone named by a date. */
+/** The name and number of 32 bits under which `writeFileAtomic` begins a file; not a copy that someone named by a date. */
 const BEGUN = /^(.+)\.(?!(?:19|20)\d{6}$)\d{7,10}$/
 
 /**
@@ -238,21 +238,22 @@ const savedIn = (out: string, from: Which | undefined): TE.TaskEither<DiffeoErro
 export const withFolder = <A>(
   out: string,
   from: Which | undefined,
-  use: (loaded: Loaded | undefined) => TE.TaskEither<DiffeoError, A>,
+  say: (line: string) => void,
+  use: (loaded: Loaded | undefined, lock: FolderLock) => TE.TaskEither<DiffeoError, A>,
 ): TE.TaskEither<DiffeoError, A> =>
   pipe(
     makeFolder(out),
-    TE.bindTo('made'),
-    TE.bind('unlock', () => TE.fromEither(lockFolder(out))),
-    TE.flatMap(({ made, unlock }) =>
+    TE.bindTo('created'),
+    TE.bind('lock', () => lockFolder(out, { say })),
+    TE.flatMap(({ created, lock }) =>
       pipe(
         savedIn(out, from),
-        TE.flatMap(use),
+        TE.flatMap((loaded) => use(loaded, lock)),
         (task) => () =>
           task().finally(async () => {
-            unlock()
+            lock.release()
             // what another run may have begun to use is not empty
-            if (made !== undefined) await removeEmpty(out, made)
+            if (created !== undefined) await removeEmpty(out, created)
           }),
       ),
     ),

@@ -23,15 +23,18 @@ import { type RunConfig, scheduleOf } from './config.js'
 import type { Io } from './console.js'
 import { type Examples, firstBatch, keysOf, unitOf } from './examples.js'
 import { filesIn, makeFolder, writeJson } from './folder.js'
+import { type FolderLock, foreignFolder } from './lock.js'
 import type { MetricsFile } from './metrics.js'
 import type { Model } from './model.js'
 import { samplePicture } from './pictures.js'
 import { trainingLine } from './progress.js'
-import { reporter, saver } from './saving.js'
+import { reporter, type SavedBest, saver } from './saving.js'
 
 /** A run in training. */
 export interface Training {
   readonly out: string
+  /** Of its folder; a worker that is not the chief has none. */
+  readonly lock: Pick<FolderLock, 'isHeld' | 'lost'>
   readonly config: RunConfig
   readonly model: Model
   readonly engine: Engine
@@ -50,6 +53,8 @@ export interface Learned {
   readonly interrupted: boolean
   readonly config: RunConfig
   readonly best: BestFigures | undefined
+  /** As far as it is in the run's folder. */
+  readonly savedBest: SavedBest
 }
 
 /** Steps from one line of the metrics to the next. */
@@ -120,14 +125,14 @@ const vote =
 
 /** Trains until the time is over, something is wrong or a signal comes. */
 export const learn = async (training: Training, start: TrainState, budget: Budget, io: Io): Promise<Learned> => {
-  const { out, model, engine, examples, metrics, workers } = training
+  const { out, lock, model, engine, examples, metrics, workers } = training
   const { flow, optimiser } = model
   const { batch: size, validateEvery, clip, l2 } = training.config.recipe
   const { seconds: limit = Number.POSITIVE_INFINITY } = budget
   const isChief = (workers?.index ?? 0) === 0
   const unit = unitOf(training.config.shape)
   const report = reporter(io)
-  const saves = saver(out, report, io)
+  const saves = saver(training, training.best, report, io)
   const line = trainingLine(io.progress, unit, examples.validation.count)
   const over = new AbortController()
   let { config, best } = training
@@ -137,10 +142,13 @@ export const learn = async (training: Training, start: TrainState, budget: Budge
   let end: Stopped = { _tag: 'Stopped', reason: 'aborted', state: start }
   let began = performance.now()
 
-  const largest = vote(workers, (error) => {
+  const endWith = (error: DiffeoError): void => {
     lost = error
     over.abort()
-  })
+  }
+  const onForeign = (): void => endWith(foreignFolder(out))
+  lock.lost.addEventListener('abort', onForeign)
+  const largest = vote(workers, endWith)
   const elapsed = (): number => (performance.now() - began) / 1000
   const common = (step: number) => ({ step, time: metrics.time + elapsed(), images: step * size, unit: unit.name })
   const contents = (state: TrainState): Snapshot => snapshot(training, config, state, best)
@@ -228,8 +236,9 @@ export const learn = async (training: Training, start: TrainState, budget: Budge
     }
   }
   line.end()
-  await saves.close()
+  lock.lost.removeEventListener('abort', onForeign)
+  const savedBest = await saves.close()
   // nobody leaves while another still reads from it
   if (end.error === undefined) await workers?.gather(0).catch(() => undefined)
-  return { end, interrupted: interrupted || io.signal.aborted, config, best }
+  return { end, interrupted: interrupted || io.signal.aborted, config, best, savedBest }
 }

@@ -1,149 +1,270 @@
 /**
  * One run in a folder at a time: the file `lock` names the process that trains there.
  *
- * A lock is stale if its process was on this machine and is gone, if the machine has started since, or if it has this
- * process's own number, is not its own, and was not touched for a minute, as the holder does: a container that starts
- * again has the names and numbers of before, and so may another container of the same host name. Nothing
- * that a process can do by dying leaves a folder locked; a lock of another machine is believed. Taking over a stale one
- * is a rename, which one process alone can do.
+ * A holder keeps the kernel's lock on the file, where there is one ({@link loadFlock}), writes a new beat into it every
+ * few seconds, and looks whether the file is still its own. Whoever finds a lock decides without any clock:
+ *
+ * - of this kernel (by its boot id), with the kernel's lock: that lock says whether the holder lives, in whatever
+ *   container it is;
+ * - of this kernel and this space of process numbers: whether the process lives, by its number and start;
+ * - of another machine, container or boot: a beat that changes while it is watched means held; one that does not, nobody.
+ *
+ * So nothing that a process can do by dying leaves a folder locked, and no living holder loses its lock to a wrong clock
+ * or an equal number. Taking over is a rename, which one process alone can do; a holder that finds another's lock in place
+ * of its own stops, and deletes nothing.
  *
  * @module
  */
-import {
-  closeSync,
-  linkSync,
-  openSync,
-  readSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  statSync,
-  utimes,
-  writeFileSync,
-} from 'node:fs'
-import { hostname, uptime } from 'node:os'
-import { dirname, join } from 'node:path'
+import { randomUUID } from 'node:crypto'
+import { closeSync, linkSync, openSync, readFileSync, readlinkSync, readSync, renameSync, rmSync } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { hostname, networkInterfaces } from 'node:os'
+import { join } from 'node:path'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as J from 'fp-ts/lib/Json.js'
+import * as TE from 'fp-ts/lib/TaskEither.js'
 import * as t from 'io-ts'
 import { natural } from '../codec.js'
 import { type DiffeoError, fileError } from '../error.js'
-import { fileFailure } from '../file.js'
-import { isAlive } from '../process.js'
+import { fileFailure, hasCode } from '../file.js'
+import { isAlive, startOf } from '../process.js'
+import { type Flock, loadFlock } from './flock.js'
 
-const Holder = t.type({ pid: natural('a process'), host: t.string, since: t.number })
+/** The lock of a folder, held by this process. */
+export interface FolderLock {
+  /** Whether it is still this process's; false once another took it. */
+  readonly isHeld: () => boolean
+  /** Aborted when a beat finds that another took it. */
+  readonly lost: AbortSignal
+  /** Gives it back. Never throws: on a disk that fails the file stays, and the next run finds that nobody holds it. */
+  readonly release: () => void
+}
 
-/** How long a lock without its holder's name may be one that is being written. */
-const WRITING = 10_000
+/** Of who writes no folder. */
+export const noLock: Pick<FolderLock, 'isHeld' | 'lost'> = { isHeld: () => true, lost: new AbortController().signal }
 
-/** How often a holder touches its lock, and after how long one that has this process's number is nobody's. */
-const [BEAT, SILENT] = [10_000, 60_000]
+/** Milliseconds between beats, and for how long one is watched; who hears that it is. */
+export interface LockOptions {
+  readonly beat?: number
+  readonly watch?: number
+  readonly say?: (line: string) => void
+  readonly flock?: Flock
+}
 
-/** The folders whose locks this process holds. */
-const held = new Set<string>()
+const Holder = t.type({
+  token: t.string,
+  pid: natural('a process'),
+  host: t.string,
+  /** Which kernel, since when: two containers of a machine have the same. */
+  boot: t.string,
+  /** Whose process numbers. */
+  space: t.string,
+  /** When the process started, so that a number used again is no holder. */
+  start: t.string,
+  /** Whether the kernel's lock is on the file. */
+  flock: t.boolean,
+})
+type Holder = Readonly<t.TypeOf<typeof Holder>>
 
-const isHeld = (path: string, pid: number): boolean =>
-  pid === process.pid
-    ? held.has(realpathSync(dirname(path))) || Date.now() - statSync(path).mtimeMs < SILENT
-    : isAlive(pid)
+const textOr = (read: () => string, otherwise: () => string): string => {
+  try {
+    return read().trim()
+  } catch {
+    return otherwise()
+  }
+}
 
-/** Who holds it, or nothing if nobody does any more. */
-const holderOf = (path: string, text: string): string | undefined =>
+/** Where the system tells no more: a machine by its name and network cards. */
+const machine = (): string => {
+  const cards = Object.values(networkInterfaces()).flatMap((card = []) => card.map(({ mac }) => mac))
+  return [hostname(), ...[...new Set(cards)].sort()].join(' ')
+}
+
+/** Where this process is. */
+const here = (): Pick<Holder, 'boot' | 'space'> => ({
+  boot: textOr(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8'), machine),
+  space: textOr(
+    () => readlinkSync('/proc/self/ns/pid'),
+    () => '',
+  ),
+})
+
+/** As much of a lock as a holder and its beat can have. */
+const LONGEST = 4096
+
+const inOpened = <A>(path: string, use: (fd: number) => A): A => {
+  const fd = openSync(path, 'r')
+  try {
+    return use(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+const textOf = (path: string): string =>
+  inOpened(path, (fd) => {
+    const bytes = Buffer.alloc(LONGEST)
+    return bytes.toString('utf8', 0, readSync(fd, bytes))
+  })
+
+/** The first line is the holder, the second its beat. */
+const holderIn = (text: string): Holder | undefined =>
   pipe(
-    J.parse(text),
+    J.parse(text.split('\n')[0] ?? ''),
     E.flatMap((u) => E.mapLeft(() => u)(Holder.decode(u))),
-    E.match(
-      () => (Date.now() - statSync(path).mtimeMs < WRITING ? 'another process' : undefined),
-      ({ pid, host, since }) =>
-        host !== hostname()
-          ? `process ${pid} on ${host}`
-          : isHeld(path, pid) && since > Date.now() - uptime() * 1000
-            ? `process ${pid}`
-            : undefined,
-    ),
+    E.getOrElseW(() => undefined),
   )
 
-const create = (path: string): void => {
-  writeFileSync(path, '', { flag: 'wx' })
-  try {
-    writeFileSync(path, JSON.stringify({ pid: process.pid, host: hostname(), since: Date.now() }))
-  } catch (thrown) {
-    rmSync(path, { force: true })
-    throw thrown
-  }
+/** The locks that this process holds, by their tokens. */
+const held = new Set<string>()
+
+type Verdict = 'held' | 'stale' | 'unknown'
+
+/** What can be said of a holder at once. */
+const judge = (path: string, holder: Holder | undefined, flock: Flock): Verdict => {
+  if (holder === undefined) return 'unknown'
+  const { boot, space } = here()
+  if (held.has(holder.token)) return 'held'
+  if (holder.boot !== boot) return 'unknown'
+  const free = holder.flock ? inOpened(path, (fd) => flock(fd, 'shared')) : undefined
+  if (free !== undefined) return free ? 'stale' : 'held'
+  if (holder.space !== space) return 'unknown'
+  if (holder.pid === process.pid || !isAlive(holder.pid)) return 'stale'
+  // of another user it may not be told
+  return ['', holder.start].includes(startOf(holder.pid)) ? 'held' : 'stale'
 }
 
-const isCode = (thrown: unknown, code: string): boolean =>
-  thrown instanceof Error && 'code' in thrown && thrown.code === code
-
-/** As much of a lock as a holder's name can have. */
-const textOf = (path: string): string => {
-  const file = openSync(path, 'r')
-  try {
-    const bytes = Buffer.alloc(4096)
-    return bytes.toString('utf8', 0, readSync(file, bytes))
-  } finally {
-    closeSync(file)
+/** Whether a lock changes while it is watched; throws when it is gone. */
+const beats = async (path: string, text: string, { watch = 30_000 }: LockOptions): Promise<boolean> => {
+  for (const until = performance.now() + watch; performance.now() < until; ) {
+    await new Promise((resolve) => setTimeout(resolve, Math.min(500, watch / 10)))
+    if (textOf(path) !== text) return true
   }
+  return false
 }
 
-/** Puts aside a lock that was judged stale by its text; if it has changed since, puts it back. */
+const nameOf = (holder: Holder | undefined): string =>
+  holder === undefined
+    ? 'another process'
+    : `process ${holder.pid}${holder.host === hostname() ? '' : ` on ${holder.host}`}`
+
+/** What a run is told whose folder another one has, or took. */
+export const foreignFolder = (folder: string, holder = 'another process'): DiffeoError =>
+  fileError(
+    `train in ${folder}`,
+    'a folder that no other run uses',
+    holder,
+    `choose another folder with --out, or remove ${join(folder, 'lock')} if no run is there`,
+  )
+
+/** Puts aside a lock that was judged stale by its text; if it has changed since, it stays or is put back. */
 const putAside = (path: string, text: string): void => {
-  const aside = `${path}.${process.pid}`
+  if (textOf(path) !== text) return
+  const aside = `${path}.${randomUUID()}`
   renameSync(path, aside)
   if (textOf(aside) !== text) linkSync(aside, path)
   rmSync(aside, { force: true })
 }
 
+const without = (path: string): void => {
+  try {
+    rmSync(path, { force: true })
+  } catch {
+    // a disk that fails keeps it
+  }
+}
+
+/** Makes the lock, of this process. */
+const create = async (path: string, flock: Flock, { beat = 5000 }: LockOptions): Promise<FolderLock> => {
+  const file = await open(path, 'wx')
+  const token = randomUUID()
+  const holder: Holder = {
+    token,
+    pid: process.pid,
+    host: hostname(),
+    ...here(),
+    start: startOf(process.pid),
+    flock: flock(file.fd, 'exclusive') === true,
+  }
+  const line = Buffer.from(`${JSON.stringify(holder)}\n`)
+  let count = 0
+  const write = async (): Promise<void> => {
+    const text = Buffer.concat([line, Buffer.from(String(count++).padStart(12, '0'))])
+    await file.write(text, 0, text.length, 0)
+    await file.sync()
+  }
+  const close = (): void => void file.close().catch(() => undefined)
+  try {
+    await write()
+  } catch (thrown) {
+    without(path)
+    close()
+    throw thrown
+  }
+  held.add(token)
+  const isHeld = (): boolean => {
+    try {
+      return holderIn(textOf(path))?.token === token
+    } catch (thrown) {
+      // a disk that fails says nothing of who has it
+      return !hasCode(thrown, 'ENOENT')
+    }
+  }
+  const lost = new AbortController()
+  const timer = setInterval(() => {
+    if (isHeld()) write().catch(() => undefined)
+    else {
+      clearInterval(timer)
+      lost.abort()
+    }
+  }, beat).unref()
+  const release = (): void => {
+    if (!held.delete(token)) return
+    clearInterval(timer)
+    process.off('exit', release)
+    if (isHeld()) without(path)
+    close()
+  }
+  process.on('exit', release)
+  return { isHeld, lost: lost.signal, release }
+}
+
 /**
- * Takes the lock of a folder, and answers how to give it back; it goes by itself when the process ends.
+ * Takes the lock of a folder; it goes by itself when the process ends. Where only its beat can say whether another run
+ * lives, that is watched for half a minute.
  *
  * @returns left: a file error, if another process has it or the folder cannot be written.
  */
-export const lockFolder = (folder: string): E.Either<DiffeoError, () => void> => {
+export const lockFolder = (folder: string, options: LockOptions = {}): TE.TaskEither<DiffeoError, FolderLock> => {
   const path = join(folder, 'lock')
-  const failed = fileFailure('write', path)
-  const take = (own: string, triesLeft: number): E.Either<DiffeoError, () => void> => {
+  const take = async (flock: Flock, triesLeft: number): Promise<E.Either<DiffeoError, FolderLock>> => {
     try {
-      create(path)
+      return E.right(await create(path, flock, options))
     } catch (thrown) {
-      if (!isCode(thrown, 'EEXIST') || triesLeft === 0) return E.left(failed(thrown))
-      try {
-        const text = textOf(path)
-        const holder = holderOf(path, text)
-        if (holder !== undefined)
-          return E.left(
-            fileError(
-              `train in ${folder}`,
-              'a folder that no other run uses',
-              holder,
-              `choose another folder with --out, or remove ${path} if no run is there`,
-            ),
-          )
-        putAside(path, text)
-      } catch (inner) {
-        // gone in the meantime: the next try sees
-        if (!isCode(inner, 'ENOENT') && !isCode(inner, 'EEXIST')) return E.left(failed(inner))
+      if (!hasCode(thrown, 'EEXIST')) throw thrown
+    }
+    if (triesLeft === 0) return E.left(foreignFolder(folder))
+    try {
+      const text = textOf(path)
+      const holder = holderIn(text)
+      const verdict = judge(path, holder, flock)
+      if (verdict === 'held') return E.left(foreignFolder(folder, nameOf(holder)))
+      if (verdict === 'unknown') {
+        if (holder !== undefined) options.say?.(`${path} names ${nameOf(holder)}; watching whether it lives …`)
+        if (await beats(path, text, options))
+          // what was empty is being written, and is judged then
+          return holder === undefined ? take(flock, triesLeft - 1) : E.left(foreignFolder(folder, nameOf(holder)))
       }
-      return take(own, triesLeft - 1)
+      putAside(path, text)
+    } catch (thrown) {
+      // gone in the meantime: the next try sees
+      if (!hasCode(thrown, 'ENOENT', 'EEXIST')) throw thrown
     }
-    held.add(own)
-    const beat = setInterval(() => {
-      const now = new Date()
-      utimes(path, now, now, () => undefined)
-    }, BEAT).unref()
-    const release = (): void => {
-      clearInterval(beat)
-      rmSync(path, { force: true })
-      held.delete(own)
-      process.off('exit', release)
-    }
-    process.on('exit', release)
-    return E.right(release)
+    return take(flock, triesLeft - 1)
   }
   return pipe(
-    E.tryCatch(() => realpathSync(folder), failed),
-    E.flatMap((own) => take(own, 3)),
+    TE.tryCatch(async () => take(options.flock ?? (await loadFlock()), 3), fileFailure('write', path)),
+    TE.flatMapEither((taken) => taken),
   )
 }

@@ -34,10 +34,11 @@ import {
 } from '../flags.js'
 import { filesIn, type Loaded, readConfig, takeUp, toldOf, type Which, withFolder, writeJson } from '../folder.js'
 import { begin, type Learned, learn, snapshot, type Training } from '../learn.js'
+import { noLock } from '../lock.js'
 import { noMetrics, openMetrics } from '../metrics.js'
 import { modelOf } from '../model.js'
 import { hasBest } from '../run.js'
-import { saveLast } from '../saving.js'
+import { type SavedBest, saveLast } from '../saving.js'
 
 /** The flags. */
 export interface TrainFlags extends ConfigFlags, ClusterFlags {
@@ -66,11 +67,12 @@ const go = (
 ): TE.TaskEither<DiffeoError, Outcome> => {
   const release = io.hold()
   const writes = isChief(training.workers)
-  const rest = ({ end, config, best, interrupted }: Learned): TE.TaskEither<DiffeoError, Outcome> =>
+  const begun: SavedBest = { figures: training.best, unwritten: undefined }
+  const rest = ({ end, config, best, savedBest, interrupted }: Learned): TE.TaskEither<DiffeoError, Outcome> =>
     pipe(
       writes
         ? pipe(
-            saveLast(training.out, snapshot(training, config, end.state, best)),
+            saveLast(training, snapshot(training, config, end.state, best), savedBest),
             TE.tap(() =>
               pipe(
                 writeJson(filesIn(training.out).config)(config),
@@ -103,11 +105,15 @@ const go = (
         io.result({ run: training.out, step: end.state.step, config, resume })
         return TE.right('stopped')
       }),
-      (task) => () => task().finally(() => disposeState(end.state)),
+      (task) => () =>
+        task().finally(() => {
+          disposeState(end.state)
+          if (savedBest.unwritten !== undefined) disposeState(savedBest.unwritten.state)
+        }),
     )
   return pipe(
     // before the first step, so that a disk that cannot be written is not found after the last
-    writes ? saveLast(training.out, snapshot(training, training.config, start, training.best)) : TE.right(undefined),
+    writes ? saveLast(training, snapshot(training, training.config, start, training.best), begun) : TE.right(undefined),
     TE.flatMapTask(() => () => learn(training, start, budget, io)),
     TE.flatMap(rest),
   )
@@ -178,14 +184,14 @@ export const train = (name: string, flags: TrainFlags, io: Io): TE.TaskEither<Di
   return pipe(
     joined(flags, io),
     TE.flatMap((workers) => {
-      const use = (loaded: Loaded | undefined) =>
+      const use = (loaded: Loaded | undefined, lock: Training['lock']) =>
         pipe(
           prepare(name, flags, out, loaded, workers, io),
           TE.tapIO(() => () => (loaded === undefined ? [] : toldOf(loaded)).forEach(io.warn)),
           TE.flatMap(({ config, model, engine, examples: data, metrics, budget, start, saved }) =>
             pipe(
               go(
-                { out, config, model, engine, examples: data, metrics, best: saved?.best, workers },
+                { out, lock, config, model, engine, examples: data, metrics, best: saved?.best, workers },
                 start,
                 budget,
                 flags,
@@ -200,9 +206,9 @@ export const train = (name: string, flags: TrainFlags, io: Io): TE.TaskEither<Di
       return isChief(workers)
         ? pipe(
             hasBest(out, from),
-            TE.flatMap(() => withFolder(out, from, use)),
+            TE.flatMap(() => withFolder(out, from, io.warn, use)),
           )
-        : use(undefined)
+        : use(undefined, noLock)
     }),
   )
 }
