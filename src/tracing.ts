@@ -12,6 +12,9 @@ export const TRACING = 'diffeo-trace'
 /** Whether a function is being traced: then there are no numbers to read, and randoms must be inputs. */
 export const isTracing = (): boolean => tf.getBackend() === TRACING
 
+/** Whether a tensor can be read at once: not while tracing, and not on WebGPU. */
+export const isReadable = (): boolean => !isTracing() && tf.getBackend() !== 'webgpu'
+
 /** A tensor of random numbers. In a trace they would be drawn once and be the same ones at every call. */
 export const drawn = (op: string, shape: readonly number[], numbers: () => Float32Array): tf.Tensor => {
   if (isTracing())

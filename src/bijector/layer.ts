@@ -10,6 +10,7 @@ import { pipe } from 'fp-ts/lib/function.js'
 import type { HasShapeFn, LatentsAt, Refusal, Reversible } from '../../types/check.js'
 import type { Exactly, Latents, Shape, ShapeFn } from '../../types/shape.js'
 import { type DiffeoError, orThrow, shapeError, usageError } from '../error.js'
+import { checkParams } from '../tensor/check-params.js'
 import { add, tidy, zeroPerExample } from '../tensor/ops.js'
 import { initialise, leaves, type Param, type Params, type ParamsOf, type Spec } from '../tensor/params.js'
 import type { Key } from '../tensor/random.js'
@@ -104,7 +105,8 @@ const between =
 
 /**
  * A bijector from its two directions. Everything they allocate on the way is freed. What they are given has the shape that
- * the types say: a size known only at run time is compared first, and refused with a `DiffeoException` of both shapes.
+ * the types say: a size known only at run time is compared first, and refused with a `DiffeoException` of both shapes. So
+ * are parameters whose names or shapes are not those of the spec.
  *
  * @example
  * const double = bijector({
@@ -116,7 +118,7 @@ const between =
 export const bijector = <const A extends Shape, const B extends Latents, S extends Spec>(
   d: Definition<A, B, S>,
 ): Bijector<A, B> => {
-  // The spec that made the parameters is the one that types them; a checkpoint that does not fit is refused on reading.
+  // they are compared with the spec where they come in
   const typed = (params: Params) => params as ParamsOf<S>
   const { support = REALS, range = REALS } = d
   // the layers of a composition guard themselves
@@ -159,13 +161,21 @@ export const bijector = <const A extends Shape, const B extends Latents, S exten
         E.map(() => self as AnyBijector),
       ),
     init: (key) => tidy(() => initialise(d.spec, key)),
-    bind: (params) =>
-      diffeo(
+    bind: (params) => {
+      checkParams(d.name, d.spec, params)
+      return diffeo(
         checked(d.domain, (x) => forward(params, x)),
         checked(d.codomain, (z) => inverse(params, z)),
-      ),
-    train: (params) => checked(d.domain, (x) => tidy(() => train(params, x))),
-    start: (params) => checked(d.domain, (x) => tidy(() => start(params, x))),
+      )
+    },
+    train: (params) => {
+      checkParams(d.name, d.spec, params)
+      return checked(d.domain, (x) => tidy(() => train(params, x)))
+    },
+    start: (params) => {
+      checkParams(d.name, d.spec, params)
+      return checked(d.domain, (x) => tidy(() => start(params, x)))
+    },
   }
   return self
 }

@@ -6,16 +6,30 @@
 import * as tf from '@tensorflow/tfjs-core'
 import * as E from 'fp-ts/lib/Either.js'
 import type { Same, Shape } from '../../types/shape.js'
-import { mixed, moments } from '../nn/statistics.js'
+import { DiffeoException, usageError } from '../error.js'
+import { isSpread, mixed, moments, unitMoments } from '../nn/statistics.js'
+import { firstNotFinite } from '../tensor/finite.js'
 import { constant } from '../tensor/params.js'
 import { product } from '../tensor/shape.js'
 import { type AnyTensor, type PerExample, trust, unwrap } from '../tensor/tensor.js'
+import { isReadable } from '../tracing.js'
 import { bijector, type Layer, layer } from './layer.js'
 
 /** The old value where the statistics have been set, the fresh one where they have not. */
 const once = (started: AnyTensor, old: AnyTensor, fresh: tf.Tensor): tf.Tensor =>
-  tf.add(tf.mul(unwrap(started), unwrap(old)), tf.mul(tf.sub(1, unwrap(started)), fresh))
+  tf.where(tf.greater(tf.mul(tf.onesLike(fresh), unwrap(started)), 0), unwrap(old), fresh)
 const started = (): AnyTensor => trust(tf.ones([1]))
+
+/** A first batch as one row for each position of each example, if there are statistics of it. */
+const firstRows = (op: string, x: AnyTensor): tf.Tensor => {
+  const batch = unwrap(x)
+  const wrong = batch.size === 0 ? 'an empty one' : isReadable() ? firstNotFinite(x, batch.dataSync()) : undefined
+  if (wrong !== undefined)
+    throw new DiffeoException(
+      usageError(op, 'a first batch of finite numbers', wrong, 'fix the data or the batch function'),
+    )
+  return batch.rank === 1 ? tf.expandDims(batch, 1) : batch
+}
 
 /** One number per example: each channel's term counts once for each position. */
 const perExample = (term: tf.Tensor, shape: Shape, like: tf.Tensor): PerExample =>
@@ -24,7 +38,7 @@ const perExample = (term: tf.Tensor, shape: Shape, like: tf.Tensor): PerExample 
 export interface BatchNormOptions {
   /** How much of the batch's statistics is mixed in at each step, 1 − ρ. Default .005 */
   readonly momentum?: number
-  /** Added to the variance. Default 1e-5 */
+  /** Added to the variance, in the square of the data's unit. Default 0: a batch without spread changes no variance */
   readonly epsilon?: number
 }
 
@@ -32,7 +46,7 @@ export interface BatchNormOptions {
  * Running-average batch normalisation (Eqs. 18, 19; Dinh et al. 2016, Appendix E), without learned scale and shift.
  * Training mixes the batch's statistics into the running ones and normalises with the result, so that training and
  * evaluation use almost the same numbers; the gradient flows through the batch's part only. Variances are biased.
- * `start` takes those of the first batch, once, as ActNorm does: running ones of momentum m would need some 1/m steps to
+ * `start` takes those of the first batch, once, as ActNorm does, with variance 1 for a channel without spread: running ones of momentum m would need some 1/m steps to
  * come from 0 and 1, and what lies behind would be trained on numbers that are not normalised. Averaged parameters do
  * not go with the statistics that the last steps left: evaluate `state.params`, or average with a decay of 0 (the command's
  * `--average-decay 0`).
@@ -45,7 +59,7 @@ export interface BatchNormOptions {
  *
  * @example compose(input([2]), coupling(halves(), mlp()), batchNorm())
  */
-export const batchNorm = ({ momentum = 0.005, epsilon = 1e-5 }: BatchNormOptions = {}): Layer<Same> =>
+export const batchNorm = ({ momentum = 0.005, epsilon = 0 }: BatchNormOptions = {}): Layer<Same> =>
   layer<Same>('batchNorm', (shape) => {
     const c = shape.at(-1) ?? 1
     const normalise = (x: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor): readonly [AnyTensor, PerExample] => {
@@ -64,15 +78,17 @@ export const batchNorm = ({ momentum = 0.005, epsilon = 1e-5 }: BatchNormOptions
         },
         forward: (p, x) => normalise(unwrap(x), unwrap(p.mean), unwrap(p.variance)),
         start: (p, x) => {
-          const now = moments(unwrap(x))
-          const [mean, variance] = [once(p.started, p.mean, now.mean), once(p.started, p.variance, now.variance)]
+          const now = unitMoments(firstRows('batchNorm', x))
+          const mean = once(p.started, p.mean, now.mean)
+          const variance = once(p.started, p.variance, tf.square(now.deviation))
           const params = { mean: trust<Shape>(mean), variance: trust<Shape>(variance), started: started() }
           return [...normalise(unwrap(x), mean, variance), params]
         },
         train: (p, x) => {
           const now = moments(unwrap(x))
           const mean = mixed(momentum, unwrap(p.mean), now.mean)
-          const variance = mixed(momentum, unwrap(p.variance), now.variance)
+          const fresh = tf.where(isSpread(now.mean, now.variance), now.variance, unwrap(p.variance))
+          const variance = mixed(momentum, unwrap(p.variance), fresh)
           const params = { mean: trust<Shape>(mean), variance: trust<Shape>(variance), started: p.started }
           return [...normalise(unwrap(x), mean, variance), params]
         },
@@ -87,7 +103,9 @@ export const batchNorm = ({ momentum = 0.005, epsilon = 1e-5 }: BatchNormOptions
 
 /**
  * ActNorm (Kingma & Dhariwal 2018): a learned scale and shift for each channel. `start` sets them once so that the
- * first batch comes out with mean 0 and variance 1; that it has happened is a parameter, so it survives a checkpoint.
+ * first batch comes out with mean 0 and variance 1, in whatever unit it is; a channel without spread gets scale 1. That it
+ * has happened is a parameter, so it survives a checkpoint. `start` refuses an empty batch, and one with NaN or infinities
+ * where it can read it; `startTraining` does so in any case.
  *
  * - Forward: y = (x + b)·exp(s)
  * - Forward log-det: H·W·Σ s
@@ -110,9 +128,9 @@ export const actNorm: Layer<Same> = layer<Same>('actNorm', (shape) => {
       spec: { shift: constant([c], 0), logScale: constant([c], 0), started: constant([1], 0, 'statistic') },
       forward: (p, x) => apply(unwrap(x), unwrap(p.shift), unwrap(p.logScale)),
       start: (p, x) => {
-        const { mean, variance } = moments(unwrap(x))
+        const { mean, deviation } = unitMoments(firstRows('actNorm', x))
         const shift = once(p.started, p.shift, tf.neg(mean))
-        const logScale = once(p.started, p.logScale, tf.mul(tf.log(tf.add(variance, 1e-6)), -0.5))
+        const logScale = once(p.started, p.logScale, tf.neg(tf.log(deviation)))
         const params = { shift: trust<Shape>(shift), logScale: trust<Shape>(logScale), started: started() }
         return [...apply(unwrap(x), shift, logScale), params]
       },

@@ -125,7 +125,8 @@ export interface RealNvpVectorOptions {
 
 /**
  * Real NVP for vectors: couplings over alternating halves, ActNorm after each pair. With splines it is a neural spline
- * flow, which bends where affine couplings only scale, and takes twice as long for a step.
+ * flow, which bends where affine couplings only scale, and takes twice as long for a step. Splines live on [−3, 3] and round
+ * to 3·10⁻⁷ there: data in a much smaller unit need an ActNorm before, `compose(input([2]), actNorm, realNvpVector(…))`.
  *
  * @example
  * const moons = flow(on([2], realNvpVector({ couplings: 8, hidden: [64, 64] })), standardNormal)

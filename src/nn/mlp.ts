@@ -11,6 +11,7 @@ import { bias, matmul, relu, tanh, tidy } from '../tensor/ops.js'
 import { constant, gaussian, type ParamsOf } from '../tensor/params.js'
 import { show } from '../tensor/shape.js'
 import type { Tensor } from '../tensor/tensor.js'
+import { module } from './module.js'
 import type { Net } from './net.js'
 
 /**
@@ -58,9 +59,8 @@ export const mlp = ({ hidden = [64, 64], activation = 'relu' }: MlpOptions = {})
       widths.slice(1).map((width, i) => [`dense${i}`, denseSpec(widths[i]!, width, i === last)]),
     )
     const act = activation === 'relu' ? relu : tanh
-    return E.right({
-      spec,
-      run: (params, x) =>
+    return E.right(
+      module('mlp', spec, (params, x) =>
         tidy(() => {
           const p = params as ParamsOf<typeof spec>
           const y = widths.slice(1).reduce<Tensor<readonly ['N', number]>>((h, _, i) => {
@@ -69,6 +69,7 @@ export const mlp = ({ hidden = [64, 64], activation = 'relu' }: MlpOptions = {})
           }, x)
           return [y, params]
         }),
-    })
+      ),
+    )
   },
 })

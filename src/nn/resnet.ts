@@ -13,6 +13,7 @@ import { branch, type Params, type Spec } from '../tensor/params.js'
 import { show } from '../tensor/shape.js'
 import type { AnyTensor } from '../tensor/tensor.js'
 import { conv, convSpec, type Norm, normalise, normSpec } from './conv.js'
+import { module } from './module.js'
 import type { Module, Net } from './net.js'
 
 export interface ResnetOptions {
@@ -84,21 +85,19 @@ export const resnet = ({
         ['norm', normSpec(norm, width)],
         ['out', convSpec(1, width, outC, { zero: zeroInit, weightNorm })],
       ])
-      return {
-        spec,
-        run: (params, x, train) =>
-          tidy(() => {
-            const p = pass(params, norm, train)
-            let h = p.conv('in')(x)
-            let out = p.conv('skip')(h)
-            for (let i = 0; i < blocks; i++) {
-              const inside = p.conv(`conv${i}a`)(p.activate(`norm${i}a`)(h))
-              h = add(p.conv(`conv${i}b`)(p.activate(`norm${i}b`)(inside)))(h)
-              out = add(p.conv(`skip${i}`)(h))(out)
-            }
-            return [p.conv('out')(p.activate('norm')(out)), p.next()]
-          }),
-      }
+      return module('resnet', spec, (params, x, train) =>
+        tidy(() => {
+          const p = pass(params, norm, train)
+          let h = p.conv('in')(x)
+          let out = p.conv('skip')(h)
+          for (let i = 0; i < blocks; i++) {
+            const inside = p.conv(`conv${i}a`)(p.activate(`norm${i}a`)(h))
+            h = add(p.conv(`conv${i}b`)(p.activate(`norm${i}b`)(inside)))(h)
+            out = add(p.conv(`skip${i}`)(h))(out)
+          }
+          return [p.conv('out')(p.activate('norm')(out)), p.next()]
+        }),
+      )
     }),
 })
 
@@ -119,14 +118,12 @@ export const convNet = ({ hidden = [32, 32], weightNorm = false }: ConvNetOption
           .slice(1)
           .map((o, i) => [`conv${i}`, convSpec(3, widths[i]!, o, { zero: i === hidden.length, weightNorm })]),
       )
-      return {
-        spec,
-        run: (params, x, train) =>
-          tidy(() => {
-            const p = pass(params, 'none', train)
-            const y = hidden.reduce<AnyTensor>((h, _, i) => relu(p.conv(`conv${i}`)(h)), x)
-            return [p.conv(`conv${hidden.length}`)(y), params]
-          }),
-      }
+      return module('convNet', spec, (params, x, train) =>
+        tidy(() => {
+          const p = pass(params, 'none', train)
+          const y = hidden.reduce<AnyTensor>((h, _, i) => relu(p.conv(`conv${i}`)(h)), x)
+          return [p.conv(`conv${hidden.length}`)(y), params]
+        }),
+      )
     }),
 })

@@ -121,7 +121,10 @@ export const fromKey = <const S extends Shape>(
 // -------------------------------------------------------------------------------------
 
 const isBranch = <A>(tree: Tree<A>): tree is Branch<A> =>
-  Object.getPrototypeOf(tree) === Object.prototype && !('_tag' in (tree as object))
+  typeof tree === 'object' &&
+  tree !== null &&
+  Object.getPrototypeOf(tree) === Object.prototype &&
+  !('_tag' in (tree as object))
 
 /**
  * The leaves with their paths, `name/name/name`, in order.
