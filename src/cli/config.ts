@@ -80,7 +80,7 @@ const Recipe = t.intersection([
     /** Examples in a step. */
     batch: integer(1, 65_536),
     /** Examples held out of the training set, to choose by. */
-    validation: integer(1, 1_000_000),
+    validation: integer(0, 1_000_000),
     /** Steps between validations. */
     validateEvery: integer(1, 1e9),
     learningRate: finite(0, 1e6),
@@ -169,12 +169,17 @@ const images: Recipe = {
   l2: 5e-5,
 }
 
+/** How many examples there are to train on and to validate. */
+type PartCounts = Pick<Contents, 'train' | 'validation'>
+
 /**
- * The recipe for examples of a shape and a model of them, unless flags say otherwise. With batch norm on the path the
+ * The recipe for examples of a shape and a model of them, unless flags say otherwise. Of few images it takes a smaller
+ * batch, and it validates on those that are held out. With batch norm on the path the
  * parameters are not averaged: running statistics belong to the steps that made them, through every layer behind.
  */
-export const defaultRecipe = (shape: readonly number[], model?: ModelConfig): Recipe => ({
+export const defaultRecipe = (shape: readonly number[], model?: ModelConfig, counts?: PartCounts): Recipe => ({
   ...(shape.length === 3 ? images : { ...images, batch: 256, validation: 2000, learningRate: 5e-3 }),
+  ...(counts === undefined ? {} : { batch: Math.min(images.batch, counts.train), validation: counts.validation }),
   ...(model?.name === 'realnvp' && model.path === 'batchNorm' ? { averageDecay: 0 } : {}),
 })
 
@@ -218,6 +223,22 @@ const wholeModel = (model: ModelConfig): ModelConfig =>
 export const modelMark = (model: ModelConfig): unknown =>
   model.name === 'file' ? basename(model.path) : wholeModel(model)
 
+/** The most scales of `realnvp`: height and width are halved from each scale to the next. */
+const mostScales = ([height = 1, width = 1]: readonly number[]): number => {
+  let scales = 1
+  while (scales < 8 && height % 2 ** scales === 0 && width % 2 ** scales === 0) scales++
+  return scales
+}
+
+/** Refuses scales that images of a shape do not have. */
+const checkScales = (model: ModelConfig, shape: readonly number[]): E.Either<DiffeoError, ModelConfig> => {
+  if (model.name !== 'realnvp' || shape.length !== 3 || model.scales <= mostScales(shape)) return E.right(model)
+  const most = mostScales(shape)
+  const possible = most === 1 ? '1, because a side is odd' : `1 to ${most}, because each scale halves both sides`
+  const expected = `${possible} of images of ${shape.slice(0, 2).join('×')}`
+  return E.left(usageError('--scales', expected, `${model.scales}`, `use --scales ${most} or images of other sides`))
+}
+
 /** The model of a name or a file, or the one that suits the shape; with what the flags tell of it. */
 export const modelConfig = (
   name: string | undefined,
@@ -243,8 +264,10 @@ export const modelConfig = (
   const told = optionsIn(flags)
   const whole = wholeModel(start)
   const strange = Object.keys(told).find((option) => !Object.hasOwn(whole, option))
+  const fitting =
+    start.name === 'realnvp' && base === undefined ? { scales: Math.min(start.scales, mostScales(shape)) } : {}
   return strange === undefined
-    ? E.right({ ...whole, ...told } as ModelConfig)
+    ? checkScales({ ...whole, ...fitting, ...told } as ModelConfig, shape)
     : E.left(usageError(flagOf(strange), `a model with ${strange}`, `'${start.name}'`, 'leave it out'))
 }
 

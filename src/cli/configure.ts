@@ -18,7 +18,7 @@ import {
   type Recipe,
   RunConfig,
 } from './config.js'
-import type { DataSet } from './examples.js'
+import type { DataSet, Sharing } from './examples.js'
 
 /** The flags of `train` that say what a run is; what is left out is as in `--config`, the run, or by default. */
 export interface ConfigFlags extends ModelOptions {
@@ -53,11 +53,16 @@ export const dataConfig = (name: string, { data, size }: ConfigFlags, base?: Dat
   ...(size === undefined ? {} : { size }),
 })
 
-/** What decides how the data are shared out, which has to be known before they are read. */
-export const sharingOf = ({ seed, validation }: ConfigFlags, base?: RunConfig): Pick<Recipe, 'seed' | 'validation'> => {
-  const own = base?.recipe ?? defaultRecipe([1, 1, 1])
-  return { seed: seed ?? own.seed, validation: validation ?? own.validation }
+/** What decides how the data are split, which has to be known before they are read; a default size depends on them. */
+export const sharingOf = (flags: ConfigFlags, base?: RunConfig): Sharing => {
+  const validation = flags.validation ?? base?.recipe.validation
+  const seed = flags.seed ?? base?.recipe.seed ?? defaultRecipe([1, 1, 1]).seed
+  return { seed, ...(validation === undefined ? {} : { validation }) }
 }
+
+/** How many images there are to train on, of which `--limit` takes fewer. */
+const countsOf = (contents: Contents | undefined, { limit }: ConfigFlags) =>
+  contents === undefined ? undefined : { ...contents, train: Math.min(contents.train, limit ?? contents.train) }
 
 /** The configuration of a new run on data. */
 export const configure = (
@@ -76,7 +81,7 @@ export const configure = (
       shape,
       model,
       recipe: {
-        ...(base?.recipe ?? defaultRecipe(shape, model)),
+        ...(base?.recipe ?? defaultRecipe(shape, model, countsOf(contents, flags))),
         ...(given(
           flags,
           'seed',

@@ -37,7 +37,10 @@ export interface Examples {
   readonly batch: (step: number) => MaybeLater<Shape>
   readonly validation: Batches<Shape>
   readonly test: Batches<Shape>
-  /** Those held out for validation in whole batches of so many: the noise of a batch's statistics goes as one over that. */
+  /**
+   * Those held out for validation, or without any those to test, in whole batches of `size`: the noise of a batch's
+   * statistics goes as one over that.
+   */
   readonly large: Batches<Shape> & { readonly size: number }
   /** The training examples, of a run on a few of them. */
   readonly limited?: Batches<Shape>
@@ -92,24 +95,35 @@ const images = ({ train, validation, test, flips, summary, digest }: Data): Data
   files: [train, validation, test],
   examples: ({ seed, batch, limit }): E.Either<DiffeoError, Examples> => {
     const keys = keysOf(seed)
+    const [heldOut, heldOutKey] = validation.count > 0 ? [validation, keys.validation] : [test, keys.test]
     // a shape that is known at run time alone is, for the invariant type, another one
     const all = (set: ImageSet, key: Key, size = EVALUATION_BATCH.image) =>
       evaluationBatches(set, key, size) as E.Either<DiffeoError, never>
-    const size = Math.min(LARGE_BATCH, validation.count)
+    const size = Math.min(LARGE_BATCH, heldOut.count)
     return pipe(
       limit !== undefined && limit > train.count
         ? E.left(usageError('--limit', `1 to ${train.count}, the number of training images`, `${limit}`))
         : E.right(limit === undefined ? train : subset(permutation(keys.limit, train.count).slice(0, limit))(train)),
-      E.bindTo('own'),
-      E.bind('batch', ({ own }) => trainBatches(own, keys.batches, batch, { flips })),
+      E.bindTo('trained'),
+      E.bind('batch', ({ trained }) =>
+        batch > trained.count
+          ? E.left(
+              usageError(
+                '--batch',
+                `a batch size from 1 to ${trained.count}, the number of training images`,
+                `${batch}`,
+              ),
+            )
+          : trainBatches(trained, keys.batches, batch, { flips }),
+      ),
       E.bind('validation', () => all(validation, keys.validation)),
-      E.bind('held', (): E.Either<DiffeoError, Batches<Shape>> => all(validation, keys.validation, size)),
+      E.bind('large', (): E.Either<DiffeoError, Batches<Shape>> => all(heldOut, heldOutKey, size)),
       E.bind('test', () => all(test, keys.test)),
-      E.bind('limited', ({ own }) => all(own, keys.limit)),
-      E.map(({ batch, validation: chosenBy, held, test, limited }) => ({
+      E.bind('limited', ({ trained }) => all(trained, keys.limit)),
+      E.map(({ batch, validation: chosenBy, large, test, limited }) => ({
         batch: batch as never,
         validation: chosenBy,
-        large: { ...held, count: Math.floor(validation.count / size), size },
+        large: { ...large, count: Math.floor(heldOut.count / size), size },
         test,
         ...(limit === undefined ? {} : { limited }),
       })),
@@ -137,7 +151,12 @@ const plane = (toy: Toy): DataSet => ({
     return E.right({
       batch: (step: number) => draw(foldIn(keys.batches, step), size),
       validation: fixed(keys.validation, validation),
-      large: { ...fixed(keys.validation, per * Math.ceil(validation / per)), size: per },
+      large: {
+        ...(validation === 0
+          ? fixed(keys.test, TEST_POINTS)
+          : fixed(keys.validation, per * Math.ceil(validation / per))),
+        size: per,
+      },
       test: fixed(keys.test, TEST_POINTS),
       floor: toy.entropy,
     })
@@ -150,10 +169,19 @@ export const dataNames: readonly string[] = [...Object.keys(dataSets), ...Object
 const isPlane = (name: string): name is PlaneName => Object.hasOwn(planes, name)
 const isImageSet = (name: string): name is DataName => Object.hasOwn(dataSets, name)
 
+/** What decides how a data set is split. */
+export interface Sharing extends Pick<Recipe, 'seed'> {
+  /** How many examples are held out for validation; default: a tenth of the images, at most 512. */
+  readonly validation?: number
+}
+
+/** The flags that set what `loadData` refuses. */
+const FLAGS: Readonly<Partial<Record<string, string>>> = { size: '--size', validation: '--validation' }
+
 /** The data of that name. What their authors did not share out is, by the seed of the run. */
 export const loadDataSet = (
   { name, folder, size }: DataConfig,
-  { seed, validation }: Pick<Recipe, 'seed' | 'validation'>,
+  { seed, validation }: Sharing,
 ): TE.TaskEither<DiffeoError, DataSet> => {
   const where = { ...(folder === undefined ? {} : { folder }), ...(size === undefined ? {} : { size }) }
   const [needless] = Object.keys(where)
@@ -162,6 +190,9 @@ export const loadDataSet = (
   return isPlane(name)
     ? TE.right(plane(planes[name]))
     : isImageSet(name)
-      ? pipe(loadData({ name, validation, seed, ...where }), TE.map(images))
+      ? pipe(
+          loadData({ name, seed, ...(validation === undefined ? {} : { validation }), ...where }),
+          TE.mapBoth((error) => ({ ...error, op: FLAGS[error.op] ?? error.op }), images),
+        )
       : TE.left(usageError('data', `one of ${dataNames.join(', ')}`, `'${name}'`))
 }

@@ -62,7 +62,11 @@ export const curves = (metrics: readonly Metric[], unit: string): Readonly<Recor
     along(metrics, name, (m) => ('train' in m ? m[key] : undefined))
   const validation = along(metrics, 'validation', (m) => ('validation' in m ? m.validation : undefined))
   return {
-    curves: lines({ title: 'loss', y: unit, curves: [trained('train', 'train'), validation] }),
+    curves: lines({
+      title: 'loss',
+      y: unit,
+      curves: [trained('train', 'train'), validation].filter((curve) => curve.points.length > 0),
+    }),
     gradients: lines({ title: 'norm of the gradients', y: 'norm', curves: [trained('norm', 'gradientNorm')] }),
     rate: lines({ title: 'learning rate', y: 'rate', curves: [trained('rate', 'learningRate')] }),
   }

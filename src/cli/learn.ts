@@ -80,7 +80,7 @@ export const snapshot = (
 const PROGRESS_POINTS = 300
 
 /** 1, 2, 4, 8, …: what changes fast at first is looked at often at first. */
-const isSeldom = (n: number): boolean => Number.isInteger(Math.log2(n))
+const isSeldom = (n: number): boolean => n >= 1 && Number.isInteger(Math.log2(n))
 
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length
 
@@ -130,6 +130,7 @@ export const learn = async (training: Training, start: TrainState, budget: Budge
   const { batch: size, validateEvery, clip, l2 } = training.config.recipe
   const { seconds: limit = Number.POSITIVE_INFINITY } = budget
   const isChief = (workers?.index ?? 0) === 0
+  const validates = isChief && examples.validation.count > 0
   const unit = unitOf(training.config.shape)
   const report = reporter(io)
   const saves = saver(training, training.best, report, io)
@@ -174,6 +175,10 @@ export const learn = async (training: Training, start: TrainState, budget: Budge
     if (wish > 0) over.abort()
   }
 
+  const showWhereDue = async (state: TrainState): Promise<void> => {
+    if (isSeldom(state.step / validateEvery)) report(await show(training, state)())
+  }
+
   const onStep = async (event: Stepped): Promise<void> => {
     const { step } = event.state
     recent = [...recent, event]
@@ -191,8 +196,9 @@ export const learn = async (training: Training, start: TrainState, budget: Budge
       recent = []
     }
     // not where a validation is due: a run that went on from there would lack it
-    if (isChief && step % validateEvery !== 0 && saves.since() >= budget.saveEvery)
+    if (isChief && !(validates && step % validateEvery === 0) && saves.since() >= budget.saveEvery)
       await saves.save(contents(event.state))
+    if (isChief && !validates) await showWhereDue(event.state)
   }
   const onValidation = async ({ state, mean: bits, worst, best: better, worse }: Validated): Promise<void> => {
     // fit ends with a sentence
@@ -202,7 +208,7 @@ export const learn = async (training: Training, start: TrainState, budget: Budge
     line.validated(validation)
     report(await metrics.add({ ...common(state.step), validation, worst: unit.of(worst), best: better }))
     await saves.save(contents(state), better)
-    if (isSeldom(state.step / validateEvery)) report(await show(training, state)())
+    await showWhereDue(state)
   }
 
   for await (const event of fit(flow, start, {
@@ -215,7 +221,7 @@ export const learn = async (training: Training, start: TrainState, budget: Budge
     ...(budget.seconds === undefined || workers !== undefined ? {} : { seconds: budget.seconds }),
     ...(budget.steps === undefined ? {} : { steps: budget.steps }),
     signal: workers === undefined ? AbortSignal.any([io.signal, over.signal]) : over.signal,
-    ...(isChief && {
+    ...(validates && {
       validation: {
         batches: examples.validation,
         every: validateEvery,

@@ -77,7 +77,8 @@ export const trainingLine = (
   { things, name }: { readonly things: string; readonly name: string },
   validations: number,
 ) => {
-  const format = `{bar} step {step} · {rate} ${things}/s · train {train} ${name}, validation {validation} · {left} left`
+  const validation = validations === 0 ? '' : ', validation {validation}'
+  const format = `{bar} step {step} · {rate} ${things}/s · train {train} ${name}${validation} · {left} left`
   let line: Progress | undefined
   let done = 0
   let pace: ReturnType<typeof paceOf> | undefined

@@ -17,7 +17,7 @@ import { sameContents } from './configure.js'
 import type { Io } from './console.js'
 import { type Examples, loadDataSet } from './examples.js'
 import type { EngineFlags } from './flags.js'
-import { filesIn, isRun, loadSaved, toldOf, type Which } from './folder.js'
+import { filesIn, isRun, loadSaved, readConfig, toldOf, type Which } from './folder.js'
 import { type Model, modelOf } from './model.js'
 
 /** The flags of commands that use a run. */
@@ -42,16 +42,27 @@ export interface OpenRun extends Model {
 /** Refuses `--checkpoint best` where no validation has left one; a damaged one is passed over, and said so. */
 export const hasBest = (folder: string, which: Which | undefined): TE.TaskEither<DiffeoError, void> => {
   const { best } = filesIn(folder)
-  return which !== 'best' || existsSync(best) || !isRun(folder)
-    ? TE.right(undefined)
-    : TE.left(
+  if (which !== 'best' || existsSync(best) || !isRun(folder)) return TE.right(undefined)
+  return pipe(
+    readConfig(filesIn(folder).config),
+    TE.match(
+      () => undefined,
+      ({ recipe }) => recipe.validation,
+    ),
+    TE.fromTask,
+    TE.flatMap((validation) =>
+      TE.left(
         usageError(
           '--checkpoint best',
           `${best}, which a validation leaves`,
           'a run without',
-          'leave it out, or train with a smaller --validate-every',
+          validation === 0
+            ? 'leave it out: the run has no validation set'
+            : 'leave it out, or train with a smaller --validate-every',
         ),
-      )
+      ),
+    ),
+  )
 }
 
 /** Uses a run: reads it, says what there is to say, and frees it afterwards. */

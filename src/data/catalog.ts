@@ -2,8 +2,8 @@
  * The data sets that a run can name: what each is, where its files come from, and how it is shared out.
  *
  * Law: the same options over the same files give the same sets. What a set's authors did not share out is held out by
- * the seed: `foldIn(key(seed), 0)` chooses the validation images, `foldIn(key(seed), 1)` before that a tenth, at most
- * 10,000, for the test.
+ * the seed: `foldIn(key(seed), 1)` chooses the test images, a tenth, at most 10,000; then `foldIn(key(seed), 0)` chooses
+ * the validation images, a tenth of what is left, at most 512.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import * as t from 'io-ts'
 import { integer } from '../codec.js'
-import { type DiffeoError, usageError } from '../error.js'
+import { type DiffeoError, formatError, usageError } from '../error.js'
 import { foldIn, key } from '../tensor/random.js'
 import { loadCelebA } from './celeba.js'
 import { loadCifar10 } from './cifar10.js'
@@ -136,11 +136,11 @@ export const DataOptions = t.readonly(
   t.intersection([
     t.type({
       name: t.keyof(dataSets),
-      /** How many training images are held out for validation. */
-      validation: integer(1, 2 ** 31),
       seed: integer(0, 2 ** 32 - 1),
     }),
     t.partial({
+      /** How many training images are held out for validation; default: a tenth of them, at most 512. */
+      validation: integer(0, 2 ** 31),
       /** Where the files are; each set has a default. */
       folder: t.string,
       /** Height and width that images are resized to, for the sets that are. */
@@ -170,30 +170,53 @@ const digestOf = ({ train, validation, test }: Parts): string =>
 
 const count = (set: ImageSet): string => set.count.toLocaleString('en')
 
-/** Some of a set's images, mixed, and the others. */
-const cut = (use: number, seed: number, some: number, set: ImageSet) =>
+/** Which key of the seed chooses what. */
+const SPLITS = { validation: 0, test: 1 } as const
+
+/** Holds `size` images of a set out: those, mixed, and the others. */
+const holdOutOf = (split: keyof typeof SPLITS, seed: number, size: number, set: ImageSet) =>
   pipe(
-    holdOut(foldIn(key(seed), use), some, set.count),
-    E.map(({ train, validation }) => [subset(validation)(set), subset(train)(set)] as const),
+    holdOut(foldIn(key(seed), SPLITS[split]), size, set.count),
+    E.map(({ train, validation }) => ({ heldOut: subset(validation)(set), others: subset(train)(set) })),
     TE.fromEither,
   )
 
-/** A tenth, if the authors held no test images out. */
-const withTest = (seed: number, { train, test }: Parts) =>
-  test === undefined
-    ? pipe(
-        cut(1, seed, Math.max(1, Math.min(10_000, Math.floor(train.count / 10))), train),
-        TE.map(([test, train]) => ({ train, test })),
-      )
-    : TE.right({ train, test })
+/** The part of a set that is held out by default: a tenth, so that it shrinks with the data. */
+const tenth = (count: number, most: number): number => Math.min(most, Math.floor(count / 10))
 
-const withValidation = (seed: number, size: number, train: ImageSet, official: ImageSet | undefined) =>
-  official === undefined || size < official.count
-    ? pipe(
-        cut(0, seed, size, official ?? train),
-        TE.map(([validation, rest]) => ({ validation, train: official === undefined ? rest : train })),
-      )
-    : TE.right({ validation: official, train })
+/** The authors' test images, or a tenth of those to train. */
+const withTest = (title: string, seed: number, { train, test }: Parts) => {
+  if (test !== undefined) return TE.right({ train, test })
+  if (train.count < 2)
+    return TE.left(formatError(title, 'at least 2 images, one to train on and one to test on', '1', 'add images'))
+  return pipe(
+    holdOutOf('test', seed, Math.max(1, tenth(train.count, 10_000)), train),
+    TE.map(({ heldOut, others }) => ({ train: others, test: heldOut })),
+  )
+}
+
+const LARGEST_DEFAULT = 512
+
+/** Validation images: of the authors' own, if there are any, else of those to train. */
+const withValidation = (seed: number, asked: number | undefined, train: ImageSet, official: ImageSet | undefined) => {
+  const from = official ?? train
+  const size = asked ?? (official === undefined ? tenth(train.count, LARGEST_DEFAULT) : LARGEST_DEFAULT)
+  if (official !== undefined && size >= official.count) return TE.right({ validation: official, train })
+  if (size === 0) return TE.right({ validation: subset(new Uint32Array())(from), train })
+  if (size >= from.count)
+    return TE.left(
+      usageError(
+        'validation',
+        `0 to ${from.count - 1} of ${from.count} images to hold out`,
+        `${size}`,
+        'hold out fewer',
+      ),
+    )
+  return pipe(
+    holdOutOf('validation', seed, size, from),
+    TE.map(({ heldOut, others }) => ({ validation: heldOut, train: official === undefined ? others : train })),
+  )
+}
 
 const checkSize = ({ sizes, title }: DataSet, size: number | undefined): TE.TaskEither<DiffeoError, number> => {
   if (size === undefined || sizes.includes(size)) return TE.right(size ?? sizes[0] ?? 0)
@@ -206,7 +229,7 @@ const checkSize = ({ sizes, title }: DataSet, size: number | undefined): TE.Task
  *
  * @returns left: a file error or a format error that says what to download and where to put it; a usage error, if there
  *   are too few images to hold out so many, or the set has no such size.
- * @example await loadData({ name: 'mnist', validation: 512, seed: 0 })()
+ * @example await loadData({ name: 'mnist', seed: 0 })()
  */
 export const loadData = (options: DataOptions): TE.TaskEither<DiffeoError, Data> => {
   const { name, folder, seed, validation } = options
@@ -216,7 +239,7 @@ export const loadData = (options: DataOptions): TE.TaskEither<DiffeoError, Data>
     checkSize(entry, options.size),
     TE.flatMap((size) => entry.load(folder, size)),
     TE.bindTo('parts'),
-    TE.bind('tested', ({ parts }) => withTest(seed, parts)),
+    TE.bind('tested', ({ parts }) => withTest(title, seed, parts)),
     TE.bind('shared', ({ parts, tested }) => withValidation(seed, validation, tested.train, parts.validation)),
     TE.map(({ parts, tested: { test }, shared: { train, validation } }) => {
       const counts = `${count(train)} images to train, ${count(validation)} to validate, ${count(test)} to test`

@@ -54,7 +54,11 @@ let trained: string
 beforeAll(async () => {
   await fewImages(data)
   const { ended, drawn } = await told((io) =>
-    train('mnist', { ...small, data, scales: 2, width: 2, blocks: 0, steps: 20, validateEvery: 10, out: run }, io),
+    train(
+      'mnist',
+      { ...small, data, scales: 2, width: 2, blocks: 0, validation: 512, steps: 20, validateEvery: 10, out: run },
+      io,
+    ),
   )
   expect(ended).toBe('done')
   trained = drawn
@@ -235,7 +239,7 @@ describe('without a run', () => {
     expect(said).toMatch(/^all +4 +4 +62 +125 +408$/m)
   })
   it('data check reads every image, and says what there is', async () => {
-    const { said, result, ended, drawn } = await told((io) => checkData('mnist', { data }, io))
+    const { said, result, ended, drawn } = await told((io) => checkData('mnist', { data, validation: 512 }, io))
     expect(drawn).toMatch(/reading: 613 images, [\d.]+ images\/s, 0:00 left/)
     expect([ended, said]).toEqual(['done', expect.stringContaining('48 images to train, 512 to validate, 53 to test')])
     expect(said).toContain('all 613 images were read: gray levels 0 to 255, mean ')
@@ -253,11 +257,11 @@ describe('without a run', () => {
     const bytes = orThrow(encodePng({ width: 8, height: 8, channels: 3, data: Uint8Array.from(noise) }))
     for (let i = 0; i < 150; i++)
       writeFileSync(join(pictures, `${i}.png`), i === 117 ? bytes.subarray(0, bytes.length / 2) : bytes)
-    expect((await told((io) => checkData('folder', { data: pictures, size: 16 }, io))).ended).toBe(
-      'validation: expected 1 to 134 of 135 examples to hold out, got 512; hold out fewer',
+    expect((await told((io) => checkData('folder', { data: pictures, size: 16, validation: 512 }, io))).ended).toBe(
+      '--validation: expected 0 to 134 of 135 images to hold out, got 512; hold out fewer',
     )
-    const cut = await told((io) => checkData('folder', { data: pictures, size: 16, validation: 9 }, io))
-    expect(cut.ended).toMatch(/117\.png: expected a whole PNG or JPEG picture, got .*; replace it or take it away/)
+    const cut = await told((io) => checkData('folder', { data: pictures, size: 16 }, io))
+    expect(cut.ended).toMatch(/117\.png: expected a whole PNG or JPEG picture, got .*; replace it or remove it/)
     writeFileSync(join(pictures, '117.png'), bytes)
     expect((await told((io) => checkData('folder', { data: pictures, size: 16, validation: 9 }, io))).said).toContain(
       'all 150 images',

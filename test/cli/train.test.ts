@@ -6,7 +6,7 @@ import { appears, command, diffeo, type Ended, fewImages, main, small, started, 
 
 const { folder, at } = temporary('train')
 const data = at('few')
-const asked = ['train', 'mnist', '--data', data, ...small, '--no-report']
+const asked = ['train', 'mnist', '--data', data, ...small, '--validation', '512', '--no-report']
 const train = (...flags: readonly string[]) => diffeo(folder, ...asked, ...flags)
 const steps = '24'
 

@@ -74,6 +74,8 @@ export const checkData = (name: string, flags: DataFlags, io: Io): TE.TaskEither
           `all ${contents.images.toLocaleString('en')} images were read: gray levels ${contents.least} to ${contents.most}, ` +
             `mean ${contents.mean.toFixed(2)}`,
         )
+      if (contents !== undefined && contents.least === contents.most)
+        io.warn(`data: every pixel of all images is ${contents.least}; nothing can be learned from them`)
       io.result({ data: name, shape, summary, ...contents })
       return 'done'
     }),
@@ -90,7 +92,11 @@ export const dataCommand = (program: Command): Command =>
     .description('read a whole data set, and see whether its files are whole and official')
     .option('--data <folder>', 'where they are')
     .option('--size <n>', 'height and width to crop and resize images to', number('--size', integer(1, 1024)))
-    .option('--validation <n>', 'examples to hold out (default: 512)', number('--validation', integer(1, 1_000_000)))
+    .option(
+      '--validation <n>',
+      'size of the validation set (default: a tenth of the images, at most 512)',
+      number('--validation', integer(0, 1_000_000)),
+    )
     .addHelpText('after', examples('data check mnist', 'data check fashion-mnist --data ~/fashion'))
     .action((name: string, flags: DataFlags, command: Command) =>
       perform((io) => checkData(name, flags, io), command.optsWithGlobals<GlobalFlags>()),

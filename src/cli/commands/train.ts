@@ -39,6 +39,7 @@ import { noMetrics, openMetrics } from '../metrics.js'
 import { modelOf } from '../model.js'
 import { hasBest } from '../run.js'
 import { type SavedBest, saveLast } from '../saving.js'
+import { warnOf } from '../warnings.js'
 
 /** The flags. */
 export interface TrainFlags extends ConfigFlags, ClusterFlags {
@@ -152,7 +153,10 @@ const prepare = (
     TE.bind('engine', () => (workers === undefined ? useEngine(flags.engine, flags) : TE.right(workers.engine))),
     TE.bind('start', ({ config, model, examples: data, saved }) =>
       saved === undefined
-        ? TE.tryCatch(() => begin(model, data, config.recipe.seed), asError)
+        ? pipe(
+            onlyChief(warnOf(config, data, io)),
+            TE.flatMap(() => TE.tryCatch(() => begin(model, data, config.recipe.seed), asError)),
+          )
         : TE.fromEither(restore(model.flow.bijector.spec, model.optimiser)(saved)),
     ),
     TE.tap(() => (loaded === undefined ? TE.right(undefined) : takeUp(out, loaded))),
@@ -247,7 +251,7 @@ export const trainCommand = (program: Command): Command =>
           )
           .option(
             '--batch <n>',
-            'examples in a step (default: 32 images, 256 points)',
+            'batch size (default: 32 images, or all if there are fewer; 256 points)',
             number('--batch', integer(1, 65_536)),
           )
           .option(
@@ -271,8 +275,8 @@ export const trainCommand = (program: Command): Command =>
           .option('--limit <n>', 'train on so few of the images', number('--limit', integer(1, 2 ** 31)))
           .option(
             '--validation <n>',
-            'examples held out to choose by (default: 512 images, 2000 points)',
-            number('--validation', integer(1, 1_000_000)),
+            'size of the validation set; 0: none (default: a tenth of the images, at most 512; 2000 points)',
+            number('--validation', integer(0, 1_000_000)),
           )
           .option(
             '--validate-every <n>',

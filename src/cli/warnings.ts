@@ -1,0 +1,47 @@
+/**
+ * What is worth a sentence before a training begins: batches from which nothing can be learned.
+ *
+ * @module
+ */
+import * as TE from 'fp-ts/lib/TaskEither.js'
+import { asError, type DiffeoError } from '../error.js'
+import { product } from '../tensor/shape.js'
+import type { RunConfig } from './config.js'
+import type { Io } from './console.js'
+import { type Examples, firstBatch } from './examples.js'
+
+/** Whether the images of a batch are all alike; the noise below one gray level does not count. */
+const areEqual = (batch: Float32Array, size: number): boolean =>
+  batch.every((value, i) => Math.floor(value) === Math.floor(batch[i % size]!))
+
+/** Whether every pixel of a batch has the gray level of the first. */
+const isConstant = (batch: Float32Array): boolean => areEqual(batch, 1)
+
+/** A sentence for a batch of one, and one for a first batch of images that are constant or equal. */
+const warningsOf = async (
+  { shape, recipe: { batch: size } }: Pick<RunConfig, 'shape' | 'recipe'>,
+  examples: Pick<Examples, 'batch'>,
+): Promise<readonly string[]> => {
+  const single = size === 1 ? ['--batch 1: one example has no deviation to normalise by; use 2 or more'] : []
+  if (shape.length !== 3) return single
+  const batch = await firstBatch(examples)
+  if (isConstant(batch))
+    return [...single, `data: every pixel of the first batch is ${Math.floor(batch[0]!)}; its density has no bound`]
+  if (size > 1 && areEqual(batch, product(shape)))
+    return [...single, `data: the ${size} images of the first batch are equal; their density has no bound`]
+  return single
+}
+
+/**
+ * Warns before a new run trains on what cannot be learned.
+ *
+ * @returns left: a file or format error, if the first batch cannot be read
+ */
+export const warnOf = (
+  config: Pick<RunConfig, 'shape' | 'recipe'>,
+  examples: Pick<Examples, 'batch'>,
+  { warn }: Pick<Io, 'warn'>,
+): TE.TaskEither<DiffeoError, void> =>
+  TE.tryCatch(async () => {
+    for (const line of await warningsOf(config, examples)) warn(line)
+  }, asError)
