@@ -1,7 +1,7 @@
 /**
  * `jit(f)`: a pure function of tensors as one program. The first call with a signature (the shapes and types of the
- * tensors, and whatever else is among the arguments) traces `f` and has the engine compile it; every other call runs
- * what was compiled.
+ * tensors, and whatever else is among the arguments) traces `f` and has the engine compile it; later calls run what
+ * was compiled, as long as it is among the most recently used programs of `f`.
  *
  * Laws. `await jit(f)(…args)` is `f(…args)`, but for rounding. Of `f` this asks that it computes with tensors alone:
  * a value that is read, a random draw or a clock would be frozen into the program, so the first two are errors. Tensors
@@ -10,7 +10,8 @@
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
-import { type Compiled, type Compiler, currentCompiler } from './backends/compiler.js'
+import { type Compiled, currentCompiler } from './backends/compiler.js'
+import { programs } from './backends/programs.js'
 import type { Runner } from './compiler/evaluate.js'
 import { simplify } from './compiler/passes/simplify.js'
 import { runPasses } from './compiler/pipeline.js'
@@ -97,7 +98,7 @@ export interface Jitted<Args extends readonly unknown[], R> {
   readonly prepare: (...args: Args) => Promise<void>
   /** The program that arguments like these run, as `describe` prints it. */
   readonly program: (...args: Args) => Program
-  /** Frees what was compiled; another call compiles anew. */
+  /** Frees what was compiled, if need be when the calls end that use it; another call compiles anew. */
   readonly dispose: () => Promise<void>
 }
 
@@ -155,7 +156,8 @@ class Place {
 
 /**
  * A pure function of tensors, compiled. Arguments and result are trees: lists and plain objects of tensors; numbers,
- * texts and booleans among the arguments are part of the signature, so that each new one means a new program. The
+ * texts and booleans among the arguments are part of the signature, so that each new one means a new program. The 16
+ * most recently used programs are kept; one that is needed again is compiled again. The
  * tensors of the result are the caller's to free; the arguments stay the caller's.
  *
  * @example
@@ -167,25 +169,19 @@ export const jit = <Args extends readonly unknown[], R>(
   f: (...args: Args) => R,
   { steady = 0, batch }: JitOptions = {},
 ): Jitted<Args, R> => {
-  const cache = new Map<Compiler, Map<string, Entry>>()
-  const entryOf = (args: Args, signature: string): Entry => {
+  const cache = programs<Entry>()
+  const compile = (args: Args): Entry => {
     const { compiler, share } = currentCompiler()
-    const entries = cache.get(compiler) ?? new Map<string, Entry>()
-    cache.set(compiler, entries)
-    const cached = entries.get(signature)
-    if (cached !== undefined) return cached
     const { program, rebuild, ...groups } = traceTree(f as (...args: never[]) => unknown, args)
     const compiled = compiler({
       program: isShared() ? partition(program, batched(args), share) : program,
       ...groups,
       steadyGroups: args.slice(0, steady).flatMap(groupSizes).length,
     })
-    const entry = { compiled, rebuild }
-    entries.set(signature, entry)
-    // a failed compilation is tried again
-    compiled.catch(() => entries.delete(signature))
-    return entry
+    return { compiled, rebuild }
   }
+  const use = <A>(args: Args, signature: string, run: (compiled: Compiled, entry: Entry) => Promise<A>): Promise<A> =>
+    cache.use(currentCompiler().compiler, signature, () => compile(args), run)
   const isShared = (): boolean => batch !== undefined && currentCompiler().share.count > 1
   /** The places of the batch's tensors among those of all arguments. */
   const batched = (args: Args): ReadonlySet<number> => {
@@ -202,23 +198,20 @@ export const jit = <Args extends readonly unknown[], R>(
   }
   const call = async (...args: Args): Promise<R> => {
     const { tensors, signature } = flatten(args)
-    if (tensors.some((t) => t.isDisposed))
-      throw new DiffeoException(engineError('jit', 'tensors', 'one that was freed', FREED))
-    const { compiled, rebuild } = entryOf(args, signature)
-    const { run } = await compiled
-    return rebuild(await (isShared() ? shared(args, run) : run(tensors))) as R
+    const refuseFreed = (): void => {
+      if (tensors.some((t) => t.isDisposed))
+        throw new DiffeoException(engineError('jit', 'tensors', 'one that was freed', FREED))
+    }
+    refuseFreed()
+    return use(args, signature, async ({ run }, { rebuild }) => {
+      // compiling takes time, in which an argument can be freed
+      refuseFreed()
+      return rebuild(await (isShared() ? shared(args, run) : run(tensors))) as R
+    })
   }
   return Object.assign(call, {
-    prepare: async (...args: Args) => {
-      await entryOf(args, flatten(args).signature).compiled
-    },
+    prepare: (...args: Args) => use(args, flatten(args).signature, async () => undefined),
     program: (...args: Args) => traceTree(f as (...args: never[]) => unknown, args).program,
-    dispose: async () => {
-      const entries = [...cache.values()].flatMap((own) => [...own.values()])
-      cache.clear()
-      // one that could not be compiled holds nothing
-      for (const made of await Promise.allSettled(entries.map(({ compiled }) => compiled)))
-        if (made.status === 'fulfilled') await made.value.dispose()
-    },
+    dispose: cache.dispose,
   })
 }

@@ -191,6 +191,66 @@ describe('jit', () => {
     expect(freed).toEqual([[2]])
     await ready('cpu')
   })
+  it('keeps the programs used last and frees the others, but none that a call uses or waits for', async () => {
+    const [alive, running] = [new Set<object>(), new Map<object, number>()]
+    let most = 0
+    setCompiler(async (input) => {
+      const program = {}
+      alive.add(program)
+      most = Math.max(most, alive.size)
+      await new Promise((resolve) => setTimeout(resolve, 1))
+      const { run } = await eagerCompiler(input)
+      return {
+        run: async (given) => {
+          running.set(program, (running.get(program) ?? 0) + 1)
+          await new Promise((resolve) => setTimeout(resolve, 1))
+          expect(alive.has(program)).toBe(true)
+          const out = await run(given)
+          running.set(program, running.get(program)! - 1)
+          return out
+        },
+        dispose: async () => {
+          expect(running.get(program) ?? 0).toBe(0)
+          expect(alive.delete(program)).toBe(true)
+        },
+      }
+    })
+    const double = jit((t: tf.Tensor) => tf.mul(t, 2))
+    const call = async (n: number) => {
+      const x = tf.fill([n], n)
+      const out = await double(x)
+      expect([...(await out.data())]).toEqual(Array.from({ length: n }, () => 2 * n))
+      tf.dispose([x, out])
+    }
+    for (let n = 1; n <= 100; n++) await call(n)
+    expect(alive.size).toBe(16)
+    expect(most).toBeLessThanOrEqual(17)
+    // calls at the same time, more than there are places, some of the same sizes
+    await Promise.all(Array.from({ length: 120 }, (_, i) => call(1 + (i % 40))))
+    expect(alive.size).toBe(16)
+    // disposed while calls run, which end as they would have
+    const late = [1, 2, 3].map(call)
+    await double.dispose()
+    await Promise.all(late)
+    expect(alive.size).toBe(0)
+    await ready('cpu')
+  })
+  it('compiles again what failed to compile, and refuses what is freed while it compiles', async () => {
+    let failures = 1
+    setCompiler(async (input) => {
+      if (failures-- > 0) throw new Error('no memory')
+      return eagerCompiler(input)
+    })
+    const double = jit((t: tf.Tensor) => tf.mul(t, 2))
+    const x = tf.scalar(2)
+    await expect(double(x)).rejects.toThrow('no memory')
+    expect(await firsts([await double(x)])).toEqual([4])
+    const other = tf.tensor1d([1])
+    const refused = expect(double(other)).rejects.toThrow('one that was freed; free a tensor after its last use')
+    other.dispose()
+    await refused
+    await ready('cpu')
+  })
   it('sums up along an axis that is counted from the end', async () => {
     for (const engine of [fast, 'wasm', 'cpu'] as const) {
       await ready(engine)

@@ -38,8 +38,9 @@ interface Piece {
 const allocate = (dtype: ProgramType, size: number): Elements =>
   dtype === 'float32' ? new Float32Array(size) : dtype === 'int32' ? new Int32Array(size) : new Uint8Array(size)
 
-/** How many freed arrays of one type and size are kept. */
+/** How many freed arrays of one type and size are kept, and of how many types and sizes: those freed last. */
 const KEPT = 4
+const KEPT_SIZES = 32
 
 class Storage extends PassiveBackend {
   readonly #stored = new Map<object, Stored>()
@@ -81,8 +82,10 @@ class Storage extends PassiveBackend {
   #keep(dtype: ProgramType, data: Elements): void {
     const key = `${dtype}${data.length}`
     const list = this.#free.get(key) ?? []
+    this.#free.delete(key)
     this.#free.set(key, list)
     if (list.length < KEPT) list.push(data)
+    if (this.#free.size > KEPT_SIZES) this.#free.delete(this.#free.keys().next().value!)
   }
   override readSync(dataId: object): tf.BackendValues {
     return this.#stored.get(dataId)!.look().slice()
