@@ -31,6 +31,8 @@ it.each<[Layer<ShapeFn>, string]>([
   [logit({ alpha: 0.5 }), 'logit: expected an alpha from 0 to below 0.5, got 0.5'],
   [logit({ alpha: -0.1 }), 'logit: expected an alpha from 0 to below 0.5, got -0.1'],
   [logit({ bins: 0 }), 'logit: expected a number of bins above 0, got 0'],
+  [exponentialCdf(0), 'exponentialCdf: expected a rate above 0, got 0'],
+  [exponentialCdf(Number.POSITIVE_INFINITY), 'exponentialCdf: expected a rate above 0, got Infinity'],
   [exponentialCdf(-1), 'exponentialCdf: expected a rate above 0, got -1'],
   [uniformCdf(1, 0), 'uniformCdf: expected a finite high above low, 1, got 0'],
   [uniformCdf(Number.NEGATIVE_INFINITY, 0), 'uniformCdf: expected a finite low, got -Infinity'],
@@ -48,5 +50,8 @@ it.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])('realNvp is refused 
 
 it.each<[string, Layer<ShapeFn>]>([
   ['99 bins', spline({ bins: 99 })],
+  ['1 bin', spline({ bins: 1 })],
+  ['1 coupling', realNvpVector({ couplings: 1 })],
+  ['a small rate', exponentialCdf(1e-30)],
   ['no margin', logit({ alpha: 0 })],
 ])('the least and the most that there is stay: %s', (_, layer) => expect(E.isRight(layer.at([2]))).toBe(true))
