@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import {
   actNorm,
   affine,
+  batchNorm,
   bijector,
   compose,
   coupling,
@@ -47,6 +48,49 @@ it('compose counts the log-det of every part, whatever its name', () => {
     const x = randomBatch([2], [-1, 1], 1, key(7)) as never
     expect(values(f.forward(x)[1])[0]).toBeCloseTo(4 * Math.LN2, 6)
     expect(values(f.inverse(x)[1])[0]).toBeCloseTo(-4 * Math.LN2, 6)
+  })
+})
+
+describe('a composition', () => {
+  it('of nothing is the identity, with a log-det of 0 for each example', () => {
+    tf.tidy(() => {
+      const empty = compose(input([3]))
+      expect([empty.domain, empty.codomain, empty.spec]).toEqual([[3], [3], {}])
+      const x = randomBatch([3], [-2, 2], 2, key(8))
+      const f = empty.bind({})
+      for (const [y, logDet] of [f.forward(x), f.inverse(x)]) {
+        expect(values(y)).toEqual(values(x))
+        expect(values(logDet)).toEqual([0, 0])
+      }
+    })
+  })
+  it('names its parts by place, and lists those with parameters in its spec', () => {
+    const b = compose(input([4]), flip, affine, factorOut, affine, actNorm)
+    expect(Object.keys(b.spec)).toEqual(['2.affine', '4.affine', '5.actNorm'])
+    expect(b.parts?.map(({ name }) => name)).toEqual(['input', 'flip', 'affine', 'factorOut', 'affine', 'actNorm'])
+    expect(b.codomain).toEqual([[2], [2]])
+    expect(compose(input([4]), flip).codomain).toEqual([4])
+  })
+  it('trains and starts each part on what comes out of the parts before, and returns the parameters of each', () => {
+    tf.tidy(() => {
+      const [first, second] = [on([2], batchNorm()), on([2], actNorm)]
+      const b = compose(input([2]), first, flip, second)
+      const params = randomParams(b, key(9))
+      const [one, two] = Object.keys(b.spec) as [string, string]
+      const x = randomBatch([2], [-3, 3], 5, key(10))
+      for (const way of ['train', 'start'] as const) {
+        const [h, logDet, next] = first[way](params[one] as never)(x)
+        const turned = on([2], flip).bind({}).forward(h)[0]
+        const [z, more, after] = second[way](params[two] as never)(turned)
+        const [got, whole, all] = b[way](params)(x)
+        expect(values(got)).toEqual(values(z))
+        values(whole).forEach((v, i) => {
+          expect(v).toBeCloseTo(values(logDet)[i]! + values(more)[i]!, 5)
+        })
+        const read = (tree: unknown) => leaves(tree as never).map(([path, leaf]) => [path, values(leaf)])
+        expect(read(all)).toEqual(read({ [one]: next, [two]: after }))
+      }
+    })
   })
 })
 
