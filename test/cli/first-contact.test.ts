@@ -1,6 +1,7 @@
 /** What a user meets who gives a folder of pictures and no flags, or flags that do not fit the data. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { describeError, encodePng, inMemory, loadData, orThrow, ready, batch as tensorOf } from 'diffeo'
+import { decode } from 'fast-png'
 import * as E from 'fp-ts/lib/Either.js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type ConfigFlags, configure, dataConfig, sharingOf } from '../../src/cli/configure.js'
@@ -183,6 +184,10 @@ describe('200 pictures and no flags about data', () => {
     expect([code, err]).toEqual([0, ''])
     expect(out).toContain('162 images to train, 18 to validate, 20 to test; data/pictures')
     expect(existsSync(at('runs/folder/best.safetensors'))).toBe(true)
+    // sixteen images in a row, at the first validation, the second, the fourth, …
+    expect(readdirSync(at('runs/folder/progress')).sort()).toEqual(['3.png', '6.png'])
+    const { width: across, height: down } = decode(readFileSync(at('runs/folder/progress/3.png')))
+    expect([across, down]).toEqual([2 + 16 * 18, 2 + 18])
   })
   it('make one without validation, which is saved, drawn, resumed, tested and reported', async () => {
     const none = ['train', 'folder', '--out', 'none'] as const

@@ -59,6 +59,38 @@ describe('plots', () => {
     expect(values(zigzag).at(-1)).toEqual({ name: 'a', step: 99, value: 1 })
     expect(values(zigzag.slice(0, 40)).map(({ value }) => value)).toEqual(zigzag.slice(0, 40).map(([, v]) => v))
   })
+  it('show all but the largest 3 % of the values, and a twentieth above them', () => {
+    const domain = (...values: readonly number[]) => {
+      const plot = lines({ title: '', y: '', curves: [{ name: 'a', points: values.map((v, i) => [i, v] as const) }] })
+      return (plot as unknown as { encoding: { y: { scale: { domain?: number[] } } } }).encoding.y.scale.domain
+    }
+    // the largest of 35 values is out of sight, that of 34 is not
+    const rising = (n: number) => Array.from({ length: n }, (_, i) => i)
+    expect(domain(...rising(34), 1000)).toEqual([0, 33 * 1.05])
+    expect(domain(...rising(33), 1000)).toEqual([0, 1050])
+    expect(domain(Number.NaN, 2, Number.POSITIVE_INFINITY, 4)).toEqual([2, 4.1])
+    expect([domain(3, 3), domain(Number.NaN), domain()]).toEqual([undefined, undefined, undefined])
+  })
+  it('show panels up to where the worst curve ends, but not above where the first begins', () => {
+    const domain = (...curves: readonly (readonly number[])[]) => {
+      const plot = panels({
+        title: '',
+        y: '',
+        curves: curves.map((values, i) => ({ name: `${i}`, points: values.map((v, at) => [at, v] as const) })),
+      })
+      return (plot as unknown as { spec: { encoding: { y: { scale: { domain?: number[] } } } } }).spec.encoding.y.scale
+        .domain
+    }
+    expect(domain([9, 1], [99, 6])).toEqual([0.5, 6.5])
+    expect(domain([9, 1], [99, 50])).toEqual([1 - 0.8, 9 + 0.8])
+    expect(domain([1, 1], [1, 1])).toBe(undefined)
+  })
+  it('count the ends of a histogram in, and nothing beyond', () => {
+    const plot = histogram({ title: '', x: 'z', values: [0, 4, -1, 5, 1], bins: 4, range: [0, 4] }) as unknown as {
+      layer: [{ data: { values: { density: number }[] } }]
+    }
+    expect(plot.layer[0].data.values.map(({ density }) => density)).toEqual([0.2, 0.2, 0, 0.2])
+  })
   it('draw histograms whose bars are a density', () => {
     const plot = histogram({ title: '', x: 'z', values: [0, 0.1, 0.9, 1, Number.NaN], bins: 2 }) as unknown as {
       layer: [{ data: { values: { density: number }[] } }]
