@@ -10,6 +10,7 @@ import * as J from 'fp-ts/lib/Json.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import * as t from 'io-ts'
 import type { ClusterSpec } from '../backends/tensorflow/cluster.js'
+import { addressesOf, hostAndPort, isPublic } from '../backends/tensorflow/listening.js'
 import { joinWorkers, type Workers } from '../backends/tensorflow/workers.js'
 import { integer } from '../codec.js'
 import { asError, type DiffeoError, usageError } from '../error.js'
@@ -26,12 +27,24 @@ export interface ClusterFlags extends EngineFlags {
   readonly worker?: number
   /** Seconds. */
   readonly workerTimeout?: number
+  /** Whether to listen at an address that anybody may reach. */
+  readonly insecurePublic?: boolean
 }
 
 /** Of these flags those that were given: a run does not keep where and how it is computed. */
-export const unkept = ({ engine, precision, xla, threads, device, workers, worker, workerTimeout }: ClusterFlags) => ({
+export const unkept = ({
+  engine,
+  precision,
+  xla,
+  threads,
+  device,
+  workers,
+  worker,
+  workerTimeout,
+  insecurePublic,
+}: ClusterFlags) => ({
   ...(engine === 'auto' ? {} : { engine }),
-  ...{ precision, xla, threads, device, workers, worker, workerTimeout },
+  ...{ precision, xla, threads, device, workers, worker, workerTimeout, insecurePublic },
 })
 
 /** What TensorFlow's users and schedulers put into the environment variable `TF_CONFIG`. */
@@ -90,14 +103,41 @@ export const clusterSpec = (
   )
 }
 
+const DANGER = 'whoever reaches it can read and write files as you'
+
+/** Refuses addresses that anybody may reach: the connections ask for no password. */
+export const refusePublic = ({ addresses }: Pick<ClusterSpec, 'addresses'>): TE.TaskEither<DiffeoError, void> =>
+  pipe(
+    async () => {
+      for (const address of addresses) {
+        const [host] = hostAndPort(address)
+        const open = (await addressesOf(host)).find(isPublic)
+        if (open !== undefined) return E.left({ address, open })
+      }
+      return E.right(undefined)
+    },
+    TE.mapLeft(({ address, open }) =>
+      usageError(
+        '--workers',
+        'addresses of a private network',
+        open === hostAndPort(address)[0] ? `the public ${address}` : `${address}, which is the public ${open}`,
+        `use private addresses; add --insecure-public if a firewall protects the port: ${DANGER}`,
+      ),
+    ),
+  )
+
 /** Takes a place among the workers, if there are several. */
 export const joined = (flags: ClusterFlags, { say }: Io): TE.TaskEither<DiffeoError, Workers | undefined> =>
   pipe(
     TE.fromEither(clusterSpec(flags)),
+    TE.tap((spec) => (spec === undefined || flags.insecurePublic === true ? TE.right(undefined) : refusePublic(spec))),
     TE.flatMap((spec) => {
       if (spec === undefined) return TE.right(undefined)
       say(`worker ${spec.index} of ${spec.addresses.length}, waiting for the others`)
-      return joinWorkers(spec, flags)
+      const [, port] = hostAndPort(spec.addresses[spec.index]!)
+      return joinWorkers(spec, flags, (address) =>
+        say(`listening at ${address ?? `port ${port} of every address of this machine`}; ${DANGER}`),
+      )
     }),
   )
 

@@ -120,6 +120,7 @@ export const withWorkerOptions = (command: Command): Command =>
       'how long to wait for the others, a validation of worker 0 included (default: 600)',
       number('--worker-timeout', positive),
     )
+    .option('--insecure-public', 'allow worker addresses that are reachable from the internet')
 
 /** Which parameters of a run. */
 export const withCheckpointOptions = (command: Command): Command =>

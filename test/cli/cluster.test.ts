@@ -4,7 +4,7 @@ import { loadCheckpoint, orThrow } from 'diffeo'
 import * as E from 'fp-ts/lib/Either.js'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { Workers } from '../../src/backends/tensorflow/workers.js'
-import { type ClusterFlags, clusterSpec, sameConfig } from '../../src/cli/cluster.js'
+import { type ClusterFlags, clusterSpec, refusePublic, sameConfig } from '../../src/cli/cluster.js'
 import { defaultRecipe, RunConfig } from '../../src/cli/config.js'
 import { describeError } from '../../src/error.js'
 import { addresses } from '../backends/tensorflow/addresses.js'
@@ -54,6 +54,28 @@ describe('the workers that train together', () => {
   ])('are refused: %j', (given, env, sentence) => {
     const spec = clusterSpec(flags(given), env)
     expect(E.isLeft(spec) && describeError(spec.left)).toContain(sentence)
+  })
+})
+
+describe('an address that anybody may reach', () => {
+  const refusal = async (...addresses: readonly string[]) =>
+    E.match(describeError, () => 'allowed')(await refusePublic({ addresses })())
+  it.each(['8.8.8.8:2222', '0.0.0.0:2222', '[2001:4860::8888]:2222', '[::]:2222', '[::ffff:8.8.8.8]:2222'])(
+    'is refused: %s',
+    async (address) => {
+      expect(await refusal('10.0.0.1:2222', address)).toMatch(
+        /^--workers: expected addresses of a private network, got .*; use private addresses; add --insecure-public if .* can read and write files as you$/,
+      )
+    },
+  )
+  it('is not refused: a private one, the loopback, or a name that is known elsewhere', async () => {
+    expect(await refusal('10.0.0.1:2222', '192.168.1.1:1', '[fd00::1]:1', 'localhost:1')).toBe('allowed')
+    expect(await refusal('no-such-host.invalid:1')).toBe('allowed')
+  })
+  it('is refused before a server listens, unless the flag says so', async () => {
+    const args = [main, 'train', 'moons', '--out', 'public', '--workers', '8.8.8.8:1,10.0.0.1:1', '--worker', '0']
+    const { code, err } = await command(folder, process.execPath, args)
+    expect([code, err]).toEqual([1, expect.stringContaining('got the public 8.8.8.8:1; use private addresses')])
   })
 })
 

@@ -8,6 +8,7 @@ import { connect } from 'node:net'
 import { type DiffeoError, DiffeoException, engineError } from '../../error.js'
 import type { Precision } from '../options.js'
 import { encoder, field, many, mapping } from '../shared/protobuf.js'
+import { hostAndPort } from './listening.js'
 
 /** The workers of a run, as `host:port` in the order of their numbers, and which of them this process is. */
 export interface ClusterSpec {
@@ -116,8 +117,8 @@ const lostWorker = ({ addresses, timeout }: ClusterSpec, thrown: unknown): unkno
 /** Whether something listens there. */
 export const listens = (address: string): Promise<boolean> =>
   new Promise((resolve) => {
-    const at = address.lastIndexOf(':')
-    const socket = connect({ host: address.slice(0, at).replace(/^\[|\]$/g, ''), port: Number(address.slice(at + 1)) })
+    const [host, port] = hostAndPort(address)
+    const socket = connect({ host, port })
     const end = (answer: boolean) => () => {
       socket.destroy()
       resolve(answer)

@@ -19,6 +19,7 @@ import type { EngineOptions } from '../options.js'
 import { compilerAmong } from './backend.js'
 import type { TensorFlow } from './c-api.js'
 import { type Cluster, type ClusterSpec, clusterOf, listens, serverDef } from './cluster.js'
+import { keepToAddress } from './listening.js'
 
 /** The workers of a run, seen by one of them. Worker 0 is the chief: it alone writes files. */
 export interface Workers extends Share {
@@ -108,9 +109,15 @@ const serve = (library: TensorFlow, spec: ClusterSpec): string => {
 /** That of this process. */
 let cluster: Cluster | undefined
 
-const joined = async (spec: ClusterSpec, engine: Engine, options: EngineOptions): Promise<Workers> => {
+const joined = async (
+  spec: ClusterSpec,
+  engine: Engine,
+  options: EngineOptions,
+  onListening: OnListening,
+): Promise<Workers> => {
   const compiler = await compilerAmong(options, async (library) => {
     cluster = clusterOf(spec, serve(library, spec))
+    onListening(await keepToAddress(spec.addresses, spec.index))
     await untilUp(spec)
     return cluster
   })
@@ -119,17 +126,24 @@ const joined = async (spec: ClusterSpec, engine: Engine, options: EngineOptions)
   return { ...share, engine, ...(await talk(compiler, share)) }
 }
 
+/** Hears at which address alone this worker listens; undefined if at every one of its machine. */
+type OnListening = (address: string | undefined) => void
+
 /**
  * Takes a place among the workers of a run, and waits for the others. A process can do so once.
  *
  * @returns left: an engine error, if TensorFlow's library is missing, the port is taken or a worker does not come up
  */
-export const joinWorkers = (spec: ClusterSpec, options: EngineOptions = {}): TE.TaskEither<DiffeoError, Workers> => {
+export const joinWorkers = (
+  spec: ClusterSpec,
+  options: EngineOptions = {},
+  onListening: OnListening = () => undefined,
+): TE.TaskEither<DiffeoError, Workers> => {
   // it logs each attempt to reach a worker that is not there yet, and reads this when it loads
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '3'
   return pipe(
     useEngine('tensorflow', options),
-    TE.flatMap((engine) => TE.tryCatch(() => joined(spec, engine, options), asError)),
+    TE.flatMap((engine) => TE.tryCatch(() => joined(spec, engine, options, onListening), asError)),
   )
 }
 
