@@ -7,7 +7,8 @@ import { posix } from 'node:path'
 
 const layers = {
   printable: [],
-  error: ['printable'],
+  thrown: [],
+  error: ['printable', 'thrown'],
   types: [],
   'missing-engine': ['error'],
   tracing: ['error', 'missing-engine'],

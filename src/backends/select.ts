@@ -16,6 +16,7 @@ import {
   orThrow,
   usageError,
 } from '../error.js'
+import { isMissingPackage, messageOf } from '../thrown.js'
 import { type Compiler, eagerCompiler, setCompiler } from './compiler.js'
 import { type EngineOptions, refusal } from './options.js'
 import { withoutErrorListeners } from './process-listeners.js'
@@ -63,16 +64,11 @@ const packages: Readonly<Record<EngineName, readonly string[]>> = {
   cpu: ['@tensorflow/tfjs-backend-cpu'],
 }
 
-/** The package of an engine that is not installed. Vite puts a module that says so in place of an optional peer. */
+/** The package of an engine that is not installed. */
 const missingOf = (name: EngineName, reason: unknown): string | undefined =>
-  reason instanceof Error &&
-  (('code' in reason && /^(ERR_)?MODULE_NOT_FOUND$/.test(String(reason.code))) ||
-    /^Could not resolve "/.test(reason.message))
-    ? packages[name].find((known) => reason.message.includes(`'${known}'`) || reason.message.includes(`"${known}"`))
-    : undefined
+  packages[name].find((candidate) => isMissingPackage(candidate, reason))
 
-const firstLine = (reason: unknown): string =>
-  (reason instanceof Error ? reason.message : String(reason)).split('\n')[0] ?? ''
+const firstLine = (reason: unknown): string => messageOf(reason).split('\n')[0] ?? ''
 
 const toError = (name: EngineName, reason: unknown): DiffeoError => {
   if (reason instanceof DiffeoException) return reason.error
@@ -83,9 +79,16 @@ const toError = (name: EngineName, reason: unknown): DiffeoError => {
         `engine ${name}`,
         `the package ${all.replace(' ', ' and ')} to load`,
         firstLine(reason),
-        'install it anew, or choose another engine with DIFFEO_ENGINE',
+        'reinstall it, or choose another engine with DIFFEO_ENGINE',
       )
     : engineError(`engine ${name}`, `the package ${missing}`, 'no such package', `run \`npm install ${all}\``)
+}
+
+let warned = false
+/** One line on the standard error stream, or the console of a browser, once for a process. */
+const warnOnce = (line: string): void => {
+  if (!warned) console.warn(line)
+  warned = true
 }
 
 interface Failure {
@@ -133,6 +136,7 @@ export const choiceOf = (loaders: Loaders, tried: readonly EngineName[]): Choice
       : pipe(
           load(name, options),
           TE.map((engine) => {
+            if (notes.length > 0) warnOnce(`diffeo: engine ${engine.name}, a slower one: ${notes.join('; ')}`)
             const all = [...notes, ...(engine.note === undefined ? [] : [engine.note])]
             return all.length > 0 ? { ...engine, note: all.join('; ') } : engine
           }),

@@ -17,8 +17,8 @@ import { type Group, pack } from '../shared/flat-state.js'
 import { type Loaded, loadWasm } from '../tfjs/backend.js'
 import { registerGradients } from '../tfjs/gradients.js'
 import { inputName, type LowerOptions, lowerProgram, outputName } from './lower/program.js'
+import { importRuntime, type Runtime } from './runtime.js'
 
-type Ort = typeof import('onnxruntime-node')
 type Feeds = InferenceSession.FeedsType
 
 /** What a runtime of ONNX models is asked for. */
@@ -45,7 +45,7 @@ const answered = <A>(expected: string, answer: Promise<A>): Promise<A> =>
 
 /** A compiler for `jit`. */
 const onnxCompiler =
-  (ort: Ort, { threads, ...how }: OnnxOptions): Compiler =>
+  (ort: Runtime, { threads, ...how }: OnnxOptions): Compiler =>
   async (input) => {
     const { steadyGroups = 0 } = input
     const { program, inputs, outputs } = pack(input)
@@ -142,7 +142,7 @@ const joined = (parts: readonly Elements[], size: number): Elements => {
  * they answer wrong numbers without a word, so a small convolution and its gradients have to agree with the ordinary
  * operators first; where none does, ordinary operators are all that is used.
  */
-const probe = async (ort: Ort, threads: number): Promise<number | undefined> => {
+const probe = async (ort: Runtime, threads: number): Promise<number | undefined> => {
   const shapes = [[32, 6, 5, 32], [3, 3, 32, 48], [48]]
   const infos = shapes.map((shape): ValueInfo => ({ shape, dtype: 'float32' }))
   const program = trace(([x, w, b]) => {
@@ -200,15 +200,10 @@ export const runOnnx = async (model: Uint8Array): Promise<OnnxRunner> => {
   }
 }
 
-const importRuntime = async (): Promise<Ort> => {
-  const imported = await import('onnxruntime-node')
-  return ((imported as { readonly default?: Ort }).default ?? imported) as Ort
-}
-
 /** By threads, once for a process: the probe costs time, and a compiler is what compiled programs are kept under. */
 const probed = new Map<number, ReturnType<typeof startCompiler>>()
 
-const startCompiler = async (ort: Ort, threads: number) => {
+const startCompiler = async (ort: Runtime, threads: number) => {
   registerGradients()
   // DIFFEO_BLOCK=0 keeps to the ordinary operators
   const block = globalThis.process.env['DIFFEO_BLOCK'] === '0' ? undefined : await probe(ort, threads)

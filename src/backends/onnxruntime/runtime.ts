@@ -1,0 +1,69 @@
+/**
+ * Where ONNX Runtime is found: in our package for this platform, which holds what one platform needs and has no install
+ * script; else in upstream's `onnxruntime-node`, which holds all platforms.
+ *
+ * @module
+ */
+import { engineError, NotInstalled } from '../../error.js'
+import { isMissingPackage, messageOf } from '../../thrown.js'
+
+/** The part of ONNX Runtime's interface that is used. */
+export type Runtime = typeof import('onnxruntime-node')
+
+/** The version that our packages are made of, and that the advice names. */
+const VERSION = '1.30.0'
+const UPSTREAM = 'onnxruntime-node'
+
+/** The platforms that upstream has a binary for; `scripts/runtime-packages.mjs` makes a package for each. */
+const platforms: readonly string[] = ['linux-x64', 'linux-arm64', 'darwin-arm64', 'win32-x64', 'win32-arm64']
+
+/** This platform, such as `linux-x64` or `linux-x64-musl`. */
+const platformOf = ({ platform, arch, report }: NodeJS.Process): string => {
+  const header = platform === 'linux' ? (report?.getReport() as { header?: { glibcVersionRuntime?: string } }) : {}
+  const isMusl = platform === 'linux' && header.header !== undefined && !header.header.glibcVersionRuntime
+  return `${platform}-${arch}${isMusl ? '-musl' : ''}`
+}
+
+const missing = (platform: string): NotInstalled =>
+  new NotInstalled(
+    platforms.includes(platform)
+      ? engineError(
+          'engine onnxruntime',
+          `the package @diffeo/onnxruntime-${platform} or ${UPSTREAM}`,
+          'neither',
+          `run \`npm install ${UPSTREAM}@${VERSION} --ignore-scripts\``,
+        )
+      : engineError(
+          'engine onnxruntime',
+          `a platform with a binary of ONNX Runtime (${platforms.join(', ')})`,
+          platform,
+          "use the engine 'wasm', several times slower: DIFFEO_ENGINE=wasm",
+        ),
+  )
+
+// a name that bundlers do not see: they would refuse a package that is not installed
+const load = async (name: string): Promise<Runtime> => {
+  const imported = (await import(name)) as Runtime & { readonly default?: Runtime }
+  return imported.default ?? imported
+}
+
+/**
+ * Loads ONNX Runtime.
+ *
+ * @throws NotInstalled (as a rejection) if there is none for this platform, with what brings it
+ * @throws (as a rejection) what the import of an installed package throws
+ */
+export const importRuntime = async (): Promise<Runtime> => {
+  const { process } = globalThis
+  for (const name of [`@diffeo/onnxruntime-${process.platform}-${process.arch}`, UPSTREAM])
+    try {
+      return await load(name)
+    } catch (thrown) {
+      if (isMissingPackage(name, thrown)) continue
+      const platform = platformOf(process)
+      // upstream's package is there, its binary for this platform is not, or its C library is another
+      if (!platforms.includes(platform)) throw missing(platform)
+      throw new Error(`${name}: ${messageOf(thrown)}`, { cause: thrown })
+    }
+  throw missing(platformOf(process))
+}

@@ -1,0 +1,99 @@
+/** Where the default engine is found, and what a user reads where it is not. */
+import { spawnSync } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
+
+const folder = mkdtempSync(join(tmpdir(), 'diffeo-loading-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+const modules = join(folder, 'node_modules')
+const platform = `${process.platform}-${process.arch}`
+const runtime = join(modules, '@diffeo', `onnxruntime-${platform}`)
+
+/** The package as installed without ONNX Runtime: a copy, since links would lead to the checkout's own packages. */
+beforeAll(() => {
+  cpSync('dist/src', join(modules, 'diffeo', 'dist', 'src'), { recursive: true })
+  cpSync('package.json', join(modules, 'diffeo', 'package.json'))
+  for (const name of readdirSync('node_modules'))
+    if (!name.startsWith('.') && name !== 'onnxruntime-node' && name !== 'diffeo')
+      symlinkSync(resolve('node_modules', name), join(modules, name), 'junction')
+})
+afterEach(() => rmSync(join(modules, '@diffeo'), { recursive: true, force: true }))
+
+const program = (before = '') => `${before}
+const { ready } = await import('diffeo')
+const [{ name }] = [await ready(), await ready()]
+console.log(name)`
+const run = (text: string, env: Readonly<Record<string, string>> = {}) => {
+  writeFileSync(join(folder, 'program.mjs'), text)
+  const { stdout, stderr } = spawnSync('node', ['program.mjs'], {
+    cwd: folder,
+    encoding: 'utf8',
+    env: { ...process.env, DIFFEO_ENGINE: '', ...env },
+  })
+  return [stdout, stderr]
+}
+
+it('our package for the platform brings the default engine', () => {
+  mkdirSync(join(modules, '@diffeo'))
+  const parent = join(folder, 'made')
+  const { stderr } = spawnSync('node', ['scripts/runtime-packages.mjs', parent, platform], { encoding: 'utf8' })
+  expect(stderr).toBe('')
+  cpSync(join(parent, `onnxruntime-${platform}`), runtime, { recursive: true })
+  expect(run(program())).toEqual(['onnxruntime\n', ''])
+})
+
+it('without one, a line says once what is missing and which command brings it', () => {
+  const { version } = JSON.parse(readFileSync('node_modules/onnxruntime-node/package.json', 'utf8'))
+  expect(run(program())).toEqual([
+    'wasm\n',
+    `diffeo: engine wasm, a slower one: engine onnxruntime: expected the package @diffeo/onnxruntime-${platform} ` +
+      `or onnxruntime-node, got neither; run \`npm install onnxruntime-node@${version} --ignore-scripts\`\n`,
+  ])
+})
+
+it('an engine that was asked for needs no line', () => {
+  expect(run(program(), { DIFFEO_ENGINE: 'wasm' })).toEqual(['wasm\n', ''])
+})
+
+it.each([
+  ['freebsd', 'x64', 'freebsd-x64'],
+  ['darwin', 'x64', 'darwin-x64'],
+  ['linux', 's390x', 'linux-s390x'],
+  ['linux', 'x64', 'linux-x64-musl', 'process.report.getReport = () => ({ header: {} })'],
+])('on %s %s, a line says that there is no binary', (os, arch, got, more = '') => {
+  const pretend = `
+    Object.defineProperty(process, 'platform', { value: '${os}' })
+    Object.defineProperty(process, 'arch', { value: '${arch}' })
+    ${more}`
+  const [stdout, stderr] = run(program(pretend))
+  expect(stdout).toBe('wasm\n')
+  expect(stderr).toMatch(
+    /^diffeo: engine wasm, a slower one: engine onnxruntime: expected a platform with a binary [^\n]+\n$/,
+  )
+  expect(stderr).toContain(`got ${got}; use the engine 'wasm'`)
+})
+
+it('a package that does not load is named, with its reason', () => {
+  mkdirSync(runtime, { recursive: true })
+  writeFileSync(join(runtime, 'package.json'), '{ "main": "index.js" }')
+  writeFileSync(join(runtime, 'index.js'), `throw new Error('libstdc++.so.6: not found')`)
+  const [stdout, stderr] = run(program())
+  expect(stdout).toBe('wasm\n')
+  expect(stderr).toMatch(/^[^\n]+@diffeo\/onnxruntime-[^\n]+libstdc\+\+\.so\.6: not found[^\n]+\n$/)
+})
+
+it('the repository asks for no package that is not published, and runs no script of ONNX Runtime', () => {
+  const manifest = JSON.parse(readFileSync('package.json', 'utf8'))
+  // left over from an interrupted `npm pack`: node scripts/manifest.mjs restore
+  expect(Object.keys(manifest.optionalDependencies).filter((name) => name.startsWith('@diffeo/'))).toEqual([])
+  // npm 10 runs the scripts of the packages that are marked so; npm 11 has `allowScripts`
+  const { packages } = JSON.parse(readFileSync('package-lock.json', 'utf8'))
+  expect(packages['node_modules/onnxruntime-node']).not.toHaveProperty('hasInstallScript')
+  expect(manifest.allowScripts).toEqual({ 'onnxruntime-node': false })
+})
+it('npm knows every key of .npmrc', () => {
+  const { stderr } = spawnSync('npm', ['config', 'get', 'registry'], { encoding: 'utf8', shell: true })
+  expect(stderr).not.toContain('Unknown')
+})
