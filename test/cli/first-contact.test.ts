@@ -5,6 +5,7 @@ import { decode } from 'fast-png'
 import * as E from 'fp-ts/lib/Either.js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type ConfigFlags, configure, dataConfig, sharingOf } from '../../src/cli/configure.js'
+import { namedData } from '../../src/cli/data-argument.js'
 import { loadDataSet } from '../../src/cli/examples.js'
 import { warnOf } from '../../src/cli/warnings.js'
 import { npyBytes } from '../data/files.js'
@@ -206,6 +207,27 @@ describe('200 pictures and no flags about data', () => {
     expect(readFileSync(at('none/curves.svg'), 'utf8')).not.toContain('validation')
     const best = await diffeo(folder, 'evaluate', 'none', '--checkpoint', 'best')
     expect(best.err).toMatch(/got a run without; leave it out: the run has no validation set/)
+  })
+  it('may be named by their path alone', async () => {
+    const { code, out, err } = await diffeo(folder, 'data', 'check', 'data/pictures', '--size', '16')
+    expect([code, err]).toEqual([0, ''])
+    expect(out).toMatch(/162 images to train, .*; data\/pictures\nall 200 images were read/)
+    expect((await diffeo(folder, 'data', 'check', './28x28.npy')).err).toBe(
+      'data: every pixel of all images is 0; nothing can be learned from them\n',
+    )
+    expect(namedData('./data/pictures/', {})).toEqual(
+      E.right({ name: 'folder', flags: { data: './data/pictures/', out: 'runs/pictures' } }),
+    )
+    expect(namedData('a/B.NPY', { out: 'there' })).toEqual(
+      E.right({ name: 'npy', flags: { data: 'a/B.NPY', out: 'there' } }),
+    )
+    expect(namedData('moons', {})).toEqual(E.right({ name: 'moons', flags: {} }))
+    expect((await diffeo(folder, 'train', 'gone.zip')).err).toMatch(/gone\.zip: expected a file, got nothing there/)
+    expect((await diffeo(folder, 'train', './gone')).err).toMatch(
+      /gone: expected a folder of pictures, got nothing there/,
+    )
+    const both = await diffeo(folder, 'train', 'data/pictures', '--data', 'other')
+    expect(both.err).toBe('diffeo: --data: expected no path beside data/pictures, got other; leave one of them out\n')
   })
   it('make the same without validation of the plane', async () => {
     const flags = ['--couplings', '2', '--hidden', '4', '--batch', '8', '--steps', '4', '--no-report'] as const

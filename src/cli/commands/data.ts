@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Argument, type Command } from 'commander'
+import type { Command } from 'commander'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import { integer } from '../../codec.js'
@@ -11,7 +11,8 @@ import { type ImageSet, range } from '../../data/image-set.js'
 import { asError, type DiffeoError } from '../../error.js'
 import { dataConfig, sharingOf } from '../configure.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from '../console.js'
-import { dataNames, loadDataSet } from '../examples.js'
+import { dataArgument, namedData } from '../data-argument.js'
+import { loadDataSet } from '../examples.js'
 import { examples, number } from '../flags.js'
 import { counted } from '../progress.js'
 
@@ -88,7 +89,7 @@ export const dataCommand = (program: Command): Command =>
     .description('data sets')
     .addHelpText('after', examples('data check mnist'))
     .command('check')
-    .addArgument(new Argument('<data>', 'a data set or a density of the plane').choices(dataNames))
+    .addArgument(dataArgument())
     .description('read a whole data set, and see whether its files are whole and official')
     .option('--data <folder>', 'where they are')
     .option('--size <n>', 'height and width to crop and resize images to', number('--size', integer(1, 1024)))
@@ -97,7 +98,17 @@ export const dataCommand = (program: Command): Command =>
       'size of the validation set (default: a tenth of the images, at most 512)',
       number('--validation', integer(0, 1_000_000)),
     )
-    .addHelpText('after', examples('data check mnist', 'data check fashion-mnist --data ~/fashion'))
-    .action((name: string, flags: DataFlags, command: Command) =>
-      perform((io) => checkData(name, flags, io), command.optsWithGlobals<GlobalFlags>()),
+    .addHelpText(
+      'after',
+      examples('data check mnist', 'data check fashion-mnist --data ~/fashion', 'data check photos.zip'),
+    )
+    .action((data: string, flags: DataFlags, command: Command) =>
+      perform(
+        (io) =>
+          pipe(
+            TE.fromEither(namedData(data, flags)),
+            TE.flatMap((named) => checkData(named.name, named.flags, io)),
+          ),
+        command.optsWithGlobals<GlobalFlags>(),
+      ),
     )

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { Argument, type Command, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
@@ -21,7 +21,8 @@ import { type Budget, budgetOf, onwards, wayBack } from '../budget.js'
 import { type ClusterFlags, joined, sameConfig, sharedCheckpoint, unkept } from '../cluster.js'
 import { type ConfigFlags, configure, dataConfig, goOn, sameContents, sharingOf } from '../configure.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from '../console.js'
-import { dataNames, loadDataSet } from '../examples.js'
+import { dataArgument, namedData } from '../data-argument.js'
+import { loadDataSet } from '../examples.js'
 import { finish } from '../finish.js'
 import {
   examples,
@@ -224,7 +225,7 @@ export const trainCommand = (program: Command): Command =>
       withModelOptions(
         program
           .command('train')
-          .addArgument(new Argument('<data>', 'a data set or a density of the plane').choices(dataNames))
+          .addArgument(dataArgument())
           .description('train a flow, test it and draw what it makes')
           .option(
             '--minutes <n>',
@@ -294,6 +295,7 @@ export const trainCommand = (program: Command): Command =>
     .addHelpText(
       'after',
       examples(
+        'train photos.zip --size 32',
         'train mnist --minutes 5 --seed 1 --out runs/one',
         'train mnist --resume --out runs/one',
         'train moons --steps 2000 --couplings 8 --hidden 64,64',
@@ -302,6 +304,13 @@ export const trainCommand = (program: Command): Command =>
         'train mnist --steps 5000 --workers 10.0.0.1:2222,10.0.0.2:2222 --worker 0',
       ),
     )
-    .action((name: string, flags: TrainFlags, command: Command) =>
-      perform((io) => train(name, flags, io), command.optsWithGlobals<GlobalFlags>()).finally(leave),
+    .action((data: string, flags: TrainFlags, command: Command) =>
+      perform(
+        (io) =>
+          pipe(
+            TE.fromEither(namedData(data, flags)),
+            TE.flatMap((named) => train(named.name, named.flags, io)),
+          ),
+        command.optsWithGlobals<GlobalFlags>(),
+      ).finally(leave),
     )
