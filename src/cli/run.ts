@@ -84,9 +84,7 @@ export const withRun = <A>(
         () =>
           io.say(`${describeEngine(engine)}\n${saved.path}, step ${saved.step}`),
     ),
-    TE.bind('state', ({ loaded, model }) =>
-      TE.fromEither(restore(model.flow.bijector.spec, model.optimiser)(loaded.saved)),
-    ),
+    TE.bind('state', ({ loaded, model }) => TE.fromEither(restore(model.flow, model.optimiser)(loaded.saved))),
     TE.flatMap(({ loaded, model, engine, state }) =>
       pipe(
         use({

@@ -5,10 +5,10 @@
  *   moments/<i>/<path>   list i of the optimiser's moments, for each trained parameter
  *   best/<path>          the best parameters so far, if there are any
  *   metadata             format "diffeo checkpoint", version "1", step, config (JSON), best (JSON: the figures), lossScale (JSON),
- *                        sha256 of all the others and the tensors
+ *                        flow (JSON: its fingerprint), sha256 of all the others and the tensors
  *
  * Reading is in two steps, because a flow has to be built before its parameters have a place: {@link loadCheckpoint}
- * answers the configuration and plain arrays; {@link restore} makes the tensors for the spec of the flow that the
+ * answers the configuration and plain arrays; {@link restore} makes the tensors for the flow that the
  * configuration builds.
  *
  * Law. A run that is saved, restored and continued is the run that never stopped, bit for bit. For the figures of the
@@ -21,7 +21,7 @@
  *   loadCheckpoint('run.safetensors', RunConfig),
  *   TE.flatMapEither((saved) => {
  *     const flow = build(saved.config)
- *     return restore(flow.bijector.spec, adam())(saved) // the state: fit(flow, state, …) goes on from it
+ *     return restore(flow, adam())(saved) // the state: fit(flow, state, …) goes on from it
  *   }),
  * )
  *
@@ -39,6 +39,7 @@ import { readBytes, writeFileAtomic } from '../file.js'
 import { leaves, type Param, type Params, type Spec } from '../tensor/params.js'
 import { type AnyTensor, unwrap } from '../tensor/tensor.js'
 import { checked, withChecksum } from './checksum.js'
+import { type Fingerprint, fingerprint } from './fingerprint.js'
 import { type LossScale, MOST } from './lossScale.js'
 import { decodeSafetensors, decodeWith, encodeSafetensors, type RawTensor, type Safetensors } from './safetensors.js'
 import type { TrainState } from './state.js'
@@ -73,6 +74,8 @@ export interface Checkpoint<C> {
   readonly step: number
   readonly best?: BestFigures
   readonly lossScale?: LossScale
+  /** What tells the flow from others with the same parameters; not in files of older versions. */
+  readonly flow?: Fingerprint
   readonly tensors: Safetensors['tensors']
 }
 
@@ -83,9 +86,10 @@ const OTHER = 'check that it is a checkpoint of this program'
 const Natural = natural('an integer from 0')
 const Figures = t.type({ bitsPerDim: t.number, worse: Natural }, 'an object with bitsPerDim and worse')
 const Scale = t.type({ factor: finite(1, MOST), good: Natural }, 'an object with factor and good')
+const Numbers = t.array(t.union([t.number, t.null]), 'a list of numbers')
 const Header = t.intersection([
   t.type({ format: t.literal(FORMAT), version: t.string }),
-  t.partial({ step: t.string, config: t.string, best: t.string, lossScale: t.string }),
+  t.partial({ step: t.string, config: t.string, best: t.string, lossScale: t.string, flow: t.string }),
 ])
 
 // -------------------------------------------------------------------------------------
@@ -146,7 +150,7 @@ const json = (what: string, value: unknown): E.Either<DiffeoError, string> =>
     E.mapLeft(() => usageError('checkpoint', `${what} as plain JSON`, 'a value that has no JSON')),
   )
 
-const metadata = ({ state, config = null, best }: Snapshot): E.Either<DiffeoError, Safetensors['metadata']> =>
+const metadata = ({ state, config = null, best, flow }: Snapshot): E.Either<DiffeoError, Safetensors['metadata']> =>
   pipe(
     E.Do,
     E.bind('config', () => json('the configuration', config)),
@@ -157,13 +161,15 @@ const metadata = ({ state, config = null, best }: Snapshot): E.Either<DiffeoErro
           ? E.right({ best: JSON.stringify({ bitsPerDim: best.bitsPerDim, worse: best.worse ?? 0 }) })
           : E.left(usageError('checkpoint', 'a finite best figure', `${best.bitsPerDim}`)),
     ),
-    E.map(({ config, best }) => ({
+    E.let('print', () => fingerprint(flow)),
+    E.map(({ config, best, print }) => ({
       format: FORMAT,
       version: `${VERSION}`,
       step: `${state.step}`,
       config,
       ...best,
       ...(state.lossScale && { lossScale: JSON.stringify(state.lossScale) }),
+      ...(print && { flow: JSON.stringify(print) }),
     })),
   )
 
@@ -249,13 +255,15 @@ const decodeParts =
       ),
       E.bind('best', ({ header }) => optional(path, 'best', Figures)(header.best)),
       E.bind('lossScale', ({ header }) => optional(path, 'lossScale', Scale)(header.lossScale)),
-      E.map(({ step, config, best, lossScale }) => ({
+      E.bind('flow', ({ header }) => optional(path, 'flow', Numbers)(header.flow)),
+      E.map(({ step, config, best, lossScale, flow }) => ({
         path,
         step,
         config,
         tensors: contents.tensors,
         ...best,
         ...lossScale,
+        ...flow,
       })),
     )
 

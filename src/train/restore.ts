@@ -12,6 +12,7 @@ import { leaves, mapLeaves, type Param, type Params, type Spec } from '../tensor
 import { product, sameShape, show } from '../tensor/shape.js'
 import { type AnyTensor, trust } from '../tensor/tensor.js'
 import { type Checkpoint, momentName } from './checkpoint.js'
+import { fingerprint, isSameFlow } from './fingerprint.js'
 import type { Optimiser } from './optimiser.js'
 import { plainName, type RawTensor } from './safetensors.js'
 import type { TrainState } from './state.js'
@@ -73,19 +74,44 @@ const toParams = (spec: Spec, prefix: string, tensors: Found): Params =>
 const momentLists = (tensors: Found): number =>
   new Set([...tensors.keys()].flatMap((name) => /^moments\/([0-9]+)\//.exec(name)?.[1] ?? [])).size
 
+/** A flow, or its spec alone: then only the names and shapes of the parameters are compared. */
+type Target = Spec | { readonly bijector: { readonly spec: Spec }; readonly logProb: unknown }
+
+const specOf = (of: Target): Spec =>
+  'logProb' in of && typeof of.logProb === 'function'
+    ? (of as { bijector: { spec: Spec } }).bijector.spec
+    : (of as Spec)
+
+/** Refuses a flow whose parameters have the same names and shapes, but which computes other numbers. */
+const unchanged = (of: Target, { path, flow }: Checkpoint<unknown>): E.Either<DiffeoError, unknown> =>
+  flow === undefined || isSameFlow(flow, fingerprint(of))
+    ? E.right(undefined)
+    : E.left(
+        trainingError(
+          path,
+          'the model that was trained',
+          'one that changed since, though its parameters fit',
+          'undo the change, or train anew',
+        ),
+      )
+
 /**
  * The state of a checkpoint as tensors of their own, the caller's to free. Every tensor has to be there with the shape
- * that the spec says, and no other; on a refusal none is made. Batch norms of older versions, which did not say whether
+ * that the flow says, and no other; on a refusal none is made. A flow that computes other numbers than the one that was
+ * trained is refused; give its spec alone to pass over that. Batch norms of older versions, which did not say whether
  * they had started, have.
  *
  * @param optimiser if given, refuses the moments of an optimiser with another number of lists: as many as its `init`
  *   answers for no parameters.
- * @returns left: a shape error with the tensor's name and both shapes; a training error for another optimiser.
- * @example pipe(saved, restore(moons.bijector.spec, adam()))
+ * @returns left: a shape error with the tensor's name and both shapes; a training error for another optimiser or a flow that
+ *   changed.
+ * @example pipe(saved, restore(moons, adam()))
  */
 export const restore =
-  (spec: Spec, optimiser?: Optimiser) =>
-  ({ path, step, best, lossScale, tensors }: Checkpoint<unknown>): E.Either<DiffeoError, TrainState> => {
+  (of: Target, optimiser?: Optimiser) =>
+  (saved: Checkpoint<unknown>): E.Either<DiffeoError, TrainState> => {
+    const { path, step, best, lossScale, tensors } = saved
+    const spec = specOf(of)
     const trained = leaves<Param>(spec).filter(([, { role }]) => role !== 'statistic')
     const own = optimiser?.init([]).length
     // Without trained parameters the file has no trace of the lists; more than it has tensors for are not worth naming.
@@ -101,6 +127,7 @@ export const restore =
         ...wantedParams('params', spec),
         ...each.flatMap((i) => trained.map(([at, { shape }]) => [momentName(i, at), shape] as const)),
       ]),
+      E.tap(() => unchanged(of, saved)),
       E.map((all) => ({
         step,
         ...(lossScale && { lossScale }),
@@ -113,18 +140,21 @@ export const restore =
 /**
  * The best parameters of a checkpoint as tensors of their own, the caller's to free; `undefined` if it has none.
  *
- * @returns left: a shape error with the tensor's name and both shapes.
- * @example pipe(saved, restoreBest(moons.bijector.spec))
+ * @returns left: a shape error with the tensor's name and both shapes; a training error for a flow that changed.
+ * @example pipe(saved, restoreBest(moons))
  */
 export const restoreBest =
-  (spec: Spec): ((saved: Checkpoint<unknown>) => E.Either<DiffeoError, Params | undefined>) =>
-  ({ path, best, tensors }) => {
+  (of: Target): ((saved: Checkpoint<unknown>) => E.Either<DiffeoError, Params | undefined>) =>
+  (saved) => {
+    const { path, best, tensors } = saved
+    const spec = specOf(of)
     const own = only('best/', tensors)
     return best === undefined || own.size === 0
       ? E.right(undefined)
       : pipe(
           own,
           pick(path, wantedParams('best', spec)),
+          E.tap(() => unchanged(of, saved)),
           E.map((all) => toParams(spec, 'best', all)),
         )
   }

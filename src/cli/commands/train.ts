@@ -158,7 +158,7 @@ const prepare = (
             onlyChief(warnOf(config, data, io)),
             TE.flatMap(() => TE.tryCatch(() => begin(model, data, config.recipe.seed), asError)),
           )
-        : TE.fromEither(restore(model.flow.bijector.spec, model.optimiser)(saved)),
+        : TE.fromEither(restore(model.flow, model.optimiser)(saved)),
     ),
     TE.tap(() => (loaded === undefined ? TE.right(undefined) : takeUp(out, loaded))),
     TE.bind('metrics', ({ start }) =>
