@@ -9,6 +9,7 @@ import { type DiffeoError, describeError } from '../error.js'
 import { evaluate, type Gap, trainingGap } from '../train/evaluate.js'
 import type { Io } from './console.js'
 import { type Examples, unitOf } from './examples.js'
+import { describeNotFinite } from './finite.js'
 import { filesIn, writeJson } from './folder.js'
 import { counted } from './progress.js'
 import type { OpenRun } from './run.js'
@@ -24,6 +25,8 @@ export interface Evaluated {
   readonly worst: number
   /** Which example is the worst, counted from 0. */
   readonly worstIndex: number
+  /** How many test examples have no finite figure. */
+  readonly notFinite: number
   /** The least mean that there is, where it is known. */
   readonly floor?: number
   /** Means of held-out examples with the statistics of their batches, of so many, and in evaluation mode. */
@@ -34,8 +37,17 @@ export interface Evaluated {
 }
 
 /** `test 1.427 bits/dim on 10000 images, worst 2.518; on those held out, statistics of batches of 200 change it by 0.0012` */
-const describeEvaluation = ({ mean, unit, count, worst, floor, batchStatistics, train }: Evaluated): string =>
-  `test ${mean.toFixed(3)} ${unit} on ${count} ${unit === 'nats' ? 'points' : 'images'}, worst ${worst.toFixed(3)}` +
+const describeEvaluation = ({
+  mean,
+  unit,
+  count,
+  worst,
+  notFinite,
+  floor,
+  batchStatistics,
+  train,
+}: Evaluated): string =>
+  `test ${mean.toFixed(3)} ${unit} on ${count} ${unit === 'nats' ? 'points' : 'images'}, worst ${worst.toFixed(3)}${describeNotFinite(count, notFinite)}` +
   (floor === undefined ? '' : `; the floor is ${floor.toFixed(3)}`) +
   `; on those held out, statistics of batches of ${batchStatistics.batch} change it by ${batchStatistics.gap.toFixed(4)}` +
   (train === undefined ? '' : `\n${train.mean.toFixed(3)} ${unit} on the ${train.count} images that it was trained on`)
@@ -73,6 +85,7 @@ export const measure = (
         mean: unit.of(bits.mean),
         worst: unit.of(bits.worst),
         worstIndex: bits.each.findIndex((bit) => Object.is(bit, bits.worst)),
+        notFinite: bits.notFinite,
         ...(floor === undefined ? {} : { floor: floor() }),
         batchStatistics: {
           batch: large.size,

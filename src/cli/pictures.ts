@@ -61,7 +61,7 @@ export const samplePicture = async (
   flow: Flow<Shape, Latents>,
   params: Params,
   key: Key,
-  { n = 64, columns = 8, temperatures = [1], box, heard = () => undefined }: SampleOptions = {},
+  { n = 64, columns = 8, temperatures = [1], box, onNotFinite, heard = () => undefined }: SampleOptions = {},
 ): Promise<E.Either<DiffeoError, Raster>> => {
   const parts: Float32Array[] = []
   for (const [i, temperature] of temperatures.entries()) {
@@ -70,9 +70,16 @@ export const samplePicture = async (
     tf.dispose(latentTensors(z).map(unwrap))
   }
   const all = Float32Array.from(parts.flatMap((part) => [...part]))
+  const size = product(flow.bijector.domain)
+  const strange = Array.from({ length: all.length / size }, (_, i) => i).filter(
+    (i) => !all.subarray(i * size, (i + 1) * size).every(Number.isFinite),
+  )
+  onNotFinite?.(strange.length)
   if (!sameShape(flow.bijector.domain, [2])) return grid(flow.bijector.domain, all, columns)
-  const view = { box: box ?? boxAround(all), width: SIDE, height: SIDE }
-  return heatMap({ ...view, points: all })(await planeDensity(flow as unknown as PlaneFlow, params, view))
+  const left = new Set(strange)
+  const points = all.filter((_, i) => !left.has(Math.floor(i / size)))
+  const view = { box: box ?? boxAround(points.length > 0 ? points : Float32Array.of(0, 0)), width: SIDE, height: SIDE }
+  return heatMap({ ...view, points })(await planeDensity(flow as unknown as PlaneFlow, params, view))
 }
 
 /** Places of figures, the largest first; what is no number is worse than all. */
@@ -89,6 +96,8 @@ interface SampleOptions {
   readonly temperatures?: readonly number[]
   /** Which part of the plane is shown; the one around the samples unless told. */
   readonly box?: Box
+  /** Hears how many samples have a number that is not finite; of points, those are not shown. */
+  readonly onNotFinite?: (count: number) => void
   /** Hears how many are drawn. */
   readonly heard?: (done: number) => void
 }
@@ -98,6 +107,8 @@ interface Reconstruction {
   readonly picture: E.Either<DiffeoError, Raster>
   /** The largest |x − f⁻¹(f(x))| of a number: for images in gray levels of 256. */
   readonly largestError: number
+  /** How many examples have an error that is not finite. */
+  readonly notFinite: number
 }
 
 /**
@@ -131,6 +142,7 @@ export const reconstruct = async (
   const rows = [before, after].flatMap((all) => shown.flatMap((i) => [...all.subarray(i * size, (i + 1) * size)]))
   return {
     largestError: errors[order[0] ?? 0] ?? 0,
+    notFinite: errors.filter((error) => !Number.isFinite(error)).length,
     picture: grid(flow.bijector.domain, rows, shown.length),
   }
 }

@@ -630,6 +630,42 @@ describe('numbers', () => {
     const { out, err } = await diffeo(folder, ...line.split(' '), '--no-report')
     expect([err, out]).toEqual(['', expect.stringContaining('step 90 is saved')])
   })
+  it('that are not finite are counted, and end every command with an error', async () => {
+    const huge = ({ metadata, tensors }: Safetensors) => ({
+      metadata,
+      tensors: new Map([...tensors].map(([name, t]) => [name, { ...t, data: t.data.map(() => 1e30) }] as const)),
+    })
+    const run = changed('not finite', huge)
+    const ended = (...args: readonly string[]) => diffeo(folder, ...args)
+    const wrong = (command: string, count: number, things: string) =>
+      `diffeo: ${command} ${run}: expected finite numbers for all ${count} ${things}, got none for `
+    const evaluation = await ended('evaluate', run)
+    expect([evaluation.code, evaluation.err]).toEqual([
+      1,
+      expect.stringContaining(wrong('evaluate', 10_000, 'test examples')),
+    ])
+    expect(evaluation.out).toMatch(/; \d+ of the 10000 have no finite figure/)
+    expect(JSON.parse(readFileSync(join(run, 'evaluation.json'), 'utf8')).notFinite).toBeGreaterThan(0)
+    const json = await ended('evaluate', run, '--json')
+    expect([json.code, JSON.parse(json.out).notFinite, JSON.parse(json.err).error.op]).toEqual([
+      ...[1, JSON.parse(readFileSync(join(run, 'evaluation.json'), 'utf8')).notFinite, `evaluate ${run}`],
+    ])
+    for (const args of [
+      ['sample', run, '--n', '9'],
+      ['reconstruct', run],
+      ['report', run],
+    ] as const) {
+      const { code, err } = await ended(...args)
+      expect([code, err]).toEqual([
+        ...[
+          1,
+          expect.stringMatching(
+            new RegExp(`diffeo: ${args[0]} .*: expected finite numbers for all \\d+ .*, got none for`),
+          ),
+        ],
+      ])
+    }
+  })
   it('of a batch of one', async () => {
     const { ended, said } = await ran(at('one'), { batch: 1, steps: 3 })
     expect([ended, /test -?\d/.test(said)]).toEqual(['done', true])

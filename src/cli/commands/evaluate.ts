@@ -8,6 +8,7 @@ import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import type { DiffeoError } from '../../error.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from '../console.js'
+import { allFinite } from '../finite.js'
 import { examples, withDataOptions } from '../flags.js'
 import { measure, summaryOf } from '../measure.js'
 import { examplesOf, type RunFlags, withRun } from '../run.js'
@@ -18,9 +19,9 @@ export const evaluateRun = (folder: string, flags: RunFlags, io: Io): TE.TaskEit
     pipe(
       examplesOf(run, flags),
       TE.flatMap((data) => measure(run, data, io, folder)),
-      TE.map((evaluated) => {
+      TE.flatMapEither((evaluated) => {
         io.result({ run: folder, ...summaryOf(evaluated) })
-        return 'done'
+        return allFinite(`evaluate ${folder}`, 'test examples', evaluated.count, evaluated.notFinite)
       }),
     ),
   )

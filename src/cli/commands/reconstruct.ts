@@ -11,6 +11,7 @@ import { writePng } from '../../image/png.js'
 import { unwrap } from '../../tensor/tensor.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from '../console.js'
 import { type Examples, unitOf } from '../examples.js'
+import { allFinite, describeNotFinite } from '../finite.js'
 import { examples, withDataOptions } from '../flags.js'
 import { filesIn } from '../folder.js'
 import { reconstruct } from '../pictures.js'
@@ -28,7 +29,12 @@ export const reconstructTo = (
   io: Io,
 ): TE.TaskEither<
   DiffeoError,
-  { readonly largestError: number; readonly count: number; readonly files: readonly string[] }
+  {
+    readonly largestError: number
+    readonly notFinite: number
+    readonly count: number
+    readonly files: readonly string[]
+  }
 > => {
   const isImage = config.shape.length === 3
   const { things } = unitOf(config.shape)
@@ -42,14 +48,14 @@ export const reconstructTo = (
       unwrap(x).dispose()
       return { ...made, count }
     }),
-    TE.tapIO(({ largestError, count }) => () => {
+    TE.tapIO(({ largestError, notFinite, count }) => () => {
       const levels = isImage ? ' of 256 gray levels' : ''
       io.say(
-        `reconstruction error at most ${largestError.toPrecision(2)}${levels} on the first ${count} test ${things}`,
+        `reconstruction error at most ${largestError.toPrecision(2)}${levels} on the first ${count} test ${things}${describeNotFinite(count, notFinite)}`,
       )
     }),
     TE.tap(({ picture }) => (isImage ? pipe(TE.fromEither(picture), TE.flatMap(writePng(to))) : TE.right(undefined))),
-    TE.map(({ largestError, count }) => ({ largestError, count, files: isImage ? [to] : [] })),
+    TE.map(({ largestError, notFinite, count }) => ({ largestError, notFinite, count, files: isImage ? [to] : [] })),
   )
 }
 
@@ -63,10 +69,10 @@ export const reconstructRun = (folder: string, flags: ReconstructFlags, io: Io):
         ? TE.left(usageError('--to', 'a run on images', `one on ${run.config.data.name}`, 'leave it out'))
         : examplesOf(run, flags),
       TE.flatMap((data) => reconstructTo(run, data, flags.to ?? filesIn(folder).reconstructions, io)),
-      TE.map((made) => {
-        for (const file of made.files) io.say(file)
-        io.result({ run: folder, checkpoint: run.checkpoint, ...made })
-        return 'done'
+      TE.flatMapEither((result) => {
+        for (const file of result.files) io.say(file)
+        io.result({ run: folder, checkpoint: run.checkpoint, ...result })
+        return allFinite(`reconstruct ${folder}`, 'test examples', result.count, result.notFinite)
       }),
     ),
   )

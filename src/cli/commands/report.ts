@@ -21,6 +21,7 @@ import { readAbout } from '../about.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from '../console.js'
 import { type Examples, unitOf } from '../examples.js'
 import { curves, drawn, imageSections, latentFigures, planePlot, progressOf, section } from '../figures.js'
+import { allFinite } from '../finite.js'
 import { examples, withDataOptions } from '../flags.js'
 import { filesIn } from '../folder.js'
 import { type Evaluated, measure } from '../measure.js'
@@ -195,11 +196,11 @@ export const reportRun = (folder: string, flags: RunFlags, io: Io): Pending<Outc
       examplesOf(run, flags),
       TE.bindTo('data'),
       TE.bind('test', ({ data }) => measure(run, data, io, folder)),
-      TE.flatMap(({ data, test }) => writeReport(folder, run, data, test, io)),
-      TE.map((paths): Outcome => {
+      TE.bind('paths', ({ data, test }) => writeReport(folder, run, data, test, io)),
+      TE.flatMapEither(({ test, paths }): E.Either<DiffeoError, Outcome> => {
         io.say(paths.join('\n'))
-        io.result({ run: folder, checkpoint: run.checkpoint, files: paths })
-        return 'done'
+        io.result({ run: folder, checkpoint: run.checkpoint, notFinite: test.notFinite, files: paths })
+        return allFinite(`report ${folder}`, 'test examples', test.count, test.notFinite)
       }),
     ),
   )

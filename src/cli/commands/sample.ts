@@ -12,6 +12,7 @@ import { writePng } from '../../image/png.js'
 import { key } from '../../tensor/random.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from '../console.js'
 import { keysOf, unitOf } from '../examples.js'
+import { allFinite } from '../finite.js'
 import { examples, number, numbers, positive, withRunOptions } from '../flags.js'
 import { filesIn } from '../folder.js'
 import { samplePicture } from '../pictures.js'
@@ -34,18 +35,22 @@ export const sampleRun = (folder: string, flags: SampleFlags, io: Io): TE.TaskEi
     const isRows = temperatures.length > 1
     const n = flags.n ?? (isImage ? (isRows ? 8 : 64) : 500)
     const columns = isRows ? n : 8
+    let notFinite = 0
+    const onNotFinite = (count: number): void => {
+      notFinite = count
+    }
     const own = seed === undefined ? keysOf(config.recipe.seed).sample : key(seed)
     return pipe(
       () =>
         counted(io.progress, { doing: 'drawing', total: n * temperatures.length, unit: unitOf(config.shape).things })(
-          (heard) => samplePicture(flow, params, own, { n, columns, temperatures, heard }),
+          (heard) => samplePicture(flow, params, own, { n, columns, temperatures, onNotFinite, heard }),
         ),
       TE.flatMap(writePng(to)),
-      TE.map(() => {
+      TE.flatMapEither(() => {
         io.say(`${n} samples at ${isRows ? 'temperatures' : 'temperature'} ${temperatures.join(', ')}`)
         io.say(to)
-        io.result({ run: folder, checkpoint, n, temperatures, files: [to] })
-        return 'done'
+        io.result({ run: folder, checkpoint, n, temperatures, notFinite, files: [to] })
+        return allFinite(`sample ${folder}`, 'samples', n * temperatures.length, notFinite)
       }),
     )
   })
