@@ -1,5 +1,5 @@
 /**
- * Batches of an image set, dequantised: pure functions of a key and of a step's number.
+ * Dequantised batches of an image set, as pure functions of a key and a step number.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { type BatchOf, trust } from '../tensor/tensor.js'
 import type { ImageSet, ImageShape } from './image-set.js'
 import { batchIndices } from './split.js'
 
-/** Turns images left to right where `chosen` says so, in place. */
+/** Flips the chosen images horizontally, in place. */
 const flip = (pixels: Uint8Array, [h, w, c]: ImageShape, chosen: (image: number) => boolean): Uint8Array => {
   const row = w * c
   for (let i = 0; i < pixels.length / (h * row); i++)
@@ -33,14 +33,15 @@ const noisy = <S extends ImageShape>({ shape }: ImageSet<S>, key: Key, pixels: U
     return dequantise<S>(key).forward(x)[0] as unknown as tf.Tensor
   }) as unknown as BatchOf<S>
 
-/** How {@link trainBatches} augments. */
+/** The augmentation of {@link trainBatches}. */
 export interface Augmentation {
-  /** Each image is turned left to right with probability ½. Not for digits. */
+  /** Flip each image horizontally with probability ½; default: false. Not for digits. */
   readonly flips?: boolean
 }
 
 /**
- * The batch of each training step: an epoch's order, flips and noise come from the key and the step alone.
+ * Returns the batch of each training step. The order of an epoch, the flips and the noise depend on the key and the
+ * step alone.
  *
  * @returns left: a usage error, if `size` is not an integer from 1 to the number of images.
  * @example trainBatches(mnist.train, key(0), 32)
@@ -64,7 +65,7 @@ export const trainBatches = <S extends ImageShape>(
   )
 
 /**
- * All images in order, each with the same noise at every call; the last batch may be smaller.
+ * Returns all images in order, with the same noise at every call. The last batch may be smaller.
  *
  * @returns left: a usage error, if `size` is not an integer from 1.
  * @example orThrow(evaluationBatches(mnist.test, key(0), 50)).count // 200

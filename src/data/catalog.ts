@@ -1,8 +1,8 @@
 /**
- * The data sets that a run can name: what each is, where its files come from, and how it is shared out.
+ * The data sets that a run can name: title, source of the files, and split into training, validation and test images.
  *
- * Law: the same options over the same files give the same sets. What a set's authors did not share out is held out by
- * the seed: `foldIn(key(seed), 1)` chooses the test images, a tenth, at most 10,000; then `foldIn(key(seed), 0)` chooses
+ * Law: the same options over the same files give the same sets. A part that a set's authors did not define is held out
+ * by the seed: `foldIn(key(seed), 1)` chooses the test images, a tenth, at most 10,000; then `foldIn(key(seed), 0)` chooses
  * the validation images, a tenth of what is left, at most 512.
  *
  * @module
@@ -27,12 +27,12 @@ import { holdOut } from './split.js'
 // model
 // -------------------------------------------------------------------------------------
 
-/** What the files hold: the parts that the set's authors made. */
+/** The parts of a set as its authors defined them. */
 interface Parts {
   readonly train: ImageSet
   readonly validation?: ImageSet
   readonly test?: ImageSet
-  /** What was verified, or is missing. */
+  /** One phrase on what was verified or is missing. */
   readonly remark: string
 }
 
@@ -41,9 +41,9 @@ export interface DataSet {
   readonly title: string
   /** What to download and where to put it. */
   readonly source: string
-  /** Whether an image turned left to right is as likely. */
+  /** Whether a horizontally flipped image is as likely. */
   readonly flips: boolean
-  /** The sizes that its images can be resized to, the usual one first; none if they have one of their own. */
+  /** The sizes that its images can be resized to, the default first; empty if their size is fixed. */
   readonly sizes: readonly number[]
   readonly load: (folder: string | undefined, size: number) => TE.TaskEither<DiffeoError, Parts>
 }
@@ -128,7 +128,7 @@ export const dataSets = {
 export type DataName = keyof typeof dataSets
 
 /**
- * Which data, and how they are shared out: everything that decides the sets, to be kept with a run.
+ * The options that decide a data set and its split. A run stores them.
  *
  * @example DataOptions.decode({ name: 'cifar10', validation: 512, seed: 0 }) // right
  */
@@ -151,17 +151,17 @@ export const DataOptions = t.readonly(
 )
 export type DataOptions = t.TypeOf<typeof DataOptions>
 
-/** A data set, shared out. */
+/** A data set, split into its parts. */
 export interface Data {
   readonly title: string
   readonly train: ImageSet
   readonly validation: ImageSet
   readonly test: ImageSet
-  /** Whether training may turn images left to right. */
+  /** Whether training may flip images horizontally. */
   readonly flips: boolean
-  /** How many images there are of what, and whether they are what they should be, in one line. */
+  /** One line on the number of images of each part and on what was verified. */
   readonly summary: string
-  /** Tells what the files hold apart from other contents, from which other parts would be made. */
+  /** A hash of what the files hold. Other contents would give another split, so a run compares it. */
   readonly digest: string
 }
 
@@ -170,10 +170,13 @@ const digestOf = ({ train, validation, test }: Parts): string =>
 
 const count = (set: ImageSet): string => set.count.toLocaleString('en')
 
-/** Which key of the seed chooses what. */
+/**
+ * The number that is folded into the seed's key for each split. Draws use these keys, and a run uses only their children
+ * (`keysOf` of the command), so no random bits are used twice.
+ */
 const SPLITS = { validation: 0, test: 1 } as const
 
-/** Holds `size` images of a set out: those, mixed, and the others. */
+/** Holds `size` images of a set out. Those come in random order, the others in ascending order. */
 const holdOutOf = (split: keyof typeof SPLITS, seed: number, size: number, set: ImageSet) =>
   pipe(
     holdOut(foldIn(key(seed), SPLITS[split]), size, set.count),
@@ -197,7 +200,7 @@ const withTest = (title: string, seed: number, { train, test }: Parts) => {
 
 const LARGEST_DEFAULT = 512
 
-/** Validation images: of the authors' own, if there are any, else of those to train. */
+/** The validation images: chosen from the authors' validation set if there is one, else from the training images. */
 const withValidation = (seed: number, asked: number | undefined, train: ImageSet, official: ImageSet | undefined) => {
   const from = official ?? train
   const size = asked ?? (official === undefined ? tenth(train.count, LARGEST_DEFAULT) : LARGEST_DEFAULT)
@@ -225,7 +228,7 @@ const checkSize = ({ sizes, title }: DataSet, size: number | undefined): TE.Task
 }
 
 /**
- * Loads a data set by name and shares it out.
+ * Loads a data set by name and splits it.
  *
  * @returns left: a file error or a format error that says what to download and where to put it; a usage error, if there
  *   are too few images to hold out so many, or the set has no such size.

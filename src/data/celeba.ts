@@ -1,5 +1,5 @@
 /**
- * CelebA: 202,599 aligned photographs of faces, 178×218, from the user's own download, as a folder or the zip archive.
+ * CelebA: 202,599 aligned photographs of faces, 178×218, as the user downloaded them: a folder or the zip archive.
  *
  * The crop is that of Real NVP, rows 40 to 187 and columns 15 to 162, then resized to 64×64 or 32×32.
  *
@@ -39,7 +39,7 @@ const OFFICIAL: Readonly<Record<Part, number>> = { train: 162_770, validation: 1
 /**
  * Parses `list_eval_partition.txt`: a name and 0 (training), 1 (validation) or 2 (test) on each line.
  *
- * @returns left: a format error with the first line that is something else.
+ * @returns left: a format error that names the first invalid line.
  */
 export const parsePartition =
   (name: string) =>
@@ -48,15 +48,15 @@ export const parsePartition =
     const parts = new Map<string, Part>()
     for (const [i, line] of lines.entries()) {
       const [file, part] = line.trim().split(/\s+/)
-      const known = PARTS.get(part ?? '')
-      if (file === undefined || known === undefined)
+      const partition = PARTS.get(part ?? '')
+      if (file === undefined || partition === undefined)
         return E.left(formatError(`${name} line ${i + 1}`, 'a file name and 0, 1 or 2', `'${line.slice(0, 60)}'`, FIX))
-      parts.set(file, known)
+      parts.set(file, partition)
     }
     return E.right(parts)
   }
 
-/** What the list is: the official one as far as its counts tell. */
+/** Describes the list: official if its counts are. */
 const describeParts = (parts: ReadonlyMap<string, Part> | undefined): string => {
   if (parts === undefined) return 'without list_eval_partition.txt'
   const counts = { train: 0, validation: 0, test: 0 }
@@ -68,7 +68,7 @@ const describeParts = (parts: ReadonlyMap<string, Part> | undefined): string => 
     : `in parts of ${text(counts)} by its list, which are not the official ${text(OFFICIAL)}`
 }
 
-/** CelebA's parts: all for training if the official partition is not there. */
+/** The parts of CelebA. Without the official partition all photographs are for training. */
 export interface CelebA {
   readonly train: ImageSet
   readonly validation?: ImageSet
@@ -78,9 +78,9 @@ export interface CelebA {
 
 /**
  * Opens CelebA: `img_align_celeba.zip` or the folder `img_align_celeba` in a folder, or a folder with the photographs
- * themselves, with `list_eval_partition.txt` beside them if it is there.
+ * themselves. `list_eval_partition.txt` beside them is optional.
  *
- * @returns left: a file error, if there are no photographs; a format error, if something is damaged.
+ * @returns left: a file error, if there are no photographs; a format error, if a file is damaged.
  * @example await loadCelebA('data/celeba', 64)() // right: { train: { count: 162770, shape: [64, 64, 3], … }, … }
  */
 export const loadCelebA = (folder: string, size: number): TE.TaskEither<DiffeoError, CelebA> => {
@@ -100,10 +100,13 @@ export const loadCelebA = (folder: string, size: number): TE.TaskEither<DiffeoEr
     ),
     TE.flatMap(({ all, partition }) => {
       const part = (which: Part) => {
-        const own = choosePictures(all, (name) => partition === undefined || partition.get(basename(name)) === which)
-        return own.names.length === 0
+        const pictures = choosePictures(
+          all,
+          (name) => partition === undefined || partition.get(basename(name)) === which,
+        )
+        return pictures.names.length === 0
           ? TE.left(fileError(list, `photographs of its ${which} part`, 'none in the folder', FIX))
-          : pictureSet(`CelebA ${which}`, own, { size, crop: CROP })
+          : pictureSet(`CelebA ${which}`, pictures, { size, crop: CROP })
       }
       const there = all.names.length === ALL ? 'all' : `${all.names.length.toLocaleString('en')} of the`
       const remark = `${there} ${ALL.toLocaleString('en')} photographs, ${describeParts(partition)}`

@@ -22,7 +22,7 @@ const BATCH = 10_000
 
 const FIX = 'unpack cifar-10-binary.tar.gz from www.cs.toronto.edu/~kriz/cifar.html and name its folder'
 
-// SHA-256 of batches that were at hand when this was written.
+// SHA-256 of the batches that were available when this was written.
 const KNOWN: Readonly<Partial<Record<string, string>>> = {
   'data_batch_1.bin': 'cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5',
   'data_batch_5.bin': '755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add',
@@ -39,7 +39,7 @@ interface Batch {
   readonly official: boolean | undefined
 }
 
-/** Reads a batch once, for its labels and its checksum: 30 MB, which are let go. */
+/** Reads a batch once for its labels and its checksum, and keeps only those. */
 const checkBatch = (folder: string, name: string): TE.TaskEither<DiffeoError, Batch> => {
   const path = join(folder, name)
   const refuse = (expected: string, got: string): TE.TaskEither<DiffeoError, never> =>
@@ -55,9 +55,9 @@ const checkBatch = (folder: string, name: string): TE.TaskEither<DiffeoError, Ba
       const labels = Uint8Array.from({ length: bytes.length / RECORD }, (_, i) => bytes[i * RECORD]!)
       const wrong = labels.findIndex((label) => label > 9)
       if (wrong >= 0) return refuse('labels from 0 to 9', `${labels[wrong]} at record ${wrong}`)
-      const known = KNOWN[name]
+      const officialSum = KNOWN[name]
       const sum = sha256(bytes)
-      const official = known === undefined ? undefined : sum === known
+      const official = officialSum === undefined ? undefined : sum === officialSum
       return TE.right({ path, count: labels.length, labels, sum, official })
     }),
   )
@@ -74,11 +74,11 @@ const setOf = (name: string, batches: readonly Batch[]): ImageSet =>
     arrange: planarToLast,
   })
 
-/** CIFAR-10's two parts, of the batches that are there. */
+/** The two parts of CIFAR-10, of the batches that were found. */
 export interface Cifar10 {
   readonly train: ImageSet
   readonly test: ImageSet
-  /** What is there of the whole set, and what its checksums say. */
+  /** One line on missing batches and on checksums. */
   readonly remark: string
 }
 
@@ -90,20 +90,20 @@ const remark = (train: readonly Batch[], test: readonly Batch[]): string => {
     },
   )
   const all = [...train, ...test]
-  const known = all.filter(({ official }) => official !== undefined)
+  const checked = all.filter(({ official }) => official !== undefined)
   return [
     ...missing,
-    known.every(({ official }) => official)
-      ? `${known.length} of ${all.length} files are official by SHA-256, unknown of the others, whose sizes and labels are right`
+    checked.every(({ official }) => official)
+      ? `${checked.length} of ${all.length} files are official by SHA-256, unknown of the others, whose sizes and labels are right`
       : 'not the official files by SHA-256',
   ].join(', ')
 }
 
 /**
- * Opens CIFAR-10's binary batches: those of `data_batch_*.bin` and `test_batch*.bin` that are in the folder, or in its
- * folder `cifar-10-batches-bin`. Images are read from disk when they are asked for.
+ * Opens CIFAR-10's binary batches: `data_batch_*.bin` and `test_batch*.bin` in the folder, or in its folder
+ * `cifar-10-batches-bin`. Images are read from disk on demand.
  *
- * @returns left: a file error, if there are none; a format error, if one is truncated or is something else.
+ * @returns left: a file error, if there are none; a format error, if one is truncated or of another format.
  * @example await loadCifar10({ folder: 'data/cifar10' })() // right: { train: { count: 50000, shape: [32, 32, 3], … }, … }
  */
 export const loadCifar10 = ({ folder }: { readonly folder: string }): TE.TaskEither<DiffeoError, Cifar10> => {

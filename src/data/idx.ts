@@ -14,7 +14,7 @@
 import * as E from 'fp-ts/lib/Either.js'
 import { type DiffeoError, formatError } from '../error.js'
 
-/** The contents of an IDX file of unsigned bytes. `data` looks into the bytes that were parsed, without a copy. */
+/** The contents of an IDX file of unsigned bytes. `data` is a view of the parsed bytes, not a copy. */
 export interface Idx {
   readonly shape: readonly number[]
   readonly data: Uint8Array
@@ -26,7 +26,7 @@ const firstBytes = (bytes: Uint8Array): string =>
 /**
  * Parses an IDX file of unsigned bytes. Never throws, and never allocates by what the header claims.
  *
- * @param name the file's name, for the sentence of a refusal.
+ * @param name the file's name, for the error.
  * @returns left: a format error, if the magic number, the type or the size is wrong, or bytes are missing or left over.
  * @example parseIdx('labels')(Uint8Array.of(0, 0, 8, 1, 0, 0, 0, 2, 7, 9)) // right: { shape: [2], data: [7, 9] }
  */

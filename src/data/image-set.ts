@@ -1,7 +1,7 @@
 /**
- * Images by number: in memory, or read from disk as they are asked for, so that a set may be larger than memory.
+ * Images by number, in memory or read from disk on demand, so a set may be larger than memory.
  *
- * Laws: `read` is a function of its indices alone; it holds no more than what it answers; a set holds no file open.
+ * Laws: `read` is a function of its indices alone and holds no more than what it returns. No file stays open.
  *
  * @module
  */
@@ -16,20 +16,20 @@ export interface ImageSet<S extends ImageShape = ImageShape> {
   readonly shape: S
   readonly count: number
   /**
-   * Tells the files that it comes from apart from others, wherever they lie: by what they hold, or by their names and
-   * sizes. That of a subset is that of the whole.
+   * A hash of the files by their contents, or by their names and sizes, independent of where they lie. A subset has the
+   * digest of the whole set.
    */
   readonly digest?: string
   /** `count` class numbers, if the set has classes: `labels[i]` belongs to the i-th image. */
   readonly labels?: Uint8Array
   /**
    * The images of these numbers, one after another: `indices.length · H · W · C` bytes, channels last, 0 to 255.
-   * Rejected with a `DiffeoException` if they cannot be read any more.
+   * Rejects with a `DiffeoException` if they can no longer be read.
    */
   readonly read: (indices: Uint32Array) => Promise<Uint8Array>
 }
 
-/** What an image set in memory is made of. */
+/** The input of {@link inMemory}. */
 export interface InMemory<S extends ImageShape> {
   readonly name: string
   readonly shape: S
@@ -40,18 +40,18 @@ export interface InMemory<S extends ImageShape> {
 }
 
 /**
- * The image set of bytes in memory.
+ * Creates an image set from bytes in memory.
  *
  * @example inMemory({ name: 'two pixels', shape: [1, 1, 1], images: Uint8Array.of(0, 255) })
  */
-export const inMemory = <S extends ImageShape>({ images, ...rest }: InMemory<S>): ImageSet<S> => {
-  const size = rest.shape[0] * rest.shape[1] * rest.shape[2]
+export const inMemory = <S extends ImageShape>({ images, ...description }: InMemory<S>): ImageSet<S> => {
+  const size = description.shape[0] * description.shape[1] * description.shape[2]
   const take = gather(images, size)
-  return { ...rest, count: images.length / size, read: async (indices) => take(indices) }
+  return { ...description, count: images.length / size, read: async (indices) => take(indices) }
 }
 
 /**
- * The images of these numbers as a set of their own: the i-th is the set's `indices[i]`.
+ * Returns the set of the images at `indices`, in that order.
  *
  * @example subset(Uint32Array.of(0, 2))(mnist.test) // the first and the third
  */
@@ -61,11 +61,11 @@ export const subset =
     ...set,
     count: indices.length,
     ...(set.labels === undefined ? {} : { labels: gather(set.labels, 1)(indices) }),
-    read: (own) => set.read(own.map((i) => indices[i]!)),
+    read: (places) => set.read(places.map((i) => indices[i]!)),
   })
 
 /**
- * 0, 1, …, n − 1.
+ * Returns 0, 1, …, n − 1.
  *
  * @example range(3) // [0, 1, 2]
  */

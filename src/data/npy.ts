@@ -24,12 +24,12 @@ import { addLevels, type ElementType, elementType, isBytes, type Levels, noLevel
 import { parsePython } from './python-literal.js'
 import { fileSize, readAt, recordSet, sha256, withFile } from './records.js'
 
-/** NumPy reads no longer header by default. */
+/** NumPy's default limit. */
 const LARGEST_HEADER = 10_000
 /** An array in Fortran order is held in memory, so it is bounded. */
 const LARGEST_TRANSPOSED = 2 ** 30
 
-/** What a header says: where the elements start, and their shape. */
+/** The offset of the elements in bytes, and their shape. */
 export interface Npy {
   readonly offset: number
   readonly shape: readonly number[]
@@ -37,7 +37,7 @@ export interface Npy {
   readonly firstFastest?: true
 }
 
-/** A header, before it is known whether its elements are images. */
+/** A parsed header, whose elements need not be images. */
 interface Header extends Required<Omit<Npy, 'firstFastest'>> {
   readonly firstFastest: boolean
   readonly type: ElementType
@@ -84,7 +84,7 @@ const parseHeader =
 
 const isPixel = (channels: number | undefined): boolean => channels === 1 || channels === 3
 
-/** What NumPy appends to an array to bring it to N×H×W×C, if its shape tells. */
+/** What to append to an array in NumPy to bring it to N×H×W×C, if its shape suggests that. */
 const toImages = (shape: readonly number[]): string | undefined => {
   const [count = 0, second = 0, , last = 0] = shape
   if (shape.length === 4) {
@@ -101,7 +101,7 @@ const toImages = (shape: readonly number[]): string | undefined => {
 const isImages = (shape: readonly number[]): boolean =>
   (shape.length === 3 || (shape.length === 4 && isPixel(shape[3]))) && !shape.includes(0)
 
-/** What to run in Python to get a file that can be read. */
+/** The Python line that writes a file that can be read. */
 const advice = ({ type, shape }: Header, levels: Levels): string => {
   const { before, expression } = isBytes(type) ? { expression: 'x' } : toBytesWith(type, levels)
   const moved = isImages(shape) ? '' : toImages(shape)
@@ -114,7 +114,7 @@ const advice = ({ type, shape }: Header, levels: Levels): string => {
   return `${prefix}save it with numpy.save('images.npy', ${expression}${moved ?? ''}), where x is the array${range}${arranged}`
 }
 
-/** Whether the elements of a header are images that fill the file. */
+/** Checks that the elements are bytes, that they are images, and that they fill the file. */
 const checkHeader =
   (name: string, size: number, levels: Levels) =>
   (header: Header): E.Either<DiffeoError, Npy> => {
@@ -153,7 +153,7 @@ export const parseNpy =
 const PIECES = 16
 const PIECE = 4096
 
-/** Blocks that are looked at to learn the values of an array that is refused. */
+/** How many blocks of a refused array are read to find the range of its values. */
 const BLOCKS = 256
 const BLOCK = 2 ** 20
 
@@ -219,7 +219,7 @@ const transposed = (path: string, { offset, shape }: Npy, size: number): TE.Task
       )
 
 /**
- * Opens a `.npy` file of images, which are read from disk when they are asked for.
+ * Opens a `.npy` file of images, which are read from disk on demand.
  *
  * @returns left: a file error, if it cannot be read; a format error as of {@link parseNpy}, whose advice is judged by the
  *   values of the whole array.
@@ -252,7 +252,7 @@ export const openNpy = (path: string): TE.TaskEither<DiffeoError, ImageSet> =>
 const isFolder = (at: string): boolean => existsSync(at) && statSync(at).isDirectory()
 
 /**
- * The parts that a folder holds: `train.npy`, and `test.npy` if it is there; or those of a single `.npy` file.
+ * The parts that a folder holds: `train.npy`, and optionally `test.npy`; or those of a single `.npy` file.
  *
  * @returns left: as {@link openNpy}; a format error, if the two differ in their images' shape.
  * @example await loadNpy('data/npy')() // right: { train: { count: 60000, shape: [28, 28, 1], … } }

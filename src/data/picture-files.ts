@@ -49,7 +49,7 @@ const statOf = (path: string) => {
   }
 }
 
-/** All pictures below a folder. Folders that are there come before links to folders, so that they keep their names. */
+/** All pictures below a folder. Folders are entered before links to folders, so that pictures keep their shortest names. */
 const filesBelow = async (root: string): Promise<readonly FoundFile[]> => {
   const above = await realpath(root)
   const entered = new Set<string>()

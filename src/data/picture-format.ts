@@ -7,7 +7,7 @@
  * @module
  */
 
-/** The number of pixels as the header claims it. */
+/** The format, and width and height in pixels as the file claims them. */
 export interface PictureHeader {
   readonly format: 'png' | 'jpeg'
   readonly width: number
@@ -47,7 +47,7 @@ const OTHERS: ReadonlyArray<readonly [text: string, at: number, name: string]> =
 ]
 
 /**
- * The header of a PNG or JPEG file, or what is there instead.
+ * Returns the header of a PNG or JPEG file, or the description of another format.
  *
  * @example pictureHeader(Buffer.from('GIF89a')) // 'a GIF file'
  */

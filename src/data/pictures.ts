@@ -1,9 +1,9 @@
 /**
- * Pictures of any size as an image set: PNG and JPEG files in a folder or a zip archive, each decoded, cropped and
- * resized when it is asked for, by sharp (libvips) in threads of its own.
+ * Pictures of any size as an image set: PNG and JPEG files in a folder or a zip archive. sharp (libvips) decodes, crops
+ * and resizes each on demand, in other threads.
  *
- * Resizing is by Lanczos' kernel with three lobes, over the area that a pixel covers. Gray pictures become three equal
- * channels, transparent ones are laid on white.
+ * Resizing uses a Lanczos kernel with three lobes, over the area that a pixel covers. Gray pictures get three equal
+ * channels; transparent pixels become white.
  *
  * @module
  */
@@ -26,11 +26,11 @@ export interface Crop {
   readonly height: number
 }
 
-/** How pictures become images. */
+/** Options of {@link pictureSet}. */
 export interface Resizing {
   /** Height and width of the images. */
   readonly size: number
-  /** What is kept of each picture; the largest square in its middle unless told. */
+  /** The part of each picture to keep; default: the largest central square. */
   readonly crop?: Crop
 }
 
@@ -42,9 +42,9 @@ const limitBytes = weightedLimit(2 ** 27)
 const limitPixels = weightedLimit(LARGEST)
 
 /**
- * The image set of pictures: `size`×`size`×3.
+ * Creates the image set of pictures, `size`×`size`×3.
  *
- * @returns left: a file error, if sharp is not installed; a format error, if the first picture is not one.
+ * @returns left: a file error, if sharp is not installed; a format error, if the first picture is damaged or of another format.
  * @example pipe(findPictures('photos'), TE.flatMap(p => pictureSet('photos', p, { size: 64 })))
  */
 export const pictureSet = (

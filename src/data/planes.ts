@@ -1,5 +1,5 @@
 /**
- * The densities of the plane that are no noise around a path, and all of them by name.
+ * Densities of the plane that are not noise around a path, and all densities by name.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Images that lie in files as records of one size: read one by one where they lie, however large the files are.
+ * Images in files of equal records, read one by one, so the files may be of any size.
  *
  *   record i of a file of offset o:  bytes o + i·stride, …, of which the image is the last H·W·C
  *
@@ -21,7 +21,7 @@ interface RecordFile {
   readonly count: number
 }
 
-/** What a set of records is. */
+/** The input of {@link recordSet}. */
 interface Records {
   readonly name: string
   readonly shape: ImageShape
@@ -30,18 +30,18 @@ interface Records {
   readonly stride: number
   readonly labels?: Uint8Array
   readonly digest?: string
-  /** How an image as it lies becomes one with channels last; as it is unless told. */
+  /** Rearranges the bytes of an image to channels last; default: none. */
   readonly arrange?: (image: Uint8Array) => Uint8Array
 }
 
-/** Fills `into` from a place in a file: a file that ends before is not what it was. */
+/** Fills `into` from a position in a file. A file that ends before has changed since it was opened. */
 export const readAt = async (file: FileHandle, path: string, into: Uint8Array, position: number): Promise<void> => {
   const { bytesRead } = await file.read(into, 0, into.length, position)
   if (bytesRead < into.length)
     throw new DiffeoException(formatError(path, `at least ${position + into.length} bytes`, 'fewer', 'get it again'))
 }
 
-/** Runs `use` on an open file and closes it; whatever fails is a sentence about the file. */
+/** Runs `use` on an open file and closes it. Failures become errors that name the file. */
 export const withFile = async <A>(path: string, use: (file: FileHandle) => Promise<A>): Promise<A> => {
   try {
     const file = await open(path)
@@ -55,7 +55,7 @@ export const withFile = async <A>(path: string, use: (file: FileHandle) => Promi
   }
 }
 
-/** SHA-256, in hexadecimal digits, of parts in their order. */
+/** SHA-256 of the concatenated parts, in hexadecimal digits. */
 export const sha256 = (...parts: ReadonlyArray<string | Uint8Array>): string =>
   parts.reduce((hash, part) => hash.update(part), createHash('sha256')).digest('hex')
 
@@ -66,12 +66,12 @@ export const fileSize = (path: string): TE.TaskEither<DiffeoError, number> =>
     TE.map(({ size }) => size),
   )
 
-/** The image set of records. */
-export const recordSet = ({ files, stride, arrange, ...rest }: Records): ImageSet => {
-  const size = rest.shape[0] * rest.shape[1] * rest.shape[2]
+/** Creates the image set of records. */
+export const recordSet = ({ files, stride, arrange, ...description }: Records): ImageSet => {
+  const size = description.shape[0] * description.shape[1] * description.shape[2]
   const starts = files.map((_, i) => files.slice(0, i).reduce((sum, { count }) => sum + count, 0))
   return {
-    ...rest,
+    ...description,
     count: files.reduce((sum, { count }) => sum + count, 0),
     read: async (indices) => {
       const out = new Uint8Array(indices.length * size)
@@ -81,12 +81,12 @@ export const recordSet = ({ files, stride, arrange, ...rest }: Records): ImageSe
       })
       await Promise.all(
         files.map(({ path, offset }, f) => {
-          const own = places.filter(({ file }) => file === f)
-          return own.length === 0
+          const inFile = places.filter(({ file }) => file === f)
+          return inFile.length === 0
             ? undefined
             : withFile(path, (file) =>
                 Promise.all(
-                  own.map(async ({ at, record }) => {
+                  inFile.map(async ({ at, record }) => {
                     const image = out.subarray(at * size, (at + 1) * size)
                     await readAt(file, path, image, offset + (record + 1) * stride - size)
                     if (arrange !== undefined) image.set(arrange(image))

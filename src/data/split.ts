@@ -1,11 +1,10 @@
 /**
- * Which examples, in which order: pure functions of a key, so that a run is repeated by its seed and resumed by its
- * step number alone.
+ * Which examples, in which order: pure functions of a key, so a seed repeats a run and a step number resumes it.
  *
  *   step s of batches of b out of n:  epoch e = ⌊s / ⌊n/b⌋⌋,  place p = s mod ⌊n/b⌋
  *   batch(s) = permutation(foldIn(key, e), n)[p·b, …, p·b + b − 1]
  *
- * Laws: within an epoch no example comes twice; the ragged end, n mod b examples, is dropped, a different one each
+ * Laws: within an epoch no example comes twice; the ragged end, n mod b examples, is dropped, different ones in each
  * epoch.
  *
  * @module
@@ -16,11 +15,11 @@ import { foldIn, type Key, permutation } from '../tensor/random.js'
 
 const isCount = (n: number, most: number): boolean => Number.isInteger(n) && n >= 1 && n <= most
 
-/** Two sets of indices that share none and together are all. */
+/** Two disjoint sets of indices that together are all. */
 export interface HoldOut {
-  /** In ascending order: each epoch has an order of its own. */
+  /** In ascending order; each epoch permutes it. */
   readonly train: Uint32Array
-  /** In no order, so that a batch of them is as mixed as one of training, in files that are sorted by class too. */
+  /** In random order, so that its batches are mixed even where the files are sorted by class. */
   readonly validation: Uint32Array
 }
 
@@ -40,15 +39,15 @@ export const holdOut = (key: Key, validation: number, count: number): E.Either<D
 }
 
 /**
- * The training batches in one epoch: the ragged end does not count.
+ * Returns the number of training batches in an epoch; the ragged end does not count.
  *
  * @example stepsPerEpoch(32, 60_000) // 1875
  */
 export const stepsPerEpoch = (batchSize: number, count: number): number => Math.floor(count / batchSize)
 
 /**
- * The data order of a training run: the examples of step 0, 1, 2, …, as a function of the step. It remembers the last
- * epoch's permutation only to be fast; asking in any order gives the same answers.
+ * Returns the examples of each training step as a function of the step. It caches the last epoch's permutation, which
+ * does not change the results.
  *
  * @returns left: a usage error, if `batchSize` is not an integer from 1 to `count`.
  * @example pipe(batchIndices(key(0), 32, 60_000), E.map(batch => batch(1234)))
@@ -71,8 +70,8 @@ export const batchIndices = (
 }
 
 /**
- * The examples at `indices`, one after another, from an array that holds `exampleSize` numbers for each. An index past
- * the end reads as zeros.
+ * Copies the examples at `indices` out of an array that holds `exampleSize` numbers for each. An index past the end reads
+ * as zeros.
  *
  * @example gather(images, 28 * 28)(Uint32Array.of(7, 0)) // the bytes of two images
  */

@@ -17,14 +17,14 @@
  */
 import { type Key, normalArray, split, uniformArray } from '../tensor/random.js'
 
-/** A density of the plane. Points are x and y in turn: n points are 2n numbers. */
+/** A density of the plane. Points are interleaved x and y: n points are 2n numbers. */
 export interface Toy {
   readonly name: string
-  /** `n` independent points. */
+  /** Draws `n` independent points. */
   readonly sample: (key: Key, n: number) => Float32Array
   /** The log-density of each point, in nats. */
   readonly logProb: (points: Float32Array) => Float32Array
-  /** −E ln p in nats, the best mean NLL there is; computed at each call, which may take two seconds. */
+  /** −E ln p in nats, the lowest possible mean NLL; each call computes it, which may take two seconds. */
   readonly entropy: () => number
 }
 
@@ -109,7 +109,7 @@ const noisyPath = (name: string, sigma: number, path: (u: number) => Point, node
 })
 
 /**
- * Arcs of equal shares, on which s ∈ [0, 1] is drawn with density power · s^(power − 1).
+ * Arcs of equal probability, on which s ∈ [0, 1] is drawn with density power · s^(power − 1).
  *
  * @param speed the largest |dγ/ds|
  */
@@ -139,7 +139,7 @@ const circle =
 /**
  * Two interleaved half circles of radius 1: (cos t, sin t) and (1 − cos t, ½ − sin t), t in [0, π).
  *
- * @param noise the standard deviation σ > 0 of the noise; .05 unless told.
+ * @param noise the standard deviation σ > 0 of the noise; default: .05.
  * @example twoMoons({ noise: 0.1 }).sample(key(0), 1000)
  */
 export const twoMoons = ({ noise = 0.05 } = {}): Toy =>
@@ -151,7 +151,7 @@ export const twoMoons = ({ noise = 0.05 } = {}): Toy =>
 /**
  * Two circles around the origin, of radius 1 and `factor`, with half of the probability each.
  *
- * @param noise the standard deviation σ > 0 of the noise; .05 unless told.
+ * @param noise the standard deviation σ > 0 of the noise; default: .05.
  * @example circles({ factor: 0.5 }).entropy() // 0.61
  */
 export const circles = ({ factor = 0.5, noise = 0.05 } = {}): Toy =>
@@ -160,7 +160,7 @@ export const circles = ({ factor = 0.5, noise = 0.05 } = {}): Toy =>
 /**
  * Four circles around the origin, of radius ¾, 1½, 2¼ and 3, with a quarter of the probability each, as in FFJORD.
  *
- * @param noise the standard deviation σ > 0 of the noise; .08 unless told.
+ * @param noise the standard deviation σ > 0 of the noise; default: .08.
  * @example rings().entropy() // 2.623
  */
 export const rings = ({ noise = 0.08 } = {}): Toy =>
@@ -170,7 +170,7 @@ export const rings = ({ noise = 0.08 } = {}): Toy =>
  * Two spirals of one and a half turns, ±(−cos t, sin t)·t/3 with t = 3π√u, u uniform: those of FFJORD, with Gaussian
  * noise alone.
  *
- * @param noise the standard deviation σ > 0 of the noise; .1 unless told.
+ * @param noise the standard deviation σ > 0 of the noise; default: .1.
  * @example spirals().entropy() // 2.541
  */
 export const spirals = ({ noise = 0.1 } = {}): Toy => {
@@ -183,7 +183,7 @@ export const spirals = ({ noise = 0.1 } = {}): Toy => {
   return noisyArcs('spirals', noise, Math.PI * Math.hypot(1, 3 * Math.PI), [arm(1), arm(-1)], 2)
 }
 
-/** Gaussians of one standard deviation and equal shares. */
+/** Gaussians of one standard deviation and equal probability. */
 const gaussians = (name: string, sigma: number, centres: readonly Point[]): Toy => {
   const nodes = centres.map((at) => ({ at, weight: 1 / centres.length }))
   return noisyPath(
@@ -206,7 +206,7 @@ export const eightGaussians: Toy = gaussians(
 )
 
 /**
- * Twenty-five Gaussians of standard deviation .05 on the grid {−4, −2, 0, 2, 4}², which are all but apart: the entropy
+ * Twenty-five Gaussians of standard deviation .05 on the grid {−4, −2, 0, 2, 4}², which hardly overlap: the entropy
  * is ln 25 + 1 + ln 2πσ² to double precision.
  *
  * @example twentyFiveGaussians.entropy() // 0.065
@@ -223,20 +223,20 @@ export const twentyFiveGaussians: Toy = gaussians(
  * @example correlatedNormal({ rho: 0.8 }).entropy() // 2.327
  */
 export const correlatedNormal = ({ rho = 0.8 } = {}): Toy => {
-  const rest = 1 - rho * rho
-  const logNorm = Math.log(2 * Math.PI) + Math.log(rest) / 2
+  const determinant = 1 - rho * rho
+  const logNorm = Math.log(2 * Math.PI) + Math.log(determinant) / 2
   return {
     name: 'correlated normal',
     sample: (key, n) => {
       const out = normalArray(key, 2 * n)
-      for (let i = 0; i < 2 * n; i += 2) out[i + 1] = rho * (out[i] ?? 0) + Math.sqrt(rest) * (out[i + 1] ?? 0)
+      for (let i = 0; i < 2 * n; i += 2) out[i + 1] = rho * (out[i] ?? 0) + Math.sqrt(determinant) * (out[i + 1] ?? 0)
       return out
     },
     logProb: (points) =>
       Float32Array.from({ length: points.length / 2 }, (_, i) => {
         const x = points[2 * i] ?? 0
         const y = points[2 * i + 1] ?? 0
-        return -(x * x - 2 * rho * x * y + y * y) / (2 * rest) - logNorm
+        return -(x * x - 2 * rho * x * y + y * y) / (2 * determinant) - logNorm
       }),
     entropy: () => 1 + logNorm,
   }

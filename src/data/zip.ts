@@ -31,7 +31,7 @@ const LARGEST = 2 ** 26
 
 const FIX = 'download it again'
 
-/** The entries whose names are wanted, in the order of the directory. */
+/** The wanted entries, in the order of the directory. */
 const directory = async (path: string, wanted: (name: string) => boolean): Promise<readonly ZipEntry[]> => {
   const zip = await openPromise(path)
   try {
@@ -53,7 +53,7 @@ const directory = async (path: string, wanted: (name: string) => boolean): Promi
 /**
  * The entries of a zip archive with these names.
  *
- * @returns left: a file error, if it cannot be read; a format error, if it is no zip archive or a damaged one.
+ * @returns left: a file error, if it cannot be read; a format error, if it is damaged or not a zip archive.
  */
 export const listZip = (
   path: string,

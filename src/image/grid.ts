@@ -1,5 +1,5 @@
 /**
- * Many small images as one: tiles in reading order on a plain ground.
+ * Many small images as one: tiles in reading order on a plain background.
  *
  * With n tiles of h×w in k columns and a padding of p, the image is (p + ⌈n/k⌉(h + p)) × (p + k(w + p)) pixels.
  *
@@ -9,18 +9,18 @@ import * as E from 'fp-ts/lib/Either.js'
 import { type DiffeoError, shapeError } from '../error.js'
 import type { Raster } from './png.js'
 
-/** How {@link imageGrid} lays out. */
+/** Options of {@link imageGrid}. */
 export interface GridOptions {
-  /** Tiles in a row; ⌈√n⌉ unless told. */
+  /** Tiles in a row; default: ⌈√n⌉. */
   readonly columns?: number
-  /** Pixels between tiles and around them; 2 unless told. */
+  /** Pixels between and around tiles; default: 2. */
   readonly padding?: number
-  /** The gray of the ground, 0 to 255; white unless told. */
+  /** Gray level of the background, 0 to 255; default: 255, white. */
   readonly ground?: number
 }
 
 /**
- * Lays out a batch of images, bytes of shape N×H×W×C with 1 or 3 channels, as one image.
+ * Lays a batch of images, bytes of shape N×H×W×C with 1 or 3 channels, out as one image.
  *
  * @returns left: a shape error, if there is no image, the channels are not 1 or 3, or the bytes do not fill the shape.
  * @example imageGrid({ columns: 8 })(images, [64, 28, 28, 1])

@@ -27,13 +27,13 @@ export interface View {
   readonly height: number
 }
 
-/** How {@link heatMap} colours. */
+/** Options of {@link heatMap}. */
 export interface HeatMapOptions extends View {
-  /** The values of the darkest and the brightest colour; the least and the greatest finite value unless told. */
+  /** The values of the darkest and the brightest colour; default: the least and the greatest finite value. */
   readonly range?: readonly [number, number]
-  /** Points to draw on top in white: x and y in turn, in the units of the box. Points outside are left out. */
+  /** Points to draw on top in white: interleaved x and y, in the units of the box. Points outside are omitted. */
   readonly points?: Float32Array
-  /** The side of a point in pixels; 2 unless told. */
+  /** The side of a point in pixels; default: 2. */
   readonly pointSize?: number
 }
 
@@ -42,12 +42,12 @@ const ANCHORS = [
   0x54c568, 0x7ad151, 0xa5db36, 0xd2e21b, 0xfde725,
 ]
 
-/** What shows a value that is not a number: a gray that viridis does not have. */
+/** The colour of NaN: a gray that viridis does not contain. */
 const NOT_A_NUMBER: readonly [number, number, number] = [128, 128, 128]
 const WHITE: readonly [number, number, number] = [255, 255, 255]
 
 /**
- * The colour of u in [0, 1], as red, green and blue from 0 to 255. Values outside are clamped; NaN is gray.
+ * Returns the colour of u in [0, 1], as red, green and blue from 0 to 255. Values outside are clamped; NaN is gray.
  *
  * @example viridis(0) // [68, 1, 84]
  */
@@ -65,7 +65,7 @@ export const viridis = (u: number): readonly [number, number, number] => {
 }
 
 /**
- * The pixel centres of a view, row by row from the top left: x and y in turn, `width · height · 2` numbers.
+ * Returns the pixel centres of a view, row by row from the top left, as interleaved x and y: `width · height · 2` numbers.
  *
  * @example gridPoints({ box: { x: [-2, 2], y: [-2, 2] }, width: 200, height: 200 })
  */

@@ -21,7 +21,7 @@ export interface Raster {
 }
 
 /**
- * The bytes of an image's PNG file. The same image gives the same bytes.
+ * Encodes an image as a PNG file. The same image gives the same bytes.
  *
  * @returns left: a shape error, if the image is empty or its data do not fill it.
  * @example encodePng({ width: 1, height: 1, channels: 1, data: Uint8Array.of(255) })
@@ -34,9 +34,9 @@ export const encodePng = ({ width, height, channels, data }: Raster): E.Either<D
 }
 
 /**
- * Writes an image as a PNG file, all at once or not at all.
+ * Writes an image as a PNG file, atomically.
  *
- * @returns left: what {@link encodePng} or the file system refused.
+ * @returns left: the error of {@link encodePng} or of the file system.
  * @example pipe(imageGrid()(images, [16, 28, 28, 1]), TE.fromEither, TE.flatMap(writePng('samples.png')))
  */
 export const writePng = (path: string): ((image: Raster) => TE.TaskEither<DiffeoError, void>) =>

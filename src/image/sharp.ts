@@ -1,5 +1,5 @@
 /**
- * sharp (libvips), which decodes and resizes pictures and draws SVG files; optional, and loaded where it is needed.
+ * The optional package sharp (libvips), which decodes and resizes pictures and draws SVG files. It is loaded on demand.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type Sharp from 'sharp'
 import { type DiffeoError, fileError } from '../error.js'
 
 /**
- * The package.
+ * Imports the package.
  *
  * @returns left: a file error that says how to install it.
  */

@@ -48,11 +48,11 @@ const record = (event: object): Uint8Array => {
   return out
 }
 
-/** The record that an event file begins with. `wallTime` in seconds since 1970. */
+/** Returns the first record of an event file. `wallTime` is in seconds since 1970. */
 export const eventHeader = (wallTime: number): Uint8Array => record({ wallTime, fileVersion: 'brain.Event:2' })
 
 /**
- * One record with what is known at a step, to be appended to an event file.
+ * Returns one record with the summaries of a step, to be appended to an event file.
  *
  * @example appendFile('events.out.tfevents.1', eventRecord(now, 100, [{ tag: 'bits/dim', value: 1.4 }]))
  */

@@ -1,5 +1,5 @@
 /**
- * Pictures of a flow of images: samples at several temperatures, and what each scale's latent holds.
+ * Pictures of a flow of images: samples at several temperatures, and the contribution of each scale's latent.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import { latentList } from '../tensor/shape.js'
 import { type AnyTensor, type BatchOf, latentTensors, unwrap } from '../tensor/tensor.js'
 
 /**
- * Pixels in [0, 256) as bytes; a sample may lie a little outside.
+ * Converts pixels in [0, 256) to bytes. A sample may lie slightly outside.
  *
  * @example toBytes([-0.5, 12.7, 256.1]) // [0, 12, 255]
  */
@@ -29,7 +29,7 @@ const free = (value: unknown): void => {
   for (const t of latentTensors(value)) unwrap(t).dispose()
 }
 
-/** A tensor's pixels as bytes; the tensor is freed. */
+/** Returns a tensor's pixels as bytes and frees the tensor. */
 const drain = async (batch: unknown): Promise<Uint8Array> => {
   const tensor = unwrap(batch as AnyTensor)
   const pixels = await tensor.data()
@@ -38,7 +38,8 @@ const drain = async (batch: unknown): Promise<Uint8Array> => {
 }
 
 /**
- * A row of samples for each temperature: the same draws, nearer to the mode the lower it is.
+ * Draws a row of samples for each temperature, all from the same noise: the lower the temperature, the nearer to the
+ * mode.
  *
  * @returns left: a shape error, if the flow's images do not have 1 or 3 channels
  * @example
@@ -59,8 +60,8 @@ export const temperatureRows = async <A extends ImageShape, B extends Latents>(
 }
 
 /**
- * What each scale holds (Dinh et al. 2016, Appendix D): the images first, then in row k what is left of them when their
- * last k latents are kept and those of the finer scales before are drawn anew. The last latent is the coarsest.
+ * Shows what each scale encodes (Dinh et al. 2016, Appendix D). The first row has the images. Each row below keeps one
+ * latent fewer and resamples those of the finer scales. The last latent is the coarsest.
  *
  * @returns left: a shape error, if the flow's images do not have 1 or 3 channels
  * @example

@@ -1,14 +1,14 @@
 /**
- * A report as one HTML file that needs nothing beside it: pictures are inside, no script, no font, no network.
+ * A report as one self-contained HTML file: pictures are embedded, and there is no script, font or network access.
  *
  * @module
  */
 
-/** A picture: the text of an SVG file, or the bytes of a PNG file. */
+/** A picture: the text of an SVG file or the bytes of a PNG file. */
 export interface Figure {
   readonly caption: string
   readonly image: string | Uint8Array
-  /** What it is called where it is kept as a file of its own, too. */
+  /** File name without extension, if the picture is also saved as a file. */
   readonly name?: string
 }
 
@@ -18,7 +18,7 @@ export interface Section {
   readonly figures: readonly Figure[]
 }
 
-/** A page: what was run, and what came of it. */
+/** A page: the run and its results. */
 interface Page {
   readonly title: string
   /** Names and values: the command, the seed, the engine, the figures. */
@@ -46,7 +46,7 @@ const figure = ({ caption, image }: Figure): string => {
 }
 
 /**
- * The HTML of a page. All texts are escaped.
+ * Returns the HTML of a page. All texts are escaped.
  *
  * @example html({ title: 'mnist', facts: [['seed', '0']], sections: [] })
  */

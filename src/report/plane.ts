@@ -1,6 +1,6 @@
 /**
- * Pictures of a flow of the plane: its density with the points that it learned from, its samples, and the grid of
- * latent coordinates as the inverse bends it.
+ * Pictures of a flow of the plane: its density with the training points, its samples, and the grid of latent
+ * coordinates warped by the inverse.
  *
  * @module
  */
@@ -22,14 +22,14 @@ import { colours, type Plot } from './plot.js'
 export type PlaneFlow<B extends Latents = Latents> = Flow<readonly [2], B>
 
 /**
- * The box around points, with a margin of a twelfth on each side.
+ * Returns the box around points, with a margin of a twelfth on each side.
  *
  * @example boxAround(Float32Array.of(0, 0, 12, 24)) // { x: [-1, 13], y: [-2, 26] }
  */
 export const boxAround = (points: Float32Array): Box => {
   const side = (axis: 0 | 1): readonly [number, number] => {
-    const own = points.filter((_, i) => i % 2 === axis)
-    const [low, high] = [own.reduce((a, b) => Math.min(a, b)), own.reduce((a, b) => Math.max(a, b))]
+    const along = points.filter((_, i) => i % 2 === axis)
+    const [low, high] = [along.reduce((a, b) => Math.min(a, b)), along.reduce((a, b) => Math.max(a, b))]
     const margin = (high - low) / 12 || 1
     return [low - margin, high + margin]
   }
@@ -38,11 +38,11 @@ export const boxAround = (points: Float32Array): Box => {
 
 const asBatch = (points: Float32Array): BatchOf<readonly [2]> => trust(tf.tensor2d(points, [points.length / 2, 2]))
 
-/** Places whose density is asked for in one call. */
+/** Points whose density is computed in one call. */
 const BLOCK = 4000
 
 /**
- * The density `exp log p`, per unit of area, at the pixels of a view, row by row from the top left.
+ * Returns the density `exp log p`, per unit of area, at the pixels of a view, row by row from the top left.
  *
  * @example
  * const view = { box: boxAround(points), width: 200, height: 200 }
@@ -100,21 +100,21 @@ export const latentGrid = async <B extends Latents>(
 const pairs = (points: Float32Array): readonly { readonly x: number; readonly y: number }[] =>
   Array.from({ length: points.length / 2 }, (_, i) => ({ x: points[2 * i]!, y: points[2 * i + 1]! }))
 
-/** What {@link planePicture} shows. */
+/** Options of {@link planePicture}. */
 export interface PlaneOptions {
   readonly title: string
-  /** Points that the flow learned from: x and y in turn. */
+  /** Training points: interleaved x and y. */
   readonly data: Float32Array
   readonly key: Key
-  /** How many of the points, and how many samples, are drawn. Default 800 */
+  /** The number of points and of samples to draw; default: 800. */
   readonly show?: number
-  /** The side of the density's image in pixels. Default 200 */
+  /** The side of the density's image in pixels; default: 200. */
   readonly resolution?: number
 }
 
 /**
- * Density, samples and warped grid beside each other, on the same axes. The points that the flow learned from lie over
- * the density, half as many as elsewhere, and over the grid.
+ * Plots density, samples and warped grid side by side, on the same axes. Training points lie over the density, half as
+ * many as elsewhere, and over the grid.
  *
  * @returns left: a shape error, if there are no points
  * @example
@@ -159,7 +159,7 @@ export const planePicture = async <B extends Latents>(
         title,
         hconcat: [
           {
-            // Vega takes letters for wide: a longer title would push the next panel away
+            // Vega overestimates the width of letters: a longer title would push the next panel away.
             title: `density 0 to ${peak.toPrecision(3)}, and data`,
             width: size,
             height: size,
@@ -169,7 +169,7 @@ export const planePicture = async <B extends Latents>(
                 mark: { type: 'image', width: size, height: size, aspect: false },
                 encoding: { ...encoding, url: { field: 'url', type: 'nominal' } },
               },
-              // fewer and smaller, so that the density is seen between them
+              // Fewer and smaller, so that the density shows between them.
               dots(data.subarray(0, show), '#ffffff', 2),
             ],
           },

@@ -1,8 +1,8 @@
 /**
  * Plots of training and of densities, as Vega-Lite specifications, and their SVG.
  *
- * The colours are Okabe and Ito's, which colour-blind readers tell apart; lines differ in dashes as well, so that a
- * print in gray says the same.
+ * The colours are Okabe and Ito's, which colour-blind readers can distinguish. Lines also differ in dashes, for prints
+ * in gray.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type { TopLevelSpec } from 'vega-lite'
 import type { DiffeoError } from '../error.js'
 import { importSharp } from '../image/sharp.js'
 
-/** What is drawn: a specification of Vega-Lite, to be changed like any other before {@link toSvg}. */
+/** A Vega-Lite specification, which may be changed like any other before {@link toSvg}. */
 export type Plot = TopLevelSpec
 
 /** Okabe and Ito 2008. */
@@ -35,7 +35,7 @@ const look = {
 } as const
 
 /**
- * The plot as the text of an SVG file. Vega is loaded at the first call.
+ * Renders a plot as the text of an SVG file. The first call loads Vega.
  *
  * @example
  * const plot = orThrow(await planePicture(moons, params, { title: 'two moons', data: points, key: key(0) }))
@@ -50,11 +50,11 @@ export const toSvg = async (plot: Plot): Promise<string> => {
   return svg
 }
 
-/** Pixels of a PNG file for a unit of the plot. */
+/** Pixels of a PNG file per unit of the plot. */
 const DENSITY = 2
 
 /**
- * A plot's SVG as the bytes of a PNG file, for where SVG cannot be shown.
+ * Converts a plot's SVG to the bytes of a PNG file, for viewers that cannot show SVG.
  *
  * @returns left: a file error, if the optional package sharp is not installed.
  */
@@ -73,7 +73,7 @@ export const svgToPng = (svg: string): TE.TaskEither<DiffeoError, Uint8Array> =>
 // training
 // -------------------------------------------------------------------------------------
 
-/** One quantity along the steps of a run. */
+/** One quantity over the steps of a run. */
 export interface Curve {
   readonly name: string
   /** Step and value, in order of the steps. */
@@ -82,7 +82,7 @@ export interface Curve {
 
 const dashes = [[], [6, 3], [2, 2], [8, 2, 2, 2]]
 
-/** Running medians over a twentieth of the curve: one batch says little, and one bad batch nothing. */
+/** Running medians over a twentieth of the curve, which a single bad batch does not move. */
 const smooth = ({ name, points }: Curve, most = 400): Curve => {
   const width = Math.max(1, Math.floor(points.length / 20))
   const stride = Math.max(1, Math.floor(points.length / most))
@@ -93,7 +93,7 @@ const smooth = ({ name, points }: Curve, most = 400): Curve => {
   return { name, points: medians.filter((_, i) => (medians.length - 1 - i) % stride === 0) }
 }
 
-/** The part of the values that is worth seeing: a start far above all that follows does not squeeze the rest. */
+/** The range of the axis: without the largest 3 % of the values, so that a high start does not flatten the curve. */
 const visible = (curves: readonly Curve[]): readonly [number, number] | undefined => {
   const all = curves.flatMap(({ points }) => points.map(([, v]) => v).filter(Number.isFinite)).sort((a, b) => a - b)
   const [low, high] = [all[0], all[Math.ceil(0.97 * (all.length - 1))]]
@@ -103,7 +103,7 @@ const visible = (curves: readonly Curve[]): readonly [number, number] | undefine
 const rowsOf = ({ name, points }: Curve) => points.map(([step, value]) => ({ name, step, value }))
 
 /**
- * Curves over the steps, each with a colour and a dash of its own; those of more than forty points are smoothed.
+ * Plots curves over the steps, each with its colour and dash. Curves of more than forty points are smoothed.
  *
  * @example lines({ title: 'bits/dim', y: 'bits/dim', curves: [train, validation] })
  */
@@ -111,7 +111,7 @@ export const lines = (of: { readonly title: string; readonly y: string; readonly
   const curves = of.curves.map((curve) => (curve.points.length > 40 ? smooth(curve) : curve))
   const domain = visible(curves)
   const names = curves.map(({ name }) => name)
-  // what there is one of is named by the title and the axis
+  // A single curve is named by the title and the axis.
   const which = (range: readonly unknown[]) =>
     ({
       field: 'name',
@@ -140,15 +140,15 @@ export const lines = (of: { readonly title: string; readonly y: string; readonly
 }
 
 /**
- * A panel for each curve but the first, which is drawn in every panel, dashed, to compare with: one change at a time. The
- * axes are the same in all. They reach up to where the worst curve ends, so that ends can be told apart, but not above
- * where the first one begins.
+ * Plots a panel for each curve but the first, which is drawn dashed in every panel for comparison. All panels share their
+ * axes, which reach up to the end of the worst curve, so that ends can be distinguished, but not above the start of the
+ * first.
  *
  * @example panels({ title: 'validation', y: 'bits/dim', curves: [baseline, plain, free] })
  */
 export const panels = (of: { readonly title: string; readonly y: string; readonly curves: readonly Curve[] }): Plot => {
-  const [first, ...others] = of.curves
-  const names = others.map(({ name }) => name)
+  const [first, ...compared] = of.curves
+  const names = compared.map(({ name }) => name)
   const [old, changed] = [first?.name ?? '', 'with the change']
   const values = of.curves.flatMap(({ points }) => points.map(([, value]) => value)).filter(Number.isFinite)
   const low = Math.min(...values)
@@ -161,9 +161,9 @@ export const panels = (of: { readonly title: string; readonly y: string; readonl
     title: { text: of.title, anchor: 'start' },
     columns: 4,
     data: {
-      values: others.flatMap((own) => [
-        ...rowsOf({ name: changed, points: own.points }).map((row) => ({ ...row, panel: own.name })),
-        ...rowsOf(first!).map((row) => ({ ...row, panel: own.name })),
+      values: compared.flatMap((curve) => [
+        ...rowsOf({ name: changed, points: curve.points }).map((row) => ({ ...row, panel: curve.name })),
+        ...rowsOf(first!).map((row) => ({ ...row, panel: curve.name })),
       ]),
     },
     facet: { field: 'panel', type: 'nominal', sort: names, title: null, header: { labelFontSize: 12 } },
@@ -190,7 +190,7 @@ export const panels = (of: { readonly title: string; readonly y: string; readonl
 // distributions
 // -------------------------------------------------------------------------------------
 
-/** What {@link histogram} draws. */
+/** The input of {@link histogram}. */
 interface Histogram {
   readonly title: string
   /** The quantity and its unit. */
@@ -199,11 +199,11 @@ interface Histogram {
   readonly bins?: number
   /** A density to compare with, drawn as a dashed line. */
   readonly density?: (x: number) => number
-  /** The part of the axis to show; from the least to the greatest value unless told. */
+  /** The part of the axis to show; default: from the least to the greatest value. */
   readonly range?: readonly [number, number]
 }
 
-/** How often values fall into equal bins, as a density: the areas of the bars add up to the share that is in range. */
+/** Plots the frequency of values in equal bins as a density: the areas of the bars add up to the fraction in range. */
 export const histogram = ({ title, x, values, bins = 50, density, range }: Histogram): Plot => {
   const finite = Array.from(values).filter(Number.isFinite)
   const least = (all: readonly number[]) => all.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY)
