@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core'
 import {
+  type AnyBijector,
   actNorm,
   affine,
   batchNorm,
@@ -7,6 +8,7 @@ import {
   compose,
   coupling,
   describeError,
+  exponentialCdf,
   factorOut,
   flip,
   halves,
@@ -14,8 +16,10 @@ import {
   key,
   leaves,
   mlp,
+  normalCdf,
   on,
   repeat,
+  reverse,
   squeeze,
   T,
 } from 'diffeo'
@@ -64,6 +68,31 @@ describe('a composition', () => {
       }
     })
   })
+  it('of no layers is the identity at any shape', () => {
+    tf.tidy(() => {
+      const none = on([2, 2, 3], compose())
+      expect([none.domain, none.codomain, none.parts]).toEqual([[2, 2, 3], [2, 2, 3], []])
+      const x = randomBatch([2, 2, 3], [-2, 2], 2, key(11))
+      expect(values(none.bind({}).forward(x as never)[0])).toEqual(values(x))
+      expect(values(none.bind({}).forward(x as never)[1])).toEqual([0, 0])
+    })
+  })
+  it('takes latents back past layers that leave none behind', () => {
+    tf.tidy(() => {
+      const f = on([8], compose(factorOut, flip, factorOut, flip)).bind({})
+      const x = randomBatch([8], [-2, 2], 2, key(12))
+      expect(values(f.inverse(f.forward(x as never)[0])[0])).toEqual(values(x))
+    })
+  })
+  it('takes what its first part takes, and makes what its last part makes; empty flows are no part', () => {
+    const ends = ({ support, range }: AnyBijector) => [support, range]
+    const [exponential, normal] = [on([2], exponentialCdf(1)), on([2], reverse(normalCdf()))]
+    const whole = on([2], compose(exponential, normal))
+    expect(ends(whole)).toEqual([exponential.support, normal.range])
+    expect(ends(whole)).not.toEqual(ends(on([2], compose(normal, exponential))))
+    expect(ends(on([2], compose(input([2]), exponential, normal, input([2]))))).toEqual(ends(whole))
+    expect(ends(compose(input([2])))).toEqual(ends(input([2])))
+  })
   it('names its parts by place, and lists those with parameters in its spec', () => {
     const b = compose(input([4]), flip, affine, factorOut, affine, actNorm)
     expect(Object.keys(b.spec)).toEqual(['2.affine', '4.affine', '5.actNorm'])
@@ -87,6 +116,7 @@ describe('a composition', () => {
         values(whole).forEach((v, i) => {
           expect(v).toBeCloseTo(values(logDet)[i]! + values(more)[i]!, 5)
         })
+        expect(Object.keys(all)).toEqual([one, two])
         const read = (tree: unknown) => leaves(tree as never).map(([path, leaf]) => [path, values(leaf)])
         expect(read(all)).toEqual(read({ [one]: next, [two]: after }))
       }
