@@ -92,6 +92,9 @@ describe('a composition', () => {
     expect(ends(whole)).not.toEqual(ends(on([2], compose(normal, exponential))))
     expect(ends(on([2], compose(input([2]), exponential, normal, input([2]))))).toEqual(ends(whole))
     expect(ends(compose(input([2])))).toEqual(ends(input([2])))
+    const cdf = compose(input([2]), affine, normalCdf(), input([2]))
+    expect(ends(cdf)).toEqual([on([2], affine).support, on([2], normalCdf()).range])
+    expect(cdf.range).not.toEqual(cdf.support)
   })
   it('names its parts by place, and lists those with parameters in its spec', () => {
     const b = compose(input([4]), flip, affine, factorOut, affine, actNorm)
