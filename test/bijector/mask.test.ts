@@ -80,6 +80,16 @@ describe('a mask', () => {
   ] as const)('refuses a shape that it does not fit, %#', (m, shape) => {
     expect(E.isLeft((m as unknown as AnyMask).at(shape))).toBe(true)
   })
+  it('is asked about every index once, in order', () => {
+    const seen: (readonly number[])[] = []
+    orThrow(mask([2, 1, 2], (index) => seen.push([...index]) > 0).at([2, 1, 2]))
+    expect(seen).toEqual([
+      [0, 0, 0],
+      [0, 0, 1],
+      [1, 0, 0],
+      [1, 0, 1],
+    ])
+  })
   it('of one vector half is refused by its size', () => {
     const got = halves().at([1])
     expect(E.isLeft(got) && describeError(got.left)).toBe('halves: expected a vector of at least 2, got 1')
