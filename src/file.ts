@@ -13,6 +13,7 @@ import { dirname } from 'node:path'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import { type DiffeoError, DiffeoException, fileError } from './error.js'
+import { codeOf } from './thrown.js'
 
 type Sentence = readonly [expected: string, got: string, fix: string]
 
@@ -52,7 +53,7 @@ export const fileFailure =
   (verb: Verb, path: string) =>
   (thrown: unknown): DiffeoError => {
     if (thrown instanceof DiffeoException) return thrown.error
-    const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : ''
+    const code = codeOf(thrown) ?? ''
     const [expected, got, fix] = sentences(verb, path)[code] ?? [`to ${verb} it`, String(thrown), undefined]
     return fileError(`${verb} ${path}`, expected, fix === undefined ? got : `${got} (${code})`, fix)
   }
@@ -81,8 +82,7 @@ export const readBytes = (path: string, most?: number): TE.TaskEither<DiffeoErro
   )
 
 /** Whether an error of the system has one of these codes. */
-export const hasCode = (thrown: unknown, ...codes: readonly string[]): boolean =>
-  thrown instanceof Error && 'code' in thrown && codes.includes(String(thrown.code))
+export const hasCode = (thrown: unknown, ...codes: readonly string[]): boolean => codes.includes(codeOf(thrown) ?? '')
 
 /**
  * The text of a file; none of one that is not there.

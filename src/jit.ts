@@ -19,14 +19,12 @@ import type { Program, ProgramType, ValueInfo } from './compiler/program.js'
 import { partition, type Share } from './compiler/shard/partition.js'
 import { trace } from './compiler/trace.js'
 import { DiffeoException, engineError, usageError } from './error.js'
+import { isPlainObject } from './thrown.js'
 import { FREED } from './tracing.js'
 
 // -------------------------------------------------------------------------------------
 // trees
 // -------------------------------------------------------------------------------------
-
-const isPlain = (u: unknown): u is Readonly<Record<string, unknown>> =>
-  typeof u === 'object' && u !== null && Object.getPrototypeOf(u) === Object.prototype
 
 /** The same tree, each leaf of a class replaced. */
 const mapTree = <Leaf>(
@@ -38,7 +36,7 @@ const mapTree = <Leaf>(
     ? f(tree)
     : Array.isArray(tree)
       ? tree.map((sub) => mapTree(sub, kind, f))
-      : isPlain(tree)
+      : isPlainObject(tree)
         ? Object.fromEntries(Object.entries(tree).map(([name, sub]) => [name, mapTree(sub, kind, f)]))
         : tree
 
@@ -56,7 +54,7 @@ const flatten = (tree: unknown): { readonly tensors: readonly tf.Tensor[]; reado
       parts.push('[')
       sub.forEach(walk)
       parts.push(']')
-    } else if (isPlain(sub)) {
+    } else if (isPlainObject(sub)) {
       parts.push('{')
       for (const name of Object.keys(sub)) {
         parts.push(JSON.stringify(name))
@@ -80,12 +78,13 @@ const flatten = (tree: unknown): { readonly tensors: readonly tf.Tensor[]; reado
 /** How many tensors each part of a tree has that has any: a list of tensors is a part, and so is a tree without lists. */
 const groupSizes = (tree: unknown): readonly number[] => {
   const isList = Array.isArray(tree)
-  const subs: readonly unknown[] = isList ? tree : isPlain(tree) ? Object.values(tree) : []
+  const subs: readonly unknown[] = isList ? tree : isPlainObject(tree) ? Object.values(tree) : []
   const whole =
     tree instanceof tf.Tensor || (isList ? subs.every((sub) => sub instanceof tf.Tensor) : !subs.some(hasList))
   return whole ? [flatten(tree).tensors.length].filter((n) => n > 0) : subs.flatMap(groupSizes)
 }
-const hasList = (tree: unknown): boolean => Array.isArray(tree) || (isPlain(tree) && Object.values(tree).some(hasList))
+const hasList = (tree: unknown): boolean =>
+  Array.isArray(tree) || (isPlainObject(tree) && Object.values(tree).some(hasList))
 
 // -------------------------------------------------------------------------------------
 // jit

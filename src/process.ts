@@ -4,6 +4,7 @@
  * @module
  */
 import { readFileSync } from 'node:fs'
+import { codeOf } from './thrown.js'
 
 /** Whether a process is there. */
 export const isAlive = (pid: number): boolean => {
@@ -12,7 +13,7 @@ export const isAlive = (pid: number): boolean => {
     return true
   } catch (thrown) {
     // a process that may not be signalled is there
-    return thrown instanceof Error && 'code' in thrown && thrown.code === 'EPERM'
+    return codeOf(thrown) === 'EPERM'
   }
 }
 

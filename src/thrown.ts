@@ -1,9 +1,15 @@
 /**
- * What was thrown, read without `instanceof`: a test runner's sandbox (jest, vitest's `vmThreads`) has an `Error` class
- * of its own, and Node's errors are not instances of it.
+ * Errors and plain objects, told without `instanceof`: a test runner's sandbox (jest, vitest's `vmThreads`) has classes of
+ * its own, and Node's errors are not instances of them.
  *
  * @module
  */
+
+/** Whether this is an object literal, of any realm: what it inherits from inherits from nothing. */
+export const isPlainObject = (u: unknown): u is Readonly<Record<string, unknown>> => {
+  const prototype: unknown = typeof u === 'object' && u !== null ? Object.getPrototypeOf(u) : null
+  return prototype !== null && Object.getPrototypeOf(prototype) === null
+}
 
 /** The message of an error of any realm, or the value as text. */
 export const messageOf = (thrown: unknown): string =>

@@ -7,6 +7,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { DiffeoException, engineError } from '../error.js'
 import { requireEngine } from '../missing-engine.js'
+import { messageOf } from '../thrown.js'
 import { isTracing, TRACING } from '../tracing.js'
 import { axesOf, signatures } from './operations.js'
 import { PassiveBackend } from './passive-backend.js'
@@ -164,7 +165,7 @@ export const trace = (f: (inputs: tf.Tensor[]) => readonly tf.Tensor[], inputs: 
     const { values, constants, calls } = own
     return { values, inputs: inputs.map((_, i) => i), constants, calls, outputs }
   } catch (thrown) {
-    const unknown = thrown instanceof Error ? unknownKernel.exec(thrown.message)?.[1] : undefined
+    const unknown = unknownKernel.exec(messageOf(thrown))?.[1]
     if (unknown === undefined) throw thrown
     return refuse('jit', 'operations that can be traced', `'${unknown}'`, 'call it outside the function')
   } finally {

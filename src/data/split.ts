@@ -83,7 +83,7 @@ export function gather(
 ): (indices: ArrayLike<number>) => Uint8Array | Float32Array {
   return (indices) => {
     const size = indices.length * exampleSize
-    const out = values instanceof Uint8Array ? new Uint8Array(size) : new Float32Array(size)
+    const out = values.BYTES_PER_ELEMENT === 1 ? new Uint8Array(size) : new Float32Array(size)
     for (let i = 0; i < indices.length; i++) {
       const from = (indices[i] ?? 0) * exampleSize
       out.set(values.subarray(from, from + exampleSize), i * exampleSize)

@@ -7,6 +7,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { Shape } from '../../types/shape.js'
 import { DiffeoException, shapeError } from '../error.js'
+import { isPlainObject } from '../thrown.js'
 import { drawn } from '../tracing.js'
 import { foldIn, type Key } from './random.js'
 import { product, show } from './shape.js'
@@ -120,11 +121,7 @@ export const fromKey = <const S extends Shape>(
 // combinators
 // -------------------------------------------------------------------------------------
 
-const isBranch = <A>(tree: Tree<A>): tree is Branch<A> =>
-  typeof tree === 'object' &&
-  tree !== null &&
-  Object.getPrototypeOf(tree) === Object.prototype &&
-  !('_tag' in (tree as object))
+const isBranch = <A>(tree: Tree<A>): tree is Branch<A> => isPlainObject(tree) && !('_tag' in tree)
 
 /**
  * The leaves with their paths, `name/name/name`, in order.

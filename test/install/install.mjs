@@ -57,7 +57,7 @@ const versions = { pnpm: '12.21.0', yarn: '1.22.22', '@yarnpkg/cli-dist': '4.18.
 const bin = (name, file) => [process.execPath, join(tools, 'node_modules', name, file)]
 const spec = `diffeo@${version}`
 const npm = ['npm']
-const [npm10, pnpm] = [bin('npm10', 'bin/npm-cli.js'), bin('pnpm', 'bin/pnpm.mjs')]
+const [npm10, pnpm] = [bin('npm10', 'bin/npm-cli.js'), [join(tools, 'node_modules', '.bin', 'pnpm')]]
 const yarn = bin('yarn', 'bin/yarn.js')
 const berry = bin('@yarnpkg/cli-dist', 'bin/yarn.js')
 const bun = [join(tools, 'node_modules', '.bin', 'bun')]
@@ -137,6 +137,7 @@ const check = async (name, { install, linker, run = ['node'], without, repair = 
     writeFileSync(join(project, 'yarn.lock'), '')
   }
   const registry = await startRegistry(without)
+  writeFileSync(join(project, '.npmrc'), `registry=${registry.address}/\n`)
   const env = environment(registry.address, project)
   const options = { cwd: project, env }
   const start = () => spawnSync(run[0], [...run.slice(1), 'program.mjs'], { encoding: 'utf8', ...options })

@@ -10,6 +10,7 @@ import { fromElements } from '../../compiler/evaluate.js'
 import { type Elements, sizeOf, type ValueInfo } from '../../compiler/program.js'
 import { trace } from '../../compiler/trace.js'
 import { DiffeoException, engineError } from '../../error.js'
+import { messageOf } from '../../thrown.js'
 import type { Compiler } from '../compiler.js'
 import type { EngineOptions } from '../options.js'
 import { storage } from '../shared/buffers.js'
@@ -17,7 +18,7 @@ import { type Group, pack } from '../shared/flat-state.js'
 import { type Loaded, loadWasm } from '../tfjs/backend.js'
 import { registerGradients } from '../tfjs/gradients.js'
 import { inputName, type LowerOptions, lowerProgram, outputName } from './lower/program.js'
-import { importRuntime, type Runtime } from './runtime.js'
+import { importRuntime, type Runtime, toRuntime } from './runtime.js'
 
 type Feeds = InferenceSession.FeedsType
 
@@ -39,8 +40,7 @@ const sessionOptions = (threads: number): InferenceSession.SessionOptions => ({
 /** What the runtime answers; what it says instead, as a sentence. */
 const answered = <A>(expected: string, answer: Promise<A>): Promise<A> =>
   answer.catch((thrown: unknown) => {
-    const got = thrown instanceof Error ? thrown.message : String(thrown)
-    throw new DiffeoException(engineError('engine onnxruntime', expected, got.trim()))
+    throw new DiffeoException(engineError('engine onnxruntime', expected, messageOf(thrown).trim()))
   })
 
 /** A compiler for `jit`. */
@@ -53,7 +53,7 @@ const onnxCompiler =
     const store = storage()
     const info = (v: number): ValueInfo => program.values[v]!
     const wrap = ({ dtype, shape }: ValueInfo, data: Elements): OrtTensor =>
-      new ort.Tensor(dtype as 'float32', data as Float32Array, shape)
+      new ort.Tensor(dtype as 'float32', toRuntime(data) as Float32Array, shape)
     const shapes = input.program.outputs.map((v) => input.program.values[v]!.shape)
     const read = ({ dataId }: tf.Tensor): Elements => store.peek(dataId) ?? (tf.engine().readSync(dataId) as Elements)
     const feed = ({ from, count, size }: Group, i: number, tensors: readonly tf.Tensor[]): OrtTensor => {
@@ -61,7 +61,7 @@ const onnxCompiler =
       return wrap(info(program.inputs[i]!), parts.length === 1 ? parts[0]! : joined(parts, size))
     }
     const create = (bytes: Uint8Array) =>
-      answered('a program that it takes', ort.InferenceSession.create(bytes, sessionOptions(threads)))
+      answered('a program that it takes', ort.InferenceSession.create(toRuntime(bytes), sessionOptions(threads)))
     const runs = 'a program that runs'
 
     // Groups are inputs of the program, but where one fell apart into single tensors: then there are more of them.
@@ -192,9 +192,11 @@ type OnnxRunner = (feeds: readonly OnnxFeed[]) => Promise<Readonly<Record<string
 /** A model of whatever origin, read afresh. */
 export const runOnnx = async (model: Uint8Array): Promise<OnnxRunner> => {
   const ort = await importRuntime()
-  const session = await ort.InferenceSession.create(model, { logSeverityLevel: 3 })
+  const session = await ort.InferenceSession.create(toRuntime(model), { logSeverityLevel: 3 })
   return async (feeds) => {
-    const inputs = feeds.map(({ name, shape, data }) => [name, new ort.Tensor(data, shape)] as const)
+    const inputs = feeds.map(
+      ({ name, shape, data }) => [name, new ort.Tensor(toRuntime(data) as Float32Array, shape)] as const,
+    )
     const results = await session.run(Object.fromEntries(inputs))
     return Object.fromEntries(Object.entries(results).map(([name, { data }]) => [name, data as Float32Array]))
   }
