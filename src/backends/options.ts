@@ -5,6 +5,7 @@
  */
 import * as t from 'io-ts'
 import { type DiffeoError, usageError } from '../error.js'
+import type { WasmFiles } from './tfjs/wasm-files.js'
 
 /**
  * The codec of {@link Precision}.
@@ -29,9 +30,17 @@ export interface EngineOptions {
   readonly threads?: number
   /** As `/cpu:0` or `/gpu:1`. Default: the first GPU, else the processor. */
   readonly device?: string
+  /**
+   * Where a browser finds the binaries of the wasm backend: the URL of the folder that holds them, of one of them, or of
+   * each by its file name. Engines that do not need them ignore it. Default: beside the script, where bundlers put none
+   */
+  readonly wasm?: WasmFiles
+  /** How a bundled page loads the WebGPU backend: `() => import('@tensorflow/tfjs-backend-webgpu')`. */
+  readonly webgpu?: () => Promise<unknown>
 }
 
-const able: Readonly<Record<keyof EngineOptions, readonly string[]>> = {
+/** Options that some engines refuse. `wasm` and `webgpu` say where files are, and matter to no other engine. */
+const able: Readonly<Record<Exclude<keyof EngineOptions, 'wasm' | 'webgpu'>, readonly string[]>> = {
   precision: ['tensorflow'],
   xla: ['tensorflow'],
   device: ['tensorflow'],
@@ -43,7 +52,7 @@ const isDefault = (value: unknown): boolean => value === undefined || value === 
 
 /** Why this engine cannot be asked for that. */
 export const refusal = (name: string, options: EngineOptions): DiffeoError | undefined => {
-  const option = (Object.keys(able) as (keyof EngineOptions)[]).find(
+  const option = (Object.keys(able) as (keyof typeof able)[]).find(
     (known) => !isDefault(options[known]) && !able[known].includes(name),
   )
   return option === undefined

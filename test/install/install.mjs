@@ -102,7 +102,7 @@ const environment = (registry, home) => {
     YARN_ENABLE_TELEMETRY: '0',
     YARN_ENABLE_IMMUTABLE_INSTALLS: 'false',
     YARN_NPM_MINIMAL_AGE_GATE: '0',
-    YARN_GLOBAL_FOLDER: join(root, 'berry'),
+    YARN_GLOBAL_FOLDER: join(home, '.berry'),
     YARN_CACHE_FOLDER: join(root, 'yarn-cache'),
     npm_config_store_dir: join(root, 'pnpm-store'),
     BUN_INSTALL_CACHE_DIR: join(root, 'bun-cache'),

@@ -217,7 +217,7 @@ export const loadOnnxruntime = async (
   options: EngineOptions = {},
 ): Promise<Loaded & { readonly compiler: Compiler }> => {
   const [ort, { availableParallelism }] = await Promise.all([importRuntime(), import('node:os')])
-  await loadWasm()
+  await loadWasm(options)
   const { threads = availableParallelism() } = options
   const version = ort.env.versions.node ?? ort.env.versions.common
   const started = probed.get(threads) ?? startCompiler(ort, threads)

@@ -5,8 +5,9 @@
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
-import { DiffeoException, engineError } from '../../error.js'
-import type { Precision } from '../options.js'
+import { DiffeoException, engineError, NotInstalled } from '../../error.js'
+import type { EngineOptions, Precision } from '../options.js'
+import { placeWasmFiles, wasmFileOf } from './wasm-files.js'
 import { registerWasmKernels } from './wasm-kernels.js'
 import { registerWebgpuKernels } from './webgpu-kernels.js'
 
@@ -47,9 +48,19 @@ export const loadCpu = async (): Promise<Loaded> => {
 }
 
 /** WebAssembly. Its binary lies beside its module, and Node reads it from there; no network. */
-export const loadWasm = async (): Promise<Loaded> => {
-  const { getThreadsCount, version_wasm } = await import('@tensorflow/tfjs-backend-wasm')
-  await select('wasm')
+export const loadWasm = async ({ wasm }: EngineOptions = {}): Promise<Loaded> => {
+  const backend = await import('@tensorflow/tfjs-backend-wasm')
+  const { getThreadsCount, version_wasm } = backend
+  if (wasm !== undefined) placeWasmFiles(backend, wasm)
+  if (!(await tf.setBackend('wasm')))
+    throw new DiffeoException(
+      engineError(
+        'engine wasm',
+        `the file ${await wasmFileOf(wasm)}`,
+        'none that loads',
+        "serve it and pass its URL: ready('wasm', { wasm: url })",
+      ),
+    )
   registerWasmKernels()
   const simd = await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT')
   return { version: version_wasm, threads: getThreadsCount(), device: simd ? 'CPU, SIMD' : 'CPU, no SIMD' }
@@ -74,8 +85,23 @@ const provideGpu = async (): Promise<Gpu | undefined> => {
   return scope.navigator?.gpu
 }
 
+// A name that bundlers do not see: they would refuse a package that is not installed.
+const importWebgpu = (): Promise<unknown> => {
+  const name = '@tensorflow/tfjs-backend-webgpu'
+  return import(/* @vite-ignore */ /* webpackIgnore: true */ name)
+}
+
 /** WebGPU. Values are read asynchronously: in Node a `dataSync` of a result throws. */
-export const loadWebgpu = async (): Promise<Loaded> => {
+export const loadWebgpu = async ({ webgpu }: EngineOptions = {}): Promise<Loaded> => {
+  if (webgpu === undefined && globalThis.process === undefined)
+    throw new NotInstalled(
+      engineError(
+        'engine webgpu',
+        'its backend as an option',
+        'none',
+        "pass { webgpu: () => import('@tensorflow/tfjs-backend-webgpu') }",
+      ),
+    )
   const gpu = await provideGpu()
   const adapter = await gpu?.requestAdapter({ powerPreference: 'high-performance' })
   if (!adapter)
@@ -89,7 +115,7 @@ export const loadWebgpu = async (): Promise<Loaded> => {
           : 'install a current driver of the graphics card, with Vulkan on Linux (Mesa 22.3, of Debian 12, is too old)',
       ),
     )
-  await import('@tensorflow/tfjs-backend-webgpu' as string)
+  await (webgpu ?? importWebgpu)()
   // constants are computed here, where they can be read at once
   await import('@tensorflow/tfjs-backend-cpu')
   await select('webgpu')
