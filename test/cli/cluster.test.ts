@@ -167,7 +167,7 @@ describe.runIf(process.env['DIFFEO_TEST_ENGINE'] === 'tensorflow')('a run of two
         own!.stderr!.once('data', () => own!.kill('SIGINT'))
         void learns('silent').then(() => {
           other!.kill('SIGSTOP')
-          setTimeout(() => own!.kill('SIGINT'), 1000)
+          own!.kill('SIGINT')
         })
       },
       ...[...small, '--steps', '1000000', '--out', 'silent'],

@@ -73,14 +73,14 @@ export const hearCalls = async (hear) => {
 
 const preload = (code) => ['--import', `data:text/javascript,${encodeURIComponent(code)}`]
 
-/** Flags of Node for a process that is killed at the n-th call of a kind, or of any, on paths that have a text. */
-export const killedAt = (kind, text, nth) =>
+/** Flags of Node for a process that gets a signal at its n-th call of a kind, or of any, on paths that have a text. */
+export const killedAt = (kind, text, nth, signal = 'SIGKILL') =>
   preload(`
     const { hearCalls } = await import(${JSON.stringify(import.meta.url)})
     let n = 0
     await hearCalls((kind, path) => {
       if (${kind === undefined ? 'true' : `kind === ${JSON.stringify(kind)}`} && path.includes(${JSON.stringify(text)}) && ++n === ${nth})
-        process.kill(process.pid, 'SIGKILL')
+        process.kill(process.pid, ${JSON.stringify(signal)})
     })`)
 
 /** Of one that is killed when it says something. */
