@@ -5,7 +5,7 @@
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
-import { signatures } from './operations.js'
+import { operations, type Traced } from './operations.js'
 import type { Call, Elements, Program, ValueInfo } from './program.js'
 
 /** A program ready to run: from tensors to new tensors, the inputs left as they are. */
@@ -15,11 +15,22 @@ export type Runner = (inputs: readonly tf.Tensor[]) => Promise<readonly tf.Tenso
 export const fromElements = (data: Elements, { shape, dtype }: ValueInfo): tf.Tensor =>
   tf.tensor(data, [...shape], dtype)
 
+const isTraced = (kernel: string): kernel is Traced => kernel in operations
+
+/** Attributes by the names that TensorFlow.js has for them. */
+const rawAttrs = (call: Call): tf.NamedAttrMap => {
+  const raw = call.kernel === 'Max' ? { reductionIndices: call.attrs.axis, keepDims: call.attrs.keepDims } : call.attrs
+  // TensorFlow.js types lists as mutable
+  return raw as unknown as tf.NamedAttrMap
+}
+
 /** Runs one call. */
-export const runCall = ({ kernel, attrs }: Call, inputs: readonly tf.Tensor[]): readonly tf.Tensor[] => {
-  const names = signatures[kernel]!.inputs
-  const given = names === 'list' ? inputs : Object.fromEntries(names.map((name, i) => [name, inputs[i]!]))
-  return [tf.engine().runKernel<tf.Tensor | tf.Tensor[]>(kernel, given as tf.NamedTensorMap, attrs)].flat()
+export const runCall = (call: Call, inputs: readonly tf.Tensor[]): readonly tf.Tensor[] => {
+  const { kernel } = call
+  if (!isTraced(kernel)) throw new Error(`evaluate: expected a kernel of TensorFlow.js, got ${kernel}`)
+  const names = operations[kernel].inputs
+  const operands = names === 'list' ? inputs : Object.fromEntries(names.map((name, i) => [name, inputs[i]!]))
+  return [tf.engine().runKernel<tf.Tensor | tf.Tensor[]>(kernel, operands as tf.NamedTensorMap, rawAttrs(call))].flat()
 }
 
 /** The values that nothing reads after a call, by the place of the call. */

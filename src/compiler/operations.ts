@@ -1,163 +1,282 @@
 /**
- * The kernels of TensorFlow.js that a program may call: the names of their inputs, and the shapes that they answer.
+ * The kernels of TensorFlow.js that can be traced: the names of their inputs, their attributes normalised, and the shapes
+ * that they return.
  *
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
-import { type Call, type ProgramType, sizeOf, type ValueInfo } from './program.js'
-
-type Infer = (inputs: readonly ValueInfo[], attrs: tf.NamedAttrMap) => readonly ValueInfo[]
-
-/** A kernel's inputs by name, or any number of them, and what it answers. */
-interface Signature {
-  readonly inputs: readonly string[] | 'list'
-  readonly infer: Infer
-}
-
-const kernel = (inputs: Signature['inputs'], infer: Infer): Signature => ({ inputs, infer })
-const named = (names: string, signature: Signature): Record<string, Signature> =>
-  Object.fromEntries(names.split(' ').map((name) => [name, signature]))
-
-const mutable = (shape: readonly number[]): number[] => [...shape]
-/** Axes as numbers from 0, of whatever way they were given; none means all. */
-export const axesOf = (axis: unknown, rank: number): number[] =>
-  tf.util.parseAxisParam(
-    (axis ?? null) as number,
-    Array.from({ length: rank }, () => 1),
-  )
-
-/** Whether a reduction leaves the last axis alone: channels of an image, or columns of a matrix. */
-export const isOverChannels = ({ attrs }: Pick<Call, 'attrs'>, { length }: readonly number[]): boolean =>
-  attrs['keepDims'] !== true && `${axesOf(attrs['axis'], length)}` === `${[...Array(length - 1).keys()]}`
-
-/** Where a slice begins, and what it cuts out, of whatever way they were given. */
-export const sliceOf = ({ shape }: ValueInfo, attrs: tf.NamedAttrMap): readonly [begin: number[], size: number[]] => {
-  const like = { shape: mutable(shape), rank: shape.length } as tf.Tensor
-  const [begin, size] = tf.slice_util.parseSliceParams(like, attrs['begin'] as number[], attrs['size'] as number[])
-  return [begin!, size!]
-}
-
-const broadcast = (a: ValueInfo, b: ValueInfo): number[] =>
-  tf.backend_util.assertAndGetBroadcastShape(mutable(a.shape), mutable(b.shape))
-
-const pairwise = (dtype?: ProgramType): Signature =>
-  kernel(['a', 'b'], ([a, b]) => [{ shape: broadcast(a!, b!), dtype: dtype ?? a!.dtype }])
-
-const pointwise = (dtype?: ProgramType, input = 'x'): Signature =>
-  kernel([input], ([x]) => [{ shape: x!.shape, dtype: dtype ?? x!.dtype }])
-
-const reduction = (axisName = 'axis', dtype?: ProgramType): Signature =>
-  kernel(['x'], ([x], attrs) => {
-    const axes = axesOf(attrs[axisName], x!.shape.length)
-    const shape = attrs['keepDims']
-      ? x!.shape.map((n, i) => (axes.includes(i) ? 1 : n))
-      : x!.shape.filter((_, i) => !axes.includes(i))
-    return [{ shape, dtype: dtype ?? x!.dtype }]
-  })
-
-const reshaped = (x: ValueInfo, shape: unknown): number[] =>
-  tf.util.inferFromImplicitShape(mutable(shape as number[]), sizeOf(x.shape))
-
-const convOutput = (x: ValueInfo, filter: ValueInfo, attrs: tf.NamedAttrMap): number[] =>
-  tf.backend_util.computeConv2DInfo(
-    x.shape as [number, number, number, number],
-    filter.shape as [number, number, number, number],
-    attrs['strides'] as number,
-    (attrs['dilations'] as number | undefined) ?? 1,
-    attrs['pad'] as 'same',
-    attrs['dimRoundingMode'] as 'floor',
-    false,
-    tf.backend_util.convertConv2DDataFormat((attrs['dataFormat'] as 'NHWC' | undefined) ?? 'NHWC'),
-  ).outShape
+import { DiffeoException, engineError } from '../error.js'
+import {
+  type Attributes,
+  arithmetic,
+  type CallOf,
+  type ConvolutionAttributes,
+  comparisons,
+  functions,
+  type Kernel,
+  logical,
+  type None,
+  type ProgramType,
+  predicates,
+  type ValueInfo,
+} from './call.js'
+import { sizeOf } from './program.js'
 
 /** The mean over all workers of the value that each has. No kernel of TensorFlow.js: only sharding adds it. */
 export const ALL_REDUCE = 'AllReduce'
 
-/** Convolutions, and their gradients by the input: both are convolutions of an image. */
-export const convolutions: ReadonlySet<string> = new Set(['Conv2D', 'Conv2DBackpropInput'])
+/** The kernels that only passes bring in. */
+type Untraced =
+  | typeof ALL_REDUCE
+  | ('BiasAdd' | 'BiasAddGrad' | 'ReluGrad' | 'ScaleShift' | 'BatchNorm' | 'BatchNormGrad')
+  | ('Dense' | 'ImageSum' | 'ChannelDot')
 
-/** Every kernel that can be traced. */
-export const signatures: Readonly<Record<string, Signature>> = {
-  ...named('Add Sub Multiply RealDiv Maximum Minimum SquaredDifference Pow', pairwise()),
-  ...named('Greater GreaterEqual Less LessEqual Equal NotEqual LogicalAnd LogicalOr', pairwise('bool')),
-  ...named('Exp Expm1 Log Log1p Tanh Sigmoid Softplus Relu Relu6 LeakyRelu Elu Erf Square Sqrt Rsqrt', pointwise()),
-  ...named('Reciprocal Abs Neg Sin Cos Atan Sign Step Floor Ceil Round ClipByValue Identity', pointwise()),
-  ...named('ZerosLike OnesLike', pointwise()),
-  ...named('LogicalNot IsNan IsInf IsFinite', pointwise('bool')),
-  Softmax: pointwise(undefined, 'logits'),
-  ...named('Sum Mean Min', reduction()),
-  ...named('Max', reduction('reductionIndices')),
-  ...named('All Any', reduction('axis', 'bool')),
-  ...named('Cumsum Reverse', pointwise()),
-  Cast: kernel(['x'], ([x], { dtype }) => [{ shape: x!.shape, dtype: dtype as ProgramType }]),
-  Select: kernel(['condition', 't', 'e'], ([, t]) => [t!]),
-  Reshape: kernel(['x'], ([x], { shape }) => [{ shape: reshaped(x!, shape), dtype: x!.dtype }]),
-  ExpandDims: kernel(['input'], ([x], { dim }) => {
-    const at = (dim as number) < 0 ? x!.shape.length + 1 + (dim as number) : (dim as number)
-    return [{ shape: x!.shape.toSpliced(at, 0, 1), dtype: x!.dtype }]
-  }),
-  Transpose: kernel(['x'], ([x], { perm }) => [
-    { shape: (perm as number[]).map((p) => x!.shape[p]!), dtype: x!.dtype },
-  ]),
-  Slice: kernel(['x'], ([x], attrs) => [{ shape: sliceOf(x!, attrs)[1], dtype: x!.dtype }]),
-  Concat: kernel('list', (inputs, { axis }) => {
-    const at = axesOf(axis, inputs[0]!.shape.length)[0]!
-    const shape = tf.backend_util.computeOutShape(
-      inputs.map((x) => mutable(x.shape)),
-      at,
-    )
-    return [{ shape, dtype: inputs[0]!.dtype }]
-  }),
-  SplitV: kernel(['x'], ([x], { numOrSizeSplits, axis }) => {
-    const at = axesOf(axis, x!.shape.length)[0]!
-    const like = { shape: mutable(x!.shape) } as tf.Tensor
-    const sizes = tf.backend_util.prepareSplitSize(like, numOrSizeSplits as number[], at)
-    return sizes.map((n) => ({ shape: x!.shape.with(at, n), dtype: x!.dtype }))
-  }),
-  Pack: kernel('list', (inputs, { axis }) => {
-    const { shape, dtype } = inputs[0]!
-    return [{ shape: shape.toSpliced(axesOf(axis, shape.length + 1)[0]!, 0, inputs.length), dtype }]
-  }),
-  Unpack: kernel(['value'], ([x], { axis }) => {
-    const at = axesOf(axis, x!.shape.length)[0]!
-    const one = { shape: x!.shape.toSpliced(at, 1), dtype: x!.dtype }
-    return Array.from({ length: x!.shape[at]! }, () => one)
-  }),
-  PadV2: kernel(['x'], ([x], { paddings }) => [
-    { shape: x!.shape.map((n, i) => n + sum((paddings as number[][])[i]!)), dtype: x!.dtype },
-  ]),
-  Tile: kernel(['x'], ([x], { reps }) => [
-    { shape: x!.shape.map((n, i) => n * (reps as number[])[i]!), dtype: x!.dtype },
-  ]),
-  Fill: kernel([], (_, { shape, dtype }) => [
-    { shape: shape as number[], dtype: (dtype as ProgramType | undefined) ?? 'float32' },
-  ]),
-  DepthToSpace: kernel(['x'], ([x], { blockSize }) => {
-    const [n, h, w, c] = x!.shape as [number, number, number, number]
-    const k = blockSize as number
-    return [{ shape: [n, h * k, w * k, c / (k * k)], dtype: x!.dtype }]
-  }),
-  GatherV2: kernel(['x', 'indices'], ([x, indices], { axis, batchDims }) => {
-    if (batchDims) throw new Error('GatherV2 with batchDims')
-    const at = axesOf(axis, x!.shape.length)[0]!
-    return [{ shape: x!.shape.toSpliced(at, 1, ...indices!.shape), dtype: x!.dtype }]
-  }),
-  OneHot: kernel(['indices'], ([indices], { depth, dtype }) => [
-    { shape: [...indices!.shape, depth as number], dtype: (dtype as ProgramType | undefined) ?? 'int32' },
-  ]),
-  AddN: kernel('list', ([x]) => [x!]),
-  BatchMatMul: kernel(['a', 'b'], ([a, b], { transposeA, transposeB }) => {
-    const [m, n] = [a!.shape.at(transposeA ? -1 : -2)!, b!.shape.at(transposeB ? -2 : -1)!]
-    const outer = { shape: a!.shape.slice(0, -2), dtype: a!.dtype }
-    return [{ shape: [...broadcast(outer, { ...outer, shape: b!.shape.slice(0, -2) }), m, n], dtype: a!.dtype }]
-  }),
-  Conv2D: kernel(['x', 'filter'], ([x, filter], attrs) => [{ shape: convOutput(x!, filter!, attrs), dtype: x!.dtype }]),
-  Conv2DBackpropInput: kernel(['dy', 'filter'], ([dy], { inputShape }) => [
-    { shape: inputShape as number[], dtype: dy!.dtype },
-  ]),
-  Conv2DBackpropFilter: kernel(['x', 'dy'], ([, dy], { filterShape }) => [
-    { shape: filterShape as number[], dtype: dy!.dtype },
-  ]),
+export type Traced = Exclude<Kernel, Untraced>
+
+/** Attributes as TensorFlow.js passes them, with its names and its own types. */
+// biome-ignore lint/suspicious/noExplicitAny: TensorFlow.js types every attribute as any of a dozen
+type Raw = Readonly<Record<string, any>>
+
+export interface Operation<A> {
+  /** The kernel's inputs by name, or any number of them. */
+  readonly inputs: readonly string[] | 'list'
+  readonly normalise: (raw: Raw, inputs: readonly ValueInfo[]) => A
+  readonly infer: (inputs: readonly ValueInfo[], attrs: A) => readonly ValueInfo[]
 }
 
-const sum = (ns: readonly number[]): number => ns.reduce((a, b) => a + b, 0)
+const operation = <A>(
+  inputs: Operation<A>['inputs'],
+  normalise: Operation<A>['normalise'],
+  infer: Operation<A>['infer'],
+): Operation<A> => ({ inputs, normalise, infer })
+
+const all = <K extends string, A>(kernels: readonly K[], op: Operation<A>): Readonly<Record<K, Operation<A>>> =>
+  Object.fromEntries(kernels.map((kernel) => [kernel, op])) as Record<K, Operation<A>>
+
+const refuse = (expected: string, got: string): never => {
+  throw new DiffeoException(engineError('jit', expected, got))
+}
+
+const mutable = (shape: readonly number[]): number[] => [...shape]
+
+/** Axes counted from the start; all, where none are given. */
+const axesOf = (axis: number | number[] | undefined, { shape }: ValueInfo): number[] =>
+  tf.util.parseAxisParam(axis ?? mutable([...shape.keys()]), mutable(shape))
+
+const axisOf = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis)
+
+const broadcast = (a: readonly number[], b: readonly number[]): number[] =>
+  tf.backend_util.assertAndGetBroadcastShape(mutable(a), mutable(b))
+
+const none = (): None => ({})
+
+const pairwise = (dtype?: ProgramType) =>
+  operation<None>(['a', 'b'], none, ([a, b]) => [{ shape: broadcast(a!.shape, b!.shape), dtype: dtype ?? a!.dtype }])
+
+const pointwise = <A>(normalise: Operation<A>['normalise'], dtype?: ProgramType, input = 'x') =>
+  operation<A>([input], normalise, ([x]) => [{ shape: x!.shape, dtype: dtype ?? x!.dtype }])
+
+const reduction = (axisName = 'axis', dtype?: ProgramType) =>
+  operation<Attributes['Sum']>(
+    ['x'],
+    (raw, [x]) => ({ axis: axesOf(raw[axisName], x!), keepDims: raw['keepDims'] === true }),
+    ([x], { axis, keepDims }) => {
+      const shape = keepDims
+        ? x!.shape.map((n, i) => (axis.includes(i) ? 1 : n))
+        : x!.shape.filter((_, i) => !axis.includes(i))
+      return [{ shape, dtype: dtype ?? x!.dtype }]
+    },
+  )
+
+const pair = (n: number | readonly number[] | undefined): [number, number] => {
+  const [a = 1, b = a] = [n ?? 1].flat()
+  return [a, b]
+}
+
+const convolution = ({ strides, dilations, pad, dimRoundingMode, dataFormat }: Raw): ConvolutionAttributes => {
+  if ((dataFormat ?? 'NHWC') !== 'NHWC') refuse('images with channels last', `the data format ${dataFormat}`)
+  const sides = [pad, pad]
+  const padding = typeof pad === 'number' ? ([[0, 0], sides, sides, [0, 0]] as [number, number][]) : pad
+  return {
+    strides: pair(strides),
+    dilations: pair(dilations),
+    pad: padding,
+    ...(dimRoundingMode && { dimRoundingMode }),
+    dataFormat: 'NHWC',
+  }
+}
+
+/** What TensorFlow.js computes of a convolution of an image N×H×W×I with a filter h×w×I×O: sizes and paddings. */
+export const convolutionInfo = (
+  x: readonly number[],
+  filter: readonly number[],
+  { strides, dilations, pad, dimRoundingMode }: ConvolutionAttributes,
+): tf.backend_util.Conv2DInfo =>
+  tf.backend_util.computeConv2DInfo(
+    mutable(x) as [number, number, number, number],
+    mutable(filter) as [number, number, number, number],
+    [...strides],
+    [...dilations],
+    pad as Parameters<typeof tf.backend_util.computeConv2DInfo>[4],
+    dimRoundingMode,
+  )
+
+/** Whether a reduction leaves the last axis alone: channels of an image, or columns of a matrix. */
+export const isOverChannels = (
+  { attrs: { axis, keepDims } }: Pick<CallOf<'Sum'>, 'attrs'>,
+  { length }: readonly number[],
+): boolean => !keepDims && `${axis}` === `${[...Array(length - 1).keys()]}`
+
+/** Every kernel that can be traced. */
+export const operations: { readonly [K in Traced]: Operation<Attributes[K]> } = {
+  ...all(arithmetic, pairwise()),
+  ...all(comparisons, pairwise('bool')),
+  ...all(logical, pairwise('bool')),
+  ...all(functions, pointwise(none)),
+  ...all(predicates, pointwise(none, 'bool')),
+  ...all(
+    ['Step', 'LeakyRelu'],
+    pointwise<Attributes['Step']>(({ alpha = 0 }) => ({ alpha })),
+  ),
+  ClipByValue: pointwise<Attributes['ClipByValue']>(({ clipValueMin, clipValueMax }) => ({
+    clipValueMin,
+    clipValueMax,
+  })),
+  Softmax: pointwise<Attributes['Softmax']>(
+    ({ dim }, [x]) => ({ dim: axisOf(dim ?? -1, x!.shape.length) }),
+    undefined,
+    'logits',
+  ),
+  ...all(['Sum', 'Mean', 'Min'], reduction()),
+  Max: reduction('reductionIndices'),
+  ...all(['All', 'Any'], reduction('axis', 'bool')),
+  Cumsum: pointwise<Attributes['Cumsum']>(({ axis, exclusive, reverse }, [x]) => ({
+    axis: axesOf(axis, x!)[0]!,
+    exclusive: exclusive === true,
+    reverse: reverse === true,
+  })),
+  Reverse: pointwise<Attributes['Reverse']>(({ dims }, [x]) => ({ dims: axesOf(dims, x!) })),
+  Cast: operation<Attributes['Cast']>(
+    ['x'],
+    ({ dtype }) => ({ dtype }),
+    ([x], { dtype }) => [{ shape: x!.shape, dtype }],
+  ),
+  Select: operation(['condition', 't', 'e'], none, ([, t]) => [t!]),
+  Reshape: operation<Attributes['Reshape']>(
+    ['x'],
+    ({ shape }, [x]) => ({ shape: tf.util.inferFromImplicitShape(mutable(shape), sizeOf(x!.shape)) }),
+    ([x], { shape }) => [{ shape, dtype: x!.dtype }],
+  ),
+  ExpandDims: operation<Attributes['ExpandDims']>(
+    ['input'],
+    ({ dim }, [x]) => ({ dim: axisOf(dim, x!.shape.length + 1) }),
+    ([x], { dim }) => [{ shape: x!.shape.toSpliced(dim, 0, 1), dtype: x!.dtype }],
+  ),
+  Transpose: operation<Attributes['Transpose']>(
+    ['x'],
+    ({ perm }) => ({ perm }),
+    ([x], { perm }) => [{ shape: perm.map((p) => x!.shape[p]!), dtype: x!.dtype }],
+  ),
+  Slice: operation<Attributes['Slice']>(
+    ['x'],
+    (raw, [x]) => {
+      const like = { shape: mutable(x!.shape), rank: x!.shape.length } as tf.Tensor
+      const [begin, size] = tf.slice_util.parseSliceParams(like, raw['begin'], raw['size'])
+      return { begin: begin!, size: size! }
+    },
+    ([x], { size }) => [{ shape: size, dtype: x!.dtype }],
+  ),
+  Concat: operation<Attributes['Concat']>(
+    'list',
+    ({ axis }, [x]) => ({ axis: axesOf(axis, x!)[0]! }),
+    (inputs, { axis }) => [
+      {
+        shape: tf.backend_util.computeOutShape(
+          inputs.map((x) => mutable(x.shape)),
+          axis,
+        ),
+        dtype: inputs[0]!.dtype,
+      },
+    ],
+  ),
+  SplitV: operation<Attributes['SplitV']>(
+    ['x'],
+    (raw, [x]) => {
+      const axis = axesOf(raw['axis'], x!)[0]!
+      const like = { shape: mutable(x!.shape) } as tf.Tensor
+      return { numOrSizeSplits: tf.backend_util.prepareSplitSize(like, raw['numOrSizeSplits'], axis), axis }
+    },
+    ([x], { numOrSizeSplits, axis }) =>
+      numOrSizeSplits.map((n) => ({ shape: x!.shape.with(axis, n), dtype: x!.dtype })),
+  ),
+  Pack: operation<Attributes['Pack']>(
+    'list',
+    ({ axis }, [x]) => ({ axis: axisOf(axis, x!.shape.length + 1) }),
+    (inputs, { axis }) => [{ ...inputs[0]!, shape: inputs[0]!.shape.toSpliced(axis, 0, inputs.length) }],
+  ),
+  Unpack: operation<Attributes['Unpack']>(
+    ['value'],
+    ({ axis }, [x]) => ({ axis: axesOf(axis, x!)[0]! }),
+    ([x], { axis }) =>
+      Array.from({ length: x!.shape[axis]! }, () => ({ shape: x!.shape.toSpliced(axis, 1), dtype: x!.dtype })),
+  ),
+  PadV2: operation<Attributes['PadV2']>(
+    ['x'],
+    ({ paddings, constantValue = 0 }) => ({ paddings, constantValue }),
+    ([x], { paddings }) => [{ shape: x!.shape.map((n, i) => n + paddings[i]![0] + paddings[i]![1]), dtype: x!.dtype }],
+  ),
+  Tile: operation<Attributes['Tile']>(
+    ['x'],
+    ({ reps }) => ({ reps }),
+    ([x], { reps }) => [{ shape: x!.shape.map((n, i) => n * reps[i]!), dtype: x!.dtype }],
+  ),
+  Fill: operation<Attributes['Fill']>(
+    [],
+    ({ shape, value, dtype = 'float32' }) => ({ shape, value, dtype }),
+    (_, { shape, dtype }) => [{ shape, dtype }],
+  ),
+  DepthToSpace: operation<Attributes['DepthToSpace']>(
+    ['x'],
+    ({ blockSize, dataFormat = 'NHWC' }) =>
+      dataFormat === 'NHWC' ? { blockSize, dataFormat } : refuse('images with channels last', `${dataFormat}`),
+    ([x], { blockSize: k }) => {
+      const [n, h, w, c] = x!.shape as [number, number, number, number]
+      return [{ shape: [n, h * k, w * k, c / (k * k)], dtype: x!.dtype }]
+    },
+  ),
+  GatherV2: operation<Attributes['GatherV2']>(
+    ['x', 'indices'],
+    ({ axis = 0, batchDims = 0 }, [x]) =>
+      batchDims === 0
+        ? { axis: axesOf(axis, x!)[0]!, batchDims }
+        : refuse('a gather without batchDims', `${batchDims}`),
+    ([x, indices], { axis }) => [{ shape: x!.shape.toSpliced(axis, 1, ...indices!.shape), dtype: x!.dtype }],
+  ),
+  OneHot: operation<Attributes['OneHot']>(
+    ['indices'],
+    ({ depth, onValue = 1, offValue = 0, dtype = 'int32' }) => ({ depth, onValue, offValue, dtype }),
+    ([indices], { depth, dtype }) => [{ shape: [...indices!.shape, depth], dtype }],
+  ),
+  AddN: operation('list', none, ([x]) => [x!]),
+  BatchMatMul: operation<Attributes['BatchMatMul']>(
+    ['a', 'b'],
+    ({ transposeA, transposeB }) => ({ transposeA: transposeA === true, transposeB: transposeB === true }),
+    ([a, b], { transposeA, transposeB }) => {
+      const [m, n] = [a!.shape.at(transposeA ? -1 : -2)!, b!.shape.at(transposeB ? -2 : -1)!]
+      return [{ shape: [...broadcast(a!.shape.slice(0, -2), b!.shape.slice(0, -2)), m, n], dtype: a!.dtype }]
+    },
+  ),
+  Conv2D: operation(['x', 'filter'], convolution, ([x, filter], attrs) => [
+    { shape: convolutionInfo(x!.shape, filter!.shape, attrs).outShape, dtype: x!.dtype },
+  ]),
+  Conv2DBackpropInput: operation<Attributes['Conv2DBackpropInput']>(
+    ['dy', 'filter'],
+    (raw) => ({ ...convolution(raw), inputShape: raw['inputShape'] }),
+    ([dy], { inputShape }) => [{ shape: inputShape, dtype: dy!.dtype }],
+  ),
+  Conv2DBackpropFilter: operation<Attributes['Conv2DBackpropFilter']>(
+    ['x', 'dy'],
+    (raw) => ({ ...convolution(raw), filterShape: raw['filterShape'] }),
+    ([, dy], { filterShape }) => [{ shape: filterShape, dtype: dy!.dtype }],
+  ),
+}

@@ -8,28 +8,13 @@
  *
  * @module
  */
-import type * as tf from '@tensorflow/tfjs-core'
+import type { Call, ProgramType, ValueInfo } from './call.js'
 
 // -------------------------------------------------------------------------------------
 // model
 // -------------------------------------------------------------------------------------
 
-export type ProgramType = 'float32' | 'int32' | 'bool'
-
-/** What is known of a value before it has one. */
-export interface ValueInfo {
-  readonly shape: readonly number[]
-  readonly dtype: ProgramType
-}
-
-/** One call of a kernel of TensorFlow.js. */
-export interface Call {
-  readonly kernel: string
-  /** Numbers of values, in the order of the kernel's signature. */
-  readonly inputs: readonly number[]
-  readonly attrs: tf.NamedAttrMap
-  readonly outputs: readonly number[]
-}
+export type { Call, ProgramType, ValueInfo } from './call.js'
 
 export type Elements = Float32Array | Int32Array | Uint8Array
 
@@ -65,7 +50,8 @@ export const isByChannel = (shape: readonly number[], image: readonly number[]):
   shape.at(-1) === image.at(-1) && shape.slice(0, -1).every((n) => n === 1)
 
 /** Multiplications and additions of one call. */
-const callFlops = ({ values }: Program, { kernel, inputs, attrs, outputs }: Call): number => {
+const callFlops = ({ values }: Program, call: Call): number => {
+  const { kernel, inputs, outputs } = call
   const shape = (v: number | undefined): readonly number[] => values[v ?? -1]?.shape ?? []
   const out = sizeOf(shape(outputs[0]))
   switch (kernel) {
@@ -76,7 +62,7 @@ const callFlops = ({ values }: Program, { kernel, inputs, attrs, outputs }: Call
     case 'Conv2DBackpropFilter':
       return 2 * sizeOf(shape(inputs[1])) * sizeOf(shape(outputs[0]).slice(0, 3))
     case 'BatchMatMul':
-      return 2 * out * shape(inputs[0]).at(attrs['transposeA'] ? -2 : -1)!
+      return 2 * out * shape(inputs[0]).at(call.attrs.transposeA ? -2 : -1)!
     case 'Sum':
     case 'Mean':
     case 'Max':
@@ -88,7 +74,7 @@ const callFlops = ({ values }: Program, { kernel, inputs, attrs, outputs }: Call
 }
 
 /** What moves elements and computes nothing. */
-const free = new Set(
+const free = new Set<string>(
   'Reshape ExpandDims Transpose Slice Concat SplitV Pack Unpack PadV2 Tile Fill Identity Cast Reverse GatherV2'.split(
     ' ',
   ),
@@ -146,7 +132,7 @@ export const describe = ({ values, inputs, constants, calls, outputs }: Program)
  * Attributes as text. JSON has one word for all numbers that are not finite and one zero; here each has its own, so that
  * equal texts are equal attributes.
  */
-export const showAttrs = (attrs: tf.NamedAttrMap): string =>
+export const showAttrs = (attrs: object): string =>
   JSON.stringify(attrs, (_, value) =>
     typeof value !== 'number' || (Number.isFinite(value) && !Object.is(value, -0))
       ? value

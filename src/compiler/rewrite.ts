@@ -4,17 +4,8 @@
  *
  * @module
  */
-import type * as tf from '@tensorflow/tfjs-core'
-import {
-  type Call,
-  type Elements,
-  elements,
-  type Program,
-  sameShape,
-  showAttrs,
-  useCounts,
-  type ValueInfo,
-} from './program.js'
+import { type Attributes, type Call, type CallOf, callOf, isCall, type Kernel, type None, type Rest } from './call.js'
+import { type Elements, elements, type Program, sameShape, showAttrs, useCounts, type ValueInfo } from './program.js'
 
 // -------------------------------------------------------------------------------------
 // the program so far
@@ -28,12 +19,14 @@ export interface Build {
   readonly data: (v: number) => Elements | undefined
   /** The call that makes a value; none for inputs and constants. */
   readonly maker: (v: number) => Call | undefined
+  /** The call that makes a value, if it is of this kernel. */
+  readonly made: <K extends Kernel>(v: number, kernel: K) => CallOf<K> | undefined
   /** Whether one call alone reads a value, and it is no output. */
   readonly isReadOnce: (v: number) => boolean
   /** The calls of the original program that read a value. */
   readonly readers: (v: number) => readonly Call[]
   /** The result of an equal call without attributes. */
-  readonly find: (kernel: string, inputs: readonly number[]) => number | undefined
+  readonly find: (kernel: Kernel, inputs: readonly number[]) => number | undefined
   /** The value that has replaced this one. */
   readonly current: (v: number) => number
   /** A new value, without a maker yet. */
@@ -42,7 +35,7 @@ export interface Build {
   /** Makes the elements of a value known. */
   readonly settle: (v: number, data: ArrayLike<number>) => number
   /** Adds a call of one result; in rules, after the rules have seen it. */
-  readonly emit: (kernel: string, inputs: readonly number[], info: ValueInfo, attrs?: tf.NamedAttrMap) => number
+  readonly emit: <K extends Kernel>(kernel: K, inputs: readonly number[], info: ValueInfo, ...rest: Rest<K>) => number
   /** Adds a call. */
   readonly place: (call: Call) => void
   /** Later calls read the second value instead of the first. */
@@ -64,7 +57,7 @@ const latin1 = new TextDecoder('latin1')
 const constantKey = (data: Elements, { shape, dtype }: ValueInfo): string =>
   `${dtype}[${shape}]${latin1.decode(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))}`
 
-const callKey = (kernel: string, inputs: readonly number[], attrs: tf.NamedAttrMap = {}): string =>
+const callKey = (kernel: Kernel, inputs: readonly number[], attrs: object = {}): string =>
   `${kernel}(${inputs})${showAttrs(attrs)}`
 
 const readersIn = ({ calls }: Program): ReadonlyMap<number, readonly Call[]> => {
@@ -126,6 +119,10 @@ export const rebuild = (program: Program, visit: Visit, { merge = false }: Optio
     shape: (v) => values[v]!.shape,
     data: (v) => constants.get(v),
     maker: (v) => makers.get(v),
+    made: (v, kernel) => {
+      const call = makers.get(v)
+      return isCall(call, kernel) ? call : undefined
+    },
     isReadOnce: (v) => (counted().get(v) ?? 1) === 1,
     readers: (v) => {
       readers ??= readersIn(program)
@@ -136,9 +133,9 @@ export const rebuild = (program: Program, visit: Visit, { merge = false }: Optio
     value,
     constant: (info, data) => settle(value(info), data),
     settle,
-    emit: (kernel, inputs, info, attrs = {}) => {
+    emit: (kernel, inputs, info, ...rest) => {
       const v = value(info)
-      place({ kernel, inputs, attrs, outputs: [v] })
+      place(callOf(kernel, inputs, [v], ...rest))
       return current(v)
     },
     place,
@@ -194,7 +191,7 @@ export const any =
 
 type Names<P> = P extends Pattern<infer N> ? N : never
 
-const commutative = new Set(['Add', 'Multiply', 'Maximum', 'Minimum'])
+const commutative = new Set<Kernel>(['Add', 'Multiply', 'Maximum', 'Minimum'])
 
 /** All ways in which the inputs of a call fit: in both orders, where the order does not matter. */
 const matchInputs = (build: Build, { kernel, inputs }: Call, operands: readonly Pattern<string>[], found: Found) => {
@@ -207,7 +204,7 @@ const matchInputs = (build: Build, { kernel, inputs }: Call, operands: readonly 
 
 /** A value that a call of this kernel makes. */
 export const op =
-  <P extends readonly Pattern<string>[]>(kernel: string, ...operands: P): Pattern<Names<P[number]>> =>
+  <P extends readonly Pattern<string>[]>(kernel: Kernel, ...operands: P): Pattern<Names<P[number]>> =>
   (build, v, found) => {
     const call = build.maker(v)
     return call?.kernel === kernel ? matchInputs(build, call, operands, found) : []
@@ -228,11 +225,10 @@ export const once =
     build.isReadOnce(v) ? pattern(build, v, found) : []
 
 /** The number that all elements of a value are. */
-export const uniform = ({ data, maker }: Build, v: number): number | undefined => {
+export const uniform = ({ data, made }: Build, v: number): number | undefined => {
   const known = data(v)
   if (known !== undefined) return known.length > 0 && known.every((d) => d === known[0]) ? known[0] : undefined
-  const call = maker(v)
-  return call?.kernel === 'Fill' ? (call.attrs['value'] as number) : undefined
+  return made(v, 'Fill')?.attrs.value
 }
 
 /** A constant of one element. */
@@ -250,41 +246,52 @@ export const alike = <N extends string>(name: N, as: string): Pattern<N> =>
 // rules
 // -------------------------------------------------------------------------------------
 
-type Replacement = Pick<Call, 'kernel' | 'inputs'> & Partial<Pick<Call, 'attrs' | 'outputs'>>
+type ReplacementOf<K extends Kernel> = K extends Kernel
+  ? {
+      readonly kernel: K
+      readonly inputs: readonly number[]
+      /** Default: those of the call that is replaced */
+      readonly outputs?: readonly number[]
+    } & (None extends Attributes[K] ? { readonly attrs?: None } : { readonly attrs: Attributes[K] })
+  : never
 
 /** What a call becomes: a value for each of its results, another call, or, where undefined, what another rule says. */
-type Outcome = number | readonly number[] | Replacement | undefined
+type Outcome = number | readonly number[] | ReplacementOf<Kernel> | undefined
 
 export interface Rule {
   /** The kernels of the calls that it may replace; all, where undefined. */
-  readonly kernels: ReadonlySet<string> | undefined
+  readonly kernels: readonly Kernel[] | undefined
   readonly apply: (call: Call, build: Build) => Outcome
 }
 
 /** A rule for calls of these kernels with operands that fit; it replaces the first match for which `to` has an outcome. */
-export const rule = <P extends readonly Pattern<string>[]>(
-  kernels: string | Iterable<string> | undefined,
+export const rule = <K extends Kernel, const P extends readonly Pattern<string>[]>(
+  kernels: K | readonly K[] | undefined,
   operands: P,
-  to: (found: Found<Names<P[number]>>, build: Build, call: Call) => Outcome,
-): Rule => ({
-  kernels: typeof kernels === 'string' ? new Set([kernels]) : kernels && new Set(kernels),
-  apply: (call, build) => {
-    for (const found of matchInputs(build, call, operands, {})) {
-      const outcome = to(found, build, call)
-      if (outcome !== undefined) return outcome
-    }
-    return undefined
-  },
-})
+  to: (found: Found<Names<P[number]>>, build: Build, call: CallOf<K>) => Outcome,
+): Rule => {
+  const list = kernels && [kernels].flat()
+  return {
+    kernels: list,
+    apply: (call, build) => {
+      if (list !== undefined && !isCall(call, ...list)) return undefined
+      for (const found of matchInputs(build, call, operands, {})) {
+        const outcome = to(found, build, call as CallOf<K>)
+        if (outcome !== undefined) return outcome
+      }
+      return undefined
+    },
+  }
+}
 
 /**
  * The program with, at each call, the first rule that fits, until none does. Rules see replacements and calls that rules
  * emit, too, so each has to bring a program nearer to a form where none fits.
  */
 export const rewrite = (program: Program, rules: readonly Rule[], options: Options = {}): Program => {
-  const byKernel = new Map<string, readonly Rule[]>()
-  const rulesFor = (kernel: string): readonly Rule[] => {
-    const found = byKernel.get(kernel) ?? rules.filter(({ kernels }) => kernels?.has(kernel) ?? true)
+  const byKernel = new Map<Kernel, readonly Rule[]>()
+  const rulesFor = (kernel: Kernel): readonly Rule[] => {
+    const found = byKernel.get(kernel) ?? rules.filter(({ kernels }) => kernels?.includes(kernel) ?? true)
     byKernel.set(kernel, found)
     return found
   }
@@ -292,9 +299,9 @@ export const rewrite = (program: Program, rules: readonly Rule[], options: Optio
   const visit: Visit = (call, build) => {
     seeing ??= {
       ...build,
-      emit: (kernel, inputs, info, attrs = {}) => {
+      emit: (kernel, inputs, info, ...rest) => {
         const v = build.value(info)
-        visit({ kernel, inputs, attrs, outputs: [v] }, build)
+        visit(callOf(kernel, inputs, [v], ...rest), build)
         return build.current(v)
       },
     }
@@ -302,7 +309,7 @@ export const rewrite = (program: Program, rules: readonly Rule[], options: Optio
       const outcome = apply(call, seeing)
       if (outcome === undefined) continue
       if (typeof outcome === 'object' && 'kernel' in outcome)
-        visit({ attrs: {}, outputs: call.outputs, ...outcome }, build)
+        visit({ attrs: {}, outputs: call.outputs, ...outcome } as Call, build)
       else for (const [i, v] of [outcome].flat().entries()) build.replace(call.outputs[i]!, v)
       return
     }

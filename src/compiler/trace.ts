@@ -9,7 +9,8 @@ import { DiffeoException, engineError } from '../error.js'
 import { requireEngine } from '../missing-engine.js'
 import { messageOf } from '../thrown.js'
 import { isTracing, TRACING } from '../tracing.js'
-import { axesOf, signatures } from './operations.js'
+import type { Attributes } from './call.js'
+import { type Operation, operations, type Traced } from './operations.js'
 import { PassiveBackend } from './passive-backend.js'
 import { type Call, type Elements, elements, type Program, type ProgramType, type ValueInfo } from './program.js'
 
@@ -102,37 +103,39 @@ const numberOf = (tensor: tf.TensorInfo): number => {
 }
 
 const record =
-  (kernel: string): tf.KernelFunc =>
+  (kernel: Traced): tf.KernelFunc =>
   ({ inputs, attrs, backend }) => {
-    const { calls, values } = current()
-    const { inputs: names, infer } = signatures[kernel]!
-    const given =
+    const { inputs: names } = operations[kernel]
+    const tensors =
       names === 'list'
         ? (inputs as unknown as tf.TensorInfo[])
         : names.map((n) => (inputs as tf.NamedTensorInfoMap)[n]!)
-    const [x] = given
+    const [x] = tensors
     if (kernel === 'Mean' && x!.dtype !== 'float32') {
       // a mean of integers is none
       const cast = record('Cast')({ inputs: { x: x! }, attrs: { dtype: 'float32' }, backend }) as tf.TensorInfo
       return record(kernel)({ inputs: { x: cast }, attrs: attrs!, backend })
     }
-    const numbers = given.map(numberOf)
-    // TensorFlow.js's own kernels of a cumulative sum count axes from the start alone
-    const axis = kernel === 'Cumsum' && axesOf((attrs as tf.NamedAttrMap)['axis'], x!.shape.length)[0]
-    const known = { ...attrs, ...(axis !== false && { axis }) } as tf.NamedAttrMap
-    const answers = infer(
-      numbers.map((n) => values[n]!),
-      known,
-    ).map((info) => ({ ...info, ...fresh(info) }))
-    calls.push({ kernel, inputs: numbers, attrs: known, outputs: answers.map(({ number }) => number) })
-    const out = answers.map(({ dataId, shape, dtype }) => ({ dataId, shape: [...shape], dtype }))
-    return out.length === 1 && kernel !== 'SplitV' && kernel !== 'Unpack' ? out[0]! : out
+    const results = recordCall(kernel, tensors.map(numberOf), attrs ?? {})
+    return results.length === 1 && kernel !== 'SplitV' && kernel !== 'Unpack' ? results[0]! : results
   }
+
+const recordCall = <K extends Traced>(kernel: K, inputs: readonly number[], raw: tf.NamedAttrMap): tf.TensorInfo[] => {
+  const { calls, values } = current()
+  // indexed by a type parameter, the table has the type of that entry
+  const { normalise, infer } = operations[kernel] as Operation<Attributes[K]>
+  const infos = inputs.map((v) => values[v]!)
+  const attrs = normalise(raw, infos)
+  const results = infer(infos, attrs).map((info) => ({ ...info, ...fresh(info) }))
+  const outputs = results.map(({ number }) => number)
+  calls.push({ kernel, inputs, attrs, outputs } as unknown as Call)
+  return results.map(({ dataId, shape, dtype }) => ({ dataId, shape: [...shape], dtype }))
+}
 
 const register = (): void => {
   if (tf.findBackend(TRACING) !== null) return
   tf.registerBackend(TRACING, () => new TraceBackend(), 0)
-  for (const kernelName of Object.keys(signatures))
+  for (const kernelName of Object.keys(operations) as readonly Traced[])
     tf.registerKernel({ kernelName, backendName: TRACING, kernelFunc: record(kernelName) })
 }
 

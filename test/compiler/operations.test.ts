@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import { type EngineName, ready } from 'diffeo'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { signatures } from '../../src/compiler/operations.js'
+import { operations, type Traced } from '../../src/compiler/operations.js'
 import { trace } from '../../src/compiler/trace.js'
 import { agrees, fast, withGradients } from './agree.js'
 import { functions, functionsOf, type Sizes } from './functions.js'
@@ -34,7 +34,7 @@ it('every kernel that can be traced is among them', async () => {
     const program = trace((xs) => withGradients(operation)(xs.slice(1), xs[0]!), [values[outputs[0]!]!, ...infos])
     return program.calls.map(({ kernel }) => kernel)
   })
-  expect(Object.keys(signatures).filter((kernel) => !seen.includes(kernel))).toEqual([])
+  expect((Object.keys(operations) as Traced[]).filter((kernel) => !seen.includes(kernel))).toEqual([])
 })
 
 describe(`convolutions of any size, compiled by ${fast}`, () => {

@@ -7,7 +7,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import { type EngineName, key, normalArray, ready } from 'diffeo'
 import { describe, expect, it } from 'vitest'
 import { registerGradients } from '../../src/backends/tfjs/gradients.js'
-import { signatures } from '../../src/compiler/operations.js'
+import { type Traced, operations as traced } from '../../src/compiler/operations.js'
 import { trace } from '../../src/compiler/trace.js'
 import { agreesWithDifferences, gradientsOf } from '../gradients.js'
 import { agrees, fast } from './agree.js'
@@ -93,7 +93,7 @@ describe('a gradient of a gradient', () => {
         calls.map(({ kernel }) => kernel),
       )
     })
-    const kernels = Object.keys(signatures)
+    const kernels = Object.keys(traced) as Traced[]
     expect(kernels.filter((kernel) => !seen.includes(kernel))).toEqual(['IsNan', 'IsInf', 'IsFinite'])
     // a fill has no inputs
     expect(kernels.filter((kernel) => tf.getGradient(kernel) === undefined)).toEqual(['Fill'])

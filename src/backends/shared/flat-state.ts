@@ -5,7 +5,8 @@
  *
  * @module
  */
-import { type Call, type Program, sizeOf, type ValueInfo } from '../../compiler/program.js'
+import { type Call, callOf } from '../../compiler/call.js'
+import { type Program, sizeOf, type ValueInfo } from '../../compiler/program.js'
 import type { CompilerInput } from '../compiler.js'
 
 /** A run of consecutive inputs, or outputs, that are one vector: where each begins, and the whole. */
@@ -57,9 +58,8 @@ export const pack = ({ program, inputGroups, outputGroups = [program.outputs.len
     const whole = add(vector(size))
     const pieces = own.map((v) => add(vector(sizeOf(info(v).shape))))
     const sizes = pieces.map((v) => info(v).shape[0]!)
-    before.push({ kernel: 'SplitV', inputs: [whole], attrs: { numOrSizeSplits: sizes, axis: 0 }, outputs: pieces })
-    for (const [i, v] of own.entries())
-      before.push({ kernel: 'Reshape', inputs: [pieces[i]!], attrs: { shape: [...info(v).shape] }, outputs: [v] })
+    before.push(callOf('SplitV', [whole], pieces, { numOrSizeSplits: sizes, axis: 0 }))
+    for (const [i, v] of own.entries()) before.push(callOf('Reshape', [pieces[i]!], [v], { shape: info(v).shape }))
     return whole
   })
 
@@ -69,11 +69,11 @@ export const pack = ({ program, inputGroups, outputGroups = [program.outputs.len
     if (count === 1) return own[0]!
     const flat = own.map((v) => {
       const w = add(vector(sizeOf(info(v).shape)))
-      after.push({ kernel: 'Reshape', inputs: [v], attrs: { shape: [sizeOf(info(v).shape)] }, outputs: [w] })
+      after.push(callOf('Reshape', [v], [w], { shape: info(w).shape }))
       return w
     })
     const whole = add(vector(size))
-    after.push({ kernel: 'Concat', inputs: flat, attrs: { axis: 0 }, outputs: [whole] })
+    after.push(callOf('Concat', flat, [whole], { axis: 0 }))
     return whole
   })
 

@@ -5,31 +5,32 @@
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
-import { axesOf } from '../operations.js'
-import { type Call, sameShape, sizeOf } from '../program.js'
-import { any, as, type Build, number, op, rule, uniform } from '../rewrite.js'
+import { arithmetic } from '../call.js'
+import { sameShape, sizeOf } from '../program.js'
+import { any, as, number, op, rule, uniform } from '../rewrite.js'
 import { centred } from './batch-statistics.js'
-import { fill, pairwise, pointwise } from './constants.js'
+import { fill, pointwise } from './constants.js'
 
 const broadcastOf = (a: readonly number[], b: readonly number[]): readonly number[] =>
   tf.backend_util.assertAndGetBroadcastShape([...a], [...b])
 
 /** Calls that return their input. */
 export const identity = rule(
-  'Identity Reshape ExpandDims Cast Transpose Tile Slice Concat'.split(' '),
+  ['Identity', 'Reshape', 'ExpandDims', 'Cast', 'Transpose', 'Tile', 'Slice', 'Concat'],
   [any('x')],
-  ({ x }, { info }, { kernel, inputs, attrs, outputs }) => {
-    const [before, after] = [info(x), info(outputs[0]!)]
-    if (!sameShape(before.shape, after.shape) || before.dtype !== after.dtype || inputs.length > 1) return undefined
-    return kernel !== 'Transpose' || (attrs['perm'] as number[]).every((p, i) => p === i) ? x : undefined
+  ({ x }, { info }, call) => {
+    const [before, after] = [info(x), info(call.outputs[0]!)]
+    if (!sameShape(before.shape, after.shape) || before.dtype !== after.dtype || call.inputs.length > 1)
+      return undefined
+    return call.kernel !== 'Transpose' || call.attrs.perm.every((p, i) => p === i) ? x : undefined
   },
 )
 
-const neutralElements: Readonly<Record<string, number>> = { Multiply: 1, RealDiv: 1, Add: 0, Sub: 0 }
+const neutralElements = { Multiply: 1, RealDiv: 1, Add: 0, Sub: 0 }
 
 /** x·1, x/1, x + 0, x − 0 where nothing is repeated. */
 export const neutral = rule(
-  Object.keys(neutralElements),
+  ['Multiply', 'RealDiv', 'Add', 'Sub'],
   [any('x'), any('c')],
   ({ x, c }, build, { kernel, outputs }) =>
     uniform(build, c) === neutralElements[kernel] && sameShape(build.shape(x), build.shape(outputs[0]!))
@@ -47,9 +48,9 @@ export const mergedReshapes = rule(
 export const mergedTransposes = rule(
   'Transpose',
   [as('inner', op('Transpose', any('x')))],
-  ({ x, inner }, { info, maker, emit }, { attrs, outputs }) => {
-    const before = maker(inner)!.attrs['perm'] as number[]
-    const perm = (attrs['perm'] as number[]).map((p) => before[p]!)
+  ({ x, inner }, { info, made, emit }, { attrs, outputs }) => {
+    const before = made(inner, 'Transpose')!.attrs.perm
+    const perm = attrs.perm.map((p) => before[p]!)
     return perm.every((p, i) => p === i) ? x : emit('Transpose', [x], info(outputs[0]!), { perm })
   },
 )
@@ -72,7 +73,7 @@ const repeated = op(
 )
 
 /** Pairwise operations broadcast, so no operand need be repeated before. The gradients of sums repeat. */
-export const lazy = rule(pairwise, [], (_, build, { kernel, inputs: [a, b], attrs, outputs }) => {
+export const lazy = rule(arithmetic, [], (_, build, { kernel, inputs: [a, b], attrs, outputs }) => {
   const small = (v: number): number | undefined => repeated(build, v, {})[0]?.['small']
   const info = build.info(outputs[0]!)
   const [smallA, smallB] = [small(a!), small(b!)]
@@ -93,9 +94,6 @@ export const early = rule(pointwise, [repeated], ({ small }, build, { kernel, at
   const inner = build.emit(kernel, [small], { ...info, shape: build.shape(small) }, attrs)
   return build.emit('Multiply', [inner, fill(build, info, 1)], info)
 })
-
-const reducedAxes = ({ shape }: Build, { inputs, attrs }: Call): readonly number[] =>
-  axesOf(attrs['axis'], shape(inputs[0]!).length)
 
 /** A reduction along axes of size 1 is a reshape. */
 export const single = rule(['Sum', 'Mean', 'Max', 'Min'], [any('x')], ({ x }, { info, shape, emit }, { outputs }) => {
@@ -123,7 +121,7 @@ export const hoisted = rule(
   [as('product', op('Multiply', any('x'), any('s')))],
   ({ product, x, s }, build, call) => {
     const { info, shape, emit } = build
-    const [out, axes, whole] = [info(call.outputs[0]!), reducedAxes(build, call), shape(product)]
+    const [out, axes, whole] = [info(call.outputs[0]!), call.attrs.axis, shape(product)]
     if (!sameShape(shape(x), whole) || axes.length === 0 || !constantAlong(shape(s), axes, whole.length))
       return undefined
     const size = sizeOf(shape(s))
@@ -137,12 +135,11 @@ export const hoisted = rule(
 
 /** Σ (x − mean x) = 0, along the axes of the mean. */
 export const centredSum = rule(['Sum', 'Mean'], [centred], ({ x, mean }, build, call) => {
-  const axes = reducedAxes(build, call)
-  const average = build.maker(mean)!
+  const { axis: axes } = call.attrs
+  const average = build.made(mean, 'Mean')!.attrs
   // the axes of the mean have to lead, so that it is repeated along them and no others
-  const leading = axes.every((axis, i) => axis === i) || average.attrs['keepDims'] === true
-  if (!leading || `${axes}` !== `${reducedAxes(build, average)}` || axes.length === build.shape(x).length)
-    return undefined
+  const leading = axes.every((axis, i) => axis === i) || average.keepDims
+  if (!leading || `${axes}` !== `${average.axis}` || axes.length === build.shape(x).length) return undefined
   return fill(build, build.info(call.outputs[0]!), 0)
 })
 

@@ -9,6 +9,7 @@
  *
  * @module
  */
+import { callOf, isCall } from '../call.js'
 import { isOverChannels } from '../operations.js'
 import { type Program, sizeOf } from '../program.js'
 import { any, as, type Build, number, op, type Pattern, type Rule, rewrite, rule } from '../rewrite.js'
@@ -16,9 +17,10 @@ import { centred, variance } from './batch-statistics.js'
 
 /** Whether a value is a reduction of an image to its channels. */
 const isPerChannel = ({ maker, shape }: Build, v: number): boolean => {
-  const call = maker(v)!
-  const image = shape(call.inputs[0]!)
-  return image.length === 4 && isOverChannels(call, image)
+  const call = maker(v)
+  return (
+    isCall(call, 'Mean', 'Sum') && shape(call.inputs[0]!).length === 4 && isOverChannels(call, shape(call.inputs[0]!))
+  )
 }
 
 const [x, dy] = [any('x'), any('dy')]
@@ -35,12 +37,8 @@ const norm = rule(
     const { info, shape, data, value, constant, emit, place, replace } = build
     const vector = info(mean)
     const [batchMean, unbiased, ...reserved] = Array.from({ length: 5 }, () => value(vector)) as [number, number]
-    place({
-      kernel: 'BatchNorm',
-      inputs: [x, gain, bias],
-      attrs: { epsilon: data(epsilon)![0]! },
-      outputs: [y!, batchMean, unbiased, ...reserved],
-    })
+    const results = [y!, batchMean, unbiased, ...reserved]
+    place(callOf('BatchNorm', [x, gain, bias], results, { epsilon: data(epsilon)![0]! }))
     const count = sizeOf(shape(x)) / vector.shape[0]!
     const factor = constant({ shape: [], dtype: 'float32' }, [(count - 1) / count])
     replace(mean, batchMean)
@@ -51,7 +49,7 @@ const norm = rule(
 
 const minus = as('minus', op('Neg', as('sum', op('Sum', dy), isPerChannel)))
 /** The mean that the norm returns, which has replaced the one that its slope is made of. */
-const batchMean = any('batchMean', ({ maker }, v) => maker(v)?.kernel === 'BatchNorm')
+const batchMean = any('batchMean', ({ made }, v) => made(v, 'BatchNorm') !== undefined)
 const dot = as('dot', op('Sum', op('Multiply', dy, x)), isPerChannel)
 const inner = as('inner', op('Add', op('Multiply', minus, batchMean), dot))
 const cube = op('Multiply', op('Square', rstd), rstd)
@@ -73,8 +71,8 @@ const gradient = <N extends string>(
 ) =>
   rule('Add', [op('Add', first, deviation), shift], (found, build, { outputs }) => {
     const { x, gain, dy, share, sum, inner, rstd, batchMean } = found
-    const { info, shape, data, maker, value, place, readers, replace } = build
-    const norm = maker(batchMean)!
+    const { info, shape, data, made, value, place, readers, replace } = build
+    const norm = made(batchMean, 'BatchNorm')!
     const isOfNorm = norm.inputs[0] === x && norm.inputs[1] === gain && norm.outputs[1] === batchMean
     // over batch and positions
     const isMean = data(share)![0] === Math.fround(shape(x)[3]! / sizeOf(shape(x)))
@@ -82,12 +80,7 @@ const gradient = <N extends string>(
     const rest = restOf(found)
     const dx = rest === undefined ? outputs[0]! : value(info(x))
     const [dGain, dBias] = [value(info(gain)), value(info(gain))]
-    place({
-      kernel: 'BatchNormGrad',
-      inputs: [dy, x, gain, ...norm.outputs.slice(3)],
-      attrs: norm.attrs,
-      outputs: [dx, dGain, dBias],
-    })
+    place(callOf('BatchNormGrad', [dy, x, gain, ...norm.outputs.slice(3)], [dx, dGain, dBias], norm.attrs))
     replace(sum, dBias)
     for (const { kernel, inputs, outputs: product } of readers(inner))
       if (kernel === 'Multiply' && inputs.includes(rstd)) replace(product[0]!, dGain)

@@ -13,11 +13,9 @@
  *
  * @module
  */
-import { axesOf } from '../operations.js'
-import { type Call, isByChannel, type Program, sameShape } from '../program.js'
+import { type Call, callOf, isCall } from '../call.js'
+import { isByChannel, type Program, sameShape } from '../program.js'
 import { type Build, rebuild } from '../rewrite.js'
-
-const pairwise = new Set(['Add', 'Sub', 'Multiply', 'RealDiv'])
 
 /** The pieces of a matrix or vector along an axis; of a constant, as constants. */
 const split = (build: Build, v: number, axis: number, sizes: readonly number[]): readonly number[] => {
@@ -25,8 +23,7 @@ const split = (build: Build, v: number, axis: number, sizes: readonly number[]):
   const pieces = sizes.map((size) => build.value({ dtype, shape: shape.with(axis, size) }))
   const data = build.data(v)
   if (data === undefined || data.length !== shape[axis]) {
-    const attrs = { numOrSizeSplits: [...sizes], axis }
-    build.place({ kernel: 'SplitV', inputs: [v], attrs, outputs: pieces })
+    build.place(callOf('SplitV', [v], pieces, { numOrSizeSplits: sizes, axis }))
     return pieces
   }
   let from = 0
@@ -39,29 +36,33 @@ const split = (build: Build, v: number, axis: number, sizes: readonly number[]):
 
 /** The columns of a matrix that nothing else reads, if what makes it can make them one by one. */
 const columns = (build: Build, v: number, sizes: readonly number[]): readonly number[] | undefined => {
-  const { info, shape, maker, isReadOnce, emit, release } = build
+  const { info, shape, maker, isReadOnce, value, place, release } = build
   const call = maker(v)
   if (call === undefined || !isReadOnce(v)) return undefined
-  const { kernel, inputs, attrs } = call
-  const column = (inputs: readonly number[], size: number): number =>
-    emit(kernel, inputs, { ...info(v), shape: shape(v).with(1, size) }, attrs)
-  if (kernel === 'Concat') {
-    if (axesOf(attrs['axis'], 2)[0] !== 1 || `${inputs.map((part) => shape(part)[1])}` !== `${sizes}`) return undefined
+  const { inputs } = call
+  const column = (inputs: readonly number[], size: number): number => {
+    const result = value({ ...info(v), shape: shape(v).with(1, size) })
+    place({ ...call, inputs, outputs: [result] })
+    return result
+  }
+  if (isCall(call, 'Concat')) {
+    if (call.attrs.axis !== 1 || `${inputs.map((part) => shape(part)[1])}` !== `${sizes}`) return undefined
     release(call)
     return inputs
   }
-  if (kernel === 'Dense' || kernel === 'BatchMatMul') {
+  if (isCall(call, 'Dense', 'BatchMatMul')) {
     // the product with many columns at once is faster
-    if (attrs['relu'] === true || `${sizes}` !== '1,1') return undefined
+    if ((call.kernel === 'Dense' && call.attrs.relu) || `${sizes}` !== '1,1') return undefined
     const [x, w, b] = inputs as readonly [number, number, number?]
-    const weights = split(build, w, attrs['transposeB'] === true ? 0 : 1, sizes)
+    const weights = split(build, w, call.attrs.transposeB ? 0 : 1, sizes)
     const biases = b === undefined ? undefined : split(build, b, shape(b).length - 1, sizes)
     release(call)
     return weights.map((weight, i) => column([x, weight, ...(biases ? [biases[i]!] : [])], 1))
   }
   const at = inputs.findIndex((x) => sameShape(shape(x), shape(v)))
   const other = inputs[1 - at]
-  if (!pairwise.has(kernel) || other === undefined || !isByChannel(shape(other), shape(v))) return undefined
+  if (!isCall(call, 'Add', 'Sub', 'Multiply', 'RealDiv') || other === undefined || !isByChannel(shape(other), shape(v)))
+    return undefined
   const parts = columns(build, inputs[at]!, sizes)
   if (parts === undefined) return undefined
   const vectors = split(build, other, shape(other).length - 1, sizes)
@@ -70,9 +71,9 @@ const columns = (build: Build, v: number, sizes: readonly number[]): readonly nu
 }
 
 const visit = (call: Call, build: Build): void => {
-  const { kernel, inputs, attrs, outputs } = call
+  const { inputs, outputs } = call
   const [x] = inputs
-  const isCut = kernel === 'SplitV' && build.shape(x!).length === 2 && axesOf(attrs['axis'], 2)[0] === 1
+  const isCut = isCall(call, 'SplitV') && build.shape(x!).length === 2 && call.attrs.axis === 1
   const sizes = isCut ? outputs.map((v) => build.shape(v)[1]!) : []
   const pieces = isCut ? columns(build, x!, sizes) : undefined
   if (pieces === undefined) build.place(call)

@@ -5,17 +5,18 @@
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
+import { arithmetic, type Call, type Kernel } from '../call.js'
 import { fromElements, readably, runCall } from '../evaluate.js'
 import { ALL_REDUCE } from '../operations.js'
-import { type Call, sameShape, sizeOf, type ValueInfo } from '../program.js'
+import { sameShape, sizeOf, type ValueInfo } from '../program.js'
 import { any, type Build, rule, uniform } from '../rewrite.js'
 
-export const pairwise = 'Add Sub Multiply RealDiv Maximum Minimum SquaredDifference Pow'.split(' ')
+export const pointwise = [
+  ...(['Exp', 'Log', 'Tanh', 'Sigmoid', 'Relu', 'Square', 'Sqrt', 'Rsqrt', 'Reciprocal', 'Abs'] as const),
+  ...(['Neg', 'Sign', 'Step', 'Floor', 'Softplus', 'Log1p', 'Expm1'] as const),
+]
 
-export const pointwise =
-  'Exp Log Tanh Sigmoid Relu Square Sqrt Rsqrt Reciprocal Abs Neg Sign Step Floor Softplus Log1p Expm1'.split(' ')
-
-const movements = 'Reshape ExpandDims Transpose Slice Tile'.split(' ')
+const movements: readonly Kernel[] = ['Reshape', 'ExpandDims', 'Transpose', 'Slice', 'Tile']
 
 /** A value of one number throughout. */
 export const fill = ({ emit }: Build, info: ValueInfo, value: number): number =>
@@ -27,7 +28,7 @@ const evaluate = (call: Call, inputs: () => readonly tf.Tensor[]): Float32Array 
 
 /** f(c, c, …) = f(c), repeated; a sum of c is a multiple of it. Calls of constants alone are left to {@link folded}. */
 export const spread = rule(
-  [...movements, 'Mean', 'Sum', ...pairwise, ...pointwise],
+  [...movements, 'Mean', 'Sum', ...arithmetic, ...pointwise],
   [any('x', (build, v) => uniform(build, v) !== undefined)],
   (_, build, call) => {
     const { kernel, inputs, outputs } = call
@@ -45,7 +46,7 @@ export const spread = rule(
 )
 
 /** An operation that broadcasts needs one number once. */
-export const narrow = rule(pairwise, [], (_, build, { kernel, inputs, attrs, outputs }) => {
+export const narrow = rule(arithmetic, [], (_, build, { kernel, inputs, attrs, outputs }) => {
   const { info, shape, maker, emit } = build
   const out = info(outputs[0]!)
   const i = inputs.findIndex((v, at) => maker(v)?.kernel === 'Fill' && sameShape(shape(inputs[1 - at]!), out.shape))

@@ -15,14 +15,14 @@ const product = as('product', once(op('BatchMatMul', any('a'), any('b'))), ({ sh
 const bias = any('c', ({ shape }, v, { product }) => shape(v).length <= 2 && isByChannel(shape(v), shape(product!)))
 
 const rules: readonly Rule[] = [
-  rule('Add', [product, bias], ({ product, a, b, c }, { maker }) => ({
+  rule('Add', [product, bias], ({ product, a, b, c }, { made }) => ({
     kernel: 'Dense',
     inputs: [a, b, c],
-    attrs: maker(product)!.attrs,
+    attrs: { ...made(product, 'BatchMatMul')!.attrs, relu: false },
   })),
-  rule('Relu', [once(as('sum', op('Dense')))], ({ sum }, { maker }) => {
-    const { kernel, inputs, attrs } = maker(sum)!
-    return attrs['relu'] === true ? undefined : { kernel, inputs, attrs: { ...attrs, relu: true } }
+  rule('Relu', [once(as('sum', op('Dense')))], ({ sum }, { made }) => {
+    const { kernel, inputs, attrs } = made(sum, 'Dense')!
+    return attrs.relu ? undefined : { kernel, inputs, attrs: { ...attrs, relu: true } }
   }),
 ]
 

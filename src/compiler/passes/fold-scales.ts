@@ -21,16 +21,14 @@ const conv = as('conv', op('Conv2D', any('x'), any('w')))
 const biased = <N extends string>(image: Pattern<N>) => once(op('Add', image, vector('b')))
 
 /** The convolution with its filter multiplied by s. */
-const scaled = ({ emit, info, maker }: Build, conv: number, x: number, w: number, s: number) => ({
-  ...maker(conv)!,
+const scaled = ({ emit, info, made }: Build, conv: number, x: number, w: number, s: number) => ({
+  kernel: 'Conv2D' as const,
   inputs: [x, emit('Multiply', [w, s], info(w))],
+  attrs: made(conv, 'Conv2D')!.attrs,
 })
 
 const rules: readonly Rule[] = [
-  rule('Multiply', [once(conv), vector('s')], ({ conv, x, w, s }, build, { outputs }) => ({
-    ...scaled(build, conv, x, w, s),
-    outputs,
-  })),
+  rule('Multiply', [once(conv), vector('s')], ({ conv, x, w, s }, build) => scaled(build, conv, x, w, s)),
   rule('Multiply', [biased(once(conv)), vector('s')], ({ conv, x, w, b, s }, build) => {
     const { emit, info } = build
     const { kernel, inputs, attrs } = scaled(build, conv, x, w, s)

@@ -31,8 +31,8 @@ const vector = ({ info, emit }: Build, v: number): number => {
 }
 
 const rules: readonly Rule[] = [
-  rule('Multiply', [large('dy'), as('mask', op('Step', alike('x', 'dy')))], ({ dy, x, mask }, { maker }) =>
-    maker(mask)!.attrs['alpha'] ? undefined : { kernel: 'ReluGrad', inputs: [dy, x] },
+  rule('Multiply', [large('dy'), as('mask', op('Step', alike('x', 'dy')))], ({ dy, x, mask }, { made }) =>
+    made(mask, 'Step')!.attrs.alpha !== 0 ? undefined : { kernel: 'ReluGrad', inputs: [dy, x] },
   ),
   rule('Sum', [large('dy')], ({ dy }, { shape }, call) =>
     isOverChannels(call, shape(dy)) ? { kernel: 'BiasAddGrad', inputs: [dy] } : undefined,

@@ -14,13 +14,13 @@
  *
  * @module
  */
-import type * as tf from '@tensorflow/tfjs-core'
-import { convolutions, isOverChannels } from '../operations.js'
-import { type Call, isByChannel, type Program, sameShape, sizeOf } from '../program.js'
+import { type Attributes, type Call, type CallOf, callOf, type ImageConvolution, isCall, type Kernel } from '../call.js'
+import { isOverChannels } from '../operations.js'
+import { isByChannel, type Program, sameShape, sizeOf } from '../program.js'
 import { type Build, rebuild } from '../rewrite.js'
 
 /** A convolution, or the gradient of one by its input. */
-export type Convolution = Pick<Call, 'kernel' | 'inputs' | 'attrs'>
+export type Convolution = ImageConvolution & { readonly inputs: readonly number[] }
 
 /** The parts of a sum: values, by number. */
 interface Parts {
@@ -29,18 +29,9 @@ interface Parts {
   readonly convolution: Convolution | undefined
 }
 
-/** Attributes of an `ImageSum`. Its inputs are those of the convolution, each term's image and scale, and the bias. */
-export interface ImageSum {
-  readonly convolution: Pick<Call, 'kernel' | 'attrs'> | undefined
-  /** For each term, whether it has a scale. */
-  readonly scaled: readonly boolean[]
-  readonly biased: boolean
-  readonly relu: boolean
-}
-
 /** What a call of `ImageSum` adds up. */
-export const partsOf = ({ inputs, attrs }: Call): Parts & Pick<ImageSum, 'relu'> => {
-  const { convolution, scaled, biased, relu } = attrs as unknown as ImageSum
+export const partsOf = ({ inputs, attrs }: CallOf<'ImageSum'>): Parts & { readonly relu: boolean } => {
+  const { convolution, scaled, biased, relu } = attrs
   const rest = inputs.values()
   const next = (): number => rest.next().value!
   return {
@@ -50,6 +41,8 @@ export const partsOf = ({ inputs, attrs }: Call): Parts & Pick<ImageSum, 'relu'>
     relu,
   }
 }
+
+const withoutInputs = ({ inputs: _, ...convolution }: Convolution): ImageConvolution => convolution
 
 const inputsOf = ({ convolution, terms, bias }: Parts): readonly number[] => [
   ...(convolution?.inputs ?? []),
@@ -63,7 +56,7 @@ const opaque = (x: number): Parts => ({ terms: [{ x, s: undefined }], bias: unde
 const isShift = ({ terms, convolution }: Parts): boolean =>
   convolution === undefined && terms.length === 1 && terms[0]?.s === undefined
 
-const absorbing = new Set(['Add', 'Sub', 'Multiply', 'Neg', 'Relu'])
+const absorbing = new Set<Kernel>(['Add', 'Sub', 'Multiply', 'Neg', 'Relu'])
 
 /** The program with sums and products by channel gathered, for images whose channels are a multiple of `block`. */
 export const gatherImageSums =
@@ -93,7 +86,7 @@ const gather = (
   const scales = (v: number, image: number): boolean => sizeOf(shape(v)) === 1 || isByChannel(shape(v), shape(image))
 
   /** An operation of vectors and numbers as one of vectors. */
-  const small = (kernel: string, operands: readonly number[]): number => {
+  const small = (kernel: 'Add' | 'Multiply' | 'Neg', operands: readonly number[]): number => {
     const vector = (n: number) => ({ shape: [n], dtype: 'float32' as const })
     const sizes = operands.map((v) => sizeOf(shape(v)))
     const flat = operands.map((v, i) =>
@@ -108,18 +101,13 @@ const gather = (
 
   const make = (parts: Parts, result: number, relu = false): void => {
     const { convolution, terms, bias } = parts
-    const attrs: ImageSum = {
-      convolution: convolution && { kernel: convolution.kernel, attrs: convolution.attrs },
+    const attrs: Attributes['ImageSum'] = {
+      convolution: convolution && withoutInputs(convolution),
       scaled: terms.map(({ s }) => s !== undefined),
       biased: bias !== undefined,
       relu,
     }
-    place({
-      kernel: 'ImageSum',
-      inputs: inputsOf(parts),
-      attrs: attrs as unknown as tf.NamedAttrMap,
-      outputs: [result],
-    })
+    place(callOf('ImageSum', inputsOf(parts), [result], attrs))
   }
   const partsAt = (v: number): Parts => sums.get(v) ?? opaque(v)
   /** A sum that starts from the value of another. */
@@ -176,20 +164,19 @@ const gather = (
       ? reader.inputs.some((v) => v !== out && scales(v, image) && !alike(v, image))
       : reader.inputs.every((v) => alike(v, image) || scales(v, image))
   }
-  const isChannelSum = ({ kernel, inputs, attrs }: Call): boolean =>
-    (kernel === 'Sum' || kernel === 'Mean') && isOverChannels({ attrs }, shape(inputs[0]!))
+  const isChannelSum = (user: Call): boolean =>
+    isCall(user, 'Sum', 'Mean') && isOverChannels(user, shape(user.inputs[0]!))
 
   const parts = (): Parts | undefined => {
-    if (convolutions.has(kernel) && isImage(out) && isAbsorbed())
-      return { terms: [], bias: undefined, convolution: { kernel, inputs, attrs: call.attrs } }
+    if (isCall(call, 'Conv2D', 'Conv2DBackpropInput') && isImage(out) && isAbsorbed())
+      return { terms: [], bias: undefined, convolution: call }
     return isImage(out) ? combined() : undefined
   }
   const product = products.get(a)
   const isProduct = (kernel === 'Multiply' && alike(a, b)) || kernel === 'Square'
   if (kernel === 'Relu' && sums.has(a)) make(sums.get(a)!, out, true)
   else if (isProduct && isImage(out) && reader !== undefined && isChannelSum(reader)) products.set(out, [a, b ?? a])
-  else if (product !== undefined)
-    place({ kernel: 'ChannelDot', inputs: product, attrs: { mean: kernel === 'Mean' }, outputs })
+  else if (product !== undefined) place(callOf('ChannelDot', product, outputs, { mean: kernel === 'Mean' }))
   else {
     const sum = parts()
     const absorbed = sum !== undefined && isAbsorbed()

@@ -8,7 +8,8 @@
  *
  * @module
  */
-import type { Call, Program } from '../program.js'
+import { type CallOf, isCall } from '../call.js'
+import type { Program } from '../program.js'
 import { rebuild } from '../rewrite.js'
 import { partsOf } from './image-sums.js'
 
@@ -16,8 +17,7 @@ import { partsOf } from './image-sums.js'
 const FAR = 100
 
 /** The image that a call normalises, if that is all it does. */
-const normalisedBy = (call: Call): number | undefined => {
-  if (call.kernel !== 'ImageSum') return undefined
+const normalisedBy = (call: CallOf<'ImageSum'>): number | undefined => {
   const { terms, convolution } = partsOf(call)
   return convolution === undefined && terms.length === 1 ? terms[0]!.x : undefined
 }
@@ -25,7 +25,7 @@ const normalisedBy = (call: Call): number | undefined => {
 /** The program with far uses of normalised images served by a second computation. */
 export const rematerialise = (program: Program): Program => {
   const lastUse = new Map<number, number>(program.calls.flatMap(({ inputs }, i) => inputs.map((v) => [v, i] as const)))
-  const norms = new Map<number, { readonly at: number; readonly x: number; readonly call: Call }>()
+  const norms = new Map<number, { readonly at: number; readonly x: number; readonly call: CallOf<'ImageSum'> }>()
   const copies = new Map<number, number>()
   let at = -1
   return rebuild(program, (call, { place, emit, info }) => {
@@ -39,6 +39,7 @@ export const rematerialise = (program: Program): Program => {
       return copy
     })
     place({ ...call, inputs })
+    if (!isCall(call, 'ImageSum')) return
     const x = normalisedBy(call)
     if (x !== undefined) norms.set(call.outputs[0]!, { at, x, call })
   })

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { axesOf, sliceOf } from '../operations.js'
-import { type Call, sameShape } from '../program.js'
+import type { Call } from '../call.js'
+import { sameShape } from '../program.js'
 import { any, as, type Build, op, rule } from '../rewrite.js'
 
 /** A slice of a `Concat`, cut from one of its parts, if it lies within that part. */
@@ -31,17 +31,16 @@ const joined = as('whole', op('Concat'))
 
 /** A slice of a concatenation is a slice of one part. */
 export const cut = rule('Slice', [joined], ({ whole }, build, { attrs }) => {
-  const concat = build.maker(whole)!
-  const axis = axesOf(concat.attrs['axis'], build.shape(whole).length)[0]!
-  return within(build, concat, axis, ...sliceOf(build.info(whole), attrs))
+  const concat = build.made(whole, 'Concat')!
+  return within(build, concat, concat.attrs.axis, attrs.begin, attrs.size)
 })
 
 /** A split of a concatenation, where each piece is a slice of one part. */
 export const parted = rule('SplitV', [joined], ({ whole }, build, { attrs, outputs }) => {
-  const { shape, maker } = build
-  const concat = maker(whole)!
-  const axis = axesOf(concat.attrs['axis'], shape(whole).length)[0]!
-  if (axesOf(attrs['axis'], shape(whole).length)[0] !== axis) return undefined
+  const { shape, made } = build
+  const concat = made(whole, 'Concat')!
+  const { axis } = concat.attrs
+  if (attrs.axis !== axis) return undefined
   const begin = shape(whole).map(() => 0)
   let from = 0
   const pieces = outputs.map((v) => {
@@ -100,15 +99,15 @@ const padded = <N extends string, M extends string>(name: N, part: M) => as(name
 export const abutting = rule(
   'Add',
   [padded('left', 'a'), padded('right', 'b')],
-  ({ left, a, right, b }, { info, shape, maker, emit }, { outputs }) => {
+  ({ left, a, right, b }, { info, shape, made, emit }, { outputs }) => {
     const out = info(outputs[0]!)
     // a sum may repeat an operand along axes of size 1
     if (![left, right].every((v) => sameShape(shape(v), out.shape))) return undefined
     const axis = out.shape.findIndex((n, i) => n !== shape(a)[i])
     const isPadded = (v: number, sides: readonly [number, number]): boolean => {
-      const { attrs } = maker(v)!
+      const { attrs } = made(v, 'PadV2')!
       const paddings = out.shape.map((_, i) => (i === axis ? sides : [0, 0]))
-      return (attrs['constantValue'] ?? 0) === 0 && `${attrs['paddings']}` === `${paddings}`
+      return attrs.constantValue === 0 && `${attrs.paddings}` === `${paddings}`
     }
     return isPadded(left, [0, shape(b)[axis]!]) && isPadded(right, [shape(a)[axis]!, 0])
       ? emit('Concat', [a, b], out, { axis })

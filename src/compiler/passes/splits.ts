@@ -7,8 +7,8 @@
  *
  * @module
  */
-import { sliceOf } from '../operations.js'
-import type { Call, Program } from '../program.js'
+import { type CallOf, isCall } from '../call.js'
+import type { Program } from '../program.js'
 import { any, type Build, rewrite, rule } from '../rewrite.js'
 
 interface Piece {
@@ -19,10 +19,9 @@ interface Piece {
 }
 
 /** A slice that cuts along a single axis. */
-const pieceOf = ({ info }: Build, { inputs, attrs, outputs }: Call): readonly Piece[] => {
-  const whole = info(inputs[0]!)
-  const [begin, size] = sliceOf(whole, attrs)
-  const axes = whole.shape.flatMap((n, i) => (size[i] === n ? [] : [i]))
+const pieceOf = ({ shape }: Build, { inputs, attrs, outputs }: CallOf<'Slice'>): readonly Piece[] => {
+  const { begin, size } = attrs
+  const axes = shape(inputs[0]!).flatMap((n, i) => (size[i] === n ? [] : [i]))
   return axes.length === 1
     ? axes.map((axis) => ({ axis, from: begin[axis]!, to: begin[axis]! + size[axis]!, result: outputs[0]! }))
     : []
@@ -34,8 +33,7 @@ const split = rule('Slice', [any('x')], ({ x }, build, call) => {
   const { axis } = slice
   const pieces = build
     .readers(x)
-    .filter(({ kernel }) => kernel === 'Slice')
-    .flatMap((reader) => pieceOf(build, reader))
+    .flatMap((reader) => (isCall(reader, 'Slice') ? pieceOf(build, reader) : []))
     .filter((piece) => piece.axis === axis)
     .sort((a, b) => a.from - b.from)
   const ends = pieces.map(({ to }) => to)

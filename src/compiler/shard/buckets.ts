@@ -1,52 +1,55 @@
 /**
- * Meetings of the workers that need not wait for each other, as one: what is reduced is laid side by side. A norm's
- * gradient by its input asks for two means, a program for others beside them.
+ * Merges independent all-reduces into one, as DDP's buckets do: their vectors are concatenated. A norm's gradient by its
+ * input asks for two means, a program for others beside them.
  *
- * The stage of a value is how many meetings come before it at least. What meets in the same stage meets together, so that
- * there are as many meetings as have to follow one another.
+ * The stage of a value is the number of all-reduces that have to come before it. All-reduces of one stage are merged, so
+ * that no more are left than have to follow one another.
+ *
+ * No list of rules: what decides is the stage, which depends on all calls before. Calls of one stage move together.
  *
  * Laws. The results are the same bits. Calls stand in an order in which they can run, the same on all workers.
  *
  * @module
  */
-import { type Call, type Program, sizeOf, type ValueInfo } from '../program.js'
+import { type Call, type CallOf, callOf, isCall } from '../call.js'
+import { ALL_REDUCE } from '../operations.js'
+import { type Program, sizeOf, type ValueInfo } from '../program.js'
 
-/** The program with one call of this kernel for each stage; its attribute `instance` is the number of the stage. */
-export const bundle = (program: Program, kernel: string): Program => {
+/** The program with one all-reduce for each stage; its attribute `instance` is the number of the stage. */
+export const bucket = (program: Program): Program => {
   const values: ValueInfo[] = [...program.values]
   const stageOf = new Map<number, number>()
-  const stages: { readonly calls: Call[]; readonly meetings: Call[] }[] = [{ calls: [], meetings: [] }]
+  const stages: { readonly calls: Call[]; readonly reductions: CallOf<typeof ALL_REDUCE>[] }[] = []
+  const at = (stage: number) => {
+    stages[stage] ??= { calls: [], reductions: [] }
+    return stages[stage]
+  }
   for (const call of program.calls) {
     const stage = Math.max(0, ...call.inputs.map((v) => stageOf.get(v) ?? 0))
-    const meets = call.kernel === kernel
-    for (const v of call.outputs) stageOf.set(v, meets ? stage + 1 : stage)
-    if (meets) stages[stage + 1] ??= { calls: [], meetings: [] }
-    stages[stage]![meets ? 'meetings' : 'calls'].push(call)
+    const isReduction = isCall(call, ALL_REDUCE)
+    for (const v of call.outputs) stageOf.set(v, isReduction ? stage + 1 : stage)
+    if (isReduction) at(stage).reductions.push(call)
+    else at(stage).calls.push(call)
   }
   const vector = (size: number): number => values.push({ shape: [size], dtype: 'float32' }) - 1
-  const reshape = (from: number, to: number): Call => ({
-    kernel: 'Reshape',
-    inputs: [from],
-    attrs: { shape: [...values[to]!.shape] },
-    outputs: [to],
-  })
-  const together = (meetings: readonly Call[], instance: number): readonly Call[] => {
-    const [first, ...others] = meetings
+  const reshape = (from: number, to: number): Call => callOf('Reshape', [from], [to], { shape: values[to]!.shape })
+  const together = (reductions: readonly CallOf<typeof ALL_REDUCE>[], instance: number): readonly Call[] => {
+    const [first, ...others] = reductions
     if (first === undefined) return []
     const attrs = { ...first.attrs, instance }
     if (others.length === 0) return [{ ...first, attrs }]
-    const sizes = meetings.map(({ outputs: [v] }) => sizeOf(values[v!]!.shape))
+    const sizes = reductions.map(({ outputs: [v] }) => sizeOf(values[v!]!.shape))
     const size = sizes.reduce((a, b) => a + b, 0)
-    const [given, made] = [sizes.map(vector), sizes.map(vector)]
+    const [flat, pieces] = [sizes.map(vector), sizes.map(vector)]
     const [whole, mean] = [vector(size), vector(size)]
     return [
-      ...meetings.map(({ inputs: [v] }, i) => reshape(v!, given[i]!)),
-      { kernel: 'Concat', inputs: given, attrs: { axis: 0 }, outputs: [whole] },
-      { kernel, inputs: [whole], attrs, outputs: [mean] },
-      { kernel: 'SplitV', inputs: [mean], attrs: { numOrSizeSplits: sizes, axis: 0 }, outputs: made },
-      ...meetings.map(({ outputs: [v] }, i) => reshape(made[i]!, v!)),
+      ...reductions.map(({ inputs: [v] }, i) => reshape(v!, flat[i]!)),
+      callOf('Concat', flat, [whole], { axis: 0 }),
+      callOf(ALL_REDUCE, [whole], [mean], attrs),
+      callOf('SplitV', [mean], pieces, { numOrSizeSplits: sizes, axis: 0 }),
+      ...reductions.map(({ outputs: [v] }, i) => reshape(pieces[i]!, v!)),
     ]
   }
-  const calls = stages.flatMap(({ calls, meetings }, i) => [...calls, ...together(meetings, i)])
+  const calls = stages.flatMap(({ calls, reductions }, i) => [...calls, ...together(reductions, i)])
   return { ...program, values, calls }
 }

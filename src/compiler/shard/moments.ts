@@ -9,7 +9,7 @@
  * @module
  */
 
-import { axesOf } from '../operations.js'
+import { type CallOf, callOf, isCall, type Kernel, type Rest } from '../call.js'
 import { variance } from '../passes/batch-statistics.js'
 import { type Call, type Program, sizeOf, type ValueInfo } from '../program.js'
 import { rebuild } from '../rewrite.js'
@@ -17,8 +17,8 @@ import { rebuild } from '../rewrite.js'
 /** A variance, and the mean of the same values along the same axes. */
 interface Moments {
   /** The calls that answer them. */
-  readonly mean: Call
-  readonly variance: Call
+  readonly mean: CallOf<'Mean'>
+  readonly variance: CallOf<'Mean'>
 }
 
 /** All of a program, by the values that are the means. */
@@ -26,10 +26,10 @@ export const momentsIn = (program: Program): ReadonlyMap<number, Moments> => {
   const found = new Map<number, Moments>()
   rebuild(program, (call, build) => {
     build.place(call)
-    for (const { mean } of call.kernel === 'Mean' ? variance(build, call.outputs[0]!, {}) : []) {
-      const average = build.maker(mean!)!
-      const along = ({ attrs, inputs: [v] }: Call) =>
-        `${axesOf(attrs['axis'], build.shape(v!).length)} ${attrs['keepDims'] === true}`
+    if (!isCall(call, 'Mean')) return
+    for (const { mean } of variance(build, call.outputs[0]!, {})) {
+      const average = build.made(mean!, 'Mean')!
+      const along = ({ attrs: { axis, keepDims } }: CallOf<'Mean'>) => `${axis} ${keepDims}`
       if (along(average) === along(call)) found.set(mean!, { mean: average, variance: call })
     }
   })
@@ -38,7 +38,7 @@ export const momentsIn = (program: Program): ReadonlyMap<number, Moments> => {
 
 /** What a pass that builds a program offers. */
 interface Builder {
-  readonly add: (kernel: string, inputs: readonly number[], attrs: Call['attrs'], info: ValueInfo) => number
+  readonly add: <K extends Kernel>(kernel: K, inputs: readonly number[], info: ValueInfo, ...rest: Rest<K>) => number
   readonly constant: (shape: readonly number[], data: Float32Array) => number
   /** The mean over the workers. */
   readonly reduce: (v: number) => number
@@ -55,11 +55,10 @@ export const shareMoments = (
 ): void => {
   const size = sizeOf(shape)
   const float = (...of: readonly number[]): ValueInfo => ({ shape: of, dtype: 'float32' })
-  const flat = (v: number): number => add('Reshape', [v], { shape: [size] }, float(size))
-  const centre = (v: number, by: number, info: ValueInfo): number =>
-    add('Square', [add('Sub', [v, by], {}, info)], {}, info)
-  const ofShare = (v: number): number => add('Mean', [v], mean.attrs, float(...shape))
-  const ofWorkers = (v: number): number => add('Mean', [v], { axis: [0], keepDims: false }, float(size))
+  const flat = (v: number): number => add('Reshape', [v], float(size), { shape: [size] })
+  const centre = (v: number, by: number, info: ValueInfo): number => add('Square', [add('Sub', [v, by], info)], info)
+  const ofShare = (v: number): number => add('Mean', [v], float(...shape), mean.attrs)
+  const ofWorkers = (v: number): number => add('Mean', [v], float(size), { axis: [0], keepDims: false })
 
   const ownMean = ofShare(mean.inputs[0]!)
   const ownVariance = ofShare(centre(mean.inputs[0]!, ownMean, x))
@@ -71,17 +70,15 @@ export const shareMoments = (
     flat(ownVariance),
     ...zeros(2 * size * (count - 1 - index)),
   ]
-  const said = reduce(add('Concat', places, { axis: 0 }, float(2 * size * count)))
-  const all = add('Multiply', [said, constant([], Float32Array.of(count))], {}, float(2 * size * count))
-  const table = add('Reshape', [all], { shape: [count, 2 * size] }, float(count, 2 * size))
+  const said = reduce(add('Concat', places, float(2 * size * count), { axis: 0 }))
+  const all = add('Multiply', [said, constant([], Float32Array.of(count))], float(2 * size * count))
+  const table = add('Reshape', [all], float(count, 2 * size), { shape: [count, 2 * size] })
   const columns = (from: number): number =>
-    add('Slice', [table], { begin: [0, from], size: [count, size] }, float(count, size))
+    add('Slice', [table], float(count, size), { begin: [0, from], size: [count, size] })
   const means = columns(0)
   const whole = ofWorkers(means)
   const between = ofWorkers(centre(means, whole, float(count, size)))
   const within = ofWorkers(columns(size))
-  const attrs = { shape: [...shape] }
-  place({ kernel: 'Reshape', inputs: [whole], attrs, outputs: mean.outputs })
-  const sum = add('Add', [within, between], {}, float(size))
-  place({ kernel: 'Reshape', inputs: [sum], attrs, outputs: variance.outputs })
+  place(callOf('Reshape', [whole], mean.outputs, { shape }))
+  place(callOf('Reshape', [add('Add', [within, between], float(size))], variance.outputs, { shape }))
 }

@@ -17,11 +17,12 @@
  * @module
  */
 import { DiffeoException, engineError, usageError } from '../../error.js'
-import { ALL_REDUCE, axesOf } from '../operations.js'
+import { callOf, type Kernel, type Rest } from '../call.js'
+import { ALL_REDUCE } from '../operations.js'
 import { type Call, type Elements, type Program, sizeOf, type ValueInfo } from '../program.js'
-import { bundle } from './buckets.js'
+import { bucket } from './buckets.js'
 import { momentsIn, shareMoments } from './moments.js'
-import { type Placement, placements, type Strategy, shareOf } from './placements.js'
+import { type Placement, type Strategy, shareOf, strategiesOf } from './placements.js'
 
 /** Who computes: one of so many workers, counted from 0. */
 export interface Share {
@@ -29,10 +30,10 @@ export interface Share {
   readonly count: number
 }
 
-const refuse = ({ kernel }: Pick<Call, 'kernel'>): never => {
+const refuse = (what: string): never => {
   const fix = 'compute the mean of a batch by sums and products, or train on one worker'
   throw new DiffeoException(
-    engineError('workers', 'operations that can be shared out among them', `'${kernel}' along the batch`, fix),
+    engineError('workers', 'operations that can be shared out among them', `'${what}' along the batch`, fix),
   )
 }
 
@@ -52,9 +53,9 @@ export const partition = (program: Program, batch: ReadonlySet<number>, { index,
   const cut = new Map<string, number>()
   const whole = (v: number): ValueInfo => program.values[v]!
   const placed = (v: number): Placement => (reduced.has(v) ? 'replicated' : (at.get(v) ?? 'replicated'))
-  const add = (kernel: string, inputs: readonly number[], attrs: Call['attrs'], info: ValueInfo): number => {
+  const add = <K extends Kernel>(kernel: K, inputs: readonly number[], info: ValueInfo, ...rest: Rest<K>): number => {
     const v = values.push(info) - 1
-    calls.push({ kernel, inputs, attrs, outputs: [v] })
+    calls.push(callOf(kernel, inputs, [v], ...rest))
     return v
   }
   const settle = (v: number, placement: Placement): void => {
@@ -64,7 +65,7 @@ export const partition = (program: Program, batch: ReadonlySet<number>, { index,
   const sumUp = (v: number): number => {
     const known = reduced.get(v)
     if (known !== undefined) return known
-    const made = add(ALL_REDUCE, [v], { workers: count, instance: reduced.size }, values[v]!)
+    const made = add(ALL_REDUCE, [v], values[v]!, { workers: count, instance: reduced.size })
     reduced.set(v, made)
     return made
   }
@@ -79,7 +80,7 @@ export const partition = (program: Program, batch: ReadonlySet<number>, { index,
     if (known !== undefined) return known
     const shape = [...shareOf(whole(v).shape, axis, count)]
     const begin = shape.map((n, i) => (i === axis ? index * n : 0))
-    const made = add('Slice', [at.get(v) === 'averaged' ? sumUp(v) : v], { begin, size: shape }, { ...whole(v), shape })
+    const made = add('Slice', [at.get(v) === 'averaged' ? sumUp(v) : v], { ...whole(v), shape }, { begin, size: shape })
     cut.set(key, made)
     return made
   }
@@ -92,7 +93,7 @@ export const partition = (program: Program, batch: ReadonlySet<number>, { index,
     return given === 'averaged' ? sumUp(v) : v
   }
   /** How many numbers have to be sent for a strategy; not finite where it cannot be. */
-  const cost = (inputs: readonly number[], strategy: Strategy): number =>
+  const cost = (inputs: readonly number[], strategy: Pick<Strategy, 'inputs'>): number =>
     inputs.reduce((n, v, i) => {
       const [given, wanted] = [placed(v), strategy.inputs[i]!]
       if (given === wanted || given === 'replicated') return n
@@ -102,11 +103,11 @@ export const partition = (program: Program, batch: ReadonlySet<number>, { index,
   const moments = momentsIn(program)
   const done = new Set<number>()
   /** Whether a call is the mean of moments along the batch: the variance is made with it. */
-  const isMoment = ({ inputs: [x], attrs, outputs: [out] }: Call): boolean => {
+  const isMoment = ({ inputs: [x], outputs: [out] }: Call): boolean => {
     const both = moments.get(out!)
     const axis = at.get(x!)
     if (both === undefined || typeof axis !== 'number') return false
-    if (!axesOf(attrs['axis'], whole(x!).shape.length).includes(axis)) return false
+    if (!both.mean.attrs.axis.includes(axis)) return false
     const builder = { add, constant, reduce: sumUp, place: (made: Call) => void calls.push(made) }
     shareMoments(both, values[x!]!, whole(out!).shape, { index, count }, builder)
     done.add(both.variance.outputs[0]!)
@@ -118,18 +119,20 @@ export const partition = (program: Program, batch: ReadonlySet<number>, { index,
     const { kernel, inputs, attrs, outputs } = call
     const shapes = inputs.map((v) => whole(v).shape)
     const site = { attrs, shapes, out: whole(outputs[0]!).shape, workers: count }
-    const replicated: Strategy = { inputs: inputs.map(() => 'replicated'), output: 'replicated' }
-    const ways = [replicated, ...(placements[kernel] ?? refuse(call))(site)]
+    const replicated: Strategy<Call['attrs']> = { inputs: inputs.map(() => 'replicated'), output: 'replicated' }
+    const ways = [replicated, ...(strategiesOf(kernel, site) ?? refuse(kernel))]
     const costs = ways.map((way) => cost(inputs, way))
     const least = Math.min(...costs)
     const way = ways[costs.indexOf(least)]!
-    if (least === Number.POSITIVE_INFINITY) refuse(call)
+    if (least === Number.POSITIVE_INFINITY) refuse(kernel)
     for (const v of outputs) settle(v, way.output)
-    const made = { kernel, inputs: inputs.map((v, i) => as(v, way.inputs[i]!)), attrs: way.attrs ?? attrs }
-    if (way.summed === undefined) return void calls.push({ ...made, outputs })
+    const share = (outputs: readonly number[]): Call =>
+      // a strategy has the attributes of the kernel that it was asked for
+      ({ kernel, inputs: inputs.map((v, i) => as(v, way.inputs[i]!)), attrs: way.attrs ?? attrs, outputs }) as Call
+    if (way.summed === undefined) return void calls.push(share(outputs))
     const factor = constant([], Float32Array.of(count))
-    const sum = add(made.kernel, made.inputs, made.attrs, values[outputs[0]!]!)
-    calls.push({ kernel: 'Multiply', inputs: [sum, factor], attrs: {}, outputs })
+    const sum = values.push(values[outputs[0]!]!) - 1
+    calls.push(share([sum]), callOf('Multiply', [sum, factor], outputs))
   }
 
   for (const [i, v] of program.inputs.entries()) {
@@ -142,8 +145,6 @@ export const partition = (program: Program, batch: ReadonlySet<number>, { index,
     settle(v, 0)
   }
   for (const call of program.calls) visit(call)
-  const outputs = program.outputs.map((v) =>
-    typeof at.get(v) === 'number' ? refuse({ kernel: 'a result' }) : as(v, 'replicated'),
-  )
-  return bundle({ values, inputs: program.inputs, constants, calls, outputs }, ALL_REDUCE)
+  const outputs = program.outputs.map((v) => (typeof at.get(v) === 'number' ? refuse('a result') : as(v, 'replicated')))
+  return bucket({ values, inputs: program.inputs, constants, calls, outputs })
 }

@@ -4,8 +4,7 @@
  * @module
  */
 
-import { axesOf } from '../operations.js'
-import type { Call } from '../program.js'
+import { type Attributes, arithmetic, comparisons, functions, type Kernel, logical, predicates } from '../call.js'
 import { sizeOf } from '../program.js'
 
 /**
@@ -15,28 +14,28 @@ import { sizeOf } from '../program.js'
 export type Placement = 'replicated' | 'averaged' | number
 
 /** One way of sharing out a call. */
-export interface Strategy {
+export interface Strategy<A = never> {
   readonly inputs: readonly Placement[]
   readonly output: Placement
-  /** For the shapes of one share. */
-  readonly attrs?: Call['attrs']
+  /** For the shapes of one share; default: those of the call. */
+  readonly attrs?: A
   /** The result is a sum over the workers, and no mean. */
   readonly summed?: true
 }
 
 /** A call, with the shapes that it has for the whole batch. */
-interface Site {
-  readonly attrs: Call['attrs']
+interface Site<A = unknown> {
+  readonly attrs: A
   readonly shapes: readonly (readonly number[])[]
   readonly out: readonly number[]
   readonly workers: number
 }
 
 /** Every way but that of all inputs replicated, which is always one. */
-type Rule = (site: Site) => readonly Strategy[]
+type Rule<A = unknown, B = never> = (site: Site<A>) => readonly Strategy<B>[]
 
 const both =
-  (...rules: readonly Rule[]): Rule =>
+  <A, B>(...rules: readonly Rule<A, B>[]): Rule<A, B> =>
   (site) =>
     rules.flatMap((rule) => rule(site))
 
@@ -70,10 +69,10 @@ const elementwise: Rule = ({ shapes, out, workers }) =>
   }))
 
 /** The axis of the result that an axis of the first input becomes; nothing if the call works along it. */
-type Move = (axis: number, site: Site) => number | undefined
+type Move<A = unknown> = (axis: number, site: Site<A>) => number | undefined
 
 const moved =
-  (move: Move, attrs?: (site: Site, axis: number) => Call['attrs']): Rule =>
+  <A, B = never>(move: Move<A>, attrs?: (site: Site<A>, axis: number) => B): Rule<A, B> =>
   (site) =>
     shareable(site.shapes[0]!, site.workers).flatMap((axis) => {
       const to = move(axis, site)
@@ -82,15 +81,15 @@ const moved =
     })
 
 /** What only changes places, or is linear along other axes. */
-const linear = (move: Move, attrs?: (site: Site, axis: number) => Call['attrs']): Rule =>
-  both(affine([0]), moved(move, attrs))
+const linear = <A, B = never>(move: Move<A>, attrs?: (site: Site<A>, axis: number) => B): Rule<A, B> =>
+  both<A, B>(affine([0]), moved(move, attrs))
 
 const stays: Move = (axis) => axis
 const except =
-  (axes: (site: Site) => readonly number[]): Move =>
+  <A>(axes: (site: Site<A>) => readonly number[]): Move<A> =>
   (axis, site) =>
     axes(site).includes(axis) ? undefined : axis
-const named = (name: string) => (site: Site) => axesOf(site.attrs[name], site.shapes[0]!.length)
+const exceptAxis: Move<{ readonly axis: number }> = except(({ attrs }) => [attrs.axis])
 
 /** Blocks of an axis stay the blocks of the one with as many elements before it, where that can be shared out too. */
 const reshaped: Move = (axis, { shapes, out, workers }) => {
@@ -99,54 +98,47 @@ const reshaped: Move = (axis, { shapes, out, workers }) => {
   return to >= 0 && out[to]! % workers === 0 ? to : undefined
 }
 
-/** An attribute that is a shape of the result, for one share. */
-const shaped =
-  (name: string) =>
-  ({ attrs, out, workers }: Site, axis: number): Call['attrs'] => ({
-    ...attrs,
-    [name]: [...shareOf(out, axis, workers)],
-  })
+/** The shape of the result, for one share. */
+const shareOfOut = ({ out, workers }: Site, axis: number): readonly number[] => shareOf(out, axis, workers)
 
 /** Where an axis is after others were taken out. */
 const lowered = (axis: number, gone: readonly number[]): number => axis - gone.filter((other) => other < axis).length
 
 const reduced =
-  (axisName: string, over?: 'summed' | 'averaged'): Rule =>
+  (over?: 'summed' | 'averaged'): Rule<Attributes['Sum']> =>
   (site) => {
-    const axes = named(axisName)(site)
-    const to = (axis: number) => (site.attrs['keepDims'] === true ? axis : lowered(axis, axes))
+    const { axis: axes, keepDims } = site.attrs
     const along: readonly Strategy[] =
       over === undefined
         ? []
         : shareable(site.shapes[0]!, site.workers)
             .filter((axis) => axes.includes(axis))
             .map((axis) => ({ inputs: [axis], output: 'averaged', ...(over === 'summed' && { summed: true }) }))
-    return [...along, ...moved((axis) => (axes.includes(axis) ? undefined : to(axis)))(site)]
+    const kept: Move = (axis) => (axes.includes(axis) ? undefined : keepDims ? axis : lowered(axis, axes))
+    return [...along, ...moved(kept)(site)]
   }
 
 /** Operands one after another along an axis, or side by side along a new one. */
 const joined =
-  (isNew: boolean): Rule =>
-  ({ attrs, shapes, out, workers }) => {
-    const [along] = axesOf(attrs['axis'], out.length) as [number]
-    return shareable(shapes[0]!, workers)
+  (isNew: boolean): Rule<{ readonly axis: number }> =>
+  ({ attrs: { axis: along }, shapes, workers }) =>
+    shareable(shapes[0]!, workers)
       .filter((axis) => isNew || axis !== along)
       .map((axis) => ({ inputs: shapes.map(() => axis), output: isNew && along <= axis ? axis + 1 : axis }))
-  }
 
 /** Images are shared out, filters are not; the gradient of a filter is a sum over images. */
-const ofImages = (attrs?: (site: Site, axis: number) => Call['attrs']): Rule =>
-  both(
+const ofImages = <A, B = never>(attrs?: (site: Site<A>, axis: number) => B): Rule<A, B> =>
+  both<A, B>(
     affine([0], [1]),
     moved((axis) => (axis === 0 ? 0 : undefined), attrs),
   )
 const ofFilter: Rule = both(affine([0], [1]), () => [{ inputs: [0, 0], output: 'averaged', summed: true }])
 
-const product: Rule = (site) => {
+const product: Rule<Attributes['BatchMatMul']> = (site) => {
   const { attrs, shapes, out, workers } = site
   const [a, b] = shapes.map((shape) => shape.length) as [number, number]
-  const [rowsA, sumA] = attrs['transposeA'] ? [a - 1, a - 2] : [a - 2, a - 1]
-  const [sumB, columnsB] = attrs['transposeB'] ? [b - 1, b - 2] : [b - 2, b - 1]
+  const [rowsA, sumA] = attrs.transposeA ? [a - 1, a - 2] : [a - 2, a - 1]
+  const [sumB, columnsB] = attrs.transposeB ? [b - 1, b - 2] : [b - 2, b - 1]
   const ways: readonly Strategy[] = [
     { inputs: [rowsA, 'replicated'], output: out.length - 2 },
     { inputs: ['replicated', columnsB], output: out.length - 1 },
@@ -158,9 +150,9 @@ const product: Rule = (site) => {
 }
 
 /** Looked up in a table: what is looked up may be shared out, or the table along another axis. */
-const gathered: Rule = (site) => {
-  const [table, indices] = site.shapes as readonly [readonly number[], readonly number[]]
-  const [at] = axesOf(site.attrs['axis'], table.length) as [number]
+const gathered: Rule<Attributes['GatherV2']> = (site) => {
+  const indices = site.shapes[1]!
+  const { axis: at } = site.attrs
   const move: Move = (axis) => (axis === at ? undefined : axis < at ? axis : axis - 1 + indices.length)
   const lookedUp = shareable(indices, site.workers).map(
     (axis): Strategy => ({ inputs: ['replicated', axis], output: at + axis }),
@@ -172,37 +164,40 @@ const gathered: Rule = (site) => {
 // the table
 // -------------------------------------------------------------------------------------
 
-const all = (names: string, rule: Rule): Readonly<Record<string, Rule>> =>
-  Object.fromEntries(names.split(' ').map((name) => [name, rule]))
+const all = <K extends Kernel, R>(kernels: readonly K[], rule: R): Readonly<Record<K, R>> =>
+  Object.fromEntries(kernels.map((kernel) => [kernel, rule])) as Record<K, R>
 
 const sliced: Move = (axis, { shapes, out }) => (shapes[0]![axis] === out[axis] ? axis : undefined)
 
 /** By kernel. */
-export const placements: Readonly<Record<string, Rule>> = {
-  ...all('Maximum Minimum SquaredDifference Pow Greater GreaterEqual Less LessEqual Equal NotEqual', elementwise),
-  ...all('LogicalAnd LogicalOr LogicalNot Exp Expm1 Log Log1p Tanh Sigmoid Softplus Relu Relu6 LeakyRelu', elementwise),
-  ...all('Elu Erf Square Sqrt Rsqrt Reciprocal Abs Sin Cos Atan Sign Step Floor Ceil Round ClipByValue', elementwise),
-  ...all('ZerosLike OnesLike IsNan IsInf IsFinite Cast', elementwise),
-  ...all('Neg Identity', linear(stays)),
-  ...all('Add Sub AddN', both(affineInAll, elementwise)),
+export const placements: { readonly [K in Kernel]?: Rule<Attributes[K], Attributes[K]> } = {
+  ...all([...arithmetic, ...comparisons, ...logical, ...functions, ...predicates], elementwise),
+  ...all(['LeakyRelu', 'Step', 'ClipByValue', 'Cast'], elementwise),
+  ...all(['Neg', 'Identity'], linear(stays)),
+  ...all(['Add', 'Sub', 'AddN'], both(affineInAll, elementwise)),
   Multiply: both(affine([0], [1]), elementwise),
   RealDiv: both(affine([0]), elementwise),
   Select: both(affine([1, 2]), elementwise),
   Softmax: moved(except(({ out }) => [out.length - 1])),
-  Sum: both(affine([0]), reduced('axis', 'summed')),
-  Mean: both(affine([0]), reduced('axis', 'averaged')),
-  ...all('Min All Any', reduced('axis')),
-  Max: reduced('reductionIndices'),
-  Cumsum: linear(except(named('axis'))),
-  Reverse: linear(except(named('dims'))),
-  Reshape: linear(reshaped, shaped('shape')),
+  Sum: both(affine([0]), reduced('summed')),
+  Mean: both(affine([0]), reduced('averaged')),
+  ...all(['Min', 'Max', 'All', 'Any'], reduced()),
+  Cumsum: linear(exceptAxis),
+  Reverse: linear(except(({ attrs }) => attrs.dims)),
+  Reshape: linear(reshaped, (site, axis) => ({ shape: shareOfOut(site, axis) })),
   ExpandDims: linear(reshaped),
-  Transpose: linear((axis, { attrs }) => (attrs['perm'] as number[]).indexOf(axis)),
-  Slice: linear(sliced, shaped('size')),
+  Transpose: linear((axis, { attrs }) => attrs.perm.indexOf(axis)),
+  Slice: linear<Attributes['Slice'], Attributes['Slice']>(sliced, (site, axis) => ({
+    ...site.attrs,
+    size: shareOfOut(site, axis),
+  })),
   PadV2: both(affine([0]), moved(sliced)),
   Tile: linear(sliced),
-  SplitV: linear(except(named('axis'))),
-  Unpack: linear((axis, site) => (named('axis')(site).includes(axis) ? undefined : lowered(axis, named('axis')(site)))),
+  SplitV: linear(exceptAxis),
+  Unpack: linear((axis, site) => {
+    const to = exceptAxis(axis, site)
+    return to === undefined ? undefined : lowered(to, [site.attrs.axis])
+  }),
   Concat: both(affineInAll, joined(false)),
   Pack: both(affineInAll, joined(true)),
   DepthToSpace: linear((axis) => (axis === 0 ? 0 : undefined)),
@@ -210,7 +205,16 @@ export const placements: Readonly<Record<string, Rule>> = {
   OneHot: moved(stays),
   BatchMatMul: product,
   Conv2D: ofImages(),
-  Conv2DBackpropInput: ofImages(shaped('inputShape')),
+  Conv2DBackpropInput: ofImages<Attributes['Conv2DBackpropInput'], Attributes['Conv2DBackpropInput']>((site, axis) => ({
+    ...site.attrs,
+    inputShape: shareOfOut(site, axis),
+  })),
   Conv2DBackpropFilter: ofFilter,
   Fill: () => [],
 }
+
+/** Every way of sharing out a call of this kernel but that of all inputs replicated; none where it cannot be shared. */
+export const strategiesOf = <K extends Kernel>(
+  kernel: K,
+  site: Site<Attributes[K]>,
+): readonly Strategy<Attributes[K]>[] | undefined => placements[kernel]?.(site)

@@ -87,7 +87,7 @@ describe('what is cut into columns', () => {
       inputs: [0, 1, 2],
       constants: new Map(),
       calls: [
-        { kernel: 'BatchMatMul', inputs: [0, 1], attrs: {}, outputs: [3] },
+        { kernel: 'BatchMatMul', inputs: [0, 1], attrs: { transposeA: false, transposeB: false }, outputs: [3] },
         { kernel: 'Concat', inputs: [3, 2], attrs: { axis: 1 }, outputs: [4] },
         { kernel: 'SplitV', inputs: [4], attrs: { axis: 1, numOrSizeSplits: [2, 1] }, outputs: [5, 6] },
         { kernel: 'SplitV', inputs: [5], attrs: { axis: 1, numOrSizeSplits: [1, 1] }, outputs: [7, 8] },

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import { ready } from 'diffeo'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { lowerProgram } from '../../../src/backends/onnxruntime/lower/program.js'
+import { callOf } from '../../../src/compiler/call.js'
 import { ALL_REDUCE } from '../../../src/compiler/operations.js'
 import { simplify } from '../../../src/compiler/passes/simplify.js'
 import type { Program, ValueInfo } from '../../../src/compiler/program.js'
@@ -262,8 +263,8 @@ describe('simplify', () => {
   it('leaves to the workers what they add up, though each has the same number', () => {
     const values: ValueInfo[] = [0, 1, 2].map(() => ({ shape: [2], dtype: 'float32' }))
     const constants = new Map([[0, Float32Array.of(1, 2)]])
-    const sum = { kernel: ALL_REDUCE, inputs: [0], attrs: { workers: 2, instance: 0 }, outputs: [1] }
-    const twice = { kernel: 'Add', inputs: [0, 0], attrs: {}, outputs: [2] }
+    const sum = callOf(ALL_REDUCE, [0], [1], { workers: 2, instance: 0 })
+    const twice = callOf('Add', [0, 0], [2])
     expect(kernels({ values, inputs: [], constants, calls: [sum, twice], outputs: [1, 2] })).toEqual([ALL_REDUCE])
   })
   it.each([

@@ -10,8 +10,9 @@
  *
  * @module
  */
+
+import type { CallOf } from '../../../compiler/call.js'
 import type { Convolution } from '../../../compiler/passes/image-sums.js'
-import type { Call } from '../../../compiler/program.js'
 import { type Attribute, type Graph, NCHWC } from '../graph.js'
 import type { Names } from '../layout.js'
 import { type Geometry, geometry, isPlain } from './convolution.js'
@@ -42,10 +43,11 @@ const roundUp = (n: number, block: number): number => Math.ceil(n / block) * blo
 const readable = (channels: number, block: number): boolean => channels % block === 0 || channels < block
 
 /** Whether a convolution, or its gradient by the input, is one for these operators. */
-export const suits = (names: Names, { kernel, inputs, attrs }: Convolution, block: number): boolean => {
+export const suits = (names: Names, call: Convolution, block: number): boolean => {
+  const { inputs, attrs } = call
   const filter = names.info(inputs[1]!).shape
-  const back = kernel === 'Conv2DBackpropInput'
-  const x = back ? (attrs['inputShape'] as number[]) : names.info(inputs[0]!).shape
+  const back = call.kernel === 'Conv2DBackpropInput'
+  const x = back ? call.attrs.inputShape : names.info(inputs[0]!).shape
   const [ci, co] = [filter[2]!, filter[3]!]
   return (
     isPlain(geometry(x, filter, attrs)) &&
@@ -103,26 +105,30 @@ export const convolveBlocked = (
   block: number,
   extras: Extras = {},
 ): Made => {
-  const { kernel, inputs, attrs } = call
+  const { inputs, attrs } = call
   const [x, filter] = inputs as readonly [number, number]
   const shape = names.info(filter).shape
   const [kh, kw, ci, co] = shape as readonly [number, number, number, number]
   const w = names.get(filter, 'last')
-  if (kernel === 'Conv2D') {
+  if (call.kernel === 'Conv2D') {
     const own = { kernel_shape: [kh, kw], pads: border(geometry(names.info(x).shape, shape, attrs)) }
     const y = conv(graph, source(names, x, ci, block), pack(graph, w, shape, block), extras, own)
     return unfilled(graph, y, co, block)
   }
-  const [top, left, bottom, right] = border(geometry(attrs['inputShape'] as number[], shape, attrs))
+  const [top, left, bottom, right] = border(geometry(call.attrs.inputShape, shape, attrs))
   const own = { kernel_shape: [kh, kw], pads: [kh - 1 - top, kw - 1 - left, kh - 1 - bottom, kw - 1 - right] }
   const dx = conv(graph, source(names, x, co, block), packTurned(graph, w, shape, block), extras, own)
   return unfilled(graph, dx, ci, block)
 }
 
 /** Whether the gradient by the filter is one for these operators. */
-export const suitsFilterGradient = (names: Names, { inputs, attrs }: Call, block: number): boolean => {
+export const suitsFilterGradient = (
+  names: Names,
+  { inputs, attrs }: CallOf<'Conv2DBackpropFilter'>,
+  block: number,
+): boolean => {
   const x = names.info(inputs[0]!).shape
-  const filter = attrs['filterShape'] as readonly [number, number, number, number]
+  const filter = attrs.filterShape as readonly [number, number, number, number]
   const g = geometry(x, filter, attrs)
   // of a 1×1 filter it is one product of matrices, which the ordinary operators do better
   return isPlain(g) && x[0]! % block === 0 && filter[3] % block === 0 && filter[0] * filter[1] > 1
@@ -153,9 +159,14 @@ const framed = (graph: Graph, names: Names, v: number, left: number, right: numb
  * `dy` as it lies, but for whole images that change places. The sum over groups is left. Rows outside of `x` are skipped
  * by the operator; columns outside would be computed one by one, so zeros stand there.
  */
-export const filterGradientBlocked = (graph: Graph, names: Names, { inputs, attrs }: Call, block: number): string => {
+export const filterGradientBlocked = (
+  graph: Graph,
+  names: Names,
+  { inputs, attrs }: CallOf<'Conv2DBackpropFilter'>,
+  block: number,
+): string => {
   const [x, dy] = inputs as readonly [number, number]
-  const filter = attrs['filterShape'] as readonly [number, number, number, number]
+  const filter = attrs.filterShape as readonly [number, number, number, number]
   const [kh, kw, ci, co] = filter
   const [top, left, bottom, right] = border(geometry(names.info(x).shape, filter, attrs))
   const [n, h, w] = names.info(dy).shape as readonly [number, number, number, number]

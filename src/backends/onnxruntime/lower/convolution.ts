@@ -8,8 +8,8 @@
  *
  * @module
  */
-import * as tf from '@tensorflow/tfjs-core'
-import type { Call } from '../../../compiler/program.js'
+import type { CallOf, ConvolutionAttributes } from '../../../compiler/call.js'
+import { convolutionInfo } from '../../../compiler/operations.js'
 import { type Graph, MICROSOFT } from '../graph.js'
 import type { Names } from '../layout.js'
 import { backwards, ints, pad, reshape, sumFirst, transpose } from './nodes.js'
@@ -27,25 +27,10 @@ export interface Geometry {
 }
 
 /** The geometry of a convolution of an `x` of shape N×H×W×I with a filter of shape h×w×I×O. */
-export const geometry = (x: readonly number[], filter: readonly number[], attrs: tf.NamedAttrMap): Geometry => {
-  if ((attrs['dataFormat'] ?? 'NHWC') !== 'NHWC') throw new Error('onnx: convolutions with channels first')
-  const info = tf.backend_util.computeConv2DInfo(
-    [...x] as [number, number, number, number],
-    [...filter] as [number, number, number, number],
-    attrs['strides'] as number,
-    (attrs['dilations'] as number | undefined) ?? 1,
-    attrs['pad'] as 'same',
-    attrs['dimRoundingMode'] as 'floor',
-  )
-  const { padInfo, strideHeight, strideWidth, dilationHeight, dilationWidth, outShape } = info
-  return {
-    x: x as Shape4,
-    y: outShape,
-    kernel: [filter[0]!, filter[1]!],
-    strides: [strideHeight, strideWidth],
-    dilations: [dilationHeight, dilationWidth],
-    pads: padInfo,
-  }
+export const geometry = (x: readonly number[], filter: readonly number[], attrs: ConvolutionAttributes): Geometry => {
+  const { strides, dilations } = attrs
+  const { padInfo, outShape } = convolutionInfo(x, filter, attrs)
+  return { x: x as Shape4, y: outShape, kernel: [filter[0]!, filter[1]!], strides, dilations, pads: padInfo }
 }
 
 /** The attributes of ONNX's Conv. */
@@ -60,7 +45,7 @@ const convAttrs = ({ kernel, strides, dilations, pads: { top, left, bottom, righ
 export const convolve = (
   graph: Graph,
   names: Names,
-  { inputs, attrs }: Pick<Call, 'inputs' | 'attrs'>,
+  { inputs, attrs }: Pick<CallOf<'Conv2D'>, 'inputs' | 'attrs'>,
   bias?: string,
 ): string => {
   const [x, filter] = inputs as readonly [number, number]
@@ -83,12 +68,12 @@ export const isPlain = ({ strides, dilations, pads, kernel: [h, w] }: Geometry):
 export const inputGradient = (
   graph: Graph,
   names: Names,
-  { inputs, attrs }: Pick<Call, 'inputs' | 'attrs'>,
+  { inputs, attrs }: Pick<CallOf<'Conv2DBackpropInput'>, 'inputs' | 'attrs'>,
   bias?: string,
 ): string => {
   const [dy, filter] = inputs as readonly [number, number]
   const weights = names.get(filter, 'last')
-  const g = geometry(attrs['inputShape'] as number[], names.info(filter).shape, attrs)
+  const g = geometry(attrs.inputShape, names.info(filter).shape, attrs)
   const [kh, kw] = g.kernel
   const { top, left, bottom, right } = g.pads
   const added = bias === undefined ? [] : [bias]
@@ -116,9 +101,13 @@ export const inputGradient = (
 }
 
 /** dW as h×w×I×O, the layout of TensorFlow.js. */
-export const filterGradient = (graph: Graph, names: Names, { inputs, attrs }: Call): string => {
+export const filterGradient = (
+  graph: Graph,
+  names: Names,
+  { inputs, attrs }: CallOf<'Conv2DBackpropFilter'>,
+): string => {
   const [xv, dyv] = inputs as readonly [number, number]
-  const g = geometry(names.info(xv).shape, attrs['filterShape'] as number[], attrs)
+  const g = geometry(names.info(xv).shape, attrs.filterShape, attrs)
   const [kh, kw] = g.kernel
   const { top, left, bottom, right } = g.pads
   const [n, h, w, ci] = g.x

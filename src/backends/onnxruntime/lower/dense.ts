@@ -3,17 +3,16 @@
  *
  * @module
  */
-import type { Call } from '../../../compiler/program.js'
+import type { CallOf } from '../../../compiler/call.js'
 import { type Graph, MICROSOFT } from '../graph.js'
 import type { Names } from '../layout.js'
 
 /** `Dense` as ONNX's Gemm, or with its activation as the runtime's own. */
-export const translateDense = (graph: Graph, names: Names, { inputs, attrs, outputs }: Call): void => {
-  const own = { transA: attrs['transposeA'] ? 1 : 0, transB: attrs['transposeB'] ? 1 : 0 }
+export const lowerDense = (graph: Graph, names: Names, { inputs, attrs, outputs }: CallOf<'Dense'>): void => {
+  const own = { transA: attrs.transposeA ? 1 : 0, transB: attrs.transposeB ? 1 : 0 }
   const given = inputs.map((v) => names.get(v, 'last'))
-  const y =
-    attrs['relu'] === true
-      ? graph.node('FusedGemm', given, { domain: MICROSOFT, attrs: { ...own, activation: 'Relu' } })
-      : graph.node('Gemm', given, { attrs: own })
+  const y = attrs.relu
+    ? graph.node('FusedGemm', given, { domain: MICROSOFT, attrs: { ...own, activation: 'Relu' } })
+    : graph.node('Gemm', given, { attrs: own })
   names.set(outputs[0]!, 'last', y)
 }

@@ -3,15 +3,15 @@
  *
  * @module
  */
-import type { Call } from '../../../compiler/program.js'
+import type { CallOf, Kernel, ProgramType } from '../../../compiler/call.js'
 import type { Graph } from '../graph.js'
 import type { Layout, Names } from '../layout.js'
 
-/** What a translation of one call works with. */
-export interface Context {
+/** What the lowering of one call works with. */
+export interface Context<K extends Kernel = Kernel> {
   readonly graph: Graph
   readonly names: Names
-  readonly call: Call
+  readonly call: CallOf<K>
   /** An operand as the operation wants it. */
   readonly operand: (i: number) => string
   /** A scalar constant of type float32. */
@@ -21,11 +21,14 @@ export interface Context {
   readonly portable: boolean
 }
 
-/** Answers the names of the outputs, in the layout of the context. */
-export type Translate = (context: Context) => string | readonly string[]
+/** Returns the names of the outputs, in the layout of the context. */
+export type Lower<K extends Kernel = Kernel> = (context: Context<K>) => string | readonly string[]
+
+/** Lowerings by kernel. */
+export type Lowerings = { readonly [K in Kernel]?: Lower<K> }
 
 const op =
-  (name: string): Translate =>
+  (name: string): Lower =>
   ({ graph, call, operand }) =>
     graph.node(
       name,
@@ -34,7 +37,9 @@ const op =
 
 /** A composition, from a function that makes nodes. */
 const made =
-  (f: (node: (op: string, ...inputs: string[]) => string, context: Context) => string): Translate =>
+  <K extends Kernel = Kernel>(
+    f: (node: (op: string, ...inputs: string[]) => string, context: Context<K>) => string,
+  ): Lower<K> =>
   (context) =>
     f((name, ...inputs) => context.graph.node(name, inputs), context)
 
@@ -56,31 +61,25 @@ const sigmoid = made((node, { operand, real }) =>
   node('Reciprocal', node('Add', node('Exp', node('Neg', operand(0))), real(1))),
 )
 
-/** x above 0 and α(eˣ − 1) below. ONNX Runtime's own operator subtracts 1 and has no digits left near 0. */
-const elu: Translate = (context) => {
-  const { graph, operand, real, call } = context
-  const alpha = (call.attrs['alpha'] as number | undefined) ?? 1
+/** x above 0 and eˣ − 1 below. ONNX Runtime's own operator subtracts 1 and has no digits left near 0. */
+const elu: Lower = (context) => {
+  const { graph, operand, real } = context
   const x = operand(0)
-  const below = graph.node('Mul', [expm1(context) as string, real(alpha)])
+  const below = expm1(context) as string
   return graph.node('Where', [graph.node('Greater', [x, real(0)]), x, below])
 }
 
 /** 1 above 0 and α below. HardSigmoid with a steep slope is the fastest way to a mask that there is. */
-const step: Translate = ({ graph, operand, real, call }) => {
+const step: Lower<'Step'> = ({ graph, operand, real, call }) => {
   const mask = graph.node('HardSigmoid', [operand(0)], { attrs: { alpha: { real: 1e38 }, beta: { real: 0 } } })
-  const alpha = (call.attrs['alpha'] as number | undefined) ?? 0
+  const { alpha } = call.attrs
   return alpha === 0 ? mask : graph.node('Add', [graph.node('Mul', [mask, real(1 - alpha)]), real(alpha)])
 }
 
-const withAlpha =
-  (name: string): Translate =>
-  ({ graph, operand, call }) =>
-    graph.node(name, [operand(0)], { attrs: { alpha: { real: (call.attrs['alpha'] as number | undefined) ?? 1 } } })
-
-export const types: Readonly<Record<string, number>> = { float32: 1, int32: 6, bool: 9 }
+export const types: Readonly<Record<ProgramType, number>> = { float32: 1, int32: 6, bool: 9 }
 
 /** By kernel. */
-export const pointwise: Readonly<Record<string, Translate>> = {
+export const pointwise: Lowerings = {
   Add: op('Add'),
   Sub: op('Sub'),
   Multiply: op('Mul'),
@@ -111,7 +110,8 @@ export const pointwise: Readonly<Record<string, Translate>> = {
   Softplus: op('Softplus'),
   Relu: op('Relu'),
   Relu6: made((node, { operand, real }) => node('Min', node('Relu', operand(0)), real(6))),
-  LeakyRelu: withAlpha('LeakyRelu'),
+  LeakyRelu: ({ graph, operand, call }) =>
+    graph.node('LeakyRelu', [operand(0)], { attrs: { alpha: { real: call.attrs.alpha } } }),
   Elu: elu,
   Erf: op('Erf'),
   Square: made((node, { operand }) => node('Mul', operand(0), operand(0))),
@@ -133,13 +133,8 @@ export const pointwise: Readonly<Record<string, Translate>> = {
   IsFinite: made((node, { operand, real }) => node('Equal', node('Sub', operand(0), operand(0)), real(0))),
   Identity: op('Identity'),
   AddN: op('Sum'),
-  Cast: ({ graph, operand, call }) =>
-    graph.node('Cast', [operand(0)], { attrs: { to: types[call.attrs['dtype'] as string]! } }),
-  ClipByValue: made((node, { operand, real, call }) =>
-    node(
-      'Min',
-      node('Max', operand(0), real(call.attrs['clipValueMin'] as number)),
-      real(call.attrs['clipValueMax'] as number),
-    ),
+  Cast: ({ graph, operand, call }) => graph.node('Cast', [operand(0)], { attrs: { to: types[call.attrs.dtype] } }),
+  ClipByValue: made<'ClipByValue'>((node, { operand, real, call }) =>
+    node('Min', node('Max', operand(0), real(call.attrs.clipValueMin)), real(call.attrs.clipValueMax)),
   ),
 }

@@ -4,8 +4,9 @@
  * @module
  */
 
+import type { CallOf } from '../../../compiler/call.js'
 import { partsOf } from '../../../compiler/passes/image-sums.js'
-import { type Call, sizeOf } from '../../../compiler/program.js'
+import { sizeOf } from '../../../compiler/program.js'
 import type { Graph } from '../graph.js'
 import { axisIn, imageLayout, type Layout, type Names } from '../layout.js'
 import { convolveBlocked, dotBlocked, type Extras, scaleBlocked, suits } from './blocked.js'
@@ -13,7 +14,12 @@ import { convolve, inputGradient } from './convolution.js'
 import { ints, ones, reshape, sumOver } from './nodes.js'
 
 /** The terms of an `ImageSum`, in whatever layout most of it has. */
-export const translateImageSum = (graph: Graph, names: Names, call: Call, block: number | undefined): void => {
+export const lowerImageSum = (
+  graph: Graph,
+  names: Names,
+  call: CallOf<'ImageSum'>,
+  block: number | undefined,
+): void => {
   const { terms, bias, convolution, relu } = partsOf(call)
   const out = call.outputs[0]!
   const channels = names.info(out).shape[3]!
@@ -25,12 +31,17 @@ export const translateImageSum = (graph: Graph, names: Names, call: Call, block:
       convolution !== undefined || terms.some(({ x }) => names.has(x, 'first') || names.has(x, 'blocked'))
         ? 'first'
         : 'last'
-    const translate = convolution?.kernel === 'Conv2D' ? convolve : inputGradient
+    const convolved = (by?: string): readonly string[] =>
+      convolution === undefined
+        ? []
+        : [
+            convolution.kernel === 'Conv2D'
+              ? convolve(graph, names, convolution, by)
+              : inputGradient(graph, names, convolution, by),
+          ]
     const taken = convolution !== undefined && bias !== undefined
     const parts = [
-      ...(convolution === undefined
-        ? []
-        : [translate(graph, names, convolution, taken ? vector(graph, names, bias, channels) : undefined)]),
+      ...convolved(taken ? vector(graph, names, bias, channels) : undefined),
       ...terms.map(({ x, s }) =>
         s === undefined ? names.get(x, layout) : graph.node('Mul', [names.get(x, layout), names.operand(s, layout)]),
       ),
@@ -77,10 +88,10 @@ const vector = (graph: Graph, names: Names, v: number, channels: number): string
   return sizeOf(shape) === channels ? flat : graph.node('Expand', [flat, ints(graph, [channels])])
 }
 
-export const translateDot = (graph: Graph, names: Names, { inputs, attrs, outputs }: Call): void => {
+export const lowerDot = (graph: Graph, names: Names, { inputs, attrs, outputs }: CallOf<'ChannelDot'>): void => {
   const [a, b] = inputs as readonly [number, number]
   const { shape } = names.info(a)
-  const mean = attrs['mean'] === true
+  const { mean } = attrs
   if (names.has(a, 'blocked') || names.has(b, 'blocked')) {
     const [p, q] = [names.get(a, 'blocked'), names.get(b, 'blocked')]
     names.set(outputs[0]!, 'last', dotBlocked(graph, p, q, shape, mean))

@@ -5,13 +5,21 @@
  * @module
  */
 
-import { ALL_REDUCE, axesOf, sliceOf } from '../../../compiler/operations.js'
-import { type Call, sizeOf, type ValueInfo } from '../../../compiler/program.js'
+import {
+  type Attributes,
+  arithmetic,
+  type ConvolutionAttributes,
+  comparisons,
+  functions,
+  type Kernel,
+} from '../../../compiler/call.js'
+import { ALL_REDUCE } from '../../../compiler/operations.js'
+import { sizeOf, type ValueInfo } from '../../../compiler/program.js'
 import { type Attrs, bool, dtype, float, type GraphDef, int, ints, text, type Width } from '../graph.js'
 
-interface Context {
+interface Context<A = unknown> {
   readonly graph: GraphDef
-  readonly call: Call
+  readonly call: { readonly attrs: A; readonly outputs: readonly number[] }
   /** The name of an operand. */
   readonly x: (i: number) => string
   readonly all: readonly string[]
@@ -23,8 +31,8 @@ interface Context {
   readonly group: number
 }
 
-/** Answers the name of the first result; a second one is `name:1`, and so on. */
-type Translate = (context: Context) => string
+/** Returns the name of the first result; a second one is `name:1`, and so on. */
+type Lower<A = unknown> = (context: Context<A>) => string
 
 const vector = (graph: GraphDef, values: readonly number[]): string => graph.constant('int32', [values.length], values)
 
@@ -33,66 +41,57 @@ const typed = ({ type }: Context): Attrs => ({ T: dtype(type) })
 
 /** One operation of all operands, with its type and what else is given. */
 const op =
-  (name: string, more: (context: Context) => Attrs = () => ({})): Translate =>
+  <A = unknown>(name: string, more: (context: Context<A>) => Attrs = () => ({})): Lower<A> =>
   (context) =>
     context.graph.node(name, context.all, { attrs: { ...typed(context), ...more(context) } })
 
 /** One without a type. */
 const untyped =
-  (name: string): Translate =>
+  (name: string): Lower =>
   ({ graph, all }) =>
     graph.node(name, all)
 
-const renamed = (pairs: Readonly<Record<string, string>>): Readonly<Record<string, Translate>> =>
-  Object.fromEntries(Object.entries(pairs).map(([kernel, name]) => [kernel, op(name)]))
-
-const same = (names: string): Readonly<Record<string, Translate>> =>
-  renamed(Object.fromEntries(names.split(' ').map((name) => [name, name])))
+/** Operations of the same name. */
+const named = <K extends Kernel>(kernels: readonly K[]): Readonly<Record<K, Lower>> =>
+  Object.fromEntries(kernels.map((kernel) => [kernel, op(kernel)])) as Record<K, Lower>
 
 /** One operation of the first operand and of a vector of integers. */
 const withVector =
-  (name: string, type: string, values: (context: Context) => readonly number[], more?: (context: Context) => Attrs) =>
-  (context: Context): string =>
+  <A = unknown>(name: string, type: string, values: (context: Context<A>) => readonly number[]): Lower<A> =>
+  (context) =>
     context.graph.node(name, [context.x(0), vector(context.graph, values(context))], {
-      attrs: { ...typed(context), [type]: dtype('int32'), ...more?.(context) },
+      attrs: { ...typed(context), [type]: dtype('int32') },
     })
 
 const reduce =
-  (name: string, axisName = 'axis', hasType = true): Translate =>
+  (name: string, hasType = true): Lower<Attributes['Sum']> =>
   (context) => {
-    const { graph, x, info, call } = context
-    const axes = axesOf(call.attrs[axisName], info(0).shape.length)
-    const attrs = { Tidx: dtype('int32'), keep_dims: bool(call.attrs['keepDims'] === true) }
-    return graph.node(name, [x(0), vector(graph, axes)], { attrs: hasType ? { ...typed(context), ...attrs } : attrs })
+    const { graph, x, call } = context
+    const attrs = { Tidx: dtype('int32'), keep_dims: bool(call.attrs.keepDims) }
+    return graph.node(name, [x(0), vector(graph, call.attrs.axis)], {
+      attrs: hasType ? { ...typed(context), ...attrs } : attrs,
+    })
   }
 
-const scalar = ({ graph, info }: Context, value: unknown): string =>
-  graph.constant(info(0).dtype, [], [value as number])
+const scalar = ({ graph, info }: Context, value: number): string => graph.constant(info(0).dtype, [], [value])
 
-const axis = ({ graph }: Context, value: number): string => graph.constant('int32', [], [value])
-
-const axisOf = ({ call, info }: Context): number => axesOf(call.attrs['axis'], info(0).shape.length)[0]!
+const axis = ({ graph, call }: Context<{ readonly axis: number }>): string =>
+  graph.constant('int32', [], [call.attrs.axis])
 
 // -------------------------------------------------------------------------------------
 // convolutions
 // -------------------------------------------------------------------------------------
 
-const square = (n: unknown): readonly number[] => {
-  const [a = 1, b = a] = [n ?? 1].flat() as number[]
-  return [1, a, b, 1]
-}
-
-const convolution = (context: Context): Attrs => {
+const convolution = (context: Context<ConvolutionAttributes>): Attrs => {
   const { strides, dilations, pad } = context.call.attrs
   const own = {
     ...typed(context),
-    strides: ints(square(strides)),
-    dilations: ints(square(dilations)),
+    strides: ints([1, ...strides, 1]),
+    dilations: ints([1, ...dilations, 1]),
     data_format: text('NHWC'),
   }
   if (pad === 'same' || pad === 'valid') return { ...own, padding: text(pad === 'same' ? 'SAME' : 'VALID') }
-  const sides = typeof pad === 'number' ? [0, 0, pad, pad, pad, pad, 0, 0] : (pad as number[][]).flat()
-  return { ...own, padding: text('EXPLICIT'), explicit_paddings: ints(sides) }
+  return { ...own, padding: text('EXPLICIT'), explicit_paddings: ints(pad.flat()) }
 }
 
 const norm = (context: Context, isTraining: boolean, epsilon: number): Attrs => ({
@@ -108,17 +107,17 @@ const norm = (context: Context, isTraining: boolean, epsilon: number): Attrs => 
 // -------------------------------------------------------------------------------------
 
 /** 1 above 0, and α below. */
-const step: Translate = (context) => {
+const step: Lower<Attributes['Step']> = (context) => {
   const { graph, x, call } = context
   const above = graph.node('Greater', [x(0), scalar(context, 0)], { attrs: typed(context) })
   const mask = graph.node('Cast', [above], { attrs: { SrcT: dtype('bool'), DstT: dtype(context.out.dtype) } })
-  const alpha = (call.attrs['alpha'] as number | undefined) ?? 0
+  const { alpha } = call.attrs
   if (alpha === 0) return mask
   const scaled = graph.node('Mul', [mask, scalar(context, 1 - alpha)], { attrs: typed(context) })
   return graph.node('AddV2', [scaled, scalar(context, alpha)], { attrs: typed(context) })
 }
 
-const reshape: Translate = withVector('Reshape', 'Tshape', ({ out }) => out.shape)
+const reshape: Lower = withVector('Reshape', 'Tshape', ({ out }) => out.shape)
 
 /** An image as a matrix: a row for each position, a column for each channel. */
 const rows = ({ graph, x, info, type }: Context, i: number): string => {
@@ -129,24 +128,23 @@ const rows = ({ graph, x, info, type }: Context, i: number): string => {
 }
 
 /** Whether a gradient by a filter is one product of matrices, which is quicker then, in float32 at least. */
-const isProduct = ({ type, out, call, info }: Context): boolean =>
+const isProduct = ({ type, out, call, info }: Context<ConvolutionAttributes>): boolean =>
   type === 'float32' &&
   out.shape[0] === 1 &&
   out.shape[1] === 1 &&
   info(0).shape.slice(0, 3).join() === info(1).shape.slice(0, 3).join() &&
-  square(call.attrs['strides']).every((n) => n === 1)
+  call.attrs.strides.every((n) => n === 1)
 
 /** By kernel. */
-export const kernels: Readonly<Record<string, Translate>> = {
-  ...same('Sub RealDiv Maximum Minimum SquaredDifference Pow Greater GreaterEqual Less LessEqual Equal NotEqual'),
-  ...same('Exp Expm1 Log Log1p Tanh Sigmoid Softplus Relu Relu6 Elu Erf Square Sqrt Rsqrt Reciprocal Abs Neg Sin Cos'),
-  ...same('Atan Sign Floor Ceil Round Identity IsNan IsInf IsFinite Softmax'),
-  ...renamed({ Add: 'AddV2', Multiply: 'Mul' }),
+export const kernels: { readonly [K in Kernel]?: Lower<Attributes[K]> } = {
+  ...named([...arithmetic, ...comparisons, ...functions, 'IsNan', 'IsInf', 'IsFinite', 'Softmax', 'ReluGrad']),
+  Add: op('AddV2'),
+  Multiply: op('Mul'),
   LogicalAnd: untyped('LogicalAnd'),
   LogicalOr: untyped('LogicalOr'),
   LogicalNot: untyped('LogicalNot'),
   Select: ({ graph, all, out }) => graph.node('SelectV2', all, { attrs: { T: dtype(out.dtype) } }),
-  LeakyRelu: op('LeakyRelu', ({ call }) => ({ alpha: float(call.attrs['alpha'] as number) })),
+  LeakyRelu: op('LeakyRelu', ({ call }) => ({ alpha: float(call.attrs.alpha) })),
   Step: step,
   ClipByValue: (context) => {
     const { clipValueMin, clipValueMax } = context.call.attrs
@@ -159,63 +157,54 @@ export const kernels: Readonly<Record<string, Translate>> = {
   Sum: reduce('Sum'),
   Mean: reduce('Mean'),
   Min: reduce('Min'),
-  Max: reduce('Max', 'reductionIndices'),
-  All: reduce('All', 'axis', false),
-  Any: reduce('Any', 'axis', false),
+  Max: reduce('Max'),
+  All: reduce('All', false),
+  Any: reduce('Any', false),
   Cumsum: (context) => {
     const { exclusive, reverse } = context.call.attrs
-    return context.graph.node('Cumsum', [context.x(0), axis(context, axisOf(context))], {
+    return context.graph.node('Cumsum', [context.x(0), axis(context)], {
       attrs: {
         ...typed(context),
         Tidx: dtype('int32'),
-        exclusive: bool(exclusive === true),
-        reverse: bool(reverse === true),
+        exclusive: bool(exclusive),
+        reverse: bool(reverse),
       },
     })
   },
-  Reverse: withVector('ReverseV2', 'Tidx', ({ call, info }) => axesOf(call.attrs['dims'], info(0).shape.length)),
+  Reverse: withVector('ReverseV2', 'Tidx', ({ call }) => call.attrs.dims),
   Reshape: reshape,
   ExpandDims: reshape,
-  Transpose: withVector('Transpose', 'Tperm', ({ call }) => call.attrs['perm'] as number[]),
-  Tile: withVector('Tile', 'Tmultiples', ({ call }) => call.attrs['reps'] as number[]),
+  Transpose: withVector('Transpose', 'Tperm', ({ call }) => call.attrs.perm),
+  Tile: withVector('Tile', 'Tmultiples', ({ call }) => call.attrs.reps),
   Slice: (context) => {
-    const { graph, x, info, call } = context
-    const [begin, size] = sliceOf(info(0), call.attrs)
+    const { graph, x, call } = context
+    const { begin, size } = call.attrs
     const attrs = { ...typed(context), Index: dtype('int32') }
     return graph.node('Slice', [x(0), vector(graph, begin), vector(graph, size)], { attrs })
   },
   PadV2: (context) => {
     const { graph, x, call } = context
-    const sides = call.attrs['paddings'] as number[][]
+    const { paddings: sides, constantValue } = call.attrs
     const paddings = graph.constant('int32', [sides.length, 2], sides.flat())
     const attrs = { ...typed(context), Tpaddings: dtype('int32') }
-    return graph.node('PadV2', [x(0), paddings, scalar(context, call.attrs['constantValue'] ?? 0)], { attrs })
+    return graph.node('PadV2', [x(0), paddings, scalar(context, constantValue)], { attrs })
   },
   Concat: (context) =>
-    context.graph.node('ConcatV2', [...context.all, axis(context, axisOf(context))], {
+    context.graph.node('ConcatV2', [...context.all, axis(context)], {
       attrs: { ...typed(context), Tidx: dtype('int32'), N: int(context.all.length) },
     }),
-  Pack: op('Pack', ({ all, call }) => ({ N: int(all.length), axis: int(call.attrs['axis'] as number) })),
-  Unpack: op('Unpack', (context) => ({ num: int(context.call.outputs.length), axis: int(axisOf(context)) })),
+  Pack: op('Pack', ({ all, call }) => ({ N: int(all.length), axis: int(call.attrs.axis) })),
+  Unpack: op('Unpack', ({ call }) => ({ num: int(call.outputs.length), axis: int(call.attrs.axis) })),
   SplitV: (context) => {
-    const { graph, x, call, info } = context
-    const at = axisOf(context)
-    const { outputs, attrs } = call
-    const given = [attrs['numOrSizeSplits']].flat() as number[]
-    const whole = info(0).shape[at]!
-    const sizes = given.length === outputs.length ? given : outputs.map(() => whole / outputs.length)
-    const rest = whole - sizes.reduce((sum, n) => sum + Math.max(n, 0), 0)
-    const lengths = vector(
-      graph,
-      sizes.map((n) => (n < 0 ? rest : n)),
-    )
-    return graph.node('SplitV', [x(0), lengths, axis(context, at)], {
-      attrs: { ...typed(context), Tlen: dtype('int32'), num_split: int(outputs.length) },
+    const { graph, x, call } = context
+    const { numOrSizeSplits: sizes } = call.attrs
+    return graph.node('SplitV', [x(0), vector(graph, sizes), axis(context)], {
+      attrs: { ...typed(context), Tlen: dtype('int32'), num_split: int(sizes.length) },
     })
   },
   [ALL_REDUCE]: (context) => {
     const { graph, x, call, group } = context
-    const { workers, instance } = call.attrs as Record<'workers' | 'instance', number>
+    const { workers, instance } = call.attrs
     const keys = [workers, group, instance].map((key) => graph.constant('int32', [], [key]))
     return graph.node('CollectiveReduceV2', [x(0), ...keys], {
       attrs: {
@@ -231,34 +220,33 @@ export const kernels: Readonly<Record<string, Translate>> = {
     })
   },
   Fill: ({ graph, call, out }) =>
-    graph.node('Fill', [vector(graph, out.shape), graph.constant(out.dtype, [], [call.attrs['value'] as number])], {
+    graph.node('Fill', [vector(graph, out.shape), graph.constant(out.dtype, [], [call.attrs.value])], {
       attrs: { T: dtype(out.dtype), index_type: dtype('int32') },
     }),
   DepthToSpace: op('DepthToSpace', ({ call }) => ({
-    block_size: int(call.attrs['blockSize'] as number),
+    block_size: int(call.attrs.blockSize),
     data_format: text('NHWC'),
   })),
   GatherV2: (context) =>
-    context.graph.node('GatherV2', [...context.all, axis(context, axisOf(context))], {
+    context.graph.node('GatherV2', [...context.all, axis(context)], {
       attrs: { Tparams: dtype(context.info(0).dtype), Tindices: dtype('int32'), Taxis: dtype('int32') },
     }),
   OneHot: ({ graph, x, call, out }) => {
-    const { depth, onValue = 1, offValue = 0 } = call.attrs as Record<string, number>
+    const { depth, onValue, offValue } = call.attrs
     const of = (value: number) => graph.constant(out.dtype, [], [value])
-    return graph.node('OneHot', [x(0), graph.constant('int32', [], [depth!]), of(onValue), of(offValue)], {
+    return graph.node('OneHot', [x(0), graph.constant('int32', [], [depth]), of(onValue), of(offValue)], {
       attrs: { T: dtype(out.dtype), TI: dtype('int32'), axis: int(-1) },
     })
   },
   BatchMatMul: (context) => {
     const { transposeA, transposeB } = context.call.attrs
-    const [a, b] = [bool(transposeA === true), bool(transposeB === true)]
+    const [a, b] = [bool(transposeA), bool(transposeB)]
     const attrs = typed(context)
     return context.info(0).shape.length === 2 && context.info(1).shape.length === 2
       ? context.graph.node('MatMul', context.all, { attrs: { ...attrs, transpose_a: a, transpose_b: b } })
       : context.graph.node('BatchMatMulV2', context.all, { attrs: { ...attrs, adj_x: a, adj_y: b } })
   },
   BiasAdd: op('BiasAdd', () => ({ data_format: text('NHWC') })),
-  ReluGrad: op('ReluGrad'),
   BiasAddGrad: (context) => {
     // oneDNN would take the sum of an image along with the gradient by a filter, and be slower than both alone in float32
     const x = context.type === 'float32' && context.info(0).shape.length === 4 ? rows(context, 0) : context.x(0)
@@ -273,10 +261,10 @@ export const kernels: Readonly<Record<string, Translate>> = {
     const { graph, all, call } = context
     // statistics of before, which none are
     const none = graph.constant('float32', [0], [])
-    const attrs = norm(context, true, call.attrs['epsilon'] as number)
+    const attrs = norm(context, true, call.attrs.epsilon)
     return graph.node('FusedBatchNormV3', [...all, none, none], { attrs })
   },
-  BatchNormGrad: op('FusedBatchNormGradV3', (context) => norm(context, true, context.call.attrs['epsilon'] as number)),
+  BatchNormGrad: op('FusedBatchNormGradV3', (context) => norm(context, true, context.call.attrs.epsilon)),
   Conv2D: op('Conv2D', convolution),
   Conv2DBackpropInput: (context) => {
     const { graph, x, out } = context
@@ -294,3 +282,7 @@ export const kernels: Readonly<Record<string, Translate>> = {
     return graph.node('Conv2DBackpropFilter', [x(0), vector(graph, out.shape), x(1)], { attrs: convolution(context) })
   },
 }
+
+/** The lowering of a kernel, if it has one. */
+export const lowerCall = <K extends Kernel>(kernel: K, context: Context<Attributes[K]>): string | undefined =>
+  kernels[kernel]?.(context)

@@ -4,13 +4,14 @@
  * @module
  */
 
+import type { Call, Kernel } from '../../../compiler/call.js'
 import { runPasses } from '../../../compiler/pipeline.js'
 import type { Program, ProgramType, ValueInfo } from '../../../compiler/program.js'
 import { DiffeoException, engineError } from '../../../error.js'
 import type { Precision } from '../../options.js'
 import { dtype, type GraphDef, graphDef, type Half, shaped, type Width } from '../graph.js'
 import { passes } from '../pipeline.js'
-import { kernels } from './kernels.js'
+import { lowerCall } from './kernels.js'
 
 export const inputName = (i: number): string => `in${i}`
 export const outputName = (i: number): string => `out${i}`
@@ -54,15 +55,23 @@ export const NOTHING: Kept = { inputs: new Set(), outputs: new Set() }
 
 const halfOf: Readonly<Record<Precision, Half | undefined>> = { float32: undefined, bf16: 'bfloat16', fp16: 'float16' }
 
+const refuse = ({ kernel }: Call): never => {
+  throw new DiffeoException(
+    engineError('engine tensorflow', 'operations that have a lowering', `'${kernel}'`, 'choose another engine'),
+  )
+}
+
 /** What halves are for. */
-const lowered = new Set(['Conv2D', 'Conv2DBackpropInput', 'Conv2DBackpropFilter', 'BatchMatMul'])
+const lowered = new Set<Kernel>(['Conv2D', 'Conv2DBackpropInput', 'Conv2DBackpropFilter', 'BatchMatMul'])
 /**
  * What is done in halves between these, if all but its vectors are in them already: the inside of a net. The rest stays
  * float32.
  */
-const between = new Set('BiasAdd BiasAddGrad AddN Relu ReluGrad BatchNorm BatchNormGrad ScaleShift'.split(' '))
+const between = new Set<Kernel>([
+  ...(['BiasAdd', 'BiasAddGrad', 'AddN', 'Relu', 'ReluGrad', 'BatchNorm', 'BatchNormGrad', 'ScaleShift'] as const),
+])
 /** What takes images in halves and answers one, and its vectors in float32. */
-const mixed = new Set(['BatchNorm', 'BatchNormGrad', 'ScaleShift'])
+const mixed = new Set<Kernel>(['BatchNorm', 'BatchNormGrad', 'ScaleShift'])
 
 /**
  * A program as a graph: placeholders `in0`, `in1`, … and results `out0`, `out1`, … Of those that are kept, what goes in
@@ -95,16 +104,6 @@ export const lowerProgram = (
   }
   for (const [v, data] of constants) wholes.set(v, graph.constant(values[v]!.dtype, values[v]!.shape, data))
   for (const call of calls) {
-    const kernel = kernels[call.kernel]
-    if (kernel === undefined)
-      throw new DiffeoException(
-        engineError(
-          'engine tensorflow',
-          'operations that have a translation',
-          `'${call.kernel}'`,
-          'choose another engine',
-        ),
-      )
     const isVector = (v: number): boolean => values[v]!.shape.length < 2
     const large = call.inputs.filter((v) => !isVector(v))
     const isBetween = between.has(call.kernel) && large.length > 0 && large.every((v) => halves.has(v))
@@ -114,7 +113,8 @@ export const lowerProgram = (
     const all = call.inputs.map((v) => widthOf(v)(v))
     const info = (i: number): ValueInfo => values[call.inputs[i]!]!
     const type = isHalf ? narrow : info(0)?.dtype
-    const name = kernel({ graph, call, x: (i) => all[i]!, all, info, type, out: values[call.outputs[0]!]!, group })
+    const out = values[call.outputs[0]!]!
+    const name = lowerCall(call.kernel, { graph, call, x: (i) => all[i]!, all, info, type, out, group }) ?? refuse(call)
     for (const [i, v] of call.outputs.entries())
       (widthOf(v) === half ? halves : wholes).set(v, i === 0 ? name : `${name}:${i}`)
   }
