@@ -12,7 +12,8 @@
 import { callOf, isCall } from '../call.js'
 import { isOverChannels } from '../operations.js'
 import { type Program, sizeOf } from '../program.js'
-import { any, as, type Build, number, op, type Pattern, type Rule, rewrite, rule } from '../rewrite.js'
+import type { Build } from '../rebuild.js'
+import { any, as, number, op, type Pattern, type Rule, rewrite, rule } from '../rewrite.js'
 import { centred, variance } from './batch-statistics.js'
 
 /** Whether a value is a reduction of an image to its channels. */

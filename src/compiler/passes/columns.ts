@@ -15,7 +15,7 @@
  */
 import { type Call, callOf, isCall } from '../call.js'
 import { isByChannel, type Program, sameShape } from '../program.js'
-import { type Build, rebuild } from '../rewrite.js'
+import { type Build, rebuild } from '../rebuild.js'
 
 /** The pieces of a matrix or vector along an axis; of a constant, as constants. */
 const split = (build: Build, v: number, axis: number, sizes: readonly number[]): readonly number[] => {

@@ -9,7 +9,8 @@ import { arithmetic, type Call, type Kernel } from '../call.js'
 import { fromElements, readably, runCall } from '../evaluate.js'
 import { ALL_REDUCE } from '../operations.js'
 import { sameShape, sizeOf, type ValueInfo } from '../program.js'
-import { any, type Build, rule, uniform } from '../rewrite.js'
+import type { Build } from '../rebuild.js'
+import { any, rule, uniform } from '../rewrite.js'
 
 export const pointwise = [
   ...(['Exp', 'Log', 'Tanh', 'Sigmoid', 'Relu', 'Square', 'Sqrt', 'Rsqrt', 'Reciprocal', 'Abs'] as const),

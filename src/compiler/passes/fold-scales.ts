@@ -12,7 +12,8 @@
  * @module
  */
 import { isByChannel, type Program } from '../program.js'
-import { any, as, type Build, once, op, type Pattern, type Rule, rewrite, rule } from '../rewrite.js'
+import type { Build } from '../rebuild.js'
+import { any, as, once, op, type Pattern, type Rule, rewrite, rule } from '../rewrite.js'
 
 const vector = <N extends string>(name: N): Pattern<N> =>
   any(name, ({ shape }, v, found) => shape(v).length === 1 && isByChannel(shape(v), shape(found['conv']!)))

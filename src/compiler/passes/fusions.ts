@@ -12,7 +12,8 @@
  */
 import { isOverChannels } from '../operations.js'
 import { isByChannel, type Program, sameShape } from '../program.js'
-import { alike, any, as, type Build, once, op, type Pattern, type Rule, rewrite, rule } from '../rewrite.js'
+import type { Build } from '../rebuild.js'
+import { alike, any, as, once, op, type Pattern, type Rule, rewrite, rule } from '../rewrite.js'
 import { sumRule } from './sums.js'
 
 const isLarge = ({ info }: Build, v: number): boolean =>

@@ -17,7 +17,7 @@
 import { type Attributes, type Call, type CallOf, callOf, type ImageConvolution, isCall, type Kernel } from '../call.js'
 import { isOverChannels } from '../operations.js'
 import { isByChannel, type Program, sameShape, sizeOf } from '../program.js'
-import { type Build, rebuild } from '../rewrite.js'
+import { type Build, rebuild } from '../rebuild.js'
 
 /** A convolution, or the gradient of one by its input. */
 export type Convolution = ImageConvolution & { readonly inputs: readonly number[] }

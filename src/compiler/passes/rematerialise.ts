@@ -10,7 +10,7 @@
  */
 import { type CallOf, isCall } from '../call.js'
 import type { Program } from '../program.js'
-import { rebuild } from '../rewrite.js'
+import { rebuild } from '../rebuild.js'
 import { partsOf } from './image-sums.js'
 
 /** A use this many calls after a value was made is far. */

@@ -6,7 +6,8 @@
  */
 import type { Call } from '../call.js'
 import { sameShape } from '../program.js'
-import { any, as, type Build, op, rule } from '../rewrite.js'
+import type { Build } from '../rebuild.js'
+import { any, as, op, rule } from '../rewrite.js'
 
 /** A slice of a `Concat`, cut from one of its parts, if it lies within that part. */
 const within = (

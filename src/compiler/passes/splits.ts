@@ -9,7 +9,8 @@
  */
 import { type CallOf, isCall } from '../call.js'
 import type { Program } from '../program.js'
-import { any, type Build, rewrite, rule } from '../rewrite.js'
+import type { Build } from '../rebuild.js'
+import { any, rewrite, rule } from '../rewrite.js'
 
 interface Piece {
   readonly axis: number

@@ -8,7 +8,8 @@
  * @module
  */
 import type { Call, Program } from '../program.js'
-import { type Build, type Rule, rewrite, rule } from '../rewrite.js'
+import type { Build } from '../rebuild.js'
+import { type Rule, rewrite, rule } from '../rewrite.js'
 
 /** A rule that makes `AddN` of a sum of at least so many terms; `fits` says which sums a backend has one operation for. */
 export const sumRule = (fewest: number, fits: (build: Build, sum: Call) => boolean): Rule =>

@@ -12,7 +12,7 @@
 import { type CallOf, callOf, isCall, type Kernel, type Rest } from '../call.js'
 import { variance } from '../passes/batch-statistics.js'
 import { type Call, type Program, sizeOf, type ValueInfo } from '../program.js'
-import { rebuild } from '../rewrite.js'
+import { rebuild } from '../rebuild.js'
 
 /** A variance, and the mean of the same values along the same axes. */
 interface Moments {

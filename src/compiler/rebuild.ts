@@ -1,0 +1,162 @@
+/**
+ * The one loop that rebuilds a program, call by call, and what it offers to what is done at each call.
+ *
+ * @module
+ */
+import { type Call, type CallOf, callOf, isCall, type Kernel, type Rest } from './call.js'
+import { type Elements, elements, type Program, showAttrs, useCounts, type ValueInfo } from './program.js'
+
+/** The program while it is rebuilt: what stands so far, and how to add to it. */
+export interface Build {
+  readonly info: (v: number) => ValueInfo
+  readonly shape: (v: number) => readonly number[]
+  /** The elements of a constant. */
+  readonly data: (v: number) => Elements | undefined
+  /** The call that makes a value; none for inputs and constants. */
+  readonly maker: (v: number) => Call | undefined
+  /** The call that makes a value, if it is of this kernel. */
+  readonly made: <K extends Kernel>(v: number, kernel: K) => CallOf<K> | undefined
+  /** Whether one call alone reads a value, and it is no output. */
+  readonly isReadOnce: (v: number) => boolean
+  /** The calls of the original program that read a value. */
+  readonly readers: (v: number) => readonly Call[]
+  /** The result of an equal call without attributes. */
+  readonly find: (kernel: Kernel, inputs: readonly number[]) => number | undefined
+  /** The value that has replaced this one. */
+  readonly current: (v: number) => number
+  /** A new value, without a maker yet. */
+  readonly value: (info: ValueInfo) => number
+  readonly constant: (info: ValueInfo, data: ArrayLike<number>) => number
+  /** Makes the elements of a value known. */
+  readonly settle: (v: number, data: ArrayLike<number>) => number
+  /** Adds a call of one result; in rules, after the rules have seen it. */
+  readonly emit: <K extends Kernel>(kernel: K, inputs: readonly number[], info: ValueInfo, ...rest: Rest<K>) => number
+  /** Adds a call. */
+  readonly place: (call: Call) => void
+  /** Later calls read the second value instead of the first. */
+  readonly replace: (v: number, by: number) => void
+  /** A call is no longer needed, so that it counts no more as a reader of its inputs. */
+  readonly release: (call: Call) => void
+}
+
+/** What becomes of a call, whose inputs are current. */
+export type Visit = (call: Call, build: Build) => void
+
+export interface Options {
+  /** Whether equal constants, and equal calls, become one. */
+  readonly merge?: boolean
+}
+
+const latin1 = new TextDecoder('latin1')
+
+const constantKey = (data: Elements, { shape, dtype }: ValueInfo): string =>
+  `${dtype}[${shape}]${latin1.decode(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))}`
+
+const callKey = (kernel: Kernel, inputs: readonly number[], attrs: object = {}): string =>
+  `${kernel}(${inputs})${showAttrs(attrs)}`
+
+const readersIn = ({ calls }: Program): ReadonlyMap<number, readonly Call[]> => {
+  const readers = new Map<number, Call[]>()
+  for (const call of calls)
+    for (const v of new Set(call.inputs)) {
+      const list = readers.get(v)
+      if (list === undefined) readers.set(v, [call])
+      else list.push(call)
+    }
+  return readers
+}
+
+/** The program rebuilt call by call, from first to last, without the calls that nothing reads in the end. */
+export const rebuild = (program: Program, visit: Visit, { merge = false }: Options = {}): Program => {
+  const values = [...program.values]
+  const constants = new Map<number, Elements>()
+  const makers = new Map<number, Call>()
+  const calls: Call[] = []
+  const renamed = new Map<number, number>()
+  const known = new Map<string, readonly number[]>()
+  let uses: Map<number, number> | undefined
+  let readers: ReadonlyMap<number, readonly Call[]> | undefined
+  const current = (v: number): number => renamed.get(v) ?? v
+  const value = (info: ValueInfo): number => values.push(info) - 1
+  const addUses = (counts: Map<number, number>, v: number, more = 0): void =>
+    void counts.set(v, (counts.get(v) ?? 0) + more)
+  /** Counted at the first question: not every pass asks. */
+  const counted = (): Map<number, number> => {
+    if (uses !== undefined) return uses
+    const counts = useCounts(program)
+    for (const [v, by] of renamed) addUses(counts, by, counts.get(v))
+    uses = counts
+    return counts
+  }
+  const replace = (v: number, by: number): void => {
+    if (v === by) return
+    renamed.set(v, by)
+    if (uses !== undefined) addUses(uses, by, uses.get(v))
+  }
+  /** Whether an equal one stood before, whose results are taken then. */
+  const isMerged = (key: string, results: readonly number[]): boolean => {
+    const first = known.get(key)
+    if (first === undefined) known.set(key, results)
+    else for (const [i, v] of results.entries()) replace(v, first[i]!)
+    return first !== undefined
+  }
+  const place = (call: Call): void => {
+    if (merge && isMerged(callKey(call.kernel, call.inputs, call.attrs), call.outputs)) return
+    for (const v of call.outputs) makers.set(v, call)
+    calls.push(call)
+  }
+  const settle = (v: number, data: ArrayLike<number>): number => {
+    constants.set(v, elements(values[v]!.dtype, data))
+    return v
+  }
+  const build: Build = {
+    info: (v) => values[v]!,
+    shape: (v) => values[v]!.shape,
+    data: (v) => constants.get(v),
+    maker: (v) => makers.get(v),
+    made: (v, kernel) => {
+      const call = makers.get(v)
+      return isCall(call, kernel) ? call : undefined
+    },
+    isReadOnce: (v) => (counted().get(v) ?? 1) === 1,
+    readers: (v) => {
+      readers ??= readersIn(program)
+      return readers.get(v) ?? []
+    },
+    find: (kernel, inputs) => known.get(callKey(kernel, inputs))?.[0],
+    current,
+    value,
+    constant: (info, data) => settle(value(info), data),
+    settle,
+    emit: (kernel, inputs, info, ...rest) => {
+      const v = value(info)
+      place(callOf(kernel, inputs, [v], ...rest))
+      return current(v)
+    },
+    place,
+    replace,
+    release: ({ inputs }) => {
+      for (const v of inputs) addUses(counted(), v, -1)
+    },
+  }
+  for (const [v, data] of program.constants)
+    if (!merge || !isMerged(constantKey(data, values[v]!), [v])) constants.set(v, data)
+  // a call before may have made these values already
+  for (const call of program.calls)
+    if (!call.outputs.every((v) => makers.has(v))) visit({ ...call, inputs: call.inputs.map(current) }, build)
+  return dropUnused({ values, inputs: program.inputs, constants, calls, outputs: program.outputs.map(current) })
+}
+
+/** The program without calls and constants that no output needs. */
+export const dropUnused = (program: Program): Program => {
+  const needed = new Set(program.outputs)
+  const { calls } = program
+  const kept: Call[] = []
+  for (let i = calls.length - 1; i >= 0; i--)
+    if (calls[i]!.outputs.some((v) => needed.has(v))) {
+      kept.push(calls[i]!)
+      for (const v of calls[i]!.inputs) needed.add(v)
+    }
+  const constants = new Map([...program.constants].filter(([v]) => needed.has(v)))
+  return { ...program, constants, calls: kept.reverse() }
+}
