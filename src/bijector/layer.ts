@@ -11,11 +11,12 @@ import type { HasShapeFn, LatentsAt, Refusal, Reversible } from '../../types/che
 import type { Exactly, Latents, Shape, ShapeFn } from '../../types/shape.js'
 import { type DiffeoError, orThrow, shapeError, usageError } from '../error.js'
 import { checkParams } from '../tensor/check-params.js'
+import { sizesIn } from '../tensor/numbers.js'
 import { add, tidy, zeroPerExample } from '../tensor/ops.js'
 import { initialise, leaves, type Param, type Params, type ParamsOf, type Spec } from '../tensor/params.js'
 import type { Key } from '../tensor/random.js'
 import { batchOf, exactly, isShape, showLatents } from '../tensor/shape.js'
-import { type AnyTensor, type BatchOf, latentTensors, type PerExample, sizes } from '../tensor/tensor.js'
+import { type AnyTensor, type BatchOf, latentTensors, type PerExample } from '../tensor/tensor.js'
 import { type Diffeo, diffeo } from './diffeo.js'
 import { clamp, type Interval, isBounded, logInside, REALS } from './support.js'
 
@@ -142,7 +143,7 @@ export const bijector = <const A extends Shape, const B extends Latents, S exten
   const checked = <L extends Latents, R>(latents: L, f: (value: BatchOf<L>) => R): ((value: BatchOf<L>) => R) => {
     const fits = batchOf(d.name, latents)
     return (value) => {
-      orThrow(fits(latentTensors(value).map(sizes)))
+      orThrow(fits(latentTensors(value).map(sizesIn(d.name))))
       return f(value)
     }
   }

@@ -16,6 +16,7 @@ import type { Placed } from '../../types/check.js'
 import type { Latents, Shape } from '../../types/shape.js'
 import type { Bijector } from '../bijector/layer.js'
 import { clamp, isBounded, logInside, REALS } from '../bijector/support.js'
+import { sizesIn } from '../tensor/numbers.js'
 import { add, tidy, times } from '../tensor/ops.js'
 import type { Params } from '../tensor/params.js'
 import type { Key } from '../tensor/random.js'
@@ -59,7 +60,10 @@ export const flow = <A extends Shape, B extends Latents, L = Bijector<A, B>>(
 ): Flow<A, B> => {
   // a bijector of bounded support tells infinities itself; others would make NaN of them, as 0·∞ or ∞ − ∞
   const isGuarded = isBounded(bijector.support)
-  const inside = (x: BatchOf<A>): BatchOf<A> => (isGuarded ? x : clamp(REALS, x as AnyTensor)) as BatchOf<A>
+  const inside = (x: BatchOf<A>): BatchOf<A> => {
+    sizesIn(bijector.name)(x)
+    return (isGuarded ? x : clamp(REALS, x as AnyTensor)) as BatchOf<A>
+  }
   const density = (x: BatchOf<A>, z: BatchOf<B>, logDet: PerExample): PerExample => {
     const logP = add(logDet)(prior.logProb(z))
     return isGuarded ? logP : add(logInside(REALS, x as AnyTensor))(logP)

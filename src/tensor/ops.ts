@@ -29,6 +29,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import type { AxisRefusal, Without } from '../../types/ops.js'
 import type { Batch, Dims, Shape } from '../../types/shape.js'
 import { orThrow } from '../error.js'
+import { sizesIn } from './numbers.js'
 import * as shapes from './shape.js'
 import { type AnyTensor, type PerExample, sizes, standing, type Tensor, trust, unwrap } from './tensor.js'
 
@@ -43,7 +44,7 @@ const binary =
   (name: string, op: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor) =>
   <S extends Dims>(b: Tensor<S>) =>
   (a: Tensor<NoInfer<S>>): Tensor<S> =>
-    trust(op(standing(name, sizes(b), a), unwrap(b)))
+    trust(op(standing(name, sizesIn(name)(b), a), unwrap(b)))
 
 /**
  * a + b
@@ -92,7 +93,7 @@ const lastAxis =
   (name: string, op: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor) =>
   <C extends number>(b: Tensor<readonly [C]>) =>
   <P extends Dims>(x: Tensor<readonly [...P, C]>): Tensor<readonly [...P, C]> =>
-    trust(op(standing(name, [...sizes(x).slice(0, -1), ...sizes(b)], x), unwrap(b)))
+    trust(op(standing(name, [...sizesIn(name)(x).slice(0, -1), ...sizesIn(name)(b)], x), unwrap(b)))
 /**
  * x + b along the last axis
  * @example T.bias(orThrow(tensor([2], [10, 20])))(orThrow(batch([2], [1, 2, 3, 4]))) // [11, 22, 13, 24]
@@ -108,7 +109,7 @@ const event =
   (name: string, op: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor) =>
   <S extends Dims>(b: Tensor<S>) =>
   (x: Tensor<Batch<S>>): Tensor<Batch<S>> =>
-    trust(op(standing(name, [...sizes(x).slice(0, 1), ...sizes(b)], x), unwrap(b)))
+    trust(op(standing(name, [...sizesIn(name)(x).slice(0, 1), ...sizesIn(name)(b)], x), unwrap(b)))
 /**
  * x + b for every example of the batch
  * @example T.addEvent(orThrow(tensor([2], [10, 20])))(orThrow(batch([2], [1, 2, 3, 4]))) // [11, 22, 13, 24]

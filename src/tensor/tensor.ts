@@ -6,11 +6,13 @@
  */
 import * as tf from '@tensorflow/tfjs-core'
 import * as E from 'fp-ts/lib/Either.js'
+import { pipe } from 'fp-ts/lib/function.js'
 import type { Batch, Dims, Latents, Shape } from '../../types/shape.js'
 import { type DiffeoError, DiffeoException, orThrow, shapeError, usageError } from '../error.js'
 import { explainMissingEngine } from '../missing-engine.js'
 import { FREED } from '../tracing.js'
-import { only, show } from './shape.js'
+import { float32Of, shapeIn, sizesIn } from './numbers.js'
+import { only, product, show } from './shape.js'
 
 // here, because every eager operation imports this module
 explainMissingEngine()
@@ -80,7 +82,7 @@ export const values = async (tensor: AnyTensor): Promise<Float32Array> => {
  *
  * @example sizes(orThrow(batch([2], [1, 2, 3, 4]))) // [2, 2]
  */
-export const sizes = (tensor: AnyTensor): Shape => unwrap(tensor).shape
+export const sizes = (tensor: AnyTensor): Shape => sizesIn('sizes')(tensor)
 
 /**
  * The TensorFlow.js tensor underneath, if it has these sizes: the compiler does not see those known only at run time, and
@@ -89,7 +91,7 @@ export const sizes = (tensor: AnyTensor): Shape => unwrap(tensor).shape
  * @internal
  */
 export const standing = (op: string, shape: Shape, tensor: AnyTensor): tf.Tensor => {
-  orThrow(only(op, shape)(sizes(tensor)))
+  orThrow(only(op, shape)(sizesIn(op)(tensor)))
   return unwrap(tensor)
 }
 
@@ -103,6 +105,8 @@ export const standing = (op: string, shape: Shape, tensor: AnyTensor): tf.Tensor
 export const refine =
   <const S extends Dims>(shape: S) =>
   (tensor: tf.Tensor): E.Either<DiffeoError, Tensor<S>> => {
+    if (!(tensor instanceof tf.Tensor))
+      return E.left(usageError('refine', 'a tensor of TensorFlow.js', typeof tensor, 'make one: batch(shape, values)'))
     const names = new Map<string, number>()
     const fits =
       shape.length === tensor.rank &&
@@ -121,32 +125,46 @@ export const refine =
 /**
  * A tensor of the given shape from its values in row-major order.
  *
- * @returns left: a shape error, if there are more or fewer values.
+ * @returns left: a shape error, if there are more or fewer values; a usage error, if one of them is no number or too large
+ *   for float32. NaN and infinities are numbers.
  * @example tensor([2, 3], [1, 2, 3, 4, 5, 6]) // right: Tensor<[2, 3]>
  */
 export const tensor = <const S extends Shape>(
   shape: S,
   values: ArrayLike<number>,
 ): E.Either<DiffeoError, Tensor<S>> => {
-  const size = shape.reduce((a, b) => a * b, 1)
-  return values.length === size
-    ? E.right(trust(tf.tensor(Float32Array.from(values), [...shape], 'float32')))
-    : E.left(shapeError('tensor', `${size} values for ${show(shape)}`, `${values.length}`))
+  return pipe(
+    shapeIn('tensor', shape),
+    E.chain(() => float32Of('tensor', values)),
+    E.chain((data) => {
+      const size = product(shape)
+      return data.length === size
+        ? E.right(trust<S>(tf.tensor(data, [...shape], 'float32')))
+        : E.left(shapeError('tensor', `${size} values for ${show(shape)}`, `${data.length}`))
+    }),
+  )
 }
 
 /**
  * A batch of examples of event shape `shape`, from their values one after another.
  *
- * @returns left: a shape error, if the values are not those of whole examples.
+ * @returns left: a shape error, if the values are not those of whole examples; a usage error, if one of them is no number
+ *   or too large for float32. NaN and infinities are numbers.
  * @example batch([2], [1, 2, 3, 4]) // right: Tensor<['N', 2]> with N = 2
  */
 export const batch = <const S extends Shape>(
   shape: S,
   values: ArrayLike<number>,
 ): E.Either<DiffeoError, Tensor<Batch<S>>> => {
-  const size = shape.reduce((a, b) => a * b, 1)
-  const n = values.length / size
-  return Number.isInteger(n)
-    ? E.right(trust(tf.tensor(Float32Array.from(values), [n, ...shape], 'float32')))
-    : E.left(shapeError('batch', `a multiple of ${size} values for N×${show(shape)}`, `${values.length}`))
+  return pipe(
+    shapeIn('batch', shape),
+    E.chain(() => float32Of('batch', values)),
+    E.chain((data) => {
+      const size = product(shape)
+      const n = data.length / size
+      return Number.isInteger(n)
+        ? E.right(trust<Batch<S>>(tf.tensor(data, [n, ...shape], 'float32')))
+        : E.left(shapeError('batch', `a multiple of ${size} values for N×${show(shape)}`, `${data.length}`))
+    }),
+  )
 }

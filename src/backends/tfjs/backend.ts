@@ -7,6 +7,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { DiffeoException, engineError, NotInstalled } from '../../error.js'
 import type { EngineOptions, Precision } from '../options.js'
+import { registerEmpty } from './empty.js'
 import { placeWasmFiles, wasmFileOf } from './wasm-files.js'
 import { registerWasmKernels } from './wasm-kernels.js'
 import { registerWebgpuKernels } from './webgpu-kernels.js'
@@ -42,6 +43,7 @@ export const quietly = <A>(f: () => A): A => {
 export const loadCpu = async (): Promise<Loaded> => {
   const { version_cpu } = await import('@tensorflow/tfjs-backend-cpu')
   await select('cpu')
+  registerEmpty('cpu')
   // The first tensor on this backend prints an advertisement for another.
   quietly(() => tf.scalar(0).dispose())
   return { version: version_cpu, threads: 1, device: 'CPU, JavaScript' }
@@ -62,6 +64,7 @@ export const loadWasm = async ({ wasm }: EngineOptions = {}): Promise<Loaded> =>
       ),
     )
   registerWasmKernels()
+  registerEmpty('wasm')
   const simd = await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT')
   return { version: version_wasm, threads: getThreadsCount(), device: simd ? 'CPU, SIMD' : 'CPU, no SIMD' }
 }
