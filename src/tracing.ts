@@ -16,12 +16,17 @@ export const isTracing = (): boolean => tf.getBackend() === TRACING
 export const isReadable = (): boolean => !isTracing() && tf.getBackend() !== 'webgpu'
 
 /** A tensor of random numbers. In a trace they would be drawn once and be the same ones at every call. */
-export const drawn = (op: string, shape: readonly number[], numbers: () => Float32Array): tf.Tensor => {
+export const drawn = (
+  op: string,
+  shape: readonly number[],
+  numbers: () => Float32Array,
+  make: (data: Float32Array, shape: readonly number[]) => tf.Tensor = (data, of) => tf.tensor(data, [...of]),
+): tf.Tensor => {
   if (isTracing())
     throw new DiffeoException(
       engineError(`${op} in jit`, 'random numbers as arguments', 'a draw inside', 'draw outside and pass it in'),
     )
-  return tf.tensor(numbers(), [...shape])
+  return make(numbers(), shape)
 }
 
 /** How to fix an error about a freed tensor. */

@@ -16,10 +16,12 @@ import {
   orThrow,
   usageError,
 } from '../error.js'
+import { setHost } from '../host.js'
 import { isMissingPackage, messageOf } from '../thrown.js'
 import { type Compiler, eagerCompiler, setCompiler } from './compiler.js'
 import { type EngineOptions, refusal } from './options.js'
 import { withoutErrorListeners } from './process-listeners.js'
+import { hostTensor } from './shared/buffers.js'
 import type { Loaded } from './tfjs/backend.js'
 import { registerGradients } from './tfjs/gradients.js'
 
@@ -114,6 +116,7 @@ export const choiceOf = (loaders: Loaders, tried: readonly EngineName[]): Choice
         const { compiler = eagerCompiler, ...loaded } = await withoutErrorListeners(() => loaders[name]!(options))
         registerGradients()
         setCompiler(compiler)
+        setHost(compiler === eagerCompiler ? undefined : hostTensor)
         return { name, ...loaded }
       },
       (reason) => ({

@@ -7,8 +7,9 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { Shape } from '../../types/shape.js'
 import { DiffeoException, shapeError } from '../error.js'
+import { hosted } from '../host.js'
 import { isPlainObject } from '../thrown.js'
-import { drawn } from '../tracing.js'
+import { drawn, isTracing } from '../tracing.js'
 import { foldIn, type Key } from './random.js'
 import { product, show } from './shape.js'
 import { drawnArray, identityArray, type ParamStart } from './starts.js'
@@ -157,6 +158,9 @@ export const branch = (params: Params, name: string): Params => {
   return sub !== undefined && isBranch(sub) ? sub : {}
 }
 
+const filled = (shape: Shape, value: number): tf.Tensor =>
+  isTracing() ? tf.fill([...shape], value) : hosted(new Float32Array(product(shape)).fill(value), shape)
+
 /**
  * Parameters at their start: each leaf draws from `foldIn(key, its place in the tree)`.
  *
@@ -168,10 +172,10 @@ export const initialise = (spec: Spec, key: Key): Params => {
     const own = foldIn(key, place++)
     return trust<Shape>(
       'constant' in start
-        ? tf.fill([...shape], start.constant)
+        ? filled(shape, start.constant)
         : 'identity' in start
-          ? tf.tensor(identityArray(shape), [...shape])
-          : drawn('init', shape, () => drawnArray(start, own, shape)),
+          ? hosted(identityArray(shape), shape)
+          : drawn('init', shape, () => drawnArray(start, own, shape), hosted),
     )
   }
   // a start that throws leaves none behind

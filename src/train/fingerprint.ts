@@ -21,6 +21,7 @@ import type { Flow } from '../distribution/flow.js'
 import { countParams, disposeParams, leaves, mapLeaves, type Param, type Params, type Spec } from '../tensor/params.js'
 import { foldIn, key, normalArray } from '../tensor/random.js'
 import { product } from '../tensor/shape.js'
+import { identityArray } from '../tensor/starts.js'
 import { type AnyTensor, trust, unwrap } from '../tensor/tensor.js'
 
 /** Numbers, or `null` for one that is not finite. */
@@ -42,10 +43,13 @@ const fixedParams = (spec: Spec): Params => {
   let place = 0
   return mapLeaves<Param, AnyTensor>(spec, ({ shape, role, start }) => {
     const spread = 0.3 / Math.sqrt(Math.max(1, product(shape.slice(0, -1))))
-    const base = 'constant' in start ? start.constant : 0
+    const base = 'identity' in start ? identityArray(shape) : undefined
+    const constant = 'constant' in start ? start.constant : 0
     const noise = normals(product(shape), place++)
     return trust<Shape>(
-      tf.tensor(role === 'statistic' ? noise.fill(1) : noise.map((e) => base + spread * e), [...shape]),
+      tf.tensor(role === 'statistic' ? noise.fill(1) : noise.map((e, i) => (base?.[i] ?? constant) + spread * e), [
+        ...shape,
+      ]),
     )
   })
 }

@@ -3,11 +3,12 @@
  *
  * @module
  */
-import * as tf from '@tensorflow/tfjs-core'
+import type * as tf from '@tensorflow/tfjs-core'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import type { Shape } from '../../types/shape.js'
 import { type DiffeoError, shapeError, trainingError } from '../error.js'
+import { hosted } from '../host.js'
 import { leaves, mapLeaves, type Param, type Params, type Spec } from '../tensor/params.js'
 import { product, sameShape, show } from '../tensor/shape.js'
 import { type AnyTensor, trust } from '../tensor/tensor.js'
@@ -64,7 +65,7 @@ const without = (prefix: string, tensors: Found): Found =>
 const toTensor = (tensors: Found, name: string): tf.Tensor => {
   const { shape, data } = tensors.get(name)!
   // A copy, because some engines keep the array itself.
-  return tf.tensor(data.slice(), [...shape], 'float32')
+  return hosted(data.slice(), shape)
 }
 
 const toParams = (spec: Spec, prefix: string, tensors: Found): Params =>

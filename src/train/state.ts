@@ -8,6 +8,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import type { Latents, Shape } from '../../types/shape.js'
 import type { Flow } from '../distribution/flow.js'
 import { type DiffeoError, DiffeoException, orThrow, trainingError } from '../error.js'
+import { hostedCopy } from '../host.js'
 import { jit } from '../jit.js'
 import { disposeParams, leaves, mapLeaves, type Param, type Params } from '../tensor/params.js'
 import type { Key } from '../tensor/random.js'
@@ -81,7 +82,11 @@ export const startTraining = async <A extends Shape, B extends Latents>(
           ),
         )
       }
-    return { step: 0, params, moments: optimiser.init(trained(flow, params)) }
+    const state = { step: 0, params, moments: optimiser.init(trained(flow, params)) }
+    // optimisers compute outside of jit
+    const start = copyState(state)
+    disposeState(state)
+    return start
   } finally {
     disposeParams(drawn)
     await begin.dispose()
@@ -127,8 +132,8 @@ export const copyState = (state: TrainState): TrainState => {
   refuseFreed('copyState', 'a state with its tensors', tensorsOf(state))
   return {
     ...state,
-    params: mapLeaves<AnyTensor, AnyTensor>(state.params, (leaf) => trust<Shape>(tf.clone(unwrap(leaf)))),
-    moments: state.moments.map((list) => list.map((t) => tf.clone(t))),
+    params: mapLeaves<AnyTensor, AnyTensor>(state.params, (leaf) => trust<Shape>(hostedCopy(unwrap(leaf)))),
+    moments: state.moments.map((list) => list.map(hostedCopy)),
   }
 }
 

@@ -107,3 +107,7 @@ export const storage = (): Storage => {
   if (known === null) tf.registerBackend(BACKEND, () => new Storage(), 0)
   return (known ?? tf.findBackend(BACKEND)) as Storage
 }
+
+/** A tensor over an array of its own. */
+export const hostTensor = (data: Float32Array, shape: readonly number[]): tf.Tensor =>
+  storage().pieces('float32', data, [{ shape, look: () => data }], () => undefined)[0]!
