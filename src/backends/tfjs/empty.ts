@@ -5,7 +5,7 @@
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
-import { signatures } from '../../compiler/operations.js'
+import { type Operation, operations } from '../../compiler/operations.js'
 import type { ValueInfo } from '../../compiler/program.js'
 
 /** What a kernel of no elements makes where its result has some. */
@@ -19,6 +19,8 @@ const neutral: Readonly<Record<string, number>> = {
   BatchMatMul: 0,
   Conv2DBackpropFilter: 0,
 }
+
+const known: Readonly<Record<string, Operation<never>>> = operations as never
 
 const isEmpty = ({ shape }: tf.TensorInfo): boolean => shape.includes(0)
 
@@ -34,9 +36,10 @@ const withoutElements = (
   kernelName: string,
   { inputs, attrs = {}, backend }: Parameters<tf.KernelFunc>[0],
 ): tf.TensorInfo | tf.TensorInfo[] | undefined => {
-  const { inputs: names, infer } = signatures[kernelName]!
+  const { inputs: names, normalise, infer } = known[kernelName]!
   const operands = names === 'list' ? Object.values(inputs) : names.map((name) => inputs[name])
-  const infos = infer(operands as unknown as ValueInfo[], attrs as tf.NamedAttrMap)
+  const given = operands as unknown as readonly ValueInfo[]
+  const infos = infer(given, normalise(attrs as never, given))
   const fill = neutral[kernelName]
   if (fill === undefined && !infos.every(({ shape }) => shape.includes(0))) return undefined
   const made = infos.map((info) => write(backend as tf.KernelBackend, info, fill ?? 0))
@@ -49,7 +52,7 @@ const registered = new Set<string>()
 export const registerEmpty = (backendName: 'cpu' | 'wasm'): void => {
   if (registered.has(backendName)) return
   registered.add(backendName)
-  for (const kernelName of Object.keys(signatures)) {
+  for (const kernelName of Object.keys(operations)) {
     const original: tf.KernelConfig | undefined = tf.getKernel(kernelName, backendName)
     if (original === undefined) continue
     tf.unregisterKernel(kernelName, backendName)
