@@ -71,7 +71,7 @@ describe('a first batch', () => {
     const flow = { ...moons, bijector: { ...moons.bijector, start: broken } } as unknown as typeof moons
     const x = moonBatch()(0)
     const refused = startTraining(flow, adam(), key(0), x)
-    await expect(refused).rejects.toThrow(startTraining: expected a first batch that gives finite parameters, got others in)
+    await expect(refused).rejects.toThrow('startTraining: expected a first batch that gives finite parameters, got others in')
     tf.dispose(x as never)
   })
   it.each([nan, infinity])('of fit with %s names the example, not the learning rate', async (value) => {
