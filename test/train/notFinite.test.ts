@@ -68,10 +68,12 @@ describe('a first batch', () => {
       undefined,
       mapLeaves(params, (leaf) => tf.mul(unwrap(leaf as never), nan)),
     ]
-    const flow = { ...moons, bijector: { ...moons.bijector, start: broken } } as unknown as typeof moons
+    const spoiling = { ...moons, bijector: { ...moons.bijector, start: broken } } as unknown as typeof moons
     const x = moonBatch()(0)
-    const refused = startTraining(flow, adam(), key(0), x)
-    await expect(refused).rejects.toThrow('startTraining: expected a first batch that gives finite parameters, got others in')
+    const refused = startTraining(spoiling, adam(), key(0), x)
+    await expect(refused).rejects.toThrow(
+      'startTraining: expected a first batch that gives finite parameters, got others in',
+    )
     tf.dispose(x as never)
   })
   it.each([nan, infinity])('of fit with %s names the example, not the learning rate', async (value) => {
