@@ -13,22 +13,22 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
-import { scheduleOf } from '../dist/src/cli/config.js'
-import { perform } from '../dist/src/cli/console.js'
-import { keysOf } from '../dist/src/cli/examples.js'
-import { filesIn, writeJson } from '../dist/src/cli/folder.js'
-import { readMetrics } from '../dist/src/cli/metrics.js'
-import { clock } from '../dist/src/cli/progress.js'
-import { examplesOf, withRun } from '../dist/src/cli/run.js'
+import { scheduleOf } from '../dist/src/cli/run/config.js'
+import { keysOf } from '../dist/src/cli/run/examples.js'
+import { filesIn, writeJson } from '../dist/src/cli/run/folder.js'
+import { readMetrics } from '../dist/src/cli/run/metrics.js'
+import { examplesOf, withRun } from '../dist/src/cli/run/open-run.js'
+import { perform } from '../dist/src/cli/terminal/console.js'
+import { clock } from '../dist/src/cli/terminal/progress.js'
 import * as diffeo from '../dist/src/index.js'
 import { ahead } from '../dist/src/train/ahead.js'
 import { flagsFrom } from './flags.mjs'
 import { median, peersOf, startSides } from './sides.mjs'
 
 /**
- * @typedef {import('../dist/src/cli/run.js').OpenRun} OpenRun
- * @typedef {import('../dist/src/cli/examples.js').Examples} Examples
- * @typedef {import('../dist/src/cli/console.js').Io} Io
+ * @typedef {import('../dist/src/cli/run/open-run.js').OpenRun} OpenRun
+ * @typedef {import('../dist/src/cli/run/examples.js').Examples} Examples
+ * @typedef {import('../dist/src/cli/terminal/console.js').Io} Io
  * @typedef {{ own: any, called: string }} Peer
  * @typedef {{ step: number, ours: number, pytorch: number }} Pair bits/dim
  */

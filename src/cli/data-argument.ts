@@ -8,7 +8,7 @@ import { basename, join, resolve } from 'node:path'
 import { Argument, InvalidArgumentError } from 'commander'
 import * as E from 'fp-ts/lib/Either.js'
 import { type DiffeoError, usageError } from '../error.js'
-import { dataNames } from './examples.js'
+import { dataNames } from './run/examples.js'
 
 const PATHS = 'the path of a folder, a .zip archive or a .npy file of images'
 

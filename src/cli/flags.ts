@@ -11,7 +11,7 @@ import { EngineName } from '../backends/engine.js'
 import { type EngineOptions, Precision } from '../backends/options.js'
 import { guarded, integer } from '../codec.js'
 import { orThrow, usageError } from '../error.js'
-import { flagOf, realNvpParts } from './config.js'
+import { flagOf, realNvpParts } from './run/config.js'
 
 export const positive = guarded(
   'a number above 0',

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-import { crash } from './console.js'
 import { run } from './program.js'
+import { crash } from './terminal/console.js'
 
 // what is thrown in a timer or rejected unheard: escaped as all output is, and the locks are released on the way out
 process.on('uncaughtException', (thrown) => {

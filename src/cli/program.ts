@@ -6,7 +6,6 @@
 import { Command, CommanderError } from 'commander'
 import { type DiffeoError, DiffeoException, usageError } from '../error.js'
 import { printableLines } from '../printable.js'
-import { version } from './about.js'
 import { dataCommand } from './commands/data.js'
 import { engineCommand } from './commands/engine.js'
 import { evaluateCommand } from './commands/evaluate.js'
@@ -17,10 +16,11 @@ import { reconstructCommand } from './commands/reconstruct.js'
 import { reportCommand } from './commands/report.js'
 import { sampleCommand } from './commands/sample.js'
 import { trainCommand } from './commands/train.js'
-import { withCompletion } from './completion.js'
-import { checkOutput, crash, fail, type GlobalFlags } from './console.js'
 import { examples } from './flags.js'
-import { guardOutput, writeRaw } from './output.js'
+import { version } from './run/about.js'
+import { withCompletion } from './terminal/completion.js'
+import { checkOutput, crash, fail, type GlobalFlags } from './terminal/console.js'
+import { guardOutput, writeRaw } from './terminal/output.js'
 
 /** In the order of the help. */
 const commands: readonly ((program: Command) => unknown)[] = [

@@ -21,8 +21,8 @@ import {
   type TrainState,
 } from 'diffeo'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Examples, firstBatch, keysOf, loadDataSet } from '../../src/cli/examples.js'
-import { samplePicture } from '../../src/cli/pictures.js'
+import { samplePicture } from '../../src/cli/evaluation/pictures.js'
+import { type Examples, firstBatch, keysOf, loadDataSet } from '../../src/cli/run/examples.js'
 import { boxAround } from '../../src/report/plane.js'
 import { diffeo, temporary } from './support.js'
 

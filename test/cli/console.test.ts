@@ -3,10 +3,10 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { PassThrough } from 'node:stream'
 import type { Command } from 'commander'
 import { describe, expect, it } from 'vitest'
-import { paint } from '../../src/cli/console.js'
 import { flagsOf, quoted } from '../../src/cli/flags.js'
 import { programOf } from '../../src/cli/program.js'
-import { counted, paceOf, progress } from '../../src/cli/progress.js'
+import { paint } from '../../src/cli/terminal/console.js'
+import { counted, paceOf, progress } from '../../src/cli/terminal/progress.js'
 import { command, diffeo, temporary, terminal } from './support.js'
 
 const { folder, at } = temporary('console')

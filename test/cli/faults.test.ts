@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { describeError, loadCheckpoint } from 'diffeo'
 import * as E from 'fp-ts/lib/Either.js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { isRun } from '../../src/cli/folder.js'
+import { isRun } from '../../src/cli/run/folder.js'
 import { hearCalls, type Kind } from './faults.mjs'
 import { diffeo, temporary } from './support.js'
 

@@ -4,10 +4,10 @@ import { describeError, encodePng, inMemory, loadData, orThrow, ready, batch as 
 import { decode } from 'fast-png'
 import * as E from 'fp-ts/lib/Either.js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type ConfigFlags, configure, dataConfig, sharingOf } from '../../src/cli/configure.js'
 import { namedData } from '../../src/cli/data-argument.js'
-import { loadDataSet } from '../../src/cli/examples.js'
-import { warnOf } from '../../src/cli/warnings.js'
+import { type ConfigFlags, configure, dataConfig, sharingOf } from '../../src/cli/run/config-flags.js'
+import { loadDataSet } from '../../src/cli/run/examples.js'
+import { warnOf } from '../../src/cli/training/data-warnings.js'
 import { npyBytes } from '../data/files.js'
 import { diffeo, temporary } from './support.js'
 

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { orThrow } from 'diffeo'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { loadSaved } from '../../src/cli/folder.js'
+import { loadSaved } from '../../src/cli/run/folder.js'
 import { appears, command, type Ended, main, temporary } from './support.js'
 
 const { folder, at } = temporary('output')

@@ -2,8 +2,8 @@
 import { describeError } from 'diffeo'
 import * as E from 'fp-ts/lib/Either.js'
 import { describe, expect, it } from 'vitest'
-import { defaultRecipe, modelConfig, type Recipe, type RunConfig } from '../../src/cli/config.js'
-import { goOn } from '../../src/cli/configure.js'
+import { defaultRecipe, modelConfig, type Recipe, type RunConfig } from '../../src/cli/run/config.js'
+import { goOn } from '../../src/cli/run/config-flags.js'
 
 const model = (shape: readonly number[]) => {
   const made = modelConfig(undefined, shape, {})

@@ -8,9 +8,9 @@ import { WriteStream } from 'node:tty'
 import { loadMnist, orThrow } from 'diffeo'
 import { decode } from 'fast-png'
 import { vi } from 'vitest'
-import type { Io } from '../../src/cli/console.js'
 import { run } from '../../src/cli/program.js'
-import type { StartProgress } from '../../src/cli/progress.js'
+import type { Io } from '../../src/cli/terminal/console.js'
+import type { StartProgress } from '../../src/cli/terminal/progress.js'
 
 export const main = resolve('dist/src/cli/main.js')
 

@@ -18,8 +18,8 @@ import {
   trainBatches,
 } from 'diffeo'
 import { beforeAll, describe, expect, it, vi } from 'vitest'
-import { defaultRecipe, type Recipe } from '../../src/cli/config.js'
-import { type Examples, keysOf, loadDataSet } from '../../src/cli/examples.js'
+import { defaultRecipe, type Recipe } from '../../src/cli/run/config.js'
+import { type Examples, keysOf, loadDataSet } from '../../src/cli/run/examples.js'
 import { values } from '../support.js'
 import { npyBytes, ownFolder } from './files.js'
 

@@ -9,12 +9,12 @@ import * as TE from 'fp-ts/lib/TaskEither.js'
 import { integer } from '../../codec.js'
 import { type ImageSet, range } from '../../data/image-set.js'
 import { asError, type DiffeoError } from '../../error.js'
-import { dataConfig, sharingOf } from '../configure.js'
-import { type GlobalFlags, type Io, type Outcome, perform } from '../console.js'
 import { dataArgument, namedData } from '../data-argument.js'
-import { loadDataSet } from '../examples.js'
 import { examples, number } from '../flags.js'
-import { counted } from '../progress.js'
+import { dataConfig, sharingOf } from '../run/config-flags.js'
+import { loadDataSet } from '../run/examples.js'
+import { type GlobalFlags, type Io, type Outcome, perform } from '../terminal/console.js'
+import { counted } from '../terminal/progress.js'
 
 /** The flags. */
 interface DataFlags {

@@ -16,9 +16,9 @@ import { type Found, filesIn, findLibraries } from '../../backends/tensorflow/in
 import { type InstallOptions, install, placeFor, removeInstalled } from '../../backends/tensorflow/install/install.js'
 import { megabytes, planOf, VERSION, WHEELS, type Wheel } from '../../backends/tensorflow/install/wheels.js'
 import { type DiffeoError, DiffeoException, engineError, usageError } from '../../error.js'
-import { type GlobalFlags, type Io, type Outcome, perform } from '../console.js'
 import { examples } from '../flags.js'
-import { type Progress, paceOf } from '../progress.js'
+import { type GlobalFlags, type Io, type Outcome, perform } from '../terminal/console.js'
+import { type Progress, paceOf } from '../terminal/progress.js'
 
 type Task = TE.TaskEither<DiffeoError, Outcome>
 

@@ -7,11 +7,11 @@ import type { Command } from 'commander'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import type { DiffeoError } from '../../error.js'
-import { type GlobalFlags, type Io, type Outcome, perform } from '../console.js'
-import { allFinite } from '../finite.js'
+import { allFinite } from '../evaluation/finite-results.js'
+import { measure, summaryOf } from '../evaluation/test-results.js'
 import { examples, withDataOptions } from '../flags.js'
-import { measure, summaryOf } from '../measure.js'
-import { examplesOf, type RunFlags, withRun } from '../run.js'
+import { examplesOf, type RunFlags, withRun } from '../run/open-run.js'
+import { type GlobalFlags, type Io, type Outcome, perform } from '../terminal/console.js'
 
 /** The whole command. */
 export const evaluateRun = (folder: string, flags: RunFlags, io: Io): TE.TaskEither<DiffeoError, Outcome> =>

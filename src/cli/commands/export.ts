@@ -22,10 +22,10 @@ import type { Params } from '../../tensor/params.js'
 import { foldIn, key, normalArray } from '../../tensor/random.js'
 import { latentList, product } from '../../tensor/shape.js'
 import { type AnyTensor, latentTensors, trust, unwrap } from '../../tensor/tensor.js'
-import { type GlobalFlags, type Io, type Outcome, perform } from '../console.js'
 import { examples, withCheckpointOptions } from '../flags.js'
-import { counted } from '../progress.js'
-import { type RunFlags, withRun } from '../run.js'
+import { type RunFlags, withRun } from '../run/open-run.js'
+import { type GlobalFlags, type Io, type Outcome, perform } from '../terminal/console.js'
+import { counted } from '../terminal/progress.js'
 
 /** The flags. */
 interface ExportOptions extends Pick<RunFlags, 'checkpoint' | 'model'> {

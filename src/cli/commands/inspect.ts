@@ -29,14 +29,14 @@ import {
   unwrap,
   values,
 } from '../../tensor/tensor.js'
-import { defaultRecipe, flagOf, type ModelOptions, modelConfig, optionsIn } from '../config.js'
-import { type GlobalFlags, type Io, type Outcome, perform } from '../console.js'
-import { unitOf } from '../examples.js'
 import { examples, numbers, withDataOptions, withModelOptions } from '../flags.js'
-import { isRun } from '../folder.js'
-import { modelOf } from '../model.js'
-import { counted } from '../progress.js'
-import { examplesOf, type RunFlags, withRun } from '../run.js'
+import { defaultRecipe, flagOf, type ModelOptions, modelConfig, optionsIn } from '../run/config.js'
+import { unitOf } from '../run/examples.js'
+import { isRun } from '../run/folder.js'
+import { modelOf } from '../run/model.js'
+import { examplesOf, type RunFlags, withRun } from '../run/open-run.js'
+import { type GlobalFlags, type Io, type Outcome, perform } from '../terminal/console.js'
+import { counted } from '../terminal/progress.js'
 
 /** One layer. */
 interface LayerRow {

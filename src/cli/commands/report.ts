@@ -17,17 +17,25 @@ import { type Figure, html, type Section } from '../../report/page.js'
 import { histogram, type Plot, svgToPng, toSvg } from '../../report/plot.js'
 import { countParams } from '../../tensor/params.js'
 import { show } from '../../tensor/shape.js'
-import { readAbout } from '../about.js'
-import { type GlobalFlags, type Io, type Outcome, perform } from '../console.js'
-import { type Examples, unitOf } from '../examples.js'
-import { curves, drawn, imageSections, latentFigures, planePlot, progressOf, section } from '../figures.js'
-import { allFinite } from '../finite.js'
+import { allFinite } from '../evaluation/finite-results.js'
+import {
+  curves,
+  drawn,
+  imageSections,
+  latentFigures,
+  planePlot,
+  progressOf,
+  section,
+} from '../evaluation/report-sections.js'
+import { type Evaluated, measure } from '../evaluation/test-results.js'
 import { examples, withDataOptions } from '../flags.js'
-import { filesIn } from '../folder.js'
-import { type Evaluated, measure } from '../measure.js'
-import { type Metric, readMetrics } from '../metrics.js'
-import { counted } from '../progress.js'
-import { examplesOf, type OpenRun, type RunFlags, withRun } from '../run.js'
+import { readAbout } from '../run/about.js'
+import { type Examples, unitOf } from '../run/examples.js'
+import { filesIn } from '../run/folder.js'
+import { type Metric, readMetrics } from '../run/metrics.js'
+import { examplesOf, type OpenRun, type RunFlags, withRun } from '../run/open-run.js'
+import { type GlobalFlags, type Io, type Outcome, perform } from '../terminal/console.js'
+import { counted } from '../terminal/progress.js'
 
 type Pending<A> = TE.TaskEither<DiffeoError, A>
 

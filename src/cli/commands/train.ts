@@ -16,14 +16,7 @@ import { countParams } from '../../tensor/params.js'
 import { EARLIER } from '../../train/fit.js'
 import { restore } from '../../train/restore.js'
 import { disposeState, type TrainState } from '../../train/state.js'
-import { addAbout } from '../about.js'
-import { type Budget, budgetOf, onwards, wayBack } from '../budget.js'
-import { type ClusterFlags, joined, sameConfig, sharedCheckpoint, unkept } from '../cluster.js'
-import { type ConfigFlags, configure, dataConfig, goOn, sameContents, sharingOf } from '../configure.js'
-import { type GlobalFlags, type Io, type Outcome, perform } from '../console.js'
 import { dataArgument, namedData } from '../data-argument.js'
-import { loadDataSet } from '../examples.js'
-import { finish } from '../finish.js'
 import {
   examples,
   flagsOf,
@@ -33,14 +26,21 @@ import {
   withModelOptions,
   withWorkerOptions,
 } from '../flags.js'
-import { filesIn, type Loaded, readConfig, takeUp, toldOf, type Which, withFolder, writeJson } from '../folder.js'
-import { begin, type Learned, learn, snapshot, type Training } from '../learn.js'
-import { noLock } from '../lock.js'
-import { noMetrics, openMetrics } from '../metrics.js'
-import { modelOf } from '../model.js'
-import { hasBest } from '../run.js'
-import { type SavedBest, saveLast } from '../saving.js'
-import { warnOf } from '../warnings.js'
+import { addAbout } from '../run/about.js'
+import { type ConfigFlags, configure, dataConfig, goOn, sameContents, sharingOf } from '../run/config-flags.js'
+import { loadDataSet } from '../run/examples.js'
+import { filesIn, type Loaded, readConfig, takeUp, toldOf, type Which, withFolder, writeJson } from '../run/folder.js'
+import { noLock } from '../run/lock.js'
+import { noMetrics, openMetrics } from '../run/metrics.js'
+import { modelOf } from '../run/model.js'
+import { hasBest } from '../run/open-run.js'
+import { type GlobalFlags, type Io, type Outcome, perform } from '../terminal/console.js'
+import { type Budget, budgetOf, onwards, wayBack } from '../training/budget.js'
+import { type SavedBest, saveLast } from '../training/checkpoint-writer.js'
+import { type ClusterFlags, joined, sameConfig, sharedCheckpoint, unkept } from '../training/cluster.js'
+import { warnOf } from '../training/data-warnings.js'
+import { finish } from '../training/final-results.js'
+import { begin, type Learned, learn, snapshot, type Training } from '../training/training-loop.js'
 
 /** The flags. */
 export interface TrainFlags extends ConfigFlags, ClusterFlags {

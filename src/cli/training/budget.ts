@@ -5,10 +5,10 @@
  */
 import { existsSync } from 'node:fs'
 import * as E from 'fp-ts/lib/Either.js'
-import { type DiffeoError, usageError } from '../error.js'
-import type { RunConfig } from './config.js'
-import { flagsOf } from './flags.js'
-import { filesIn } from './folder.js'
+import { type DiffeoError, usageError } from '../../error.js'
+import { flagsOf } from '../flags.js'
+import type { RunConfig } from '../run/config.js'
+import { filesIn } from '../run/folder.js'
 
 /** When to stop, if not at the end of the schedule. */
 export interface Budget {

@@ -10,9 +10,9 @@ import { pipe } from 'fp-ts/lib/function.js'
 import * as J from 'fp-ts/lib/Json.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import * as t from 'io-ts'
-import { natural } from '../codec.js'
-import type { DiffeoError } from '../error.js'
-import { fileFailure, readTextIfAny, writeFileAtomic } from '../file.js'
+import { natural } from '../../codec.js'
+import type { DiffeoError } from '../../error.js'
+import { fileFailure, readTextIfAny, writeFileAtomic } from '../../file.js'
 
 const common = {
   step: natural('a step'),

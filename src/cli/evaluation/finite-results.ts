@@ -5,7 +5,7 @@
  * @module
  */
 import * as E from 'fp-ts/lib/Either.js'
-import { type DiffeoError, trainingError } from '../error.js'
+import { type DiffeoError, trainingError } from '../../error.js'
 
 const FIX = 'look for examples outside of what the flow takes, or go back to --checkpoint best'
 

@@ -5,14 +5,14 @@
  */
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
-import { type DiffeoError, describeError } from '../error.js'
-import { evaluate, type Gap, trainingGap } from '../train/evaluate.js'
-import type { Io } from './console.js'
-import { type Examples, unitOf } from './examples.js'
-import { describeNotFinite } from './finite.js'
-import { filesIn, writeJson } from './folder.js'
-import { counted } from './progress.js'
-import type { OpenRun } from './run.js'
+import { type DiffeoError, describeError } from '../../error.js'
+import { evaluate, type Gap, trainingGap } from '../../train/evaluate.js'
+import { type Examples, unitOf } from '../run/examples.js'
+import { filesIn, writeJson } from '../run/folder.js'
+import type { OpenRun } from '../run/open-run.js'
+import type { Io } from '../terminal/console.js'
+import { counted } from '../terminal/progress.js'
+import { describeNotFinite } from './finite-results.js'
 
 /** What `evaluation.json` holds. */
 export interface Evaluated {

@@ -9,9 +9,9 @@ import { pipe } from 'fp-ts/lib/function.js'
 import * as J from 'fp-ts/lib/Json.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import * as t from 'io-ts'
-import type { DiffeoError } from '../error.js'
-import { readTextIfAny } from '../file.js'
-import { quoted } from './flags.js'
+import type { DiffeoError } from '../../error.js'
+import { readTextIfAny } from '../../file.js'
+import { quoted } from '../flags.js'
 import { writeJson } from './folder.js'
 
 const About = t.array(

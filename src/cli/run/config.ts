@@ -13,11 +13,11 @@ import { basename } from 'node:path'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as t from 'io-ts'
-import { finite, guarded, integer, natural } from '../codec.js'
-import type { DiffeoError } from '../error.js'
-import { usageError } from '../error.js'
-import { product } from '../tensor/shape.js'
-import { constantRate, cosineRate, type Schedule, warmUp } from '../train/optimiser.js'
+import { finite, guarded, integer, natural } from '../../codec.js'
+import type { DiffeoError } from '../../error.js'
+import { usageError } from '../../error.js'
+import { product } from '../../tensor/shape.js'
+import { constantRate, cosineRate, type Schedule, warmUp } from '../../train/optimiser.js'
 
 // -------------------------------------------------------------------------------------
 // model

@@ -8,16 +8,16 @@
  */
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
-import type { Latents, Shape } from '../../types/shape.js'
-import type { AnyBijector } from '../bijector/layer.js'
-import { type Flow, flow } from '../distribution/flow.js'
-import { standardNormal } from '../distribution/prior.js'
-import { type DiffeoError, usageError } from '../error.js'
-import { realNvp, realNvpVector } from '../models/realNvp.js'
-import { type Averaged, adam, averaged } from '../train/optimiser.js'
+import type { Latents, Shape } from '../../../types/shape.js'
+import type { AnyBijector } from '../../bijector/layer.js'
+import { type Flow, flow } from '../../distribution/flow.js'
+import { standardNormal } from '../../distribution/prior.js'
+import { type DiffeoError, usageError } from '../../error.js'
+import { realNvp, realNvpVector } from '../../models/realNvp.js'
+import { type Averaged, adam, averaged } from '../../train/optimiser.js'
+import { quoted } from '../flags.js'
 import type { RunConfig } from './config.js'
-import { quoted } from './flags.js'
-import { importModel } from './modelFile.js'
+import { importModel } from './model-file.js'
 
 /** What a checkpoint's tensors fit. */
 export interface Model {

@@ -4,11 +4,11 @@
  * @module
  */
 import * as TE from 'fp-ts/lib/TaskEither.js'
-import { asError, type DiffeoError } from '../error.js'
-import { product } from '../tensor/shape.js'
-import type { RunConfig } from './config.js'
-import type { Io } from './console.js'
-import { type Examples, firstBatch } from './examples.js'
+import { asError, type DiffeoError } from '../../error.js'
+import { product } from '../../tensor/shape.js'
+import type { RunConfig } from '../run/config.js'
+import { type Examples, firstBatch } from '../run/examples.js'
+import type { Io } from '../terminal/console.js'
 
 /** Whether the images of a batch are all alike; the noise below one gray level does not count. */
 const areEqual = (batch: Float32Array, size: number): boolean =>

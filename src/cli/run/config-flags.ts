@@ -5,9 +5,9 @@
  */
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
-import { type DiffeoError, usageError } from '../error.js'
-import { sameShape, show } from '../tensor/shape.js'
-import { decodeWith } from '../train/safetensors.js'
+import { type DiffeoError, usageError } from '../../error.js'
+import { sameShape, show } from '../../tensor/shape.js'
+import { decodeWith } from '../../train/safetensors.js'
 import {
   type Contents,
   type DataConfig,

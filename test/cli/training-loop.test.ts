@@ -5,11 +5,11 @@ import { DiffeoException, describeError, engineError } from 'diffeo'
 import * as E from 'fp-ts/lib/Either.js'
 import { afterAll, expect, it, vi } from 'vitest'
 import { type TrainFlags, train } from '../../src/cli/commands/train.js'
-import type { Io } from '../../src/cli/console.js'
+import type { Io } from '../../src/cli/terminal/console.js'
 import { ioOf, temporary } from './support.js'
 
-vi.mock('../../src/cli/pictures.js', async (original) => {
-  const pictures = await original<typeof import('../../src/cli/pictures.js')>()
+vi.mock('../../src/cli/evaluation/pictures.js', async (original) => {
+  const pictures = await original<typeof import('../../src/cli/evaluation/pictures.js')>()
   const samplePicture: typeof pictures.samplePicture = (flow, params, key, options) =>
     // those from while it trains alone
     options?.box === undefined

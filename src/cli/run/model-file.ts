@@ -10,11 +10,11 @@ import { pathToFileURL } from 'node:url'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
-import type { Shape } from '../../types/shape.js'
-import type { AnyBijector } from '../bijector/layer.js'
-import { type DiffeoError, DiffeoException, fileError, formatError, shapeError } from '../error.js'
-import { sameShape, show } from '../tensor/shape.js'
-import { interruptible } from './signals.js'
+import type { Shape } from '../../../types/shape.js'
+import type { AnyBijector } from '../../bijector/layer.js'
+import { type DiffeoError, DiffeoException, fileError, formatError, shapeError } from '../../error.js'
+import { sameShape, show } from '../../tensor/shape.js'
+import { interruptible } from '../terminal/signals.js'
 
 type Exports = Readonly<Record<string, unknown>>
 

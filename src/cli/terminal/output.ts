@@ -10,7 +10,7 @@
 import { writeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { constants } from 'node:os'
-import { printableLines } from '../printable.js'
+import { printableLines } from '../../printable.js'
 
 type Stream = NodeJS.WriteStream
 
