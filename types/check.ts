@@ -1,6 +1,6 @@
 /**
- * How `compose` finds every shape: it applies each layer's shape function to what flows out of the layer before, and
- * answers the sentence at the first layer that does not fit.
+ * How `compose` infers every shape. It applies each layer's shape function to the shape that flows out of the previous
+ * layer, and reports the first layer that does not fit with a {@link ShapeError} at that argument.
  *
  * @module
  */
@@ -11,19 +11,19 @@ export interface HasShapeFn<F extends ShapeFn = ShapeFn> {
   readonly _F: F
 }
 export type FnOf<L> = L extends { readonly _F: infer F extends ShapeFn } ? F : never
-/** Who knows how many latents, from a layer that is only known to be one, are `Latents`. */
-type Known<O> = readonly Shape[] extends O ? Latents : O
-type Step<L, S> = Known<Apply<FnOf<L>, S>>
+/** `O`, or `Latents` where the number of latents is known only at run time. */
+type OrLatents<O> = readonly Shape[] extends O ? Latents : O
+type Step<L, S> = OrLatents<Apply<FnOf<L>, S>>
 
 /** The latent that flows on. */
 type Flowing<O> = Latents extends O ? Shape : O extends readonly [...Shape[], infer H extends Shape] ? H : O
 /** The latents that are left behind. */
 type Left<O> = O extends readonly [...infer Z extends readonly Shape[], Shape] ? Z : readonly []
 
-/** The event shape of a bijector that comes first, `undefined` if what comes first has no shape yet. */
+/** The event shape of the first layer if it is a bijector, else `undefined`. */
 export type Start<Ls> = Ls extends readonly [{ readonly domain: infer A extends Shape }, ...unknown[]] ? A : undefined
 
-/** Nothing if `L` is a layer, else the sentence for what it is. */
+/** `unknown` if `L` is a layer, else the error that names what it is. */
 export type OnlyLayer<L> = L extends HasShapeFn
   ? unknown
   : L extends { readonly logProb: unknown }
@@ -34,10 +34,10 @@ export type OnlyLayer<L> = L extends HasShapeFn
         ? ShapeError<'compose: expected a layer, got a net or a mask; coupling(mask, net) takes one of each'>
         : ShapeError<'compose: expected a layer, got something else'>
 
-// A layer that takes any shape is asked first and without the shape: so code that is generic over shapes is proved in
-// its own body, where `S` is not known yet.
+// `Check` and `Result` match layers that take any shape first, without using `S`. Code that is generic over shapes then
+// type-checks in its body, where `S` is still a type parameter.
 
-/** The layers, the first that does not fit replaced by its sentence. */
+/** The layers, with the first that does not fit replaced by its error. */
 export type Check<
   Ls extends readonly unknown[],
   S,
@@ -54,7 +54,7 @@ export type Check<
       : readonly [...Acc, OnlyLayer<L>, ...R]
   : Acc
 
-/** What a list of layers makes of the shape `S`: latents, or the first sentence. */
+/** The latents of a list of layers at the shape `S`, or the first error. */
 export type Result<Ls extends readonly unknown[], S, Z extends readonly Shape[] = readonly []> = Ls extends readonly [
   infer L,
   ...infer R,
@@ -76,7 +76,7 @@ export type Result<Ls extends readonly unknown[], S, Z extends readonly Shape[] 
       : readonly [...Z, S]
     : Latents // a list whose length is known only at run time
 
-/** The layer at place `K`, or its sentence. */
+/** The layer at index `K`, or its error. */
 export type At<Ls extends readonly unknown[], S, K> =
   Check<Ls, S> extends infer C ? (K extends keyof C ? C[K] : unknown) : unknown
 
@@ -90,7 +90,7 @@ export interface Composed<in out Ls extends readonly unknown[]> extends ShapeFn 
   readonly out: Result<Ls, this['in']>
 }
 
-/** How often, as far as it is known: 0 is `false`, and so is what is no whole number. */
+/** Whether `N` is a whole number of at least 1; `boolean` if `N` is known only at run time. */
 type IsCount<N extends number> = number extends N
   ? boolean
   : N extends number
@@ -98,7 +98,7 @@ type IsCount<N extends number> = number extends N
       ? false
       : true
     : never
-/** Nothing if `N` is a whole number of at least 1, else the sentence. */
+/** `unknown` if `N` is a whole number of at least 1, else the error. */
 export type CountRefusal<N extends number> =
   IsCount<N> extends false ? ShapeError<`repeat: expected a whole number of at least 1, got ${N}`> : unknown
 type ListOf<L, N extends number, Acc extends readonly unknown[] = readonly []> = number extends N
@@ -110,30 +110,30 @@ type ListOf<L, N extends number, Acc extends readonly unknown[] = readonly []> =
 export interface Repeated<in out N extends number, in out F extends ShapeFn> extends ShapeFn {
   readonly out: Result<ListOf<HasShapeFn<F>, N>, this['in']>
 }
-/** What a layer is when it is repeated: itself where it keeps the shape. */
+/** The shape function of a repeated layer: that of the layer itself if it keeps the shape. */
 export type RepeatedFn<N extends number, F extends ShapeFn> = [F] extends [KeepsShape] ? F : Repeated<N, F>
 
-/** What `F` makes of the shape `S`, where it must answer latents. */
+/** The latents of `F` at the shape `S`; `never` if `F` rejects `S`. */
 export type LatentsAt<F extends ShapeFn, S> = F extends Same
   ? S
-  : Known<Apply<F, S>> extends infer O extends Latents
+  : OrLatents<Apply<F, S>> extends infer O extends Latents
     ? O
     : never
-/** Nothing, or the sentence of `F` at `S`. */
+/** `unknown` if `F` accepts `S`, else its error. */
 export type Refusal<F extends ShapeFn, S> = F extends Same
   ? unknown
-  : Known<Apply<F, S>> extends infer O extends ShapeError<string>
+  : OrLatents<Apply<F, S>> extends infer O extends ShapeError<string>
     ? O
     : unknown
-/** Nothing if `L` stands at a shape, else a sentence. */
-export type Placed<L> = L extends { readonly domain: unknown }
+/** `unknown` if `L` is a bijector (a layer at a shape), else the error. */
+export type OnlyBijector<L> = L extends { readonly domain: unknown }
   ? unknown
   : L extends HasShapeFn
     ? ShapeError<'flow: expected a bijector, got a layer without a shape; put it at one with on'>
     : ShapeError<'flow: expected a bijector, got what is no layer at all'>
-/** Nothing if `L` can run backwards, else a sentence: it takes one latent, or a layer that keeps the shape. */
+/** `unknown` if `L` can be reversed (it has one latent, or is a layer that keeps the shape), else the error. */
 export type Reversible<L> = L extends { readonly domain: Shape; readonly codomain: infer B }
-  ? Known<B> extends infer O
+  ? OrLatents<B> extends infer O
     ? Latents extends O
       ? unknown
       : O extends Shape

@@ -1,7 +1,7 @@
 /**
- * Shape rules of tensor operations, for the compiler only. Each has a run-time twin of the same sentence in
- * `src/tensor/shape.ts`. A rule is two types: what comes out, and `…Refusal`, which is nothing or the sentence at the
- * argument. A rank or a size known only at run time passes here and meets the twin.
+ * Shape rules of tensor operations, for the compiler only. Each has a run-time twin with the same sentence in
+ * `src/tensor/shape.ts`. A rule is two types: the resulting shape, and `…Refusal`, which is `unknown` for valid
+ * arguments and a {@link ShapeError} for others. A rank or size known only at run time passes here; the twin checks it.
  *
  * @module
  */
@@ -20,16 +20,16 @@ type List<P extends readonly number[]> = P extends readonly [
     ? `${H}`
     : `${H}, ${List<R>}`
   : ''
-/** The places of a shape: 0 | 1 | 2 for three dimensions. */
+/** The axes of a shape: 0 | 1 | 2 for three dimensions. */
 type Places<S extends Dims> = Exclude<Partial<S>['length'], S['length']>
 
-/** Nothing if `To` has as many elements as `S`, else the sentence. */
+/** `unknown` if `To` has as many elements as `S`, else the error. */
 export type ReshapeRefusal<S extends Shape, To extends Shape> =
   Open<S> extends true ? unknown : Refusal<ReshapeTo<To>, S>
 
-/** Place i of the result is place P[i] of `S`. */
+/** Axis i of the result is axis P[i] of `S`. */
 export type Transposed<S extends Dims, P extends readonly number[]> = { readonly [K in keyof P]: S[P[K] & number] }
-/** Nothing if `P` is a permutation of the places of `S`, else the sentence. */
+/** `unknown` if `P` is a permutation of the axes of `S`, else the error. */
 export type TransposeRefusal<S extends Dims, P extends readonly number[]> =
   Open<S> extends true
     ? unknown
@@ -52,7 +52,7 @@ export type Sum<Sizes extends readonly number[], Acc extends number = 0> =
     : Sizes extends readonly [infer H extends number, ...infer R extends readonly number[]]
       ? Sum<R, Add<Acc, H>>
       : Acc
-/** Nothing if the sizes add up to the last axis, else the sentence. */
+/** `unknown` if the sizes add up to the last axis, else the error. */
 export type SplitRefusal<S extends Dims, Sizes extends readonly number[]> =
   Open<S> extends true
     ? unknown
@@ -64,7 +64,7 @@ export type SplitRefusal<S extends Dims, Sizes extends readonly number[]> =
           : ShapeError<`split: expected sizes that add up to ${C} in ${Show<S>}, got [${List<Sizes>}]`>
       : unknown
 
-/** Nothing if the last axis has `Size` places from `From` on, else the sentence. */
+/** `unknown` if the last axis has indices `From` to `From + Size - 1`, else the error. */
 export type SliceRefusal<S extends Dims, From extends number, Size extends number> =
   Open<S> extends true
     ? unknown
@@ -79,7 +79,7 @@ type Inside<
   Size extends number,
 > = `${From} ${Size}` extends `${string}-${string}` ? false : AtMost<Add<From, Size>, C>
 
-/** `S` without its place `Axis`. */
+/** `S` without the axis `Axis`. */
 export type Without<S extends Dims, Axis extends number, Before extends Dims = readonly []> = number extends
   | S['length']
   | Axis
@@ -89,7 +89,7 @@ export type Without<S extends Dims, Axis extends number, Before extends Dims = r
       ? readonly [...Before, ...R]
       : Without<R, Axis, readonly [...Before, H]>
     : Before
-/** Nothing if `S` has a place `Axis`, else the sentence. */
+/** `unknown` if `S` has the axis `Axis`, else the error. */
 export type AxisRefusal<Op extends string, S extends Dims, Axis extends number> =
   Open<S> extends true
     ? unknown
@@ -99,14 +99,14 @@ export type AxisRefusal<Op extends string, S extends Dims, Axis extends number> 
         ? unknown
         : ShapeError<`${Op}: expected an axis of ${Show<S>}, got ${Axis}`>
 
-/** The sentence of a rule in the name of another operation. */
-type InTheNameOf<Op extends string, R> = R extends ShapeError<`${string}: ${infer M}`> ? ShapeError<`${Op}: ${M}`> : R
+/** The error of a rule with the name of its operation replaced. */
+type Renamed<Op extends string, R> = R extends ShapeError<`${string}: ${infer M}`> ? ShapeError<`${Op}: ${M}`> : R
 /** H×W×C → H/2×W/2×4C */
 export type ToDepth<H extends number, W extends number, C extends number> = Batch<
   readonly [Half<H>, Half<W>, Mul<C, 4>]
 >
-/** Nothing if height and width are even, else the sentence. */
-export type ToDepthRefusal<H extends number, W extends number, C extends number> = InTheNameOf<
+/** `unknown` if height and width are even, else the error. */
+export type ToDepthRefusal<H extends number, W extends number, C extends number> = Renamed<
   'spaceToDepth',
   Refusal<Squeeze, readonly [H, W, C]>
 >
@@ -114,7 +114,7 @@ export type ToDepthRefusal<H extends number, W extends number, C extends number>
 export type ToSpace<H extends number, W extends number, C extends number> = Batch<
   readonly [Mul<H, 2>, Mul<W, 2>, Half<Half<C>>]
 >
-/** Nothing if the channels are a multiple of 4, else the sentence. */
+/** `unknown` if the number of channels is a multiple of 4, else the error. */
 export type ToSpaceRefusal<H extends number, W extends number, C extends number> = false extends Even<C> | Even<Half<C>>
   ? number extends C
     ? unknown

@@ -1,10 +1,10 @@
 /**
- * Shapes and shape functions, for the compiler only. Each rule has a run-time twin of the same name and sentence in
+ * Shapes and shape functions, for the compiler only. Each rule has a run-time twin with the same name and sentence in
  * `src/tensor/shape.ts`.
  *
- * Event shapes are tuples of number literals, channels last; the batch dimension is the literal `'N'`. A rule that
- * cannot be met answers `ShapeError<sentence>`, never `never`; a size known only at run time (`number`) passes here
- * and meets the twin.
+ * Event shapes are tuples of number literals, channels last; the batch dimension is the literal `'N'`. For a shape that
+ * does not fit, a rule returns `ShapeError<sentence>`, never `never`. A size known only at run time (`number`) passes
+ * here; the twin checks it.
  *
  * @module
  */
@@ -20,11 +20,11 @@ export type Shape = readonly number[]
 export type Dims = readonly (number | string)[]
 /** The event shape with the batch in front. */
 export type Batch<S extends Dims> = readonly ['N', ...S]
-/** Latents (Eq. 17): one shape, or several, of which the last flows on into the next layer. */
+/** Latents (Eq. 17): one shape, or several; the last flows on into the next layer. */
 export type Latents = Shape | readonly Shape[]
 
 declare const sentence: unique symbol
-/** What the compiler prints where a shape is wrong. */
+/** What the compiler prints at an argument whose shape is wrong. */
 export interface ShapeError<M extends string> {
   readonly [sentence]: M
 }
@@ -45,8 +45,8 @@ export type ShowLatents<L> = L extends Shape
       : `${Show<H>}, ${ShowLatents<T>}`
     : '?'
 /**
- * The sentence of a rule: `op: expected …, got … in …`. A string rather than the error itself, because compilers print
- * an alias of an interface by its name and would hide the sentence behind it.
+ * The sentence of a rule: `op: expected …, got … in …`. It is a string, not a `ShapeError`, because compilers print
+ * the name of an interface alias instead of its arguments, which would hide the sentence.
  */
 type Sentence<
   Op extends string,
@@ -58,7 +58,7 @@ type Sentence<
 // shape functions (defunctionalised)
 // -------------------------------------------------------------------------------------
 
-/** A function from the shape that comes in to the latents that go out, as an interface: `F & { in: S }` is `F` at `S`. */
+/** A function from an input shape to latents, written as an interface: `F & { in: S }` is `F` at `S`. */
 export interface ShapeFn {
   readonly in: unknown
   readonly out: unknown
@@ -66,12 +66,12 @@ export interface ShapeFn {
 /** `F` at the shape `S`: latents, or a {@link ShapeError}. */
 export type Apply<F extends ShapeFn, S> = (F & { readonly in: S })['out']
 
-/** A shape whose rank is not known, or `any`: nothing can be said before the program runs. */
+/** Whether `S` is `any` or a shape whose rank is known only at run time. */
 type Wide<S> = [S] extends [readonly unknown[]] ? (number extends S['length'] ? true : false) : false
 
 /**
- * A shape function that answers the shape that came in, or refuses it. The tag is what a reversal needs to know, and
- * it tells `Same` from the rest: its `out` alone is a top type, which every other shape function would fit.
+ * A shape function that returns its input shape or rejects it. `reverse` needs the tag `keeps`. The tag also keeps
+ * other shape functions from being assignable to `Same`, whose `out` alone would accept all of them.
  */
 export interface KeepsShape extends ShapeFn {
   readonly keeps: 'any shape' | 'some shapes'
@@ -123,7 +123,7 @@ export interface Squeeze extends ShapeFn {
           : readonly [Half<H>, Half<W>, Mul<C, 4>]
       : ShapeError<Sentence<'squeeze', 'height×width×channels', Show<this['in']>>>
 }
-/** …×C → (…×C/2, …×C/2): the first is left behind, the second flows on */
+/** …×C → (…×C/2, …×C/2): the first is factored out, the second flows on */
 export interface FactorOut extends ShapeFn {
   readonly out: Wide<this['in']> extends true
     ? readonly [this['in'], this['in']]
@@ -141,7 +141,7 @@ export interface Flatten extends ShapeFn {
       ? readonly [Product<S>]
       : ShapeError<Sentence<'flatten', 'a shape', Show<this['in']>>>
 }
-/** Any shape of as many elements as `To` → `To` */
+/** Any shape with as many elements as `To` → `To` */
 export interface ReshapeTo<in out To extends Shape> extends ShapeFn {
   readonly out: Wide<this['in']> extends true
     ? To
@@ -152,16 +152,16 @@ export interface ReshapeTo<in out To extends Shape> extends ShapeFn {
       : ShapeError<Sentence<'reshape', 'a shape', Show<this['in']>>>
 }
 type SameSize<A extends number, B extends number> = number extends A | B ? boolean : A extends B ? true : false
-/** Exactly `A` → `B`: a bijector that already stands at its shape */
+/** Exactly `A` → `B`: the shape function of a bijector */
 export interface Exactly<in out A extends Shape, in out B> extends ShapeFn {
   readonly out: this['in'] extends A ? B : Fits<A, this['in']> extends false ? ShapeError<Mismatch<A, this['in']>> : B
 }
-/** `Exactly` a shape, where the op has a name */
+/** Exactly the shape `A` → `A`, with `Op` in the error */
 export interface Only<in out Op extends string, in out A extends Shape> extends KeepsShape {
   readonly keeps: 'some shapes'
   readonly out: Fits<A, this['in']> extends false ? ShapeError<Sentence<Op, Show<A>, Show<this['in']>>> : this['in']
 }
-/** false only where two shapes are known to differ: a wide size fails open */
+/** `false` only if two shapes certainly differ; `boolean` if a size known only at run time decides */
 export type Fits<A, G> =
   Wide<A> extends true
     ? boolean

@@ -12,7 +12,7 @@
  * @module
  */
 import { pipe } from 'fp-ts/lib/function.js'
-import type { Placed } from '../../types/check.js'
+import type { OnlyBijector } from '../../types/check.js'
 import type { Latents, Shape } from '../../types/shape.js'
 import type { Bijector } from '../bijector/layer.js'
 import { clamp, isBounded, logInside, REALS } from '../bijector/support.js'
@@ -55,7 +55,7 @@ export const toBitsPerDim = (logProb: number, dimensions: number): number => -lo
  * moons.logProb(params)(x) // Tensor<['N']>, nats
  */
 export const flow = <A extends Shape, B extends Latents, L = Bijector<A, B>>(
-  bijector: L & Placed<L> & Bijector<A, B>,
+  bijector: L & OnlyBijector<L> & Bijector<A, B>,
   prior: Prior,
 ): Flow<A, B> => {
   // a bijector of bounded support tells infinities itself; others would make NaN of them, as 0·∞ or ∞ − ∞

@@ -1,4 +1,4 @@
-// What an editor shows over the names that the carets point at.
+// `expected.txt` has what an editor shows when you hover over the names that the carets point at.
 import {
   actNorm,
   checkerboard,

@@ -1,4 +1,4 @@
-// Nothing is broadcast in silence.
+// Nothing is broadcast silently.
 
 import { T, type Tensor } from 'diffeo'
 import { pipe } from 'fp-ts/lib/function.js'

@@ -1,4 +1,4 @@
-// A squeeze is no layer that keeps the shape, whoever says so.
+// An annotation does not make a squeeze keep its shape.
 import { type Layer, type Same, squeeze } from 'diffeo'
 
 export const layer: Layer<Same> = squeeze

@@ -1,4 +1,4 @@
-// A block that is wrong from its first layer on.
+// A block whose first layer does not fit.
 import { channelwise, checkerboard, compose, coupling, factorOut, input, resnet, squeeze } from 'diffeo'
 
 const net = resnet()

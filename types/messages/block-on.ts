@@ -1,4 +1,4 @@
-// A block without a shape, put at a shape that its third layer cannot take.
+// A block at a shape that its third layer cannot squeeze.
 import { compose, on, squeeze } from 'diffeo'
 
 export const b = on([28, 28, 1], compose(squeeze, squeeze, squeeze))

@@ -1,4 +1,4 @@
-// Images of two sizes side by side in channels.
+// Images of two sizes cannot be concatenated along the channels.
 import { T, type Tensor } from 'diffeo'
 
 declare const x: Tensor<readonly ['N', 16, 16, 6]>

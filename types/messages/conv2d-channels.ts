@@ -1,4 +1,4 @@
-// Twelve channels meet a kernel for three.
+// A kernel for three channels, an image with twelve.
 
 import { T, type Tensor } from 'diffeo'
 import { pipe } from 'fp-ts/lib/function.js'

@@ -1,4 +1,4 @@
-// Six channels make no 2×2 squares.
+// Six channels do not split into 2×2 squares.
 import { T, type Tensor } from 'diffeo'
 
 declare const x: Tensor<readonly ['N', 4, 4, 6]>

@@ -1,4 +1,4 @@
-// Half of three channels cannot be left behind.
+// Three channels cannot be factored out in halves.
 import { compose, factorOut, input, logit } from 'diffeo'
 
 export const b = compose(input([32, 32, 3]), logit(), factorOut)

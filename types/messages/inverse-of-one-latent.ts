@@ -1,4 +1,4 @@
-// The inverse wants every latent.
+// The inverse takes all latents.
 import { compose, factorOut, input, key, squeeze, type Tensor } from 'diffeo'
 
 const b = compose(input([4, 4, 1]), squeeze, factorOut)

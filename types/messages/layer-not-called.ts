@@ -1,4 +1,4 @@
-// logit takes options, so it is a function.
+// logit takes options, so it has to be called.
 import { compose, input, logit, squeeze } from 'diffeo'
 
 export const a = compose(input([28, 28, 1]), logit, squeeze)

@@ -1,4 +1,4 @@
-// Colour where the flow is over grey.
+// Colour images in a flow over grey images.
 import { compose, flow, input, key, logit, standardNormal, type Tensor } from 'diffeo'
 
 declare const x: Tensor<readonly ['N', 28, 28, 3]>

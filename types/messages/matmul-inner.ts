@@ -1,4 +1,4 @@
-// 784 inputs meet a matrix of 128 rows.
+// 784 inputs, a matrix with 128 rows.
 
 import { T, type Tensor } from 'diffeo'
 import { pipe } from 'fp-ts/lib/function.js'

@@ -1,4 +1,4 @@
-// An event has sizes, not names.
+// An event shape has sizes, not names.
 import { input } from 'diffeo'
 
 export const b = input(['N', 32, 32, 3])

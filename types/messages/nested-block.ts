@@ -1,4 +1,4 @@
-// The sentence of a block within a block within a block.
+// An error three blocks deep.
 import { compose, input, squeeze } from 'diffeo'
 
 const twice = compose(squeeze, squeeze)

@@ -1,4 +1,4 @@
-// An own mask fits one shape.
+// A user-defined mask fits one shape.
 import { compose, coupling, input, mask, mlp } from 'diffeo'
 
 const middle = mask([3], ([i]) => i === 1)

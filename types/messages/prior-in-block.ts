@@ -1,4 +1,4 @@
-// A block without a shape has no place for a prior either.
+// A prior is not a layer in a block without a shape, either.
 import { actNorm, compose, standardNormal } from 'diffeo'
 
 export const a = compose(actNorm, standardNormal)

@@ -1,4 +1,4 @@
-// Refined as grey images, used as colour.
+// Refined as grey images, used as colour images.
 
 import type * as tf from '@tensorflow/tfjs-core'
 import { compose, flow, input, key, logit, refine, standardNormal } from 'diffeo'

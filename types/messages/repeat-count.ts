@@ -1,4 +1,4 @@
-// A flow of no steps is a count that went wrong.
+// A layer repeated zero times.
 import { actNorm, compose, input, repeat } from 'diffeo'
 
 export const a = compose(input([2]), repeat(0, actNorm))

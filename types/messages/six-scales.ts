@@ -1,4 +1,4 @@
-// The fifth of six scales meets an odd height.
+// The fifth of six scales gets an odd height.
 import { channelwise, checkerboard, compose, coupling, factorOut, input, resnet, squeeze } from 'diffeo'
 
 const net = resnet()

@@ -1,4 +1,4 @@
-// An odd width, in the name of the tensor operation.
+// An odd width; the error names the tensor operation.
 import { T, type Tensor } from 'diffeo'
 
 declare const x: Tensor<readonly ['N', 8, 7, 3]>

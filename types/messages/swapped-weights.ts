@@ -1,4 +1,4 @@
-// A generic net is proved in its own body: its two matrices are in the wrong order.
+// A generic net is type-checked in its body: here its two matrices are swapped.
 
 import { T, type Tensor } from 'diffeo'
 import { pipe } from 'fp-ts/lib/function.js'

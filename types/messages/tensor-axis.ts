@@ -1,4 +1,4 @@
-// The fourth axis of three.
+// Axis 3 of a tensor with axes 0 to 2.
 import { T, type Tensor } from 'diffeo'
 
 declare const x: Tensor<readonly ['N', 8, 3]>

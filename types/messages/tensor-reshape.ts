@@ -1,4 +1,4 @@
-// 3,072 elements do not fit into 1,024, batch aside.
+// 3,072 elements per example do not fit into 1,024.
 import { T, type Tensor } from 'diffeo'
 
 declare const x: Tensor<readonly ['N', 32, 32, 3]>

@@ -1,4 +1,4 @@
-// The second half of 6 channels starts at 3.
+// The slice ends after the last of 6 channels.
 import { T, type Tensor } from 'diffeo'
 
 declare const x: Tensor<readonly ['N', 8, 8, 6]>

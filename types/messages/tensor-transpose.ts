@@ -1,4 +1,4 @@
-// Three places for four dimensions.
+// Three axes in the order, four in the tensor.
 import { T, type Tensor } from 'diffeo'
 
 declare const x: Tensor<readonly ['N', 32, 16, 3]>

@@ -1,4 +1,4 @@
-// Three latents are not one.
+// The annotation has one latent, the flow three.
 import { channelwise, checkerboard, compose, coupling, factorOut, input, resnet, squeeze } from 'diffeo'
 
 const net = resnet()

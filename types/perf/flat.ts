@@ -1,4 +1,4 @@
-// Forty layers in one call, which is what the check of each argument costs most for.
+// Forty layers in one call: the most expensive case for the check of each argument.
 import { actNorm as a, compose, flip as f, input, squeeze as s } from 'diffeo'
 
 export const flat = compose(

@@ -1,4 +1,4 @@
-// A flow in the manner of Glow (Kingma and Dhariwal 2018): 3 scales of 32 steps of 3 layers, 294 layers in all.
+// A flow in the style of Glow (Kingma and Dhariwal 2018): 3 scales of 32 steps of 3 layers, 294 layers in all.
 import {
   actNorm,
   type Bijector,

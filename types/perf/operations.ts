@@ -1,4 +1,4 @@
-// A residual net by hand from typed operations.
+// A residual net written with typed operations.
 
 import { T, type Tensor } from 'diffeo'
 import { pipe } from 'fp-ts/lib/function.js'

@@ -1,4 +1,4 @@
-// The Real NVP of the paper for 64×64 images, written out.
+// The Real NVP of the paper for 64×64 images, layer by layer.
 import {
   actNorm,
   channelwise,

@@ -148,7 +148,7 @@ expectType<Bijector<readonly [2], readonly [2]>>(on([2], realNvpVector()))
 expectError(on([28, 28, 1], realNvp({ scales: 4 })))
 expectError(on([28, 28, 1], realNvpVector()))
 
-// under the layers: bijections of values, with every parameter given
+// `Diffeo`: bijections of values, with bound parameters
 type Squeezed = Diffeo.Diffeo<Tensor<readonly ['N', 4, 4, 1]>, Tensor<readonly ['N', 2, 2, 4]>>
 type Pixels = Tensor<Batch<readonly [4, 4, 1]>>
 const squeezed: Squeezed = on([4, 4, 1], squeeze).bind({})

@@ -1,4 +1,4 @@
-// Every assertion here is wrong on purpose and has to be reported.
+// Every assertion here is wrong on purpose; `scripts/tsd.mjs` fails unless each is reported.
 
 import { expectError, expectNever, expectNotAssignable, expectType } from 'tsd'
 import { compose, factorOut, input, type ShapeError, squeeze } from '../../dist/src/index.js'

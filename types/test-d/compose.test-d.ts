@@ -1,4 +1,4 @@
-// What a composition makes of shapes, as a user writes it.
+// The shapes that `compose` infers, as users write it.
 
 import { expectError, expectType } from 'tsd'
 import {
@@ -28,12 +28,12 @@ import {
 const net = resnet({ width: 32, blocks: 4 })
 const mask = checkerboard()
 
-// the line that the library is for
+// the main use: `compose` infers the codomain
 expectType<Bijector<readonly [32, 32, 3], readonly [readonly [16, 16, 6], readonly [16, 16, 6]]>>(
   compose(input([32, 32, 3]), coupling(mask, net), squeeze, coupling(channelwise(), net), factorOut),
 )
 
-// a block is a layer of any shape that fits
+// a block of layers is itself a layer
 const scale = compose(
   coupling(mask, net),
   actNorm,
@@ -49,18 +49,18 @@ expectType<readonly [readonly [14, 14, 2], readonly [7, 7, 4], readonly [7, 7, 4
   compose(input([28, 28, 1]), scale, scale).codomain,
 )
 
-// layers after several latents act on the one that flows
+// after a factor-out, layers act on the last latent
 expectType<readonly [readonly [16, 16, 6], readonly [8, 8, 12], readonly [4, 4, 48]]>(
   compose(twoScales, squeeze).codomain,
 )
 expectType<readonly [readonly [16, 16, 6], readonly [8, 8, 12], readonly [768]]>(compose(twoScales, flatten).codomain)
 
-// a bijector stands where its shape flows
-const rest = on([16, 16, 12], compose(factorOut, squeeze))
-expectType<readonly [readonly [16, 16, 6], readonly [8, 8, 24]]>(compose(input([32, 32, 3]), squeeze, rest).codomain)
-expectType<Bijector<readonly [16, 16, 12], readonly [readonly [16, 16, 6], readonly [8, 8, 24]]>>(rest)
+// a bijector is a layer that accepts one shape
+const tail = on([16, 16, 12], compose(factorOut, squeeze))
+expectType<readonly [readonly [16, 16, 6], readonly [8, 8, 24]]>(compose(input([32, 32, 3]), squeeze, tail).codomain)
+expectType<Bijector<readonly [16, 16, 12], readonly [readonly [16, 16, 6], readonly [8, 8, 24]]>>(tail)
 
-// associativity: however blocks are nested, the latents are the same
+// associativity: nesting does not change the latents
 const flat = compose(input([64, 64, 3]), squeeze, factorOut, squeeze, factorOut, squeeze)
 expectType<typeof flat>(compose(input([64, 64, 3]), compose(squeeze, factorOut), compose(squeeze, factorOut, squeeze)))
 expectType<typeof flat>(
@@ -69,7 +69,7 @@ expectType<typeof flat>(
 expectType<typeof flat>(compose(compose(input([64, 64, 3]), squeeze, factorOut), squeeze, factorOut, squeeze))
 expectType<typeof flat>(on([64, 64, 3], compose(squeeze, factorOut, squeeze, factorOut, squeeze)))
 
-// repetition: a layer that keeps the shape stays what it is, another is applied as often
+// `repeat`: a layer that keeps the shape keeps its type; other layers are applied n times
 expectType<Bijector<readonly [28, 28, 1], readonly [7, 7, 16]>>(on([28, 28, 1], repeat(2, squeeze)))
 expectType<typeof twoScales.codomain>(compose(input([32, 32, 3]), repeat(2, scale)).codomain)
 expectType<Bijector<readonly [6], readonly [6]>>(compose(input([6]), repeat(8, on([6], actNorm))))
@@ -97,7 +97,7 @@ expectType<readonly [49152]>(compose(input([128, 128, 3]), flatten).codomain)
 expectType<Bijector<readonly [2], readonly [2]>>(compose(input([2])))
 expectType<Bijector<readonly [4, 4, 1], readonly [2, 2, 4]>>(on([4, 4, 1], squeeze))
 
-// batches of the latents, both ways
+// batches in both directions
 const diffeo = twoScales.bind(twoScales.init(key(0)))
 declare const images: Tensor<readonly ['N', 32, 32, 3]>
 const [z, logDet] = diffeo.forward(images)
@@ -122,7 +122,7 @@ expectType<typeof step>(repeat(32, step))
 expectType<Bijector<readonly [2], readonly [2]>>(compose(input([2]), reverse(step)))
 expectError(compose(input([4, 4, 1]), reverse(step)))
 
-// a density over what the bijector is over
+// a flow is over the domain of its bijector
 const model = flow(twoScales, standardNormal)
 const params = model.init(key(0))
 expectType<Tensor<readonly ['N']>>(model.logProb(params)(images))

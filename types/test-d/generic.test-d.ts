@@ -1,4 +1,4 @@
-// Code of a user that is generic over shapes is proved once, in its own body.
+// User code that is generic over shapes is type-checked once, in its body.
 import { pipe } from 'fp-ts/lib/function.js'
 import { expectError, expectType } from 'tsd'
 import {
@@ -34,7 +34,7 @@ import {
 type Matrix<I extends number, O extends number> = Tensor<readonly [I, O]>
 type Row<C extends number> = Tensor<readonly [C]>
 
-// an MLP over the names of its widths: swapping its matrices is an error in its body, not at its calls
+// an MLP generic over its widths: swapping its matrices is an error in the body, not at the calls
 const mlp =
   <I extends number, H extends number, O extends number>(w1: Matrix<I, H>, b1: Row<H>, w2: Matrix<H, O>) =>
   (x: Tensor<readonly ['N', I]>): Tensor<readonly ['N', O]> =>
@@ -48,7 +48,7 @@ expectError(mlp(w2, b1, w1))
 expectError(mlp(w1, b1, w2)(T.reshape([783])(digits)))
 expectError(<I extends number, H extends number>(x: Tensor<readonly ['N', I]>, w: Matrix<H, I>) => T.matmul(w)(x))
 
-// a residual block keeps any shape, and a step that does not is refused where it is used
+// a residual block keeps any shape; passing a function that changes the shape is an error
 const residual =
   <S extends Shape>(f: (x: Tensor<Batch<S>>) => Tensor<Batch<S>>) =>
   (x: Tensor<Batch<S>>): Tensor<Batch<S>> =>
@@ -58,7 +58,7 @@ expectType<Tensor<readonly ['N', 8, 8, 3]>>(residual<readonly [8, 8, 3]>(T.tanh)
 declare const wider: Tensor<readonly [3, 3, 3, 16]>
 expectError(residual<readonly [8, 8, 3]>(T.conv2d(wider)))
 
-// convolutions keep height and width, whatever they are
+// convolutions keep height and width
 const twice =
   <H extends number, W extends number, C extends number>(kernel: Tensor<readonly [3, 3, C, C]>) =>
   (x: Tensor<readonly ['N', H, W, C]>): Tensor<readonly ['N', H, W, C]> =>
@@ -72,12 +72,12 @@ expectError(pipe(image, T.concat(digits)))
 expectError(pipe(image, T.add(digits)))
 expectType<Tensor<readonly ['N']>>(T.sumEvent(image))
 
-// a bijector over any shape, of layers that take any
+// a bijector over any shape, made of layers that accept any shape
 const normalised = <S extends Shape>(shape: S): Bijector<S, S> => on(shape, compose(actNorm, compose(flip, affine)))
 expectType<Bijector<readonly [4, 2], readonly [4, 2]>>(normalised([4, 2] as const))
 expectError(<S extends Shape>(shape: S): Bijector<S, S> => on(shape, squeeze))
 
-// any bijector over images: what is known of it comes back, and one over vectors is refused
+// functions of any bijector over images: they keep its shapes, and a bijector over vectors is an error
 type Pictures = readonly [number, number, number]
 const whiten = <S extends Pictures, B extends Latents>(b: Bijector<S, B>): Flow<S, B> => flow(b, standardNormal)
 const rebuilt =
@@ -96,7 +96,7 @@ expectError(
   <S extends Pictures, B extends Latents>(b: Bijector<S, B>, x: BatchOf<B>): BatchOf<S> => b.bind({}).forward(x)[0],
 )
 
-// a layer of a user with a shape function of its own: rows in half, columns doubled
+// a user-defined layer with a shape function: it halves the rows and doubles the columns
 interface Fold extends ShapeFn {
   readonly out: this['in'] extends readonly [infer R extends number, infer C extends number]
     ? readonly [Half<R>, C, 2]
@@ -110,7 +110,7 @@ expectError(compose(input([4, 6, 1]), fold))
 expectError(reverse(fold))
 expectType<Layer<Fold>>(layer<Fold>('fold', fold.at))
 
-// a bijector of a user
+// a user-defined bijector
 expectType<Bijector<readonly [2], readonly [2]>>(
   bijector({
     name: 'double',

@@ -1,4 +1,4 @@
-// `any`, `never`, unions and sizes of type `number` as inputs: no check falls silent beside them, and none is invented.
+// Inputs of type `any`, `never`, unions and `number`: they disable no other check and cause no error.
 import { pipe } from 'fp-ts/lib/function.js'
 import { expectAssignable, expectError, expectNotAssignable, expectType } from 'tsd'
 import {
@@ -34,7 +34,7 @@ import {
   type Tensor,
 } from '../../dist/src/index.js'
 
-// biome-ignore lint/suspicious/noExplicitAny: what a user has who left the compiler's guard
+// biome-ignore lint/suspicious/noExplicitAny: tests what users get for `any`
 declare const anything: any
 declare const nothing: never
 declare const size: number
@@ -43,21 +43,21 @@ declare const image: Tensor<readonly ['N', 8, 6, 4]>
 declare const tall: Tensor<readonly ['N', number, 6, 4]>
 declare const deep: Tensor<readonly ['N', 8, 6, number]>
 
-// shapes with `any` in a place: that place passes, the others are checked
+// shapes with one size of type `any`: that size passes, the others are checked
 expectAssignable<Latents>(on([anything, 28, 1], squeeze).codomain)
 expectAssignable<Latents>(on(anything, compose(squeeze, factorOut)).codomain)
 expectError(on([anything, 27, 1], squeeze))
 expectError(on([anything, 28], squeeze))
 expectError(compose(input([anything, 28, 1]), squeeze, coupling(halves(), mlp())))
 
-// no rule that changes the shape answers never, whatever comes in
+// no rule that changes the shape returns `never`, for any input
 expectNotAssignable<never>({} as Apply<FactorOut, never>)
 expectNotAssignable<never>({} as Apply<Flatten, never>)
 expectNotAssignable<never>({} as Apply<ReshapeTo<readonly [4]>, never>)
 expectNotAssignable<never>({} as Apply<Squeeze, readonly [number, 7, 1]>)
 expectNotAssignable<never>({} as Apply<Squeeze, readonly [28 | 30, 7, 1]>)
 
-// one of several shapes: what fits none is refused
+// unions of shapes: a layer that fits none of them is an error
 declare const either: readonly [8, 8, 4] | readonly [4, 4, 2]
 expectType<readonly [4, 4, 16] | readonly [2, 2, 8]>(
   {} as Apply<Squeeze, readonly [8, 8, 4]> | Apply<Squeeze, readonly [4, 4, 2]>,
@@ -95,7 +95,7 @@ expectError(
   ),
 )
 
-// layers: after `any` nothing is known, before it everything
+// layers: shapes before `any` are checked, shapes after it are unknown
 declare const halving: Layer<Squeeze> | Layer<FactorOut>
 expectError(compose(input([27, 28, 1]), squeeze, anything))
 expectError(compose(input([28, 28, 1]), coupling(halves(), mlp()), anything))
@@ -104,7 +104,7 @@ expectAssignable<Latents>(compose(input([28, 28, 2]), halving).codomain)
 expectError(repeat(0, anything))
 expectType<Bijector<readonly [2, 2, 16], readonly [4, 4, 4]>>(reverse(on([4, 4, 4], squeeze)))
 
-// operations: a wide size passes, and what is known beside it is still compared
+// operations: a size of type `number` passes, the literal sizes beside it are compared
 expectType<Tensor<readonly ['N', number, 3, 16]>>(pipe(tall, T.spaceToDepth))
 expectType<Tensor<readonly ['N', 8, 6, number]>>(pipe(deep, T.concat(image)))
 expectType<Tensor<readonly ['N', number]>>(T.reshape([size])(image))
@@ -118,7 +118,7 @@ expectError(T.transpose([0, 1, 1, 2])(deep))
 expectError(T.split([several, 4])(image))
 expectError(T.matmul({} as Tensor<readonly [5, 3]>)(image))
 
-// operations: `any` and `never` make no shape of their own
+// operations: `any` and `never` do not change the resulting shape
 expectType<Tensor<readonly ['N', 8, 6, 4]>>(T.add(image)(anything))
 expectType<Tensor<readonly ['N', 8, 6, 4]>>(T.add(image)(nothing))
 expectType<Tensor<readonly ['N', 8, 6, 4]>>(T.times(anything)(image))

@@ -1,4 +1,4 @@
-// What the compiler cannot know passes here and meets the run-time twin; what it does know it still says.
+// Sizes and ranks known only at run time pass here, and the run-time twins check them; literal sizes are checked here.
 import * as tf from '@tensorflow/tfjs-core'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
@@ -56,7 +56,7 @@ expectType<readonly [28, 28, 1]>(compose(input([size]), reshapeTo([28, 28, 1])).
 expectType<readonly [readonly [4, 4, number], readonly [4, 4, number]]>(on([4, 4, size], factorOut).codomain)
 expectType<readonly [number, 28, 3]>(on([size, 28, 3], coupling(checkerboard(), net)).codomain)
 expectType<readonly [7, 7, 2]>({} as Apply<Exactly<readonly [14, 14, 1], readonly [7, 7, 2]>, readonly [number, 14, 1]>)
-// … does not hide a mistake beside it
+// … does not hide an error in another size
 expectError(on([size, 27, 1], squeeze))
 expectError(on([size, size], squeeze))
 expectError(compose(input([size, 28, 3]), on([28, 28, 1], actNorm)))
@@ -77,32 +77,32 @@ expectType<Shape>(
 )
 expectError(compose(input(shape), squeeze, coupling(halves(), mlp())))
 
-// layers known only at run time: the latents are not known either, rather than wrong
+// layers known only at run time: the latents are `Latents`, not wrong
 declare const layers: readonly Layer<ShapeFn>[]
 declare const squeezes: readonly Layer<Squeeze>[]
-declare const some: Layer<ShapeFn>
+declare const anyLayer: Layer<ShapeFn>
 const checkered = coupling(checkerboard(), net)
 expectType<Bijector<readonly [28, 28, 1], Latents>>(compose(input([28, 28, 1]), ...layers))
 expectType<Bijector<readonly [28, 28, 1], Latents>>(compose(input([28, 28, 1]), ...squeezes))
-expectType<Bijector<readonly [28, 28, 1], Latents>>(compose(input([28, 28, 1]), some, squeeze, factorOut))
+expectType<Bijector<readonly [28, 28, 1], Latents>>(compose(input([28, 28, 1]), anyLayer, squeeze, factorOut))
 expectType<Bijector<readonly [28, 28, 1], Latents>>(on([28, 28, 1], compose(...layers)))
 expectType<Bijector<readonly [28, 28, 1], Latents>>(on([28, 28, 1], realNvp({ scales: size })))
-expectType<Layer<ShapeFn>>(reverse(some))
-expectError(compose(input([28, 28, 1]), some, squeeze, coupling(halves(), mlp())))
-expectError(compose(input([27, 28, 1]), squeeze, some))
+expectType<Layer<ShapeFn>>(reverse(anyLayer))
+expectError(compose(input([28, 28, 1]), anyLayer, squeeze, coupling(halves(), mlp())))
+expectError(compose(input([27, 28, 1]), squeeze, anyLayer))
 
 expectType<Bijector<readonly [28, 28, 1], Latents>>(on([28, 28, 1], repeat(size, squeeze)))
 expectType<readonly [28, 28, 1]>(on([28, 28, 1], repeat(size, checkered)).codomain)
-expectType<Bijector<readonly [28, 28, 1], Latents>>(on([28, 28, 1], repeat(2, some)))
+expectType<Bijector<readonly [28, 28, 1], Latents>>(on([28, 28, 1], repeat(2, anyLayer)))
 expectError(on([28], repeat(size, checkered)))
 
-// any: nothing is known, nothing is invented
+// `any`: the latents are unknown, not wrong
 declare const anything: AnyBijector
 expectAssignable<Bijector<readonly [28, 28, 1], Latents>>(compose(input([28, 28, 1]), anything))
 expectAssignable<Latents>(compose(input([28, 28, 1]), anything, squeeze).codomain)
 expectType<Latents>(compose(input([28, 28, 1]), {} as Layer<ShapeFn>, anything).codomain)
 
-// several sizes: refused only if none fits
+// unions of sizes: an error only if none fits
 declare const even: 28 | 32
 declare const mixed: 28 | 27
 declare const odd: 25 | 27
@@ -111,7 +111,7 @@ expectType<readonly [14 | 13, 14, 4]>(on([mixed, 28, 1], squeeze).codomain)
 expectError(on([odd, 28, 1], squeeze))
 expectError(on([28, 28, odd], factorOut))
 
-// never is an answer of no rule
+// no rule returns `never`
 expectNotAssignable<never>({} as Apply<Squeeze, readonly [7, 7, 1]>)
 expectNotAssignable<never>({} as Apply<Squeeze, never>)
 expectNotAssignable<never>({} as Apply<Squeeze, unknown>)
@@ -126,7 +126,7 @@ expectType<number>({} as Half<number>)
 expectType<boolean>({} as Even<number>)
 expectType<boolean>({} as Even<2 | 3>)
 
-// the door from untyped tensors
+// `refine` types an untyped tensor
 const images = refine(['N', 28, 28, 1])(tf.zeros([2, 28, 28, 1]))
 expectType<E.Either<DiffeoError, Tensor<readonly ['N', 28, 28, 1]>>>(images)
 const b = on([28, 28, 1], squeeze).bind({})
@@ -143,7 +143,7 @@ expectError(
   ),
 )
 
-// tensors and bijectors of one shape do not pass for those of another, wider or narrower
+// a tensor or bijector of one shape is not assignable to a wider or narrower shape
 expectNotAssignable<Tensor<readonly ['N', number]>>({} as Tensor<readonly ['N', 4]>)
 expectNotAssignable<Tensor<readonly ['N', 4]>>({} as Tensor<readonly ['N', number]>)
 expectNotAssignable<Tensor<readonly ['N', 4]>>({} as Tensor<readonly ['N', 4], 'int32'>)

@@ -1,4 +1,4 @@
-// What the typed operations answer, alone and in a pipe, and what they refuse.
+// The result types of the typed operations, alone and in a pipe, and their errors.
 import { pipe } from 'fp-ts/lib/function.js'
 import { expectError, expectType } from 'tsd'
 import { fromKey, identityMatrix, orthogonal, type Param, T, type Tensor, uniformArray } from '../../dist/src/index.js'
