@@ -27,11 +27,11 @@ export type Start<Ls> = Ls extends readonly [{ readonly domain: infer A extends 
 export type OnlyLayer<L> = L extends HasShapeFn
   ? unknown
   : L extends { readonly logProb: unknown }
-    ? ShapeError<'compose: expected a layer, got a density; flow(bijector, prior) joins the two'>
+    ? ShapeError<'compose: expected a layer, got a density; use flow(bijector, prior)'>
     : L extends (...args: never) => unknown
-      ? ShapeError<'compose: expected a layer, got a function that may answer one; call it'>
+      ? ShapeError<'compose: expected a layer, got a function; did you forget to call it?'>
       : L extends { readonly kind: string }
-        ? ShapeError<'compose: expected a layer, got a net or a mask; coupling(mask, net) takes one of each'>
+        ? ShapeError<'compose: expected a layer, got a net or a mask; use coupling(mask, net)'>
         : ShapeError<'compose: expected a layer, got something else'>
 
 // `Check` and `Result` match layers that take any shape first, without using `S`. Code that is generic over shapes then
@@ -129,8 +129,8 @@ export type Refusal<F extends ShapeFn, S> = F extends Same
 export type OnlyBijector<L> = L extends { readonly domain: unknown }
   ? unknown
   : L extends HasShapeFn
-    ? ShapeError<'flow: expected a bijector, got a layer without a shape; put it at one with on'>
-    : ShapeError<'flow: expected a bijector, got what is no layer at all'>
+    ? ShapeError<'flow: expected a bijector, got a layer without a shape; use on(shape, layer)'>
+    : ShapeError<'flow: expected a bijector, got something else'>
 /** `unknown` if `L` can be reversed (it has one latent, or is a layer that keeps the shape), else the error. */
 export type Reversible<L> = L extends { readonly domain: Shape; readonly codomain: infer B }
   ? OrLatents<B> extends infer O
@@ -144,4 +144,4 @@ export type Reversible<L> = L extends { readonly domain: Shape; readonly codomai
     ? unknown
     : FnOf<L> extends KeepsShape
       ? unknown
-      : ShapeError<'reverse: expected a layer that keeps the shape, got one that may not; put it at a shape with on'>
+      : ShapeError<'reverse: expected a layer that keeps the shape, got one that may change it; use on(shape, layer)'>

@@ -21,7 +21,7 @@ type List<P extends readonly number[]> = P extends readonly [
     : `${H}, ${List<R>}`
   : ''
 /** The axes of a shape: 0 | 1 | 2 for three dimensions. */
-type Places<S extends Dims> = Exclude<Partial<S>['length'], S['length']>
+type Axes<S extends Dims> = Exclude<Partial<S>['length'], S['length']>
 
 /** `unknown` if `To` has as many elements as `S`, else the error. */
 export type ReshapeRefusal<S extends Shape, To extends Shape> =
@@ -36,14 +36,14 @@ export type TransposeRefusal<S extends Dims, P extends readonly number[]> =
     : number extends P['length'] | P[number]
       ? unknown
       : P['length'] extends S['length']
-        ? [Places<S>] extends [P[number]]
+        ? [Axes<S>] extends [P[number]]
           ? unknown
           : ShapeError<NoPermutation<S, P>>
         : ShapeError<NoPermutation<S, P>>
 type NoPermutation<
   S extends Dims,
   P extends readonly number[],
-> = `transpose: expected a permutation of the places of ${Show<S>}, got [${List<P>}]`
+> = `transpose: expected a permutation of the axes of ${Show<S>}, got [${List<P>}]`
 
 /** The sum of a list of sizes. */
 export type Sum<Sizes extends readonly number[], Acc extends number = 0> =
@@ -70,7 +70,7 @@ export type SliceRefusal<S extends Dims, From extends number, Size extends numbe
     ? unknown
     : S extends readonly [...Dims, infer C extends number]
       ? Inside<C, From, Size> extends false
-        ? ShapeError<`slice: expected places from 0 to ${C} in ${Show<S>}, got ${Size} places from ${From}`>
+        ? ShapeError<`slice: expected a range within 0 to ${C} in ${Show<S>}, got ${Size} elements from ${From}`>
         : unknown
       : unknown
 type Inside<
@@ -95,7 +95,7 @@ export type AxisRefusal<Op extends string, S extends Dims, Axis extends number> 
     ? unknown
     : number extends Axis
       ? unknown
-      : Axis extends Places<S>
+      : Axis extends Axes<S>
         ? unknown
         : ShapeError<`${Op}: expected an axis of ${Show<S>}, got ${Axis}`>
 

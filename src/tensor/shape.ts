@@ -87,7 +87,7 @@ export const transpose =
   (shape) =>
     order.length === shape.length && shape.every((_, i) => order.includes(i))
       ? E.right(order.map((i) => shape[i]!))
-      : E.left(shapeError('transpose', `a permutation of the places of ${show(shape)}`, `[${order.join(', ')}]`))
+      : E.left(shapeError('transpose', `a permutation of the axes of ${show(shape)}`, `[${order.join(', ')}]`))
 
 /** …×C → …×size for each of the sizes, which add up to C */
 export const split =
@@ -108,7 +108,7 @@ export const slice =
     if (total === undefined) return E.left(shapeError('slice', 'at least one dimension', show(shape)))
     return from >= 0 && size >= 0 && from + size <= total
       ? E.right([...shape.slice(0, -1), size])
-      : E.left(shapeError('slice', `places from 0 to ${total} in ${show(shape)}`, `${size} places from ${from}`))
+      : E.left(shapeError('slice', `a range within 0 to ${total} in ${show(shape)}`, `${size} elements from ${from}`))
   }
 
 /** The shape without one dimension, where the operation has a name */

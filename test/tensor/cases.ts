@@ -126,13 +126,13 @@ export const cases = [
     rule: 'transpose',
     with: [0, 1, 1],
     in: [8, 6, 3],
-    sentence: 'transpose: expected a permutation of the places of 8×6×3, got [0, 1, 1]',
+    sentence: 'transpose: expected a permutation of the axes of 8×6×3, got [0, 1, 1]',
   },
   {
     rule: 'transpose',
     with: [0, 1],
     in: [8, 6, 3],
-    sentence: 'transpose: expected a permutation of the places of 8×6×3, got [0, 1]',
+    sentence: 'transpose: expected a permutation of the axes of 8×6×3, got [0, 1]',
   },
 
   {
@@ -155,18 +155,23 @@ export const cases = [
   { rule: 'slice', with: [0, 3], in: [8, 3], out: [8, 3] },
   { rule: 'slice', with: [99, 1], in: [100], out: [1] },
   { rule: 'slice', with: [3, 0], in: [3], out: [0] },
-  { rule: 'slice', with: [9, 3], in: [11], sentence: 'slice: expected places from 0 to 11 in 11, got 3 places from 9' },
+  {
+    rule: 'slice',
+    with: [9, 3],
+    in: [11],
+    sentence: 'slice: expected a range within 0 to 11 in 11, got 3 elements from 9',
+  },
   {
     rule: 'slice',
     with: [-1, 1],
     in: [8, 3],
-    sentence: 'slice: expected places from 0 to 3 in 8×3, got 1 places from -1',
+    sentence: 'slice: expected a range within 0 to 3 in 8×3, got 1 elements from -1',
   },
   {
     rule: 'slice',
     with: [0, 100],
     in: [8, 99],
-    sentence: 'slice: expected places from 0 to 99 in 8×99, got 100 places from 0',
+    sentence: 'slice: expected a range within 0 to 99 in 8×99, got 100 elements from 0',
   },
 
   { rule: 'axis', with: [1], in: [8, 6, 3], out: [8, 3] },
