@@ -52,16 +52,27 @@ const latin1 = new TextDecoder('latin1')
 const constantKey = (data: Elements, { shape, dtype }: ValueInfo): string =>
   `${dtype}[${shape}]${latin1.decode(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))}`
 
-const callKey = (kernel: Kernel, inputs: readonly number[], attrs: object = {}): string =>
-  `${kernel}(${inputs})${showAttrs(attrs)}`
+/** Texts of attributes: most calls go through several passes with the same ones. */
+const texts = new WeakMap<object, string>()
+
+const attrsKey = (attrs: object): string => {
+  const text = texts.get(attrs) ?? showAttrs(attrs)
+  texts.set(attrs, text)
+  return text
+}
+
+const NO_ATTRS = {}
+
+const callKey = (kernel: Kernel, inputs: readonly number[], attrs: object = NO_ATTRS): string =>
+  `${kernel}(${inputs.join()})${attrsKey(attrs)}`
 
 const readersIn = ({ calls }: Program): ReadonlyMap<number, readonly Call[]> => {
   const readers = new Map<number, Call[]>()
   for (const call of calls)
-    for (const v of new Set(call.inputs)) {
+    for (const v of call.inputs) {
       const list = readers.get(v)
       if (list === undefined) readers.set(v, [call])
-      else list.push(call)
+      else if (list.at(-1) !== call) list.push(call)
     }
   return readers
 }
@@ -141,9 +152,14 @@ export const rebuild = (program: Program, visit: Visit, { merge = false }: Optio
   }
   for (const [v, data] of program.constants)
     if (!merge || !isMerged(constantKey(data, values[v]!), [v])) constants.set(v, data)
-  // a call before may have made these values already
-  for (const call of program.calls)
-    if (!call.outputs.every((v) => makers.has(v))) visit({ ...call, inputs: call.inputs.map(current) }, build)
+  for (const call of program.calls) {
+    // a call before may have made these values already
+    if (makers.has(call.outputs[0]!)) continue
+    const isStale = renamed.size > 0 && call.inputs.some((v) => renamed.has(v))
+    visit(isStale ? { ...call, inputs: call.inputs.map(current) } : call, build)
+  }
+  const isSame = calls.length === program.calls.length && calls.every((call, i) => call === program.calls[i])
+  if (isSame && renamed.size === 0 && !merge) return program
   return dropUnused({ values, inputs: program.inputs, constants, calls, outputs: program.outputs.map(current) })
 }
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Attributes, type Call, type CallOf, callOf, isCall, type Kernel, type None } from './call.js'
+import { type Attributes, type Call, type CallOf, callOf, type Kernel, type None } from './call.js'
 import { type Program, sameShape } from './program.js'
 import { type Build, type Options, rebuild, type Visit } from './rebuild.js'
 
@@ -23,25 +23,47 @@ export interface Pattern<N extends string = never> {
 
 type Test = (build: Build, v: number, found: Found) => boolean
 
+const NONE: readonly Found[] = []
+
 /** Any value that passes the test; the same value wherever the name stands. */
 export const any =
   <N extends string>(name: N, test: Test = () => true): Pattern<N> =>
   (build, v, found) => {
-    if (found[name] !== undefined) return found[name] === v ? [found] : []
-    return test(build, v, found) ? [{ ...found, [name]: v }] : []
+    if (found[name] !== undefined) return found[name] === v ? [found] : NONE
+    return test(build, v, found) ? [{ ...found, [name]: v }] : NONE
   }
 
 type Names<P> = P extends Pattern<infer N> ? N : never
 
 const commutative = new Set<Kernel>(['Add', 'Multiply', 'Maximum', 'Minimum'])
 
+const matchInOrder = (
+  build: Build,
+  inputs: readonly number[],
+  operands: readonly Pattern<string>[],
+  found: Found,
+): readonly Found[] => {
+  let all: readonly Found[] = [found]
+  for (let i = 0; i < operands.length && all.length > 0; i++) {
+    const [pattern, v] = [operands[i]!, inputs[i]!]
+    all = all.length === 1 ? pattern(build, v, all[0]!) : all.flatMap((f) => pattern(build, v, f))
+  }
+  return all
+}
+
 /** All ways in which the inputs of a call fit: in both orders, where the order does not matter. */
-const matchInputs = (build: Build, { kernel, inputs }: Call, operands: readonly Pattern<string>[], found: Found) => {
-  if (inputs.length < operands.length) return []
-  const match = (order: readonly number[]): readonly Found[] =>
-    operands.reduce<readonly Found[]>((all, p, i) => all.flatMap((f) => p(build, order[i]!, f)), [found])
-  const isPair = operands.length === 2 && inputs[0] !== inputs[1] && commutative.has(kernel)
-  return isPair ? [...match(inputs), ...match([inputs[1]!, inputs[0]!])] : match(inputs)
+const matchInputs = (
+  build: Build,
+  { kernel, inputs }: Call,
+  operands: readonly Pattern<string>[],
+  found: Found,
+): readonly Found[] => {
+  if (inputs.length < operands.length) return NONE
+  const first = matchInOrder(build, inputs, operands, found)
+  const [a, b] = inputs as readonly [number, number]
+  if (operands.length !== 2 || a === b || !commutative.has(kernel)) return first
+  const second = matchInOrder(build, [b, a], operands, found)
+  return first.length === 0 ? second : second.length === 0 ? first : [...first, ...second]
 }
 
 /** A value that a call of this kernel makes. */
@@ -49,22 +71,23 @@ export const op =
   <P extends readonly Pattern<string>[]>(kernel: Kernel, ...operands: P): Pattern<Names<P[number]>> =>
   (build, v, found) => {
     const call = build.maker(v)
-    return call?.kernel === kernel ? matchInputs(build, call, operands, found) : []
+    return call?.kernel === kernel ? matchInputs(build, call, operands, found) : NONE
   }
 
 /** The pattern, with a name for the value itself. */
 export const as =
   <N extends string, M extends string>(name: N, pattern: Pattern<M>, test: Test = () => true): Pattern<N | M> =>
   (build, v, found) => {
-    if (found[name] !== undefined) return found[name] === v ? [found] : []
-    return pattern(build, v, found).flatMap((f) => (test(build, v, f) ? [{ ...f, [name]: v }] : []))
+    if (found[name] !== undefined) return found[name] === v ? [found] : NONE
+    const inside = pattern(build, v, found)
+    return inside.length === 0 ? NONE : inside.flatMap((f) => (test(build, v, f) ? [{ ...f, [name]: v }] : NONE))
   }
 
 /** The pattern, where nothing else reads the value. */
 export const once =
   <N extends string>(pattern: Pattern<N>): Pattern<N> =>
   (build, v, found) =>
-    build.isReadOnce(v) ? pattern(build, v, found) : []
+    build.isReadOnce(v) ? pattern(build, v, found) : NONE
 
 /** The number that all elements of a value are. */
 export const uniform = ({ data, made }: Build, v: number): number | undefined => {
@@ -116,8 +139,8 @@ export const rule = <K extends Kernel, const P extends readonly Pattern<string>[
   return {
     kernels: list,
     apply: (call, build) => {
-      if (list !== undefined && !isCall(call, ...list)) return undefined
       for (const found of matchInputs(build, call, operands, {})) {
+        // `rewrite` asks a rule about calls of its kernels alone
         const outcome = to(found, build, call as CallOf<K>)
         if (outcome !== undefined) return outcome
       }

@@ -31,7 +31,7 @@ const neutralElements = { Multiply: 1, RealDiv: 1, Add: 0, Sub: 0 }
 /** x·1, x/1, x + 0, x − 0 where nothing is repeated. */
 export const neutral = rule(
   ['Multiply', 'RealDiv', 'Add', 'Sub'],
-  [any('x'), any('c')],
+  [any('x'), any('c', (build, v) => [0, 1].includes(uniform(build, v)!))],
   ({ x, c }, build, { kernel, outputs }) =>
     uniform(build, c) === neutralElements[kernel] && sameShape(build.shape(x), build.shape(outputs[0]!))
       ? x

@@ -58,13 +58,21 @@ const isShift = ({ terms, convolution }: Parts): boolean =>
 
 const absorbing = new Set<Kernel>(['Add', 'Sub', 'Multiply', 'Neg', 'Relu'])
 
+/** The kernels of calls that are gathered. */
+const gathered = new Set<Kernel>([
+  ...absorbing,
+  ...(['Conv2D', 'Conv2DBackpropInput', 'Square', 'Sum', 'Mean'] as const),
+])
+
 /** The program with sums and products by channel gathered, for images whose channels are a multiple of `block`. */
 export const gatherImageSums =
   (block: number) =>
   (program: Program): Program => {
     const sums = new Map<number, Parts>()
     const products = new Map<number, readonly [number, number]>()
-    return rebuild(program, (call, build) => gather(call, build, block, sums, products))
+    return rebuild(program, (call, build) =>
+      gathered.has(call.kernel) ? gather(call, build, block, sums, products) : build.place(call),
+    )
   }
 
 const gather = (

@@ -38,7 +38,7 @@ export const rematerialise = (program: Program): Program => {
       copies.set(v, copy)
       return copy
     })
-    place({ ...call, inputs })
+    place(copies.size === 0 ? call : { ...call, inputs })
     if (!isCall(call, 'ImageSum')) return
     const x = normalisedBy(call)
     if (x !== undefined) norms.set(call.outputs[0]!, { at, x, call })
