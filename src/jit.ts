@@ -19,8 +19,8 @@ import type { Program, ProgramType, ValueInfo } from './compiler/program.js'
 import { partition, type Share } from './compiler/shard/partition.js'
 import { trace } from './compiler/trace.js'
 import { DiffeoException, engineError, usageError } from './error.js'
+import { FREED } from './freed.js'
 import { isPlainObject } from './thrown.js'
-import { FREED } from './tracing.js'
 
 // -------------------------------------------------------------------------------------
 // trees

@@ -28,6 +28,3 @@ export const drawn = (
     )
   return make(numbers(), shape)
 }
-
-/** How to fix an error about a freed tensor. */
-export const FREED = "free a tensor after its last use, and keep a state of fit's events with copyState"

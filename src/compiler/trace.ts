@@ -80,7 +80,8 @@ class TraceBackend extends PassiveBackend {
 const contentOf = ({ dataId }: tf.TensorInfo): Float32Array => {
   try {
     return tf.engine().readSync(dataId) as Float32Array
-  } catch {
+  } catch (thrown) {
+    if (thrown instanceof DiffeoException) throw thrown
     return refuse(
       'jit',
       'outer tensors with values at hand',

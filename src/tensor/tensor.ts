@@ -9,13 +9,14 @@ import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import type { Batch, Dims, Latents, Shape } from '../../types/shape.js'
 import { type DiffeoError, DiffeoException, orThrow, shapeError, usageError } from '../error.js'
+import { explainFreedTensors, FREED } from '../freed.js'
 import { explainMissingEngine } from '../missing-engine.js'
-import { FREED } from '../tracing.js'
 import { float32Of, shapeIn, sizesIn } from './numbers.js'
 import { only, product, show } from './shape.js'
 
 // here, because every eager operation imports this module
 explainMissingEngine()
+explainFreedTensors()
 
 declare const shape: unique symbol
 declare const type: unique symbol

@@ -17,9 +17,9 @@ export const breathe = (): Promise<unknown> =>
 export type MaybeLater<A extends Shape> = BatchOf<A> | Promise<BatchOf<A>>
 
 /**
- * `make(from)`, …, `make(end − 1)`: each is begun when its predecessor is handed out, and freed when the next is asked
- * for, or the one after that if `held` is 2. A tensor that was there before `make` was called is the caller's: it is
- * left alone, so that `make` may return the same one again.
+ * `make(from)`, …, `make(end − 1)`: each is begun when its predecessor is handed out, and freed when the next is handed
+ * out, or the one after that if `held` is 2. Two kinds of tensors stay the caller's: those that were there before the
+ * call that returns them, and those that the next call returns too, as a function does that keeps its first result.
  */
 export async function* ahead<A extends Shape>(
   make: (n: number) => MaybeLater<A>,
@@ -27,30 +27,34 @@ export async function* ahead<A extends Shape>(
   end: number,
   held = 1,
 ): AsyncGenerator<BatchOf<A>, undefined, undefined> {
-  const begin = async (n: number): Promise<readonly tf.Tensor[]> => {
-    if (n >= end) return []
+  /** Made by calls, returned once, and not freed yet. */
+  const fresh = new Set<tf.Tensor>()
+  const begin = async (n: number): Promise<tf.Tensor | undefined> => {
+    if (n >= end) return undefined
     // tensors are numbered in the order in which they are made
     const mark = tf.scalar(0)
     mark.dispose()
     const x = unwrap((await make(n)) as AnyTensor)
-    return x.id > mark.id ? [x, x] : [x]
+    if (x.id > mark.id) fresh.add(x)
+    else fresh.delete(x)
+    return x
   }
-  const free = ([, made]: readonly tf.Tensor[]): void => made?.dispose()
-  const handed: (readonly tf.Tensor[])[] = []
+  const handed: tf.Tensor[] = []
   let next = begin(from)
   try {
     for (let n = from; n < end; n++) {
-      const batch = await next
-      handed.push(batch)
+      const x = (await next)!
+      handed.push(x)
+      const last = handed.length > held ? handed.shift()! : undefined
+      if (last !== undefined && fresh.delete(last)) last.dispose()
       next = begin(n + 1)
       // whoever asks for it hears of its failure; until then it is nobody's
       next.catch(() => undefined)
-      yield trust(batch[0]!) as unknown as BatchOf<A>
-      if (handed.length === held) free(handed.shift()!)
+      yield trust(x) as unknown as BatchOf<A>
     }
   } finally {
-    handed.forEach(free)
-    await next.then(free, () => undefined)
+    await next.catch(() => undefined)
+    tf.dispose([...fresh])
   }
 }
 

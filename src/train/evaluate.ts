@@ -28,7 +28,7 @@ export interface Evaluation {
 
 /**
  * A number of batches, each begun while the engine computes with the one before. A tensor that a call of `at` makes is
- * freed after use; one that was there before stays the caller's.
+ * freed after use, unless the next call returns it too; one that was there before stays the caller's.
  */
 export interface Batches<A extends Shape> {
   readonly count: number

@@ -71,7 +71,8 @@ export type FitEvent = Compiling | Compiled | Stepped | Validated | Stopped
 export interface FitOptions<A extends Shape> extends StepOptions {
   /**
    * The batch of a step, counted from 0: a pure function, so that runs can be resumed. The next is begun one step early.
-   * A tensor that the call makes is freed after use; one that was there before stays the caller's.
+   * A tensor that the call makes is freed after use, unless the next call returns it too; one that was there before stays
+   * the caller's.
    */
   readonly batch: (step: number) => MaybeLater<A>
   /** What it compiles stays for the next: `compiled(flow).dispose()` frees it. */

@@ -10,21 +10,26 @@ import {
   constantRate,
   copyState,
   describeError,
+  disposeParams,
   disposeState,
   evaluate,
   type FitOptions,
   fit,
+  jit,
   key,
   leaves,
+  ready,
   type Stopped,
   startTraining,
   step,
+  T,
   type TrainState,
   trainingGap,
   unwrap,
   values,
 } from 'diffeo'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { trust } from '../../src/tensor/tensor.js'
 import '../support.js'
 import { collect, grown, moonBatch, moons, stateBits } from './toy.js'
 
@@ -94,15 +99,98 @@ it('a batch that its call makes is freed, at once or later', async () => {
     ).toBe(0)
 })
 
-it('a batch that its call makes and keeps is freed after its step, and fit says what to do', async () => {
-  let kept: BatchOf<Plane> | undefined
-  const end = await trained((n) => {
-    kept ??= moonBatch()(n)
-    return kept
+describe.each([
+  ['at once', (x: () => BatchOf<Plane>) => x],
+  ['later', (x: () => BatchOf<Plane>) => async () => x()],
+])('a batch that the first call makes and keeps, returned %s', (_, returned) => {
+  const keeping = () => {
+    let kept: BatchOf<Plane> | undefined
+    const batch: FitOptions<Plane>['batch'] = returned(() => {
+      kept ??= moonBatch()(0)
+      return kept
+    })
+    return { batch, disposed: () => unwrap(kept!).isDisposed, free: () => unwrap(kept!).dispose() }
+  }
+  const uses: Readonly<Record<string, (batch: FitOptions<Plane>['batch']) => Promise<unknown>>> = {
+    fit: async (batch) => expect((await trained(batch)).reason).toBe('steps'),
+    'fit, its validation': (batch) =>
+      trained(moonBatch(), { validation: { every: 2, batches: { count: 3, at: batch } } }),
+    evaluate: (batch) => evaluate(moons, start.params, { count: 3, at: batch }),
+    trainingGap: (batch) => trainingGap(moons, start.params, { count: 3, at: batch }),
+  }
+  it.each(Object.keys(uses))('is not freed by %s, which can use it again', async (name) => {
+    const { batch, disposed, free } = keeping()
+    expect(
+      await grown(async () => {
+        await uses[name]!(batch)
+        expect(disposed()).toBe(false)
+        await uses[name]!(batch)
+        free()
+      }),
+    ).toBe(0)
   })
+  it('is not freed where it takes turns with new ones', async () => {
+    const { batch, disposed, free } = keeping()
+    expect(
+      await grown(async () => {
+        const end = await trained((n) => (n % 3 < 2 ? batch(n) : moonBatch()(n)), { steps: 8 })
+        expect([end.reason, disposed()]).toEqual(['steps', false])
+        free()
+      }),
+    ).toBe(0)
+  })
+})
+
+it('batches that calls make and keep for a later epoch are freed, and fit says what to do', async () => {
+  const list: BatchOf<Plane>[] = []
+  const end = await trained(
+    (n) => {
+      list[n % 3] ??= moonBatch()(n)
+      return list[n % 3]!
+    },
+    { steps: 7 },
+  )
   expect(describeError(end.error!)).toContain(
     '; return a new tensor from each call of batch, or one that was made before',
   )
+})
+
+describe('an operation on a freed tensor', () => {
+  const freed = <S extends readonly number[]>(shape: S) => {
+    const x = tf.ones([...shape])
+    x.dispose()
+    return x
+  }
+  const x = () => trust<readonly ['N', 2]>(freed([3, 2]))
+  const operations: Readonly<Record<string, () => unknown>> = {
+    exp: () => T.exp(x()),
+    times: () => T.times(2)(x()),
+    sum: () => tf.sum(freed([3])),
+    matMul: () => tf.matMul(freed([2, 2]) as tf.Tensor2D, freed([2, 2]) as tf.Tensor2D),
+    'a gradient': () => tf.grad((t: tf.Tensor) => tf.sum(tf.square(t)))(freed([3])),
+    logProb: () => moons.logProb(start.params)(x()),
+    bitsPerDim: () => moons.bitsPerDim(start.params)(x()),
+    forward: () => moons.bijector.bind(start.params).forward(x()),
+    inverse: () => moons.bijector.bind(start.params).inverse(x()),
+    train: () => moons.train(start.params)(x()),
+    'logProb with freed parameters': () => {
+      const params = moons.init(key(1))
+      disposeParams(params)
+      return moons.logProb(params)(moonBatch()(0))
+    },
+    'a function of jit that closes over one': () => {
+      const closed = freed([2])
+      return jit((t: tf.Tensor) => tf.mul(t, closed))(tf.ones([2]))
+    },
+  }
+  it.each(['wasm', 'cpu', 'onnxruntime'] as const)('says what to do on %s', async (engine) => {
+    await ready(engine)
+    for (const [name, operation] of Object.entries(operations))
+      await expect((async () => operation())(), name).rejects.toThrow(
+        'got one that was freed; free a tensor after its last use',
+      )
+    await ready('auto')
+  })
 })
 
 describe('of a state that was freed', () => {
