@@ -1,6 +1,6 @@
 /**
- * Tracing: a backend of TensorFlow.js whose kernels compute nothing, infer the shapes of what they would answer, and
- * write themselves down. Gradients and optimisers are made of kernels, so they are recorded like anything else.
+ * Tracing: a backend of TensorFlow.js whose kernels compute nothing. They infer the shapes of their results and record
+ * themselves. Gradients and optimisers are made of kernels, so they are recorded like anything else.
  *
  * @module
  */
@@ -109,7 +109,8 @@ const record =
     const { inputs: names } = operations[kernel]
     const tensors =
       names === 'list'
-        ? (inputs as unknown as tf.TensorInfo[])
+        ? // typed as a record, but a list for kernels of any number of inputs
+          (inputs as unknown as tf.TensorInfo[])
         : names.map((n) => (inputs as tf.NamedTensorInfoMap)[n]!)
     const [x] = tensors
     if (kernel === 'Mean' && x!.dtype !== 'float32') {
@@ -129,6 +130,7 @@ const recordCall = <K extends Traced>(kernel: K, inputs: readonly number[], raw:
   const attrs = normalise(raw, infos)
   const results = infer(infos, attrs).map((info) => ({ ...info, ...fresh(info) }))
   const outputs = results.map(({ number }) => number)
+  // `callOf` would ask whether the attributes may be left out, which is unknown for a type parameter
   calls.push({ kernel, inputs, attrs, outputs } as unknown as Call)
   return results.map(({ dataId, shape, dtype }) => ({ dataId, shape: [...shape], dtype }))
 }
@@ -143,7 +145,7 @@ const register = (): void => {
 const unknownKernel = /Kernel '(\w+)' not registered/
 
 /**
- * Runs `f` once on tensors without values and answers what it did. A tensor that `f` finds outside becomes a constant.
+ * Runs `f` once on tensors without values and returns what it did. A tensor that `f` finds outside becomes a constant.
  *
  * @throws DiffeoException if `f` reads a value, or calls an operation that cannot be traced
  * @throws whatever `f` throws

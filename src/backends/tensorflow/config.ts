@@ -51,7 +51,7 @@ export const sessionConfig = ({ xla = false, threads = 0 }: EngineOptions = {}, 
     interOpParallelismThreads: 1,
     allowSoftPlacement: true,
     gpuOptions: { allowGrowth: true },
-    // the precision is written into the graph: `translate.ts`
+    // the precision is written into the graph: `lower/program.ts`
     ...(xla
       ? { graphOptions: { optimizerOptions: { globalJitLevel: ON_2, cpuGlobalJit: true } } }
       : whole

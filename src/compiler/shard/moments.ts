@@ -1,5 +1,5 @@
 /**
- * Mean and variance of a batch that is shared out: one meeting of the workers instead of two that wait for each other.
+ * Mean and variance of a batch that is sharded: one all-reduce instead of two that wait for each other.
  *
  *     μ = (1/n) Σ μₖ,  σ² = (1/n) Σ (σₖ² + (μₖ − μ)²)
  *

@@ -1,18 +1,21 @@
 /**
- * Data parallelism as a pass: a program of a whole batch becomes the program of one worker, who has an equal share of it.
+ * Data parallelism as a pass: the program of a whole batch becomes the program of one worker, which has an equal share.
  *
- * Every value lies on the workers in one of three ways (placements, as in GSPMD, Xu et al. 2021): replicated, averaged
- * or shared out along an axis. The batch is shared out along axis 0, all other inputs are replicated, and from call to
- * call `placements.ts` says how the result can lie. A sum over the batch, or a product that contracts it, is averaged: each worker
- * has its own. Where such a value is asked for itself, `AllReduce` takes the mean over the workers, which is replicated;
- * what is affine in it needs none, so that all gradients are reduced at once, where the optimiser asks for them.
+ * Every value lies on the workers in one of three ways (placements, as in GSPMD, Xu et al. 2021): replicated, averaged or
+ * sharded along an axis. The batch is sharded along axis 0 and all other inputs are replicated; from call to call,
+ * `placements.ts` says how the result can lie. A sum over the batch, or a product that contracts it, is averaged: each
+ * worker has a value, and their mean is meant. Where such a value itself is needed, an all-reduce takes that mean. What is
+ * affine in it needs none, so that all gradients are reduced at once, where the optimiser reads them.
  *
- * Sums over the batch are thereby sums over all workers, in forward pass and gradients alike, batch statistics included,
- * and no rule of differentiation is needed. Mean and variance of a batch are reduced together: `moments.ts`; so is
- * whatever does not wait for another reduction: `bundles.ts`.
+ * So sums over the batch are sums over all workers, in forward pass and gradients alike, batch statistics included, and
+ * no rule of differentiation is needed. `moments.ts` reduces mean and variance of a batch together; `buckets.ts` merges
+ * independent all-reduces.
  *
- * Laws. The results are those of the program that comes in, but for rounding, and the same bits on every worker. The
- * programs of all workers have the same collectives in the same order.
+ * No list of rules: the placement of a call is the cheapest one for the placements of its inputs, and every value has a
+ * new shape.
+ *
+ * Laws. The results are those of the whole program but for rounding, and the same bits on every worker. The programs of
+ * all workers have the same collectives in the same order.
  *
  * @module
  */

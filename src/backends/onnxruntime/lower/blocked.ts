@@ -1,7 +1,7 @@
 /**
  * Convolutions in ONNX Runtime's own blocked layout: N×C/b×H×W×b, with filters that change at every step. The
  * operators are those that the runtime itself puts into inference graphs (domain `com.microsoft.nchwc`); they are not
- * documented, so `onnxruntime.ts` pins the version and probes the block size before it trusts them.
+ * documented, so `backend.ts` pins the version and probes the block size before it trusts them.
  *
  * - filters are O/b×I/b×h×w×bᵢ×bₒ, or O/b×I×h×w×bₒ for fewer input channels than a block, which are read unblocked
  * - y = s ⊙ x + b is a depthwise convolution of size 1, Σ over positions a pooling, Σ a ⊙ b a depthwise convolution of

@@ -1,5 +1,5 @@
 /**
- * The kernels that `affine.ts` brings in, as ONNX operators: blocked where that is how most of their terms lie.
+ * The kernels that the pass `image-sums.ts` gathers, as ONNX operators: blocked where most of their terms are blocked.
  *
  * @module
  */
