@@ -1,9 +1,9 @@
 /**
- * Two moons: train a flow on points of the plane, measure it, draw its density and its samples.
+ * Two moons: trains a flow on points of the plane, evaluates it, and plots its density and samples.
  *
- *     npm run build && node dist/examples/01-two-moons.js
+ *     npm run build && node dist/examples/01-two-moons.js [steps]
  *
- * About half a minute. The best possible test NLL is 0.289 nats: the entropy of the moons themselves.
+ * Takes about half a minute. The best possible test NLL is 0.289 nats, the entropy of the distribution.
  */
 import { mkdirSync } from 'node:fs'
 import {
@@ -55,7 +55,7 @@ for await (const event of fit(density, start, options)) {
     const { nats } = await evaluate(density, params, { count: 1, at: () => draw(key(3), 10_000) })
     console.log(`test NLL ${nats.toFixed(3)} nats; the floor is ${moons.entropy().toFixed(3)}`)
 
-    const { logProb, sample } = compiled(density) // as density's own, each one program
+    const { logProb, sample } = compiled(density) // compiled: each call runs as one program
     const view = { box: { x: [-1.5, 2.5], y: [-1, 1.5] }, width: 640, height: 400 } as const
     const samples = await values(await sample(params)(key(4), 500))
     mkdirSync('runs', { recursive: true })

@@ -1,7 +1,7 @@
 /**
- * Five mistakes, and what the compiler says at the argument that is wrong. Each `@ts-expect-error` below hides one
- * such sentence: delete the comment and your editor underlines the next line. A size known only at run time meets the
- * same rule there; this program prints what it says.
+ * Five mistakes, and the error that the compiler reports at the wrong argument. Each `@ts-expect-error` below hides one
+ * error: delete the comment, and your editor underlines the next line. Sizes known only at run time are checked by the
+ * same rules at run time; this program prints those errors.
  *
  *     npm run build && node dist/examples/02-shape-errors.js
  */
@@ -31,7 +31,7 @@ const mistakes: Readonly<Record<string, () => unknown>> = {
       squeeze,
     ),
 
-  'put a bijector after another shape than its own': () =>
+  'put a bijector after a shape that it does not accept': () =>
     compose(
       input([28, 28, 1]),
       squeeze,
@@ -53,7 +53,7 @@ const mistakes: Readonly<Record<string, () => unknown>> = {
       coupling(checkerboard(), net),
     ),
 
-  'ask for a scale too many': () =>
+  'ask for too many scales': () =>
     on(
       [30, 30, 3],
       // @ts-expect-error squeeze: expected an even height, got 15 in 15×15×6
@@ -64,7 +64,7 @@ const mistakes: Readonly<Record<string, () => unknown>> = {
 for (const [name, make] of Object.entries(mistakes)) {
   try {
     make()
-    console.log(`${name}: nothing is wrong?`)
+    console.log(`${name}: expected an error, got none`)
   } catch (thrown) {
     if (!(thrown instanceof DiffeoException)) throw thrown
     console.log(`${name}\n  ${describeError(thrown.error)}`)

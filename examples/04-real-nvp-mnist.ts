@@ -1,10 +1,10 @@
 /**
- * The model of `npm start`, assembled by hand: a multi-scale Real NVP on the MNIST images. The compiler finds every
- * shape; hover over `model` to read its latents.
+ * The model of `npm start`, layer by layer: a multi-scale Real NVP on MNIST. The compiler infers every shape; hover over
+ * `model` to read its latents.
  *
- *     npm run build && node dist/examples/04-real-nvp-mnist.js [steps]
+ *     npm run build && node dist/examples/04-real-nvp-mnist.js [steps] [test images]
  *
- * 500 steps take some two minutes on two cores.
+ * 500 steps take about two minutes on two cores.
  */
 import { mkdirSync } from 'node:fs'
 import {
@@ -104,8 +104,8 @@ for await (const event of fit(density, start, {
   if (event._tag === 'Stopped') {
     if (event.error !== undefined) throw new DiffeoException(event.error)
     const params = averageParams(density, optimiser, event.state)
-    const some = subset(range(testImages))(mnist.test)
-    const test = await evaluate(density, params, orThrow(evaluationBatches(some, foldIn(seed, 2), 50)))
+    const images = subset(range(testImages))(mnist.test)
+    const test = await evaluate(density, params, orThrow(evaluationBatches(images, foldIn(seed, 2), 50)))
     console.log(`test ${test.mean.toFixed(3)} bits/dim on ${test.count} images, worst ${test.worst.toFixed(3)}`)
     const samples = await values(await compiled(density).sample(params)(foldIn(seed, 4), 64))
     const bytes = Uint8Array.from(samples, (v) => Math.max(0, Math.min(255, Math.floor(v))))

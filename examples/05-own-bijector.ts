@@ -1,6 +1,6 @@
 /**
- * A bijector of one's own: y = sinh(x), element by element. Its formulas are three lines; the laws say whether they are
- * right. The second version forgets that the inverse has the opposite log-det, and shows what that looks like.
+ * A custom bijector: y = sinh(x), element by element. Its formulas take three lines, and the laws test them. A second
+ * version has the wrong sign in the log-det of the inverse, and shows how a law fails.
  *
  *     npm run build && node dist/examples/05-own-bijector.js
  */

@@ -1,10 +1,10 @@
 /**
- * A flow as an ONNX file: train on two moons, write density and sampler, and run them elsewhere.
+ * Exports a flow to ONNX: trains it on two moons, then writes its density and its sampler as files for other programs.
  *
  *     npm run build && node dist/examples/06-export-onnx.js
  *     python3 examples/onnx/density.py runs/moons.onnx runs/moons.sampler.onnx        # pip install onnxruntime
  *
- * `examples/onnx/page.html` draws samples in a browser with onnxruntime-web. A run of `diffeo train` is exported by
+ * `examples/onnx/page.html` draws samples in a browser with onnxruntime-web. To export a run of `diffeo train`, use
  * `npx diffeo export runs/mnist --to model.onnx`.
  */
 import { mkdirSync } from 'node:fs'
@@ -48,7 +48,7 @@ const options = {
   steps: Number(process.argv[2] ?? 500),
 }
 const points = (x: tf.Tensor) => orThrow(refine(['N', 2])(x))
-const one = (y: PerExample): tf.Tensor => unwrap(y)
+const untyped = (y: PerExample): tf.Tensor => unwrap(y)
 
 for await (const event of fit(density, start, options))
   if (event._tag === 'Stopped') {
@@ -57,15 +57,15 @@ for await (const event of fit(density, start, options))
     const logProb = toOnnx({
       inputs: [{ name: 'x', shape: [2] }],
       outputs: ['log_prob'],
-      run: ([x]) => [one(density.logProb(params)(points(x!)))],
+      run: ([x]) => [untyped(density.logProb(params)(points(x!)))],
     })
-    // its z is drawn in the model: n, temperature → x, log_prob
+    // the exported sampler draws z itself: n, temperature → x, log_prob
     const sampler = toOnnxSampler({
       inputs: [{ name: 'z', shape: [2] }],
       outputs: ['x', 'log_prob'],
       run: ([z]) => {
         const [x, logDet] = density.bijector.bind(params).inverse(points(z!))
-        return [unwrap(x), tf.sub(one(density.prior.logProb(points(z!))), one(logDet))]
+        return [unwrap(x), tf.sub(untyped(density.prior.logProb(points(z!))), untyped(logDet))]
       },
     })
     mkdirSync('runs', { recursive: true })

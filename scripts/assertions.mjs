@@ -1,7 +1,7 @@
 /**
- * The assertions of `types/test-d/` under any TypeScript; tsd brings one of its own. Each file is compiled beside
- * itself, `expectType<T>(e)` and its kin written as functions whose argument the compiler refuses, and no line moved:
- * an error inside `expectError(…)` is what was expected, any other is a failure.
+ * Checks the assertions of `types/test-d/` under any TypeScript; tsd uses one version only. Each file is copied into a
+ * folder beside it, with `expectType<T>(e)` and its kin replaced by functions whose argument has the wrong type if the
+ * assertion fails. Line numbers stay. An error inside `expectError(…)` is expected; any other error is a failure.
  */
 import { execFile } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -12,7 +12,7 @@ import ts from 'typescript'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const folder = join(root, 'types', 'test-d')
 
-// A second list of parameters, because the compiler infers all type arguments of a call or none.
+// two calls, `expectType<T>()(e)`, because the compiler infers either all type arguments of a call or none
 const assertions = `
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 type If<B extends boolean> = B extends true ? [] : [wrong: never]
@@ -23,7 +23,7 @@ export declare const expectNever: (e: never) => void
 export declare const expectError: (e: unknown) => void
 `
 
-/** The assertions of a file: name, the source of what they are about, and from which line to which. */
+/** The assertions of a file: name, source of the arguments, first and last line. */
 const assertionsOf = (file) => {
   const found = []
   const visit = (node) => {
@@ -51,20 +51,22 @@ const curried = ({ text, asserted }) => {
 
 /** The assertions that do not hold under a compiler, as `file:line:column: message`. */
 export const failuresUnder = async (compiler) => {
-  const own = mkdtempSync(join(root, 'types', '.test-d-'))
-  for (const file of files) writeFileSync(join(own, file.name), curried(file))
-  writeFileSync(join(own, 'assertions.ts'), assertions)
+  const project = mkdtempSync(join(root, 'types', '.test-d-'))
+  for (const file of files) writeFileSync(join(project, file.name), curried(file))
+  writeFileSync(join(project, 'assertions.ts'), assertions)
   const compilerOptions = { rootDir: '../..', noUnusedLocals: false, paths: { tsd: ['./assertions.ts'] } }
   writeFileSync(
-    join(own, 'tsconfig.json'),
+    join(project, 'tsconfig.json'),
     JSON.stringify({ extends: '../../tsconfig.json', compilerOptions, include: ['*.ts'] }),
   )
   const tsc = join(root, 'node_modules', compiler, 'bin', 'tsc')
-  const said = await new Promise((resolve) =>
-    execFile(process.execPath, [tsc, '-p', own, '--pretty', 'false'], { cwd: own }, (_, stdout) => resolve(stdout)),
+  const output = await new Promise((resolve) =>
+    execFile(process.execPath, [tsc, '-p', project, '--pretty', 'false'], { cwd: project }, (_, stdout) =>
+      resolve(stdout),
+    ),
   )
-  rmSync(own, { recursive: true })
-  const errors = said.split(/\r?\n(?=\S)/).flatMap((text) => {
+  rmSync(project, { recursive: true })
+  const errors = output.split(/\r?\n(?=\S)/).flatMap((text) => {
     const [, name, line, column, message] = /^(.+)\((\d+),(\d+)\): ([^\n]*)/.exec(text.trim()) ?? []
     return name !== undefined
       ? [{ name, line: Number(line), column, message }]

@@ -1,6 +1,6 @@
 /**
- * Editors' servers as promises: tsserver of TypeScript 5 and 6, and the language server of TypeScript 7. Both answer
- * messages behind a `Content-Length`; tsserver takes lines, the other the same frames.
+ * Language servers of editors as promises: tsserver of TypeScript 5 and 6, and the LSP server of TypeScript 7. Both
+ * write messages with a `Content-Length` header. tsserver reads lines; the LSP server reads messages with the header.
  */
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -11,8 +11,8 @@ import { pathToFileURL } from 'node:url'
 const require = createRequire(import.meta.url)
 const packageOf = (name) => dirname(require.resolve(`${name}/package.json`))
 
-/** A process that talks in frames; `wanted` maps a test of messages to who waits for one. */
-const talk = (args, frame) => {
+/** A server process: `send` writes a message, `until` resolves with the first later message that passes a test. */
+const startServer = (args, frame) => {
   const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'ignore'] })
   let buffer = Buffer.alloc(0)
   let waiting = []
@@ -36,25 +36,25 @@ const talk = (args, frame) => {
   return {
     send: (message) => child.stdin.write(frame(JSON.stringify(message))),
     until: (is) => Promise.race([died, new Promise((resolve) => waiting.push({ is, resolve }))]),
-    /** Who answers what the server asks. */
-    asked: (answer) => {
-      reply = answer
+    /** Sets the handler of requests from the server. */
+    onRequest: (handler) => {
+      reply = handler
     },
     close: () => child.kill(),
   }
 }
 
 const tsserver = (name) => {
-  const { send, until, close } = talk(
+  const { send, until, close } = startServer(
     [join(packageOf(name), 'lib', 'tsserver.js'), '--disableAutomaticTypingAcquisition'],
     (json) => `${json}\n`,
   )
   let seq = 0
   const request = (command, args) => send({ seq: ++seq, type: 'request', command, arguments: args })
-  const answer = (command, args) => {
+  const responseTo = (command, args) => {
     request(command, args)
-    const own = seq
-    return until((m) => m.request_seq === own && m.type === 'response')
+    const sent = seq
+    return until((m) => m.request_seq === sent && m.type === 'response')
   }
   const diagnose = async (file) => {
     const done = until((m) => m.event === 'semanticDiag')
@@ -63,9 +63,9 @@ const tsserver = (name) => {
   }
   return {
     open: async (file) => request('open', { file, fileContent: readFileSync(file, 'utf8') }),
-    /** Line and column from 1. */
+    /** `line` and `offset` count from 1. */
     hover: async (file, line, offset) => {
-      const { body, message } = await answer('quickinfo', { file, line, offset })
+      const { body, message } = await responseTo('quickinfo', { file, line, offset })
       return body?.displayString ?? message
     },
     diagnose,
@@ -80,32 +80,36 @@ const tsserver = (name) => {
 
 const languageServer = async (name) => {
   const frame = (json) => `Content-Length: ${Buffer.byteLength(json)}\r\n\r\n${json}`
-  const { send, until, asked, close } = talk([join(packageOf(name), 'bin', 'tsc'), '--lsp', '--stdio'], frame)
-  let id = 0
-  const tell = (method, params) => send({ jsonrpc: '2.0', method, params })
-  const ask = async (method, params) => {
-    const own = ++id
-    send({ jsonrpc: '2.0', id: own, method, params })
-    const { result, error } = await until((m) => m.id === own && m.method === undefined)
+  const { send, until, onRequest, close } = startServer(
+    [join(packageOf(name), 'bin', 'tsc'), '--lsp', '--stdio'],
+    frame,
+  )
+  let requests = 0
+  const notify = (method, params) => send({ jsonrpc: '2.0', method, params })
+  const request = async (method, params) => {
+    const id = ++requests
+    send({ jsonrpc: '2.0', id, method, params })
+    const { result, error } = await until((m) => m.id === id && m.method === undefined)
     if (error !== undefined) throw new Error(`${name}: ${error.message}`)
     return result
   }
   const document = (file) => ({ textDocument: { uri: pathToFileURL(file).href } })
-  asked((m) => send({ jsonrpc: '2.0', id: m.id, result: m.params?.items?.map(() => null) ?? null }))
-  await ask('initialize', { processId: process.pid, rootUri: null, capabilities: { textDocument: { diagnostic: {} } } })
-  tell('initialized', {})
+  onRequest((m) => send({ jsonrpc: '2.0', id: m.id, result: m.params?.items?.map(() => null) ?? null }))
+  const capabilities = { textDocument: { diagnostic: {} } }
+  await request('initialize', { processId: process.pid, rootUri: null, capabilities })
+  notify('initialized', {})
   let version = 1
   const diagnose = async (file) =>
-    (await ask('textDocument/diagnostic', document(file))).items.map(({ message }) => message)
+    (await request('textDocument/diagnostic', document(file))).items.map(({ message }) => message)
   return {
     open: async (file) => {
       const text = readFileSync(file, 'utf8')
       const { uri } = document(file).textDocument
-      tell('textDocument/didOpen', { textDocument: { uri, languageId: 'typescript', version, text } })
+      notify('textDocument/didOpen', { textDocument: { uri, languageId: 'typescript', version, text } })
     },
     hover: async (file, line, offset) => {
       const position = { line: line - 1, character: offset - 1 }
-      const { contents } = await ask('textDocument/hover', { ...document(file), position })
+      const { contents } = await request('textDocument/hover', { ...document(file), position })
       return (contents.value ?? contents).replace(/```\w*\n?/g, '').trim()
     },
     diagnose,
@@ -113,14 +117,14 @@ const languageServer = async (name) => {
       const lines = readFileSync(file, 'utf8').split('\n')
       const whole = lines.with(line - 1, text).join('\n')
       const { uri } = document(file).textDocument
-      tell('textDocument/didChange', { textDocument: { uri, version: ++version }, contentChanges: [{ text: whole }] })
+      notify('textDocument/didChange', { textDocument: { uri, version: ++version }, contentChanges: [{ text: whole }] })
       return diagnose(file)
     },
     close,
   }
 }
 
-/** The servers by version of TypeScript. */
+/** The servers, by version of TypeScript. */
 export const editors = {
   5.9: () => tsserver('typescript-5.9'),
   '6.0': () => tsserver('typescript'),

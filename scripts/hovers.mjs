@@ -1,6 +1,6 @@
 /**
- * What editors show over the main values: `types/hovers/values.ts` points at them, `types/hovers/expected.txt` has what
- * each TypeScript says. `node scripts/hovers.mjs --update` accepts what they say now.
+ * Tests the types that editors show when you hover over the main values. `types/hovers/values.ts` points at the values;
+ * `types/hovers/expected.txt` has the text for each TypeScript. `node scripts/hovers.mjs --update` rewrites that file.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -12,7 +12,7 @@ const places = readFileSync(file, 'utf8')
   .split(/\r?\n/)
   .flatMap((text, i) => (/^\/\/ +\^$/.test(text) ? [[i, text.indexOf('^') + 1]] : []))
 
-const said = await Promise.all(
+const byVersion = await Promise.all(
   Object.entries(editors).map(async ([version, start]) => {
     const server = await start()
     await server.open(file)
@@ -22,10 +22,10 @@ const said = await Promise.all(
     return [version, hovers]
   }),
 )
-/** Servers that say the same share a line. */
+/** The hover of each place; versions that show the same text share a line. */
 const reports = places.map((_, i) => {
-  const texts = [...new Set(said.map(([, hovers]) => hovers[i]))]
-  const by = (text) => said.flatMap(([version, hovers]) => (hovers[i] === text ? [version] : []))
+  const texts = [...new Set(byVersion.map(([, hovers]) => hovers[i]))]
+  const by = (text) => byVersion.flatMap(([version, hovers]) => (hovers[i] === text ? [version] : []))
   return texts.map((text) => (texts.length === 1 ? text : `[${by(text)}] ${text}`)).join('\n')
 })
 const now = `${reports.join('\n\n')}\n`

@@ -1,6 +1,6 @@
 /**
- * Which folders of `src/` may import which others: those in their line, and what these may import. `jit` hides what is
- * below it. Every other import is refused; Biome refuses circles of files.
+ * Checks the imports between the folders of `src/`. A folder may import the folders in its line of the table, and what
+ * those may import; `jit` hides the folders below it. Biome reports cycles of files.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { posix } from 'node:path'
@@ -36,7 +36,7 @@ const reach = (name, seen = new Set()) => {
   for (const below of layers[name] ?? []) if (!seen.has(below) && seen.add(below) && below !== 'jit') reach(below, seen)
   return seen
 }
-/** The layer of a file: the folder of `src/` that it is in, or its own name. */
+/** The layer of a file: its folder in `src/`, or its name. */
 const layerOf = (path) => (/^types\//.test(path) ? 'types' : /^src\/([^/.]+)/.exec(path)?.[1])
 const isSource = (path) => /^(src\/.+|types\/[^/]+)\.ts$/.test(path)
 

@@ -1,7 +1,7 @@
 /**
- * What the compilers say about wrong programs. Compiles `types/messages/*.ts`, one mistake a file, against the built
- * declarations under each TypeScript and compares place and sentence with `types/messages/expected.txt`.
- * `node scripts/messages.mjs --update` accepts what they say now.
+ * Tests the errors that compilers report for wrong programs. Compiles `types/messages/*.ts`, one mistake per file,
+ * against the built declarations with each TypeScript, and compares position and sentence with
+ * `types/messages/expected.txt`. `node scripts/messages.mjs --update` rewrites that file.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -14,12 +14,12 @@ const snapshot = join(folder, 'expected.txt')
 const compilers = { 5.9: 'typescript-5.9', '6.0': 'typescript', '7.0': 'typescript-7' }
 const programs = readdirSync(folder).filter((name) => name.endsWith('.ts'))
 
-/** The sentence of the library in the first two lines that a user sees; the compiler's own first line where there is none. */
+/** The sentence of a `ShapeError` in the first two lines that a user sees, or else the compiler's first line. */
 const sentence = (lines) =>
   /ShapeError<"([^"]+)">/.exec(lines.slice(0, 2).join('\n'))?.[1] ?? lines[0].replace(/^error TS\d+: /, '')
 
 /** The errors of each program, `line:column  sentence`. */
-const said = (compiler) => {
+const errorsUnder = (compiler) => {
   const tsc = join(root, 'node_modules', compiler, 'bin', 'tsc')
   const { stdout, error } = spawnSync(process.execPath, [tsc, '-p', folder, '--pretty', 'false'], {
     cwd: root,
@@ -28,25 +28,25 @@ const said = (compiler) => {
   if (error !== undefined) throw error
   const errors = stdout.split(/\r?\n(?=\S)/).map((text) => text.trimEnd().split(/\r?\n/))
   const found = new Map(programs.map((name) => [name, []]))
-  for (const [head, ...rest] of errors) {
+  for (const [head, ...details] of errors) {
     const [, file, line, column, text] = /^(.+)\((\d+),(\d+)\): (.*)$/.exec(head) ?? []
     const name = file?.split(/[\\/]/).at(-1)
-    if (!found.has(name)) throw new Error(`${compiler} says about no wrong program: ${head}`)
-    found.get(name).push(`${line}:${column}  ${sentence([text, ...rest])}`)
+    if (!found.has(name)) throw new Error(`${compiler} reports an error outside of types/messages: ${head}`)
+    found.get(name).push(`${line}:${column}  ${sentence([text, ...details])}`)
   }
   return found
 }
 
-/** Compilers that say the same share a line. */
-const byCompiler = Object.entries(compilers).map(([version, name]) => [version, said(name)])
+const byCompiler = Object.entries(compilers).map(([version, name]) => [version, errorsUnder(name)])
+/** The errors of one program; compilers that report the same error share a line. */
 const report = (name) => {
   const versions = new Map()
   for (const [version, found] of byCompiler) {
     const text = found.get(name).join('\n  ') || 'accepted without an error'
     versions.set(text, [...(versions.get(text) ?? []), version])
   }
-  const told = [...versions].map(([text, of]) => (of.length === byCompiler.length ? text : `[${of}] ${text}`))
-  return `${name.replace(/\.ts$/, '')}\n  ${told.join('\n  ')}\n`
+  const lines = [...versions].map(([text, of]) => (of.length === byCompiler.length ? text : `[${of}] ${text}`))
+  return `${name.replace(/\.ts$/, '')}\n  ${lines.join('\n  ')}\n`
 }
 
 const now = programs.map(report)

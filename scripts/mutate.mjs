@@ -1,10 +1,10 @@
 /**
- * `npm run mutate -- [file or folder …] [--tests <file or folder>,…]`: changes one expression after the other and runs
- * the tests on each change. A change that no test notices survives, and is printed.
+ * `npm run mutate -- [file or folder …] [--tests <file or folder>,…]`: changes one expression at a time and runs the
+ * tests on each change. It prints the changes that no test notices.
  *
- * `src/train/fit.ts` is tested by `test/train/fit.test.ts`, or by all of `test/train` where there is no such file, and
- * so is a folder; `--tests` names others. Without arguments it covers the five folders of the algebra, which takes
- * hours. `npm test` does not run it.
+ * `test/train/fit.test.ts` tests `src/train/fit.ts`; if there is no such file, all of `test/train` does. `--tests`
+ * names other tests. Without arguments it covers the five folders of the algebra, which takes hours. `npm test` does
+ * not run it.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, statSync } from 'node:fs'
@@ -25,15 +25,15 @@ const glob = (path, files) => (isFolder(path) ? `${path}/**/${files}` : path)
 const testsOf = (path) => {
   const mirror = path.replace(/^src/, 'test')
   if (isFolder(path)) return mirror
-  const own = join(dirname(mirror), `${basename(mirror, '.ts')}.test.ts`)
-  return existsSync(own) ? own : dirname(mirror)
+  const file = join(dirname(mirror), `${basename(mirror, '.ts')}.test.ts`)
+  return existsSync(file) ? file : dirname(mirror)
 }
 const tests = values.tests?.split(',') ?? [...new Set(targets.map(testsOf))]
 const mutated = targets.map((path) => glob(path, '*.ts')).join()
 const { status } = spawnSync(join('node_modules', '.bin', 'stryker'), ['run', '--mutate', mutated], {
   stdio: 'inherit',
   shell: process.platform === 'win32',
-  // Stryker's own --testFiles leaves out the changes of what runs while a module loads
+  // Stryker's --testFiles skips changes to code that runs while a module loads
   env: { ...process.env, MUTATE_TESTS: tests.map((path) => glob(path, '*.test.ts')).join() },
 })
 process.exitCode = status ?? 1

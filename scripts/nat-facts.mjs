@@ -1,6 +1,6 @@
 /**
- * Proves the naturals of `types/nat.ts` on facts that ordinary arithmetic makes: each run draws new ones up to 10⁹,
- * prints its seed, and asks every TypeScript. `node scripts/nat-facts.mjs 7` repeats the seed 7.
+ * Tests the naturals of `types/nat.ts` against ordinary arithmetic under every TypeScript. Each run draws new numbers up
+ * to 10⁹ and prints its seed; `node scripts/nat-facts.mjs 7` repeats seed 7.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const seed = Number(process.argv[2] ?? Date.now() % 2 ** 32)
 
-/** Mulberry32: the same facts for the same seed, everywhere. */
+/** Mulberry32: a seed gives the same facts on every platform. */
 let state = seed
 const uniform = () => {
   state = (state + 0x6d2b79f5) | 0
@@ -19,7 +19,7 @@ const uniform = () => {
   t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
   return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
 }
-/** Below 10^digits: every length is as likely as another, and carries through nines and zeros come often. */
+/** A number below 10^digits: all lengths are equally likely, and 99…9 and 10…0 are frequent because they carry. */
 const natural = (digits) => {
   const power = 10 ** Math.floor(uniform() * (digits + 1))
   const kind = uniform()
@@ -40,7 +40,7 @@ const facts = Array.from({ length: 60 }, () => {
   ]
 }).flat()
 
-// The last fact is wrong: a compiler that does not refuse it has proved nothing.
+// The last fact is wrong, and fails the test unless the compiler reports it.
 const lines = [...facts, ['Add<2, 2>', 5]].map(
   ([claim, value], i) => `export type F${i} = Holds<Equal<${claim}, ${value}>>`,
 )
@@ -58,15 +58,15 @@ const failures = ['typescript-5.9', 'typescript', 'typescript-7'].flatMap((compi
   const { stdout } = spawnSync(process.execPath, [tsc, ...flags], { cwd: folder, encoding: 'utf8' })
   const wrong = stdout.split(/\r?\n(?=\S)/).filter((text) => text.trim() !== '')
   const isCanary = (text) => text.startsWith(`facts.ts(${first + facts.length},`)
-  const told = wrong
+  const wrongFacts = wrong
     .filter((text) => !isCanary(text))
     .map((text) => {
       const line = Number(/^facts\.ts\((\d+),/.exec(text)?.[1])
       return `${compiler}: ${lines[line - first] ?? text.trim()}`
     })
-  return wrong.some(isCanary) ? told : [...told, `${compiler}: takes 2 + 2 for 5: ${stdout}`]
+  return wrong.some(isCanary) ? wrongFacts : [...wrongFacts, `${compiler}: accepts 2 + 2 = 5: ${stdout}`]
 })
 rmSync(folder, { recursive: true })
 for (const failure of failures) console.error(failure)
-console.log(`${facts.length} facts of naturals (seed ${seed}), ${failures.length} failures`)
+console.log(`${facts.length} facts about naturals (seed ${seed}), ${failures.length} failures`)
 process.exitCode = failures.length === 0 ? 0 : 1

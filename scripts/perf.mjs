@@ -1,7 +1,7 @@
 /**
- * What types cost: the instantiations of each program in `types/perf/` beyond those of its imports, under each
- * TypeScript. `types/perf/budgets.json` has what they may cost; `node scripts/perf.mjs --update` writes what they cost
- * now. Times are printed, of an editor's answer to an edit too, and decide nothing.
+ * Tests the cost of types: the number of instantiations of each program in `types/perf/`, without those of its imports,
+ * under each TypeScript. `types/perf/budgets.json` has the limits; `node scripts/perf.mjs --update` sets them to the
+ * present counts. The script also prints times of checks and of edits in an editor, which no limit applies to.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -15,15 +15,15 @@ const folder = join(root, 'types', 'perf')
 const file = join(folder, 'budgets.json')
 const require = createRequire(import.meta.url)
 const names = readdirSync(folder).flatMap((name) => (name.endsWith('.ts') ? [name.replace(/\.ts$/, '')] : []))
-/** What no budget may exceed, whatever `--update` would write. */
+/** Upper bounds of budgets, which `--update` cannot raise. */
 const ceilings = { glow: 60_000 }
-/** How far above its budget a count may be: compilers' releases differ by less. */
+/** How far a count may exceed its budget; releases of a compiler differ by less. */
 const slack = 1.05
 
 const sources = Object.fromEntries(names.map((name) => [name, readFileSync(join(folder, `${name}.ts`), 'utf8')]))
 const importsOf = (source) => (source.match(/^import [^;]*? from '.*'$/gms) ?? []).join('\n')
 
-/** Programs made in memory: parsed libraries are shared, checkers are not. */
+/** Checks programs in this process: they share parsed libraries, but not the checker. */
 const inProcess = (name) => {
   const ts = require(name)
   const config = ts.getParsedCommandLineOfConfigFile(join(folder, 'tsconfig.json'), {}, ts.sys)
@@ -44,24 +44,24 @@ const inProcess = (name) => {
   return count
 }
 
-/** Programs checked by the command, in one thread, so that counts repeat. */
+/** Checks programs with the command `tsc`, in one thread, so that counts are reproducible. */
 const byCommand = (name) => {
   const tsc = join(root, 'node_modules', name, 'bin', 'tsc')
-  const own = mkdtempSync(join(root, 'types', '.perf-'))
+  const project = mkdtempSync(join(root, 'types', '.perf-'))
   const config = JSON.stringify({ extends: '../perf/tsconfig.json', files: ['of.ts'], include: [] })
   const count = (_, text) => {
-    writeFileSync(join(own, 'of.ts'), text)
-    writeFileSync(join(own, 'tsconfig.json'), config)
+    writeFileSync(join(project, 'of.ts'), text)
+    writeFileSync(join(project, 'tsconfig.json'), config)
     const { stdout, status } = spawnSync(
       process.execPath,
-      [tsc, '-p', own, '--singleThreaded', '--extendedDiagnostics'],
+      [tsc, '-p', project, '--singleThreaded', '--extendedDiagnostics'],
       { encoding: 'utf8' },
     )
     const [, instantiations] = /Instantiations:\s+(\d+)/.exec(stdout) ?? []
     const [, seconds] = /Check time:\s+([\d.]+)s/.exec(stdout) ?? []
     return { count: Number(instantiations), ms: 1000 * Number(seconds), errors: status }
   }
-  return Object.assign(count, { end: () => rmSync(own, { recursive: true }) })
+  return Object.assign(count, { end: () => rmSync(project, { recursive: true }) })
 }
 
 const compilers = {
@@ -71,19 +71,19 @@ const compilers = {
 }
 const costs = Object.entries(compilers).map(([version, start]) => {
   const measure = start()
-  measure(join(folder, `${names[0]}.ts`), sources[names[0]]) // what comes first pays for the parsing
-  const own = names.map((name) => {
+  measure(join(folder, `${names[0]}.ts`), sources[names[0]]) // a warm-up: the first check parses the libraries
+  const measured = names.map((name) => {
     const path = join(folder, `${name}.ts`)
     const bare = measure(path, `${importsOf(sources[name])}\nexport {}\n`)
     const whole = measure(path, sources[name])
     return [name, { count: whole.count - bare.count, ms: whole.ms - bare.ms, errors: whole.errors }]
   })
   measure.end?.()
-  return [version, Object.fromEntries(own)]
+  return [version, Object.fromEntries(measured)]
 })
 
-/** The time from an edit in the middle of the Glow to the editor's list of errors, the median of five. */
-const edited = async (start) => {
+/** The time from an edit in `glow.ts` to the editor's list of errors, the median of five. */
+const timeOfEdit = async (start) => {
   const server = await start()
   const path = join(folder, 'glow.ts')
   const lines = sources.glow.split('\n')
@@ -95,20 +95,20 @@ const edited = async (start) => {
     const from = performance.now()
     const errors = await server.edit(path, line, lines[line - 1].replace('32', `${steps}`))
     times.push(performance.now() - from)
-    if (errors.length > 0) throw new Error(`the edited Glow: ${errors[0]}`)
+    if (errors.length > 0) throw new Error(`glow.ts after an edit: ${errors[0]}`)
   }
   server.close()
   return times.toSorted((a, b) => a - b)[2]
 }
 
 const now = Object.fromEntries(
-  names.map((name) => [name, Object.fromEntries(costs.map(([version, own]) => [version, own[name].count]))]),
+  names.map((name) => [name, Object.fromEntries(costs.map(([version, measured]) => [version, measured[name].count]))]),
 )
 if (process.argv.includes('--update')) writeFileSync(file, `${JSON.stringify(now, null, 2)}\n`)
 const budgets = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {}
-const failures = costs.flatMap(([version, own]) =>
+const failures = costs.flatMap(([version, measured]) =>
   names.flatMap((name) => {
-    const { count, ms, errors } = own[name]
+    const { count, ms, errors } = measured[name]
     const most = Math.min(slack * (budgets[name]?.[version] ?? 0), ceilings[name] ?? Number.POSITIVE_INFINITY)
     console.log(`${version}  ${name.padEnd(12)} ${String(count).padStart(6)} instantiations, ${ms.toFixed(0)} ms`)
     if (errors > 0) return [`${version}: ${name} does not compile`]
@@ -116,7 +116,7 @@ const failures = costs.flatMap(([version, own]) =>
   }),
 )
 for (const [version, start] of Object.entries(editors))
-  console.log(`${version}  an edit of the Glow is answered in ${(await edited(start)).toFixed(0)} ms`)
+  console.log(`${version}  errors ${(await timeOfEdit(start)).toFixed(0)} ms after an edit of glow.ts`)
 for (const failure of failures) console.error(failure)
-console.log(`${names.length} programs of known cost, ${failures.length} failures`)
+console.log(`${names.length} programs, ${failures.length} failures`)
 process.exitCode = failures.length === 0 ? 0 : 1

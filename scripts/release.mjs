@@ -1,6 +1,6 @@
 /**
- * `npm run release`: the tarballs to publish, in `release/`: our packages of ONNX Runtime, then `diffeo`. Publish the
- * tarballs (`npm publish release/<file>`), the runtimes first: published from the folder, the registry's entry of `diffeo`
+ * `npm run release`: packs our packages of ONNX Runtime and `diffeo` into `release/`. Publish these tarballs
+ * (`npm publish release/<file>`), the runtimes first. Do not publish from the folder: the registry's entry of `diffeo`
  * would lack the optional dependencies.
  */
 import { spawnSync } from 'node:child_process'

@@ -1,8 +1,8 @@
 /**
- * ONNX Runtime as packages of ours, one for each platform, made from the official `onnxruntime-node` that is installed
- * here: its binding, its shared libraries and the JavaScript that loads them. They need no install script and no download.
+ * Makes our packages of ONNX Runtime, one for each platform, from the installed official `onnxruntime-node`: its
+ * binding, its shared libraries and the JavaScript that loads them. They need no install script and no download.
  *
- *     node scripts/runtime-packages.mjs <folder> [platform…]     makes folders of packages
+ *     node scripts/runtime-packages.mjs <folder> [platform…]     writes a folder for each package
  */
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -17,7 +17,7 @@ export const platforms = ['linux-x64', 'linux-arm64', 'darwin-arm64', 'win32-x64
 
 const nameOf = (platform) => `@diffeo/onnxruntime-${platform}`
 
-/** What the published `diffeo` lists: the package manager installs the one that fits. */
+/** The optional dependencies of the published `diffeo`; a package manager installs only those that fit the platform. */
 export const optionalDependencies = Object.fromEntries(platforms.map((platform) => [nameOf(platform), version]))
 
 const licence = `MIT License
@@ -46,9 +46,9 @@ SOFTWARE.
 const readme = (platform) => `# ${nameOf(platform)}
 
 The files of [onnxruntime-node](https://www.npmjs.com/package/onnxruntime-node) ${version} that ${platform} needs,
-unchanged, without its install script. [diffeo](https://www.npmjs.com/package/diffeo) installs it where it fits.
+unchanged, without its install script. [diffeo](https://www.npmjs.com/package/diffeo) installs it on this platform.
 
-ONNX Runtime is Microsoft's, under the MIT licence (LICENSE). It contains software of others:
+ONNX Runtime is Microsoft's, under the MIT licence (LICENSE). It contains third-party software:
 <https://github.com/microsoft/onnxruntime/blob/v${version}/ThirdPartyNotices.txt>.
 `
 
@@ -78,14 +78,14 @@ const writeManifest = (platform, folder) => {
   return folder
 }
 
-/** A package without its files, as tests serve it for other platforms: no package manager unpacks it. */
+/** A package without its files. Tests serve it for other platforms, on which package managers do not unpack it. */
 export const makeEmptyPackage = (platform, parent) => writeManifest(platform, join(parent, `onnxruntime-${platform}`))
 
 /** Makes the package of one platform in a folder of `parent`; returns the folder. */
 export const makeRuntimePackage = (platform, parent) => {
   const folder = join(parent, `onnxruntime-${platform}`)
   const binaries = join('bin', 'napi-v6', ...platform.split('-'))
-  // the dylib is there twice; the binding loads the one that is named after the major version
+  // upstream has the dylib twice; the binding loads the copy that is named after the major version
   const isNeeded = (file) => !/\.\d+\.\d+\.\d+\.dylib$/.test(file) && !/\.map$/.test(file)
   for (const part of ['dist', binaries]) {
     mkdirSync(join(folder, part), { recursive: true })
@@ -98,7 +98,7 @@ export const makeRuntimePackage = (platform, parent) => {
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const [, , parent, ...asked] = process.argv
+  const [, , parent, ...selected] = process.argv
   if (parent === undefined) throw new Error('node scripts/runtime-packages.mjs <folder> [platform…]')
-  for (const platform of asked.length > 0 ? asked : platforms) console.log(makeRuntimePackage(platform, parent))
+  for (const platform of selected.length > 0 ? selected : platforms) console.log(makeRuntimePackage(platform, parent))
 }

@@ -1,6 +1,6 @@
 /**
- * `npm run soak [-- calls]`: calls compiled flows with batches of random sizes, on each engine and on vectors and images,
- * each in a process of its own. Memory after all calls may exceed that after the first hundred by 50 MB.
+ * `npm run soak [-- calls]`: calls compiled flows with batches of random sizes, for vectors and images on each engine,
+ * each in a separate process. It fails if memory grows by more than 50 MB after the first hundred calls.
  */
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'

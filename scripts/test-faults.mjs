@@ -1,4 +1,4 @@
-/** `npm run test:faults`: fails every call of the file system that a short training makes, one after the other. */
+/** `npm run test:faults`: repeats a short training, each time with another file-system call failing. */
 import { spawnSync } from 'node:child_process'
 
 const args = ['vitest', 'run', '--testTimeout=7200000', 'test/cli/faults.test.ts']

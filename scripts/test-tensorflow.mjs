@@ -1,5 +1,5 @@
 /**
- * `npm run test:tensorflow`: the tests of engines on the engine `tensorflow`, or one sentence about what is missing.
+ * `npm run test:tensorflow`: runs the tests of engines on the engine `tensorflow`, or prints what is missing.
  */
 import { spawnSync } from 'node:child_process'
 import { findLibrary } from '../dist/src/backends/tensorflow/install/find.js'
@@ -16,7 +16,7 @@ const tests = [
 try {
   const { folder } = findLibrary()
   console.log(`the library in ${folder}`)
-  // a step of a whole model is compiled for minutes where others compute too
+  // on a busy machine, compiling a step of a whole model takes minutes
   const vitest = ['node_modules/vitest/vitest.mjs', 'run', '--testTimeout=300000', ...tests]
   const { status } = spawnSync(process.execPath, vitest, {
     stdio: 'inherit',

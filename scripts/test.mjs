@@ -39,7 +39,7 @@ const run = (name) => {
   console.log('the slowest tests:')
   for (const { duration, fullName } of slowest.slice(0, 10))
     console.log(`${((duration ?? 0) / 1000).toFixed(1).padStart(6)} s  ${fullName}`)
-  // of what this machine lacks, as root's rights or an optional engine
+  // tests skip what the machine lacks, such as an optional engine
   const skipped = slowest.filter(({ status }) => !['passed', 'failed'].includes(status))
   if (skipped.length > 0) console.log(`${skipped.length} skipped:`)
   for (const { fullName } of skipped) console.log(`  ${fullName}`)

@@ -1,6 +1,6 @@
 /**
- * Builds the addon of `@tensorflow/tfjs-node` against the TensorFlow of today, in the wheel that PyPI has, instead of the
- * one of 2022 that the package's install script downloads. Linux, with g++ and Python's pip.
+ * Builds the addon of `@tensorflow/tfjs-node` against a recent TensorFlow from PyPI, instead of the one of 2022 that the
+ * package's install script downloads. Needs Linux, g++ and pip.
  *
  *     npm install --ignore-scripts @tensorflow/tfjs-node
  *     node scripts/tfjs-node.mjs [folder of an unpacked wheel]
@@ -23,7 +23,7 @@ const run = (command, ...args) => {
     fail(thrown.code === 'ENOENT' ? `expected ${command}, got no such command; install it` : thrown.message)
   }
 }
-const found = (what, places, fix) =>
+const findPath = (what, places, fix) =>
   places.find((place) => existsSync(place)) ?? fail(`expected ${what}, got none in ${places.join(', ')}; ${fix}`)
 
 const require = createRequire(join(process.cwd(), 'package.json'))
@@ -38,11 +38,12 @@ const packageFolder = (() => {
   )
 })()
 
-if (process.platform !== 'linux') fail(`expected Linux, got ${process.platform}; use the package's own library`)
+if (process.platform !== 'linux')
+  fail(`expected Linux, got ${process.platform}; use the library that the package installs`)
 
-/** The wheel's folder, downloaded beside the addon if none is given. Its library needs no Python, so any version does. */
-const wheelFolder = (given) => {
-  if (given !== undefined) return resolve(given)
+/** The wheel's folder; by default the wheel is downloaded. Its library needs no Python, so any Python version fits. */
+const wheelFolder = (unpacked) => {
+  if (unpacked !== undefined) return resolve(unpacked)
   const folder = join(packageFolder, 'deps', 'wheel')
   if (existsSync(join(folder, 'tensorflow'))) return folder
   mkdirSync(folder, { recursive: true })
@@ -53,9 +54,13 @@ const wheelFolder = (given) => {
   return folder
 }
 const tensorflow = join(wheelFolder(process.argv[2]), 'tensorflow')
-found('the library of TensorFlow', [join(tensorflow, 'libtensorflow_cc.so.2')], 'give the folder of an unpacked wheel')
+findPath(
+  'the library of TensorFlow',
+  [join(tensorflow, 'libtensorflow_cc.so.2')],
+  'pass the folder of an unpacked wheel',
+)
 const headers = dirname(
-  found(
+  findPath(
     "Node's headers",
     [join(dirname(process.execPath), '../include/node/node_api.h'), '/usr/include/node/node_api.h'],
     'install Node from nodejs.org, whose archive has them',

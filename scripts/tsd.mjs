@@ -1,7 +1,7 @@
 /**
- * The type tests, `types/test-d/*.test-d.ts`, over the built declarations: by tsd, and under the other compilers that
- * users have. The canary's assertions are wrong on purpose; if one is not reported then nothing that is said here means
- * anything. Every operation and every bijector has to be asserted about.
+ * Runs the type tests, `types/test-d/*.test-d.ts`, on the built declarations: with tsd, and with the other compilers
+ * that users have. The assertions of the canary are wrong on purpose; the run fails unless each is reported. It also
+ * fails if no `expectType` mentions an operation or a bijector.
  */
 import { readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
@@ -10,7 +10,7 @@ import packaged from 'tsd'
 import { failuresUnder, files } from './assertions.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-// Relative to the package, where tsd looks for package.json and tsconfig.json.
+// paths are relative to the package, where tsd looks for package.json and tsconfig.json
 const byTsd = async () => {
   const found = await packaged.default({
     cwd: root,
@@ -24,13 +24,13 @@ const canary = files.find(({ name }) => name === 'canary.ts').asserted.map(({ fr
 const judge = (compiler, found) => {
   const caught = new Set(found.flatMap(({ name, line }) => (name === 'canary.ts' ? [line] : [])))
   const missed = canary.filter((line) => !caught.has(line)).map((line) => `canary.ts:${line}: not caught`)
-  const others = found.filter(({ name }) => name !== 'canary.ts')
-  return [...missed, ...others.map(({ name, line, column, message }) => `${name}:${line}:${column}: ${message}`)].map(
+  const wrong = found.filter(({ name }) => name !== 'canary.ts')
+  return [...missed, ...wrong.map(({ name, line, column, message }) => `${name}:${line}:${column}: ${message}`)].map(
     (failure) => `${compiler}: ${failure}`,
   )
 }
 
-/** What the package exports of `T`, and of the modules whose values are layers or make them. */
+/** The exported names of `T`, `Diffeo`, and of the modules of bijectors and premade flows. */
 const exported = async () => {
   const load = (path) => import(pathToFileURL(join(root, 'dist', 'src', path)).href)
   const index = await load('index.js')
@@ -64,7 +64,7 @@ const compilers = {
 const judged = await Promise.all(
   Object.entries(compilers).map(async ([compiler, check]) => judge(compiler, await check())),
 )
-const failures = [...judged.flat(), ...bare.map((name) => `no expectType is about ${name}`)]
+const failures = [...judged.flat(), ...bare.map((name) => `no expectType mentions ${name}`)]
 for (const failure of failures) console.error(failure)
 console.log(`type tests under ${Object.keys(compilers).join(', ')}: ${failures.length} failures`)
 process.exitCode = failures.length === 0 && canary.length > 0 ? 0 : 1

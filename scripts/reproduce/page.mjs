@@ -1,5 +1,5 @@
 /**
- * What the page says of runs, from the files that they left.
+ * The page of results, from the files in the folders of runs.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -11,12 +11,12 @@ const line = (/** @type {readonly string[]} */ cells) => `| ${cells.join(' | ')}
 const table = (/** @type {readonly string[]} */ head, /** @type {readonly (readonly string[])[]} */ rows) =>
   [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
 
-/** The goals of every run: batch statistics may change so many bits/dim, one image may be so many times the mean. */
+/** Goals of every run: the greatest batch-statistics gap in bits/dim, and the greatest ratio of one image to the mean. */
 const GAP = 0.02
 const WORST = 3
 
 /**
- * What a run came to, from its folder; without `evaluation`, if it did not come to that.
+ * The figures of a run, from its folder; `evaluation` is undefined if the run ended before it.
  *
  * @param {string} folder
  */
@@ -45,26 +45,26 @@ export const recordOf = (folder) => {
 /** @typedef {Row & NonNullable<ReturnType<typeof recordOf>>} Run */
 
 /**
- * What is known of the rows: from the folders of those that ran here, from the records of an earlier page otherwise.
+ * The rows with their figures: from the folder of the run if there is one, else from the record of an earlier page.
  *
  * @param {string} out
  * @param {readonly Row[]} rows
  * @param {readonly Omit<Run, 'title' | 'goal' | 'remark'>[]} kept
  * @returns {readonly Run[]}
- * @throws Error if a record is of an evaluation of before, which measured no gap on so many examples
+ * @throws Error if a record is from a version that did not count the examples of the gap
  */
 export const runsIn = (out, rows, kept) =>
   rows.flatMap((row) => {
     const record = recordOf(join(out, row.name)) ?? kept.find(({ name }) => name === row.name)
     if (record?.evaluation !== undefined && typeof record.evaluation.batchStatistics?.count !== 'number')
       throw new Error(
-        `${row.name}: expected a record with the gap of so many examples (batchStatistics.count), got one from before ` +
-          `there was that; run the row anew: npm run reproduce -- --rows ${row.name} --fresh`,
+        `${row.name}: expected a record with batchStatistics.count, got one of an earlier version; ` +
+          `run the row again: npm run reproduce -- --rows ${row.name} --fresh`,
       )
     return record === undefined ? [] : [{ ...record, ...row, command: record.command }]
   })
 
-/** @returns the records alone: what a row is called and asked for stands in `rows.mjs` */
+/** @returns the records without the fields of `rows.mjs` */
 export const recordsOf = (/** @type {readonly Run[]} */ runs) =>
   runs.map(({ title: _, goal: __, remark: ___, ...record }) => record)
 
@@ -77,13 +77,13 @@ const signed = (/** @type {number} */ x, /** @type {number} */ digits) =>
 
 const gapText = (/** @type {Run} */ { evaluation: { batchStatistics } }) =>
   `${signed(batchStatistics.gap, 4)} (${batchStatistics.batch})`
-/** `onnxruntime 1.30.0`; with what it was asked for it stands below. */
+/** `onnxruntime 1.30.0`; the end of the page has its options. */
 const engineOf = (/** @type {Run} */ { engine }) => engine.replace(/^engine /, '').split(',')[0] ?? ''
 const worstText = (/** @type {Run} */ { evaluation: { worst, mean, unit } }) =>
   unit === 'nats' ? worst.toFixed(2) : `${worst.toFixed(2)} (${(worst / mean).toFixed(2)} × mean)`
 
 const missed = (/** @type {readonly Run[]} */ runs) => {
-  const names = (/** @type {readonly Run[]} */ some) => some.map(({ title }) => title).join(', ') || 'none'
+  const names = (/** @type {readonly Run[]} */ listed) => listed.map(({ title }) => title).join(', ') || 'none'
   const images = runs.filter(({ evaluation }) => evaluation.unit !== 'nats')
   const apart = images.filter(({ evaluation: { batchStatistics } }) => Math.abs(batchStatistics.gap) > GAP)
   const far = images.filter(({ evaluation: { worst, mean } }) => worst > WORST * mean)
@@ -93,14 +93,14 @@ const missed = (/** @type {readonly Run[]} */ runs) => {
   )
 }
 
-/** Of a run on a few images: how far they are below the test images, for the same parameters. */
+/** The test figure; for a run on a few images, also how far their mean is below that of the test images. */
 const testText = (/** @type {Run} */ { evaluation: { mean, unit, floor, train, count } }) =>
   train === undefined
     ? `${mean.toFixed(3)} ${unit} of ${count}${floor === undefined ? '' : ` (floor ${floor.toFixed(3)}, ${signed(mean - floor, 3)})`}`
     : `${train.mean.toFixed(3)} ${unit} of these ${train.count}, ${mean.toFixed(3)} of ${count} test images: ${(mean - train.mean).toFixed(3)} below`
 
 const peerText = (/** @type {Run} */ { name, title, evaluation, equal }) => {
-  // of a run that went on since then it says nothing
+  // an old comparison does not apply to a run that was resumed since
   if (equal === undefined || equal.steps !== evaluation.step) return []
   const { peer, steps, count, ours, pytorch, difference, ms } = equal
   return [
@@ -155,7 +155,7 @@ ${table(['', 'test', 'change', 'worst', 'gap', 'time', 'engine', 'command'], row
  *
  * @param {readonly Run[]} results
  * @param {readonly Run[]} ablations
- * @param {string} picture where the figure of the ablations is, seen from the page
+ * @param {string} picture path of the figure of the ablations, relative to the page
  * @param {string} pictures the section of pictures
  */
 export const pageOf = (results, ablations, picture, pictures) => {
@@ -178,6 +178,6 @@ ${resultsSection(results)}${pictures}${ablationsSection(ablations, picture)}${[.
 `
 }
 
-/** Validation figures along the steps. */
+/** Validation figures by step. */
 export const curvesOf = (/** @type {readonly Run[]} */ runs) =>
   runs.map(({ title, validation }) => ({ name: title, points: validation }))

@@ -1,13 +1,13 @@
 /**
- * The pictures of `docs/results.md`: those that reports, `diffeo reconstruct` and `diffeo interpolate` left in the
- * folders of runs, in few colours and no wider than the page.
+ * Copies the pictures of `docs/results.md` from the folders of runs, where `diffeo report`, `diffeo reconstruct` and
+ * `diffeo interpolate` wrote them. It reduces their colours, and their width to that of the page.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { recordOf } from './page.mjs'
 
-const plane = 'density with training points, samples, and the grid of z as the inverse bends it'
+const plane = 'density with training points, samples, and a grid of z mapped by the inverse'
 const [moons, eight, mnist] = [
   { run: 'moons', title: 'two moons' },
   { run: 'eight-gaussians', title: 'eight Gaussians' },
@@ -15,20 +15,20 @@ const [moons, eight, mnist] = [
 ]
 const shown = [
   { ...moons, file: 'plane.png', about: plane },
-  { ...moons, file: 'curves.png', about: 'nats of batches and of validation' },
+  { ...moons, file: 'curves.png', about: 'training and validation loss in nats' },
   { ...eight, file: 'plane.png', about: plane },
-  { ...mnist, file: 'curves.png', about: 'bits/dim of batches and of validation' },
+  { ...mnist, file: 'curves.png', about: 'training and validation loss in bits/dim' },
   { ...mnist, file: 'temperatures.png', about: 'the same draws at temperatures 0.5, 0.7, 0.85 and 1, a row each' },
   {
     ...mnist,
     file: 'scales.png',
-    about: 'test images; below, the finer latents drawn anew, one scale more in each row',
+    about: 'test images; below, the finer latents resampled, one more scale in each row',
   },
   { ...mnist, file: 'reconstructions.png', about: 'test images, and f⁻¹(f(x)) below' },
-  { ...mnist, file: 'interpolations.png', about: 'the manifold that four test images span in latent space' },
+  { ...mnist, file: 'interpolations.png', about: 'the manifold spanned by four test images in latent space' },
 ]
 
-/** Which run a picture is of: beside the pictures, because the folders of runs may be gone. */
+/** The run of each picture. This file is kept with the pictures, because the folders of runs may be deleted. */
 const RUNS = 'runs.json'
 const runsOf = (/** @type {string} */ folder) =>
   existsSync(join(folder, RUNS)) ? JSON.parse(readFileSync(join(folder, RUNS), 'utf8')) : {}
@@ -36,8 +36,8 @@ const runsOf = (/** @type {string} */ folder) =>
 const nameOf = (/** @type {typeof shown[number]} */ { run, file }) => `${run}-${file}`
 const WIDEST = 1000
 
-/** Brings the pictures of the runs that are there; those of others stay as they are. */
-export const bringPictures = async (/** @type {string} */ out, /** @type {string} */ folder) => {
+/** Copies the pictures of the runs in `out`. Pictures of other runs stay as they are. */
+export const copyPictures = async (/** @type {string} */ out, /** @type {string} */ folder) => {
   mkdirSync(folder, { recursive: true })
   const runs = runsOf(folder)
   for (const picture of shown) {
@@ -52,7 +52,7 @@ export const bringPictures = async (/** @type {string} */ out, /** @type {string
 }
 
 /**
- * What the page says of the pictures that are there; also where they are of another run than the row of that name.
+ * The section of pictures. It says so where a picture is of another run than the row of that name.
  *
  * @param {string} folder
  * @param {readonly import('./page.mjs').Run[]} results

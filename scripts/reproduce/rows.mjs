@@ -1,5 +1,5 @@
 /**
- * The runs that `docs/results.md` tells of, each with the command that makes it.
+ * The runs of `docs/results.md` with their commands.
  */
 
 /** @typedef {{ readonly name: string, readonly title: string, readonly goal: string, readonly command: string, readonly remark?: string }} Row */
@@ -45,10 +45,10 @@ export const results = [
   {
     name: 'overfit',
     title: 'ten images of MNIST',
-    goal: 'theirs 1 below the test',
+    goal: 'training images 1 below test',
     command: 'train mnist --limit 10 --batch 10 --norm instance --steps 100 --minutes 10 --validate-every 50 --seed 0',
     remark:
-      'stopped once the test was 1 bit behind; the norm uses no batch statistics. With more steps the flow memorises ' +
+      'stopped when the test figure was 1 bit worse; the norm uses no batch statistics. With more steps the flow memorises ' +
       'its ten images and assigns no probability to others.',
   },
 ]
@@ -56,10 +56,10 @@ export const results = [
 const variants = [
   ['baseline', 'baseline', ''],
   ['batch-norm-path', 'batch norm on the path', '--path batchNorm'],
-  ['plain-path', 'nothing on the path', '--path none'],
+  ['plain-path', 'no norm on the path', '--path none'],
   ['plain-order', 'plain factor-out', '--order plain'],
   ['free-scale', 'free log scale', '--log-scale free'],
-  ['random-init', 'no identity start', '--init random'],
+  ['random-init', 'random start', '--init random'],
   ['no-l2', 'no L2', '--l2 0'],
   ['instance-norm', 'instance norm in the nets', '--norm instance'],
   ['constant-rate', 'constant rate', '--schedule constant'],
