@@ -27,7 +27,7 @@ import { isPlainObject } from './thrown.js'
 // -------------------------------------------------------------------------------------
 
 /** The same tree, each leaf of a class replaced. */
-const mapTree = <Leaf>(
+export const mapTree = <Leaf>(
   tree: unknown,
   kind: abstract new (...args: never[]) => Leaf,
   f: (leaf: Leaf) => unknown,

@@ -1,15 +1,16 @@
 /**
- * A flow's functions as programs: the same names and the same numbers as the flow's own, each compiled by the engine
- * at its first use with a shape. What is drawn at random is drawn outside and goes in as an argument.
+ * The functions of a flow as programs: the same names and numbers, each compiled by the engine at its first use with a
+ * shape. Random numbers are drawn outside of the programs and passed in.
  *
  * @module
  */
 import type { Latents, Shape } from '../../types/shape.js'
-import { type Jitted, jit } from '../jit.js'
+import { jit } from '../jit.js'
 import type { Params } from '../tensor/params.js'
 import type { Key } from '../tensor/random.js'
 import { type AnyTensor, type BatchOf, latentTensors, type PerExample, unwrap } from '../tensor/tensor.js'
 import type { Flow } from './flow.js'
+import { padded } from './padded.js'
 
 /** A flow whose functions run on the engine as one program each. */
 export interface CompiledFlow<A extends Shape, B extends Latents> {
@@ -28,14 +29,13 @@ export interface CompiledFlow<A extends Shape, B extends Latents> {
 }
 
 const compile = <A extends Shape, B extends Latents>(flow: Flow<A, B>): CompiledFlow<A, B> => {
-  // the parameters
-  const steady = { steady: 1 }
-  const logProb = jit((params: Params, x: BatchOf<A>) => flow.logProb(params)(x), steady)
-  const bitsPerDim = jit((params: Params, x: BatchOf<A>) => flow.bitsPerDim(params)(x), steady)
-  const forward = jit((params: Params, x: BatchOf<A>) => flow.bijector.bind(params).forward(x), steady)
-  const inverse = jit((params: Params, z: BatchOf<B>) => flow.bijector.bind(params).inverse(z), steady)
-  const generate = jit((params: Params, z: BatchOf<B>) => flow.bijector.bind(params).inverse(z)[0], steady)
-  const all: readonly Jitted<never, unknown>[] = [logProb, bitsPerDim, forward, inverse, generate]
+  // of the arguments, the parameters are the same in many calls
+  const perExample = <X, R>(f: (params: Params, x: X) => R) => padded(jit(f, { steady: 1 }))
+  const logProb = perExample((params, x: BatchOf<A>) => flow.logProb(params)(x))
+  const bitsPerDim = perExample((params, x: BatchOf<A>) => flow.bitsPerDim(params)(x))
+  const forward = perExample((params, x: BatchOf<A>) => flow.bijector.bind(params).forward(x))
+  const inverse = perExample((params, z: BatchOf<B>) => flow.bijector.bind(params).inverse(z))
+  const generate = perExample((params, z: BatchOf<B>) => flow.bijector.bind(params).inverse(z)[0])
   return {
     logProb: (params) => (x) => logProb(params, x),
     bitsPerDim: (params) => (x) => bitsPerDim(params, x),
@@ -52,21 +52,24 @@ const compile = <A extends Shape, B extends Latents>(flow: Flow<A, B>): Compiled
         }
       },
     dispose: async () => {
-      for (const one of all) await one.dispose()
+      for (const { dispose } of [logProb, bitsPerDim, forward, inverse, generate]) await dispose()
     },
   }
 }
 
-const known = new WeakMap<object, unknown>()
+const compiledFlows = new WeakMap<object, unknown>()
 
 /**
- * The compiled functions of a flow; the same ones at every call, so that nothing is compiled twice.
+ * The compiled functions of a flow; the same ones at every call, so that nothing is compiled twice. The first eight
+ * batch sizes of each function have programs of their own. Batches of further sizes are padded to the next power of two,
+ * so that ever new sizes need few programs; the results are those without padding.
  *
  * @example
  * const nats = await compiled(moons).logProb(params)(x) // as moons.logProb(params)(x), faster
  */
 export const compiled = <A extends Shape, B extends Latents>(flow: Flow<A, B>): CompiledFlow<A, B> => {
-  const own = (known.get(flow) ?? compile(flow)) as CompiledFlow<A, B>
-  known.set(flow, own)
-  return own
+  // the functions under a flow are those of its shapes
+  const functions = (compiledFlows.get(flow) ?? compile(flow)) as CompiledFlow<A, B>
+  compiledFlows.set(flow, functions)
+  return functions
 }

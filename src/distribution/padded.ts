@@ -1,0 +1,71 @@
+/**
+ * Functions of examples that accept ever new batch sizes. A compiled program belongs to one size, and compiling takes
+ * longer than most calls. So the first eight sizes have programs of their own, and a batch of any further size is padded
+ * to the next power of two:
+ *
+ *     f(x) = the first n results of f(x ∥ copies of the last example), n = the size of x
+ *
+ * Law: `f` computes the result of an example from that example alone, as densities do in evaluation mode. The copies lie
+ * where an example lies; zeros might lie outside the support.
+ *
+ * @module
+ */
+import * as tf from '@tensorflow/tfjs-core'
+import { type Jitted, mapTree } from '../jit.js'
+import type { Params } from '../tensor/params.js'
+
+/** How many sizes have programs of their own: half of those that `jit` keeps. */
+const EXACT_SIZES = 8
+
+/** The common first size of the tensors of a tree; none if they differ or are empty. */
+const batchSize = (tree: unknown): number | undefined => {
+  const sizes = new Set<number | undefined>()
+  mapTree(tree, tf.Tensor, ({ shape }) => sizes.add(shape[0]))
+  const [size] = sizes
+  return sizes.size === 1 && size !== 0 ? size : undefined
+}
+
+const nextPowerOfTwo = (n: number): number => 2 ** Math.ceil(Math.log2(n))
+
+/** The same tree, each tensor replaced; whatever `f` allocates on the way is freed. */
+const mapTensors = <T>(tree: T, f: (t: tf.Tensor) => tf.Tensor): T =>
+  // a tree of tensors is what `tidy` looks for them in
+  tf.tidy(() => mapTree(tree, tf.Tensor, f) as tf.TensorContainer) as T
+
+/** A batch with copies of its last example: `size` in all. */
+const withCopies = <X>(x: X, from: number, size: number): X =>
+  mapTensors(x, (t) => tf.gather(t, tf.tensor1d(Int32Array.from({ length: size }, (_, i) => Math.min(i, from - 1)))))
+
+/** A compiled function of examples. */
+export interface PerExampleFn<X, R> {
+  (params: Params, x: X): Promise<R>
+  /** Frees what was compiled. */
+  readonly dispose: () => Promise<void>
+}
+
+/** A compiled function that pads batches of further sizes: see above. */
+export const padded = <X, R>(run: Jitted<[params: Params, x: X], R>, exactSizes = EXACT_SIZES): PerExampleFn<X, R> => {
+  const exact = new Set<number>()
+  const programSize = (size: number): number => {
+    if (exact.size < exactSizes) exact.add(size)
+    return exact.has(size) ? size : nextPowerOfTwo(size)
+  }
+  const call = async (params: Params, x: X): Promise<R> => {
+    const size = batchSize(x)
+    const whole = size && programSize(size)
+    if (size === undefined || whole === undefined || whole === size) return run(params, x)
+    const longer = withCopies(x, size, whole)
+    const results = await run(params, longer).finally(() => tf.dispose(longer as tf.TensorContainer))
+    try {
+      return mapTensors(results, (t) => tf.slice(t, [0], [size]))
+    } finally {
+      tf.dispose(results as tf.TensorContainer)
+    }
+  }
+  return Object.assign(call, {
+    dispose: async () => {
+      exact.clear()
+      await run.dispose()
+    },
+  })
+}
