@@ -1,12 +1,12 @@
 // @ts-check
 /**
- * What a precision costs in accuracy: the same model, seed and steps in each, and what the test set says.
+ * Measures the accuracy of each precision: trains the same model for the same steps from the same seed, and tests it.
  *
  *     npm run build && node bench/accuracy.mjs --steps 2000
  *     node bench/accuracy.mjs --steps 500 --width 8 --blocks 1 --precisions float32,bf16,fp16
  *
- * Each is `diffeo train`, evaluated in its own precision, and then once more by the default engine in float32: the second
- * figure is what training lost, the first what a user sees.
+ * Each run is `diffeo train`, evaluated in its precision and again by the default engine in float32. The first figure is
+ * what a user sees; the second shows the loss that is due to training.
  */
 import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -29,7 +29,7 @@ const { values: flags } = flagsFrom({
 })
 const main = join(dirname(fileURLToPath(import.meta.url)), '..', 'dist', 'src', 'cli', 'main.js')
 
-/** Answers the JSON document of a command. @param {string[]} args */
+/** Runs a command and returns its JSON document. @param {string[]} args */
 const diffeo = async (...args) => {
   const { stdout } = await promisify(execFile)(process.execPath, [main, '--json', ...args])
   return JSON.parse(stdout)

@@ -1,10 +1,10 @@
 // @ts-check
 /**
- * Whether our gradients, densities and samples are PyTorch's: `node bench/agree.mjs --engines onnxruntime,wasm`.
+ * Compares our gradients, densities and samples with PyTorch: `node bench/agree.mjs --engines onnxruntime,wasm`.
  *
- * The judge is PyTorch in float64, and the measure is ‖ours − its‖/‖its‖, over all gradients together; float32 PyTorch
- * and JAX are judged too, which says how much of an error is float32's. From a start that is not the identity
- * (rows.mjs). Each side is a process of its own: ours is this file again, with `--side`.
+ * The reference is PyTorch in float64; the error is ‖ours − reference‖/‖reference‖, over all gradients together. The
+ * errors of float32 PyTorch and JAX show which part is due to float32. The parameters are not those of the identity
+ * (rows.mjs). Each side runs in a separate process: ours is this file with `--side`.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -37,19 +37,19 @@ const read = (file) => diffeo.orThrow(diffeo.decodeSafetensors(file)(readFileSyn
 /** An optimiser whose next parameters are the gradients. @type {diffeo.Optimiser} */
 const showGradients = { init: () => [], rates: () => [], update: (grads) => [grads, []] }
 
-/** Ours: gradients of every trained parameter and the results of both directions, into `--out`. */
-const answer = async () => {
+/** Our side: writes the gradients of all trained parameters and the results of both directions to `--out`. */
+const writeOurs = async () => {
   await diffeo.ready(/** @type {diffeo.EngineName} */ (flags.side))
   const flow = flowOf(/** @type {import('./rows.mjs').Row} */ (rows.find(({ name }) => name === flags.rows)))
-  const given = read(flags.file)
+  const inputs = read(flags.file)
   const { spec } = flow.bijector
   const take = (/** @type {string} */ name) => {
-    const { shape, data } = /** @type {diffeo.RawTensor} */ (given.get(name))
+    const { shape, data } = /** @type {diffeo.RawTensor} */ (inputs.get(name))
     return diffeo.orThrow(diffeo.tensor(shape, data))
   }
   const params = /** @type {diffeo.Params} */ (diffeo.mapLeaves(spec, (_, path) => take(`params/${path}`)))
   const x = /** @type {any} */ (take('x'))
-  const z = [...given.keys()].filter((name) => name.startsWith('z/')).map(take)
+  const z = [...inputs.keys()].filter((name) => name.startsWith('z/')).map(take)
   const step = diffeo.step(flow, {
     optimiser: showGradients,
     learningRate: diffeo.constantRate(0),
@@ -71,24 +71,24 @@ const answer = async () => {
   writeFileSync(flags.out, diffeo.orThrow(diffeo.encodeSafetensors({ metadata: {}, tensors })))
 }
 
-/** ‖a − b‖/‖b‖ over some tensors together. @param {Tensors} a @param {Tensors} b @param {readonly string[]} names */
-const error = (a, b, names) => {
+/** ‖a − b‖/‖b‖ over the named tensors together. @param {Tensors} a @param {Tensors} b @param {readonly string[]} names */
+const relativeError = (a, b, names) => {
   let [apart, size] = [0, 0]
   for (const name of names) {
-    const [own, judge] = [a.get(name), b.get(name)]
-    if (own === undefined || judge === undefined || own.shape.join() !== judge.shape.join())
-      throw new Error(`${name}: ${own?.shape} against ${judge?.shape}`)
-    judge.data.forEach((v, i) => {
-      apart += ((own.data[i] ?? Number.NaN) - v) ** 2
+    const [actual, reference] = [a.get(name), b.get(name)]
+    if (actual === undefined || reference === undefined || actual.shape.join() !== reference.shape.join())
+      throw new Error(`${name}: expected the shape ${reference?.shape}, got ${actual?.shape}`)
+    reference.data.forEach((v, i) => {
+      apart += ((actual.data[i] ?? Number.NaN) - v) ** 2
       size += v ** 2
     })
   }
   return Math.sqrt(apart / size)
 }
 
-/** One side's answers on a row's file. @param {string} name @param {import('./rows.mjs').Row} row @param {string} file */
-const ask = (name, row, file) => {
-  const out = `${file}.answer`
+/** Runs one side on a row's file. @param {string} name @param {import('./rows.mjs').Row} row @param {string} file */
+const resultsOf = (name, row, file) => {
+  const out = `${file}.results`
   const threads = `${availableParallelism()}`
   const ours = flags.engines.split(',').includes(name)
   const args = ours
@@ -110,30 +110,30 @@ const ask = (name, row, file) => {
 }
 
 /** @param {import('./rows.mjs').Row} row @param {string} folder */
-const judgeRow = async (row, folder) => {
+const compareRow = async (row, folder) => {
   const file = join(folder, `${row.name}.safetensors`)
   await writeRow(row, file)
   console.log(`\n${describeRow(row)}: relative error against PyTorch in float64`)
-  const judge = ask('float64', row, file)
-  const grads = [...judge.keys()].filter((name) => name.startsWith('grads/'))
+  const reference = resultsOf('float64', row, file)
+  const grads = [...reference.keys()].filter((name) => name.startsWith('grads/'))
   for (const name of `${flags.engines},${flags.peers}`.split(',').filter(Boolean)) {
-    const own = ask(name, row, file)
-    const errors = [grads, ['density'], ['sample']].map((names) => error(own, judge, names))
-    const fine = errors.every((v) => v <= LIMIT)
-    if (!fine) process.exitCode = 1
+    const results = resultsOf(name, row, file)
+    const errors = [grads, ['density'], ['sample']].map((names) => relativeError(results, reference, names))
+    const agrees = errors.every((v) => v <= LIMIT)
+    if (!agrees) process.exitCode = 1
     const [gradients, density, sample] = errors.map((v) => v.toExponential(1))
     console.log(
-      `  ${name.padEnd(14)} gradients ${gradients}  density ${density}  sample ${sample}${fine ? '' : '  DIFFERS'}`,
+      `  ${name.padEnd(14)} gradients ${gradients}  density ${density}  sample ${sample}${agrees ? '' : '  DIFFERS'}`,
     )
   }
 }
 
-if (flags.side !== undefined) await answer()
+if (flags.side !== undefined) await writeOurs()
 else {
   await diffeo.ready('wasm')
   const folder = mkdtempSync(join(tmpdir(), 'diffeo-agree-'))
   try {
-    for (const row of rows.filter(({ name }) => flags.rows.split(',').includes(name))) await judgeRow(row, folder)
+    for (const row of rows.filter(({ name }) => flags.rows.split(',').includes(name))) await compareRow(row, folder)
   } finally {
     rmSync(folder, { recursive: true })
   }

@@ -1,14 +1,14 @@
 // @ts-check
 /**
- * diffeo's side: one engine in a process of its own, by the peers' protocol (README.md).
- * `node engine.mjs <engine> <its options as JSON>`
+ * diffeo's side: one engine in a separate process, with the same protocol as the peers (README.md).
+ * `node engine.mjs <engine> <options as JSON>`
  */
 import { createInterface } from 'node:readline'
 import * as diffeo from '../dist/src/index.js'
 import { flowOf } from './rows.mjs'
 
 /** @param {object} message */
-const say = (message) => console.log(JSON.stringify(message))
+const send = (message) => console.log(JSON.stringify(message))
 
 const mean = (/** @type {Float32Array} */ all) => all.reduce((a, b) => a + b, 0) / all.length
 
@@ -51,9 +51,9 @@ const load = async (row, file) => {
       return () => ({ mean: mean(all) })
     },
     sample: async () => {
-      const made = await generate(params, latents.length === 1 ? latents[0] : latents)
-      const all = await diffeo.values(/** @type {any} */ (made))
-      diffeo.unwrap(/** @type {any} */ (made)).dispose()
+      const samples = /** @type {any} */ (await generate(params, latents.length === 1 ? latents[0] : latents))
+      const all = await diffeo.values(samples)
+      diffeo.unwrap(samples).dispose()
       return () => ({ mean: mean(all) })
     },
   }
@@ -64,10 +64,10 @@ const started = await diffeo.useEngine(
   JSON.parse(process.argv[3] ?? '{}'),
 )()
 if (started._tag === 'Left') {
-  say({ error: diffeo.describeError(started.left) })
+  send({ error: diffeo.describeError(started.left) })
   process.exit()
 }
-say({ ready: diffeo.describeEngine(started.right) })
+send({ ready: diffeo.describeEngine(started.right) })
 /** @type {Awaited<ReturnType<typeof load>> | undefined} */
 let works
 for await (const line of createInterface({ input: process.stdin })) {
@@ -75,8 +75,8 @@ for await (const line of createInterface({ input: process.stdin })) {
   try {
     if (cmd === 'load') {
       works = await load(row, file)
-      say({})
-    } else if (cmd === 'memory') say({ peak: process.resourceUsage().maxRSS / 1024 })
+      send({})
+    } else if (cmd === 'memory') send({ peak: process.resourceUsage().maxRSS / 1024 })
     else {
       const times = []
       let read = () => ({})
@@ -85,9 +85,9 @@ for await (const line of createInterface({ input: process.stdin })) {
         read = await /** @type {any} */ (works)[work]()
         times.push(performance.now() - from)
       }
-      say({ ms: times, ...read() })
+      send({ ms: times, ...read() })
     }
   } catch (reason) {
-    say({ error: `${reason}` })
+    send({ error: `${reason}` })
   }
 }

@@ -1,12 +1,13 @@
 // @ts-check
 /**
- * Whether PyTorch, given what a run was given, comes to what the run came to: `node bench/equal.mjs runs/cifar10`.
+ * Repeats the training of a run in PyTorch and compares the results: `node bench/equal.mjs runs/cifar10`.
  *
- * The start, the batches (dequantised, flipped) and the rates are made by the library from the run's configuration, as
- * `diffeo train` makes them, and handed to PyTorch step by step. The first steps are taken by both, in turns, which
- * gives the differences of their losses and the time of a step; later ones are held to the run's metrics. Both are then
- * tested in evaluation mode, with averaged parameters, on the same dequantised images. The run's own parameters are
- * tested by PyTorch too, which leaves the training alone to differ. What is found goes to `equal.json` in the run's folder.
+ * The library computes the initial parameters, the batches (dequantised, flipped) and the learning rates from the run's
+ * configuration, as `diffeo train` does, and passes them to PyTorch step by step. Both sides take the first steps, in
+ * turns; this gives the differences of their losses and the time of a step. Later steps of PyTorch are compared with the
+ * run's metrics. Both sides are then tested in evaluation mode, with averaged parameters, on the same dequantised
+ * images. PyTorch also tests the run's parameters, which separates differences in training from those in testing. The
+ * script writes `equal.json` into the run's folder.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -29,7 +30,7 @@ import { median, peersOf, startSides } from './sides.mjs'
  * @typedef {import('../dist/src/cli/run/open-run.js').OpenRun} OpenRun
  * @typedef {import('../dist/src/cli/run/examples.js').Examples} Examples
  * @typedef {import('../dist/src/cli/terminal/console.js').Io} Io
- * @typedef {{ own: any, called: string }} Peer
+ * @typedef {{ child: any, title: string }} Peer
  * @typedef {{ step: number, ours: number, pytorch: number }} Pair bits/dim
  */
 
@@ -42,33 +43,33 @@ const { values: flags, positionals } = flagsFrom({
     variant: { type: 'string', default: 'channels_last' },
   },
 })
-/** Steps that both sides take; the first of them compile. */
+/** How many steps both sides take, and how many of these are not timed because they compile. */
 const [TOGETHER, COMPILING] = [20, 3]
-/** Steps from one line to the next. */
-const TELL_EVERY = 100
+/** Number of steps between lines. */
+const REPORT_EVERY = 100
 
 /** @param {string} operation @param {string} expected @param {string} got @param {string} [fix] @returns {never} */
 const refuse = (operation, expected, got, fix) =>
   diffeo.orThrow(/** @type {any} */ ({ _tag: 'Left', left: diffeo.usageError(operation, expected, got, fix) }))
 
-/** One answer of the peer. @param {Peer} peer @param {object} message @param {Uint8Array} [bytes] */
-const ask = async ({ own, called }, message, bytes) => {
-  const answer = await own.ask(message, bytes)
-  return answer.error === undefined ? answer : refuse(called, 'an answer', answer.error)
+/** Sends a request to the peer. @param {Peer} peer @param {object} message @param {Uint8Array} [bytes] */
+const request = async ({ child, title }, message, bytes) => {
+  const response = await child.request(message, bytes)
+  return response.error === undefined ? response : refuse(title, 'a result', response.error)
 }
 
-/** Hands over a batch, then asks for some work on it. @param {Peer} peer @param {any} x @param {string} work @param {number} [rate] */
-const askOf = async (peer, x, work, rate) => {
+/** Sends a batch and runs work on it. @param {Peer} peer @param {any} x @param {string} work @param {number} [rate] */
+const runOn = async (peer, x, work, rate) => {
   const data = await diffeo.values(x)
-  await ask(
+  await request(
     peer,
     { cmd: 'feed', shape: diffeo.sizes(x), rate },
     new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
   )
-  return ask(peer, { cmd: 'run', work, repeat: 1 })
+  return request(peer, { cmd: 'run', work, repeat: 1 })
 }
 
-/** Writes parameters as the peers read them. @param {string} file @param {diffeo.Params} params @param {any} x */
+/** Writes parameters in the format that peers read. @param {string} file @param {diffeo.Params} params @param {any} x */
 const writeParams = async (file, params, x) => {
   /** @type {[string, any][]} */
   const named = [
@@ -82,21 +83,21 @@ const writeParams = async (file, params, x) => {
 
 const mean = (/** @type {readonly number[]} */ all) => all.reduce((a, b) => a + b, 0) / all.length
 
-/** Answers to the test images, a batch at a time. @param {Peer} peer @param {Examples} examples @param {string} work */
-const testBy = async (peer, { test }, work) => {
-  /** @type {{ n: number, answer: any }[]} */
-  const answers = []
+/** Runs work on the test images, batch by batch. @param {Peer} peer @param {Examples} examples @param {string} work */
+const testWith = async (peer, { test }, work) => {
+  /** @type {{ n: number, result: any }[]} */
+  const results = []
   for await (const x of ahead(test.at, 0, test.count))
-    answers.push({ n: diffeo.sizes(x)[0] ?? 0, answer: await askOf(peer, x, work) })
-  return answers
+    results.push({ n: diffeo.sizes(x)[0] ?? 0, result: await runOn(peer, x, work) })
+  return results
 }
 
 /** @param {Pair} pair */
 const describe = ({ step, ours, pytorch }) =>
-  `  step ${step}: ours ${ours.toFixed(5)}, PyTorch ${pytorch.toFixed(5)}, apart ${Math.abs(ours - pytorch).toExponential(1)}`
+  `  step ${step}: ours ${ours.toFixed(5)}, PyTorch ${pytorch.toFixed(5)}, difference ${Math.abs(ours - pytorch).toExponential(1)}`
 
 /**
- * The first steps of a training by both, the others by PyTorch, which are held to the means of ten in the run's metrics.
+ * Trains with both sides for the first steps, then with PyTorch alone, and compares with the means of ten in the metrics.
  * @param {OpenRun} run @param {Examples} examples @param {Peer} peer @param {diffeo.TrainState} start @param {Io} io
  */
 const trainBoth = async ({ flow, optimiser, config, state }, examples, peer, start, io) => {
@@ -104,43 +105,43 @@ const trainBoth = async ({ flow, optimiser, config, state }, examples, peer, sta
   const rate = scheduleOf(config.recipe)
   const lines = diffeo.orThrow(await readMetrics(filesIn(folder).metrics)())
   const logged = new Map(lines.flatMap((line) => ('train' in line ? [[line.step, line]] : [])))
-  const other = [...logged.values()].find(({ step, learningRate }) => learningRate !== rate(step - 1))
-  if (other !== undefined)
-    refuse(folder, `the rates of its configuration throughout`, `another at step ${other.step}`, 'train it anew')
+  const deviating = [...logged.values()].find(({ step, learningRate }) => learningRate !== rate(step - 1))
+  if (deviating !== undefined)
+    refuse(folder, 'the learning rates of its configuration', `another at step ${deviating.step}`, 'train it again')
   const next = diffeo.step(flow, { optimiser, learningRate: rate, clip, l2 })
   const [first, later] = [/** @type {Pair[]} */ ([]), /** @type {Pair[]} */ ([])]
   const times = { ours: /** @type {number[]} */ ([]), pytorch: /** @type {number[]} */ ([]) }
   /** @type {number[]} */
   const losses = []
-  let own = diffeo.copyState(start)
+  let ours = diffeo.copyState(start)
   let began = performance.now()
   const line = io.progress('{bar} step {value} of {total} by PyTorch · {left} left', state.step, { left: '…' })
   io.say('bits/dim of the first steps')
   for await (const x of ahead(examples.batch, 0, state.step)) {
-    const { bitsPerDim, ms } = await askOf(peer, x, 'step', rate(losses.length))
+    const { bitsPerDim, ms } = await runOn(peer, x, 'step', rate(losses.length))
     const step = losses.push(bitsPerDim)
     times.pytorch.push(ms[0])
-    if (!Number.isFinite(bitsPerDim)) refuse(peer.called, 'a finite loss', `${bitsPerDim} at step ${step}`)
+    if (!Number.isFinite(bitsPerDim)) refuse(peer.title, 'a finite loss', `${bitsPerDim} at step ${step}`)
     if (step <= TOGETHER) {
       const from = performance.now()
-      const [after, metrics] = await next(own, x)
+      const [after, metrics] = await next(ours, x)
       times.ours.push(performance.now() - from)
-      diffeo.disposeState(own)
-      own = after
+      diffeo.disposeState(ours)
+      ours = after
       first.push({ step, ours: metrics.bitsPerDim, pytorch: bitsPerDim })
       io.say(describe(/** @type {Pair} */ (first.at(-1))))
       began = performance.now()
     }
-    const known = logged.get(step)
-    if (step % TELL_EVERY === 0 && known !== undefined) {
-      later.push({ step, ours: known.train, pytorch: mean(losses.slice(-10)) })
+    const entry = logged.get(step)
+    if (step % REPORT_EVERY === 0 && entry !== undefined) {
+      later.push({ step, ours: entry.train, pytorch: mean(losses.slice(-10)) })
       io.say(`${describe(/** @type {Pair} */ (later.at(-1)))} (means of ten)`)
     }
     const perStep = (performance.now() - began) / 1000 / Math.max(1, step - TOGETHER)
     line.update(step, { left: clock(perStep * (state.step - step)) })
   }
   line.stop()
-  diffeo.disposeState(own)
+  diffeo.disposeState(ours)
   await next.dispose()
   const ofStep = (/** @type {number[]} */ all) => median(all.slice(COMPILING, TOGETHER))
   return { first, later, ms: { ours: ofStep(times.ours), pytorch: ofStep(times.pytorch) } }
@@ -163,42 +164,42 @@ const compare = async (run, examples, io) => {
       ...config.model,
       recipe: config.recipe,
     }
-    const begin = async (/** @type {diffeo.Params} */ of, /** @type {any} */ x) => {
+    const startPeer = async (/** @type {diffeo.Params} */ of, /** @type {any} */ x) => {
       await writeParams(file, of, x)
       const [started] = await startSides([], [flags.variant], row, file)
       return started ?? refuse(flags.variant, 'a peer that loads the parameters', 'none')
     }
     const x = await examples.batch(0)
     const start = await diffeo.startTraining(flow, optimiser, keysOf(config.recipe.seed).init, x)
-    const peer = await begin(start.params, x)
-    io.say(peer.called)
+    const peer = await startPeer(start.params, x)
+    io.say(peer.title)
     const training = await trainBoth(run, examples, peer, start, io)
     diffeo.disposeState(start)
-    const each = (await testBy(peer, examples, 'evaluate')).flatMap(({ answer }) => answer.each)
-    peer.own.end()
-    const judge = await begin(params, x)
+    const each = (await testWith(peer, examples, 'evaluate')).flatMap(({ result }) => result.each)
+    peer.child.end()
+    const evaluator = await startPeer(params, x)
     diffeo.unwrap(/** @type {any} */ (x)).dispose()
-    const nats = await testBy(judge, examples, 'density')
-    judge.own.end()
-    const own = await diffeo.evaluate(flow, params, examples.test)
-    const total = nats.reduce((sum, { n, answer }) => sum + n * answer.mean, 0)
+    const nats = await testWith(evaluator, examples, 'density')
+    evaluator.child.end()
+    const ours = await diffeo.evaluate(flow, params, examples.test)
+    const total = nats.reduce((sum, { n, result }) => sum + n * result.mean, 0)
     const found = {
-      peer: peer.called,
+      peer: peer.title,
       steps: state.step,
-      count: own.count,
-      ours: own.mean,
+      count: ours.count,
+      ours: ours.mean,
       pytorch: mean(each),
-      difference: Math.abs(own.mean - mean(each)),
-      worst: { ours: own.worst, pytorch: Math.max(...each) },
-      /** The run's own parameters, by PyTorch. */
-      oursByPytorch: -total / (own.count * config.shape.reduce((a, b) => a * b, 1) * Math.LN2),
+      difference: Math.abs(ours.mean - mean(each)),
+      worst: { ours: ours.worst, pytorch: Math.max(...each) },
+      /** The run's parameters, tested by PyTorch. */
+      oursByPytorch: -total / (ours.count * config.shape.reduce((a, b) => a * b, 1) * Math.LN2),
       ...training,
     }
     io.say(
       `test on ${found.count} images after ${found.steps} steps: ours ${found.ours.toFixed(4)} bits/dim, PyTorch ` +
         `${found.pytorch.toFixed(4)}, difference ${found.difference.toFixed(4)}\n` +
         `our parameters, tested by PyTorch: ${found.oursByPytorch.toFixed(4)}\n` +
-        `a step, by turns: ours ${found.ms.ours.toFixed(0)} ms, PyTorch ${found.ms.pytorch.toFixed(0)} ms`,
+        `time of a step: ours ${found.ms.ours.toFixed(0)} ms, PyTorch ${found.ms.pytorch.toFixed(0)} ms`,
     )
     const path = join(folder, 'equal.json')
     diffeo.orThrow(await writeJson(path)(found)())
@@ -228,5 +229,5 @@ await perform(
     ),
   { color: true },
 )
-// a peer that is still there must not keep a refusal waiting
+// after an error, do not wait for a peer that still runs
 process.exit()

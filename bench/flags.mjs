@@ -1,5 +1,5 @@
 // @ts-check
-/** The flags of a script: what cannot be meant is one sentence, not a stack trace. */
+/** The flags of a script; a wrong flag ends it with one sentence, not a stack trace. */
 import { parseArgs } from 'node:util'
 
 /** Ends the script with a sentence. @param {string} sentence @returns {never} */
@@ -9,7 +9,7 @@ export const stop = (sentence) => {
 }
 
 /**
- * As `parseArgs`; flags that are not there end the script.
+ * `parseArgs`, but unknown flags end the script.
  *
  * @template {import('node:util').ParseArgsConfig} T
  * @param {T} config
@@ -18,7 +18,7 @@ export const flagsFrom = (config) => {
   try {
     return parseArgs(config)
   } catch (thrown) {
-    const known = Object.keys(config.options ?? {}).map((name) => `--${name}`)
-    return stop(`${thrown instanceof Error ? thrown.message : thrown}\nflags: ${known.join(' ')}; see bench/README.md`)
+    const valid = Object.keys(config.options ?? {}).map((name) => `--${name}`)
+    return stop(`${thrown instanceof Error ? thrown.message : thrown}\nflags: ${valid.join(' ')}; see bench/README.md`)
   }
 }

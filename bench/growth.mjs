@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * `npm run bench -- --growth`: how a train step's time grows with batch, image and depth, as numbers and a picture. All
- * points lie on three lines through one: batch 32 of 32×32×3, width 16, 2 blocks, 2 scales.
+ * `npm run bench -- --growth`: measures and plots how the time of a train step grows with batch, image and depth. Each
+ * line varies one size of the same base point: batch 32 of 32×32×3, width 16, 2 blocks, 2 scales.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,7 +10,7 @@ import { colours, toSvg } from '../dist/src/report/plot.js'
 import { describeRow, writeRow } from './rows.mjs'
 import { median, startSides, turn, writeResults } from './sides.mjs'
 
-/** A side whose step takes longer than this, in ms, is asked no more at the point, nor at larger ones of the line. */
+/** A side whose step takes longer than this, in ms, is measured once at that point and skipped at larger ones. */
 const CAP = 10_000
 
 /** @type {import('./rows.mjs').Row} */
@@ -32,7 +32,7 @@ const lines = {
  */
 
 /**
- * The steps of one row, the sides taking turns. One that is beyond the cap has a single time.
+ * Times the steps of one row, the sides taking turns. A side above the cap has a single time.
  * @param {import('./rows.mjs').Row} row @param {string} file @param {readonly string[]} engines
  * @param {readonly string[]} peers @param {number} repeat @returns {Promise<readonly Measured[]>}
  */
@@ -41,22 +41,25 @@ const measure = async (row, file, engines, peers, repeat) => {
   const sides = await startSides(engines, peers, row, file)
   const step = { cmd: 'run', work: 'step', repeat: 1 }
   const found = []
-  for (const { side, own } of sides) {
-    const { ms: [first] = [], error } = await own.ask(step)
+  for (const { side, child } of sides) {
+    const { ms: [first] = [], error } = await child.request(step)
     if (error !== undefined) console.log(`  ${side}: ${error}`)
-    else found.push({ side, own, first, warm: (await own.ask(step)).ms[0], times: /** @type {number[]} */ ([]) })
+    else
+      found.push({ side, child, first, warm: (await child.request(step)).ms[0], times: /** @type {number[]} */ ([]) })
   }
   for (let i = 0; i < repeat; i++)
-    for (const { own, warm, times } of found) if (warm <= CAP) times.push((await turn(own, step)).ms[0])
+    for (const { child, warm, times } of found) if (warm <= CAP) times.push((await turn(child, step)).ms[0])
   const measured = []
-  for (const { side, own, first, warm, times } of found)
-    measured.push({ side, first, times: warm <= CAP ? times : [warm], peak: (await own.ask({ cmd: 'memory' })).peak })
-  for (const { own } of sides) own.end()
+  for (const { side, child, first, warm, times } of found) {
+    const { peak } = await child.request({ cmd: 'memory' })
+    measured.push({ side, first, times: warm <= CAP ? times : [warm], peak })
+  }
+  for (const { child } of sides) child.end()
   return measured
 }
 
 /** @type {Readonly<Record<string, string>>} */
-const called = { default: 'PyTorch', channels_last: 'PyTorch, NHWC', jax: 'JAX' }
+const titles = { default: 'PyTorch', channels_last: 'PyTorch, NHWC', jax: 'JAX' }
 
 /** A panel for each line, both axes logarithmic, so that proportional growth is a diagonal. @param {readonly Point[]} points */
 const draw = (points) => {
@@ -64,7 +67,7 @@ const draw = (points) => {
   const panel = (axis, title) => ({
     width: 240,
     height: 220,
-    data: { values: points.filter((p) => p.axis === axis).map((p) => ({ ...p, side: called[p.side] ?? p.side })) },
+    data: { values: points.filter((p) => p.axis === axis).map((p) => ({ ...p, side: titles[p.side] ?? p.side })) },
     mark: /** @type {const} */ ({ type: 'line', point: true }),
     encoding: /** @type {const} */ ({
       x: {
@@ -82,8 +85,8 @@ const draw = (points) => {
       strokeDash: { field: 'side', type: 'nominal', title: null },
     }),
   })
-  const titles = { batch: 'batch', image: 'side of the image, pixels', depth: 'residual blocks in a net' }
-  const shown = Object.entries(titles).filter(([axis]) => points.some((p) => p.axis === axis))
+  const axes = { batch: 'batch', image: 'side of the image, pixels', depth: 'residual blocks in a net' }
+  const shown = Object.entries(axes).filter(([axis]) => points.some((p) => p.axis === axis))
   return toSvg({
     title: `A train step: ${describeRow(base).replace('base: ', '')}, one size varied`,
     hconcat: shown.map(([axis, title]) => panel(axis, title)),
@@ -97,22 +100,23 @@ const draw = (points) => {
  */
 export const growth = async ({ engines, peers, repeat, axes, picture }) => {
   const folder = mkdtempSync(join(tmpdir(), 'diffeo-growth-'))
-  /** @type {Map<string, readonly Measured[]>} a row's measurements: the lines meet in one */
-  const known = new Map()
+  /** @type {Map<string, readonly Measured[]>} measurements by row: the lines share the base point */
+  const cache = new Map()
   /** @type {Point[]} */
   const points = []
   try {
     for (const axis of axes) {
       const line = lines[axis]
-      if (line === undefined) throw new Error(`--axes: expected some of ${Object.keys(lines)}, got '${axis}'`)
-      let [own, others] = [engines, peers]
+      if (line === undefined) throw new Error(`--axes: expected one of ${Object.keys(lines)}, got '${axis}'`)
+      let [fastEngines, fastPeers] = [engines, peers]
       for (const at of line.at) {
-        if (own.length + others.length === 0) break
+        if (fastEngines.length + fastPeers.length === 0) break
         const row = line.row(at)
         const key = JSON.stringify(row)
         console.log(`\n${axis} ${at}: ${describeRow(row)}`)
-        const measured = known.get(key) ?? (await measure(row, join(folder, 'row.safetensors'), own, others, repeat))
-        known.set(key, measured)
+        const measured =
+          cache.get(key) ?? (await measure(row, join(folder, 'row.safetensors'), fastEngines, fastPeers, repeat))
+        cache.set(key, measured)
         for (const { side, first, times, peak } of measured) {
           const point = { axis, at, side, median: median(times), min: Math.min(...times), first, peak, times }
           points.push(point)
@@ -122,9 +126,9 @@ export const growth = async ({ engines, peers, repeat, axes, picture }) => {
           )
         }
         const slow = measured.filter(({ times }) => median(times) > CAP).map(({ side }) => side)
-        for (const side of slow) console.log(`  ${side}: over ${CAP / 1000} s a step, left out from here`)
-        own = own.filter((side) => !slow.includes(side))
-        others = others.filter((side) => !slow.includes(side))
+        for (const side of slow) console.log(`  ${side}: over ${CAP / 1000} s a step, skipped at larger sizes`)
+        fastEngines = fastEngines.filter((side) => !slow.includes(side))
+        fastPeers = fastPeers.filter((side) => !slow.includes(side))
       }
     }
   } finally {

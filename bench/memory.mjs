@@ -1,12 +1,12 @@
 // @ts-check
 /**
- * Whether memory grows: many steps of a row, and what is held along the way.
+ * Tests that memory does not grow over many steps of a row.
  *
  *     npm run build && node --expose-gc bench/memory.mjs --row plane --steps 10000
  *     npm run build && node --expose-gc bench/memory.mjs --row small --steps 300
  *
- * Tensors and buffers are counted after a garbage collection, the resident set as it is. The first tenth of the steps is
- * left out of the judgement: the runtime's arena and the two arrays of the state are made there.
+ * Memory is read after a garbage collection. The first tenth of the steps does not count: the runtime allocates its
+ * arena there, and the step its two arrays of state.
  */
 import * as tf from '@tensorflow/tfjs-core'
 import * as diffeo from '../dist/src/index.js'
@@ -42,7 +42,7 @@ for await (const event of diffeo.fit(flow, start, {
   batch,
   steps,
 })) {
-  if (event._tag === 'Stopped' && event.reason !== 'steps') throw new Error(`it ended: ${event.reason}`)
+  if (event._tag === 'Stopped' && event.reason !== 'steps') throw new Error(`training stopped: ${event.reason}`)
   if (event._tag !== 'Stepped' || event.state.step % Math.ceil(steps / points) !== 0) continue
   globalThis.gc?.()
   const { rss, heapUsed, arrayBuffers } = process.memoryUsage()
@@ -57,5 +57,5 @@ const [from, to] = [seen[0], seen.at(-1)]
 if (from === undefined || to === undefined) throw new Error('--steps: expected at least 10')
 const rise = (to.rss - from.rss) / 2 ** 20
 console.log(`from the first point to the last: ${to.tensors - from.tensors} tensors, resident ${rise.toFixed(1)} MB`)
-// fewer is no fault: after the last step no batch is made ahead
+// there may be fewer tensors at the end: no batch is prepared after the last step
 if (to.tensors > from.tensors) process.exitCode = 1

@@ -1,11 +1,11 @@
 // @ts-check
 /**
- * What `jit` costs beside the arithmetic, on the engine onnxruntime:
+ * Measures the overhead of `jit` on the engine onnxruntime:
  *
  *     npm run build && node bench/overhead.mjs
  *
- * 1. The start of the row `large`'s train step: trace, translation and session, in a process that has compiled nothing.
- * 2. One jitted call of a tiny program, less a call of the runtime itself with the same model and tensors made ahead.
+ * 1. The first call of the train step of row `large`: trace, translation and session, in a fresh process.
+ * 2. One jitted call of a tiny program, minus a direct call of the runtime with the same model and ready tensors.
  */
 import { availableParallelism } from 'node:os'
 import * as tf from '@tensorflow/tfjs-core'
@@ -21,7 +21,7 @@ const row = /** @type {import('./rows.mjs').Row} */ (rows.find(({ name }) => nam
 const flow = flowOf(row)
 const x = /** @type {any} */ (diffeo.orThrow(diffeo.batch(row.shape, dataOf(row, diffeo.key(0)))))
 const optimiser = diffeo.averaged(diffeo.adam())
-// parameters without a data-dependent start: that would be compiled first
+// `init`, not a data-dependent start, which would compile another program first
 const params = flow.init(diffeo.key(1))
 const trained = diffeo.leaves(flow.bijector.spec).flatMap(([path, { role }]) => (role === 'statistic' ? [] : [path]))
 const byPath = new Map(diffeo.leaves(params))
@@ -49,7 +49,7 @@ const session = await ort.InferenceSession.create(lowerProgram(tiny.program(four
 })
 const feeds = { in0: new ort.Tensor('float32', Float32Array.of(1, 2, 3, 4), [4]) }
 const fetches = { out0: new ort.Tensor('float32', new Float32Array(4), [4]) }
-const own = async () => {
+const direct = async () => {
   await session.run(feeds, fetches)
 }
 const jitted = async () => {
@@ -64,12 +64,12 @@ const time = async (call) => {
 /** @type {{ ours: number[], runtime: number[] }} */
 const times = { ours: [], runtime: [] }
 for (let i = 0; i < 11; i++) {
-  times.runtime.push(await time(own))
+  times.runtime.push(await time(direct))
   times.ours.push(await time(jitted))
 }
 const over = times.ours.map((t, i) => t - (times.runtime[i] ?? Number.NaN))
 console.log(
-  `a tiny jitted call ${median(times.ours).toFixed(1)} µs, the runtime's own ${median(times.runtime).toFixed(1)} µs: ` +
-    `${median(over).toFixed(1)} µs over it (median of 11 alternating turns of ${CALLS} calls; least ${Math.min(...over).toFixed(1)})`,
+  `a tiny jitted call ${median(times.ours).toFixed(1)} µs, a direct call of the runtime ${median(times.runtime).toFixed(1)} µs: ` +
+    `${median(over).toFixed(1)} µs of overhead (median of 11 alternating turns of ${CALLS} calls; minimum ${Math.min(...over).toFixed(1)})`,
 )
 process.exit()

@@ -1,11 +1,11 @@
 // @ts-check
 /**
- * The rows of the benchmark, and the file that one row's numbers travel in: parameters, batch and latents, written once
- * and read by every engine and every peer, so that all of them compute the same thing.
+ * The rows of the benchmark, and the file of a row: parameters, batch and latents. Every engine and every peer reads the
+ * same file, so that all compute the same.
  *
  *   params/<path>   every parameter, named by its path in the tree
- *   x               the batch that is trained on and whose density is taken
- *   z/<i>           latents drawn from the prior, which sampling sends through the inverse
+ *   x               the batch, for training and for the density
+ *   z/<i>           latents drawn from the prior, for sampling
  */
 import { writeFileSync } from 'node:fs'
 import * as diffeo from '../dist/src/index.js'
@@ -18,8 +18,8 @@ import { stop } from './flags.mjs'
  *   readonly hidden: readonly number[] }} Vector
  * @typedef {(Image | Vector) & { readonly name: string, readonly batch: number, readonly samples: number,
  *   readonly burst: number, readonly turns?: number }} Row
- *   `burst`: calls in a turn, so that short ones are not timed from a cold start alone; `turns`: where more than the ten
- *   of the others are taken, because a short call is easily disturbed
+ *   `burst`: calls per turn, so that short calls are timed with warm caches; `turns`: number of turns (default: 10);
+ *   short calls need more, because other processes disturb them easily
  */
 
 const image = /** @type {const} */ ({ kind: 'image', scales: 2, norm: 'batch', path: 'actNorm', samples: 64 })
@@ -42,7 +42,7 @@ export const rows = [
   },
 ]
 
-/** The row that a flag names, or the end of the script. @type {(flag: string, name: string) => Row} */
+/** The row that a flag names; an unknown name ends the script. @type {(flag: string, name: string) => Row} */
 export const rowNamed = (flag, name) =>
   rows.find((row) => row.name === name) ??
   stop(`${flag}: expected one of ${rows.map((row) => row.name)}, got '${name}'`)
@@ -61,7 +61,7 @@ export const flowOf = (row) => {
 }
 
 /**
- * Images with some smoothness and noise, dequantised, or points of two moons.
+ * Dequantised images of waves and noise, or points of two moons.
  * @param {Row} row @param {diffeo.Key} key @returns {ArrayLike<number>}
  */
 export const dataOf = (row, key) => {
@@ -81,10 +81,10 @@ export const dataOf = (row, key) => {
 }
 
 /**
- * Parameters near the start but not at it: at the start every coupling is the identity, which hides mistakes.
+ * Parameters near their initial values: at the initial values every coupling is the identity, which hides mistakes.
  * @param {diffeo.Flow<any, any>} flow @param {diffeo.Key} key
  */
-const mild = (flow, key) => {
+const perturbedParams = (flow, key) => {
   const roles = new Map(diffeo.leaves(flow.bijector.spec))
   let place = 0
   return /** @type {diffeo.Params} */ (
@@ -93,29 +93,29 @@ const mild = (flow, key) => {
       const noise = diffeo.normalArray(diffeo.foldIn(key, 10_000 + place++), value.size)
       const old = value.dataSync()
       const role = roles.get(path)?.role
-      // variances stay positive, and that ActNorm has not started stays so
+      // variances stay positive, and ActNorm stays uninitialised
       const next = noise.map((n, i) => {
         const v = old[i] ?? 0
         return path.endsWith('/variance') ? v * Math.exp(0.1 * n) : path.endsWith('/started') ? v : v + 0.05 * n
       })
       // kernels keep their scale: weight norm and He's start set it
       const keeps = path.endsWith('/kernel') && role === 'weight' && old.some((v) => v !== 0)
-      const made = diffeo.orThrow(diffeo.tensor(value.shape, keeps ? old : next))
+      const perturbed = diffeo.orThrow(diffeo.tensor(value.shape, keeps ? old : next))
       value.dispose()
-      return made
+      return perturbed
     })
   )
 }
 
 /**
- * Writes a row's file. An engine must have been chosen.
- * @param {Row} row @param {string} file @returns {Promise<number>} how many parameters there are
+ * Writes a row's file. Call `ready` first.
+ * @param {Row} row @param {string} file @returns {Promise<number>} the number of parameters
  */
 export const writeRow = async (row, file) => {
   const flow = flowOf(row)
   const [kParams, kData, kLatents] = diffeo.split(diffeo.key(0), 3)
   const x = /** @type {any} */ (diffeo.orThrow(diffeo.batch(row.shape, dataOf(row, kData))))
-  const params = flow.bijector.start(mild(flow, kParams))(x)[2]
+  const params = flow.bijector.start(perturbedParams(flow, kParams))(x)[2]
   const z = flow.prior.sample(flow.bijector.codomain, kLatents, row.samples, 1)
   /** @type {[string, diffeo.AnyTensor][]} */
   const named = [

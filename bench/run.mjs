@@ -1,8 +1,8 @@
 // @ts-check
 /**
- * `npm run bench`: diffeo's engines, PyTorch and JAX on the same work in one run. They take turns, one at a time; minimum,
- * median and ratio are printed, and written to `results/` with the machine described, beside the other rows of the same
- * day. README.md has the protocol.
+ * `npm run bench`: times diffeo's engines, PyTorch and JAX on the same work, in turns. Prints minimum, median and ratio,
+ * and writes them to `results/` with a description of the machine, together with other rows of the same day. README.md
+ * has the protocol.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -24,7 +24,7 @@ const { values: flags } = flagsFrom({
     picture: { type: 'string', default: 'docs/pictures/growth.svg' },
   },
 })
-// the growth of two engines that differ in their convolutions alone, or of bf16, says nothing new
+// `ordinary` and bf16 grow like their engines, so growth leaves them out by default
 const engines = (flags.engines ?? (flags.growth ? 'onnxruntime' : 'onnxruntime,ordinary,tensorflow,tensorflow-bf16'))
   .split(',')
   .filter(Boolean)
@@ -36,12 +36,12 @@ if (flags.growth) {
   await growth({ engines, peers, repeat: repeat ?? 5, axes: flags.axes.split(','), picture: flags.picture })
   process.exit()
 }
-const asked = flags.rows.split(',').map((own) => rowNamed('--rows', own))
-const others = readResults('').filter(({ row }) => !asked.some(({ name }) => name === row))
+const selected = flags.rows.split(',').map((name) => rowNamed('--rows', name))
+const earlier = readResults('').filter(({ row }) => !selected.some(({ name }) => name === row))
 const folder = mkdtempSync(join(tmpdir(), 'diffeo-bench-'))
 const results = []
 try {
-  for (const row of asked) {
+  for (const row of selected) {
     const { name } = row
     const file = join(folder, `${name}.safetensors`)
     const parameters = await writeRow(row, file)
@@ -50,17 +50,17 @@ try {
     for (const work of ['step', 'density', 'sample']) {
       /** @type {Map<string, { first: number, times: number[], value: any }>} */
       const found = new Map()
-      // the first call compiles, the second still takes memory
-      for (const { side, own } of sides) {
-        const { ms, error, ...value } = await own.ask({ cmd: 'run', work, repeat: 1 })
+      // the first call compiles, the second still allocates memory
+      for (const { side, child } of sides) {
+        const { ms, error, ...value } = await child.request({ cmd: 'run', work, repeat: 1 })
         if (error !== undefined) console.log(`  ${side}: ${error}`)
         else found.set(side, { first: ms[0], times: [], value })
-        await own.ask({ cmd: 'run', work, repeat: 1 })
+        await child.request({ cmd: 'run', work, repeat: 1 })
       }
       for (let i = 0; i < (repeat ?? row.turns ?? 10); i++)
-        for (const { side, own } of sides) {
-          const { ms = [] } = await turn(own, { cmd: 'run', work, repeat: row.burst })
-          // the last of a turn: the caches are its own by then
+        for (const { side, child } of sides) {
+          const { ms = [] } = await turn(child, { cmd: 'run', work, repeat: row.burst })
+          // only the last call of a turn counts: its caches are warm
           found.get(side)?.times.push(ms.at(-1))
         }
       const best = Math.min(
@@ -69,9 +69,9 @@ try {
         ),
       )
       console.log(`  ${work}`)
-      for (const { side, own, called } of sides) {
+      for (const { side, child, title } of sides) {
         const { first, times, value } = found.get(side) ?? { first: Number.NaN, times: [], value: {} }
-        const { peak } = await own.ask({ cmd: 'memory' })
+        const { peak } = await child.request({ cmd: 'memory' })
         const [least, middle] = [Math.min(...times), median(times)]
         const ratio = Number.isFinite(best) ? middle / best : undefined
         const shown = Object.entries(value).map(([k, v]) => `${k} ${Number(v).toPrecision(6)}`)
@@ -79,12 +79,24 @@ try {
           `    ${side.padEnd(14)} min ${least.toFixed(1).padStart(7)}  median ${middle.toFixed(1).padStart(7)} ms  ratio ` +
             `${(ratio?.toFixed(2) ?? '–').padStart(5)}  first ${first.toFixed(0).padStart(5)} ms  peak ${peak.toFixed(0).padStart(5)} MB  ${shown.join(', ')}`,
         )
-        results.push({ row: name, work, side, called, min: least, median: middle, ratio, first, peak, value, times })
+        results.push({
+          row: name,
+          work,
+          side,
+          called: title,
+          min: least,
+          median: middle,
+          ratio,
+          first,
+          peak,
+          value,
+          times,
+        })
       }
     }
-    for (const { own } of sides) own.end()
-    // after each row, so that a run that is stopped keeps those before
-    writeResults('', { results: [...others, ...results] })
+    for (const { child } of sides) child.end()
+    // write after each row, so that an interrupted run keeps the finished ones
+    writeResults('', { results: [...earlier, ...results] })
   }
 } finally {
   rmSync(folder, { recursive: true })

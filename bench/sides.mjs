@@ -1,5 +1,5 @@
 // @ts-check
-/** The sides of a benchmark as processes of their own (README.md has the protocol), and what describes a run. */
+/** The sides of a benchmark as child processes (README.md has the protocol), and the files of results. */
 import { spawn } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, totalmem } from 'node:os'
@@ -14,7 +14,7 @@ const threads = availableParallelism()
 const python = join(here, 'peers', '.venv', process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python')
 
 /**
- * What some names stand for: an engine, its options and its environment.
+ * Names of engines with options: engine, options and environment.
  * @type {Readonly<Record<string, readonly [string, object?, object?]>>}
  */
 const engines = {
@@ -23,83 +23,85 @@ const engines = {
   'tensorflow-xla': ['tensorflow', { xla: true }],
 }
 
-/** The peers that there are. @param {string} asked @returns {readonly string[]} */
-export const peersOf = (asked) => {
-  if (existsSync(python)) return asked.split(',').filter(Boolean)
-  console.log('PyTorch and JAX are not there; `bash bench/peers/setup.sh` brings them')
+/** The named peers, or none if they are not installed. @param {string} names @returns {readonly string[]} */
+export const peersOf = (names) => {
+  if (existsSync(python)) return names.split(',').filter(Boolean)
+  console.log('PyTorch and JAX are not installed; run `bash bench/peers/setup.sh`')
   return []
 }
 
-/** A child that answers a line of JSON for each that it gets. @param {string} command @param {string[]} args */
-const child = (command, args, env = {}) => {
-  const own = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, ...env } })
-  /** @type {((answer: any) => void)[]} */
+/** A child process that writes a line of JSON for each line it reads. @param {string} command @param {string[]} args */
+const startChild = (command, args, env = {}) => {
+  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, ...env } })
+  /** @type {((response: any) => void)[]} */
   const waiting = []
   /** @type {any[]} */
   const early = []
-  const hear = (/** @type {any} */ answer) => (waiting.length > 0 ? waiting.shift()?.(answer) : early.push(answer))
-  createInterface({ input: own.stdout }).on('line', (line) => hear(JSON.parse(line)))
-  own.on('exit', () => hear({ error: 'it ended' }))
-  // said by its exit
-  own.stdin.on('error', () => undefined)
+  const receive = (/** @type {any} */ response) =>
+    waiting.length > 0 ? waiting.shift()?.(response) : early.push(response)
+  createInterface({ input: child.stdout }).on('line', (line) => receive(JSON.parse(line)))
+  child.on('exit', () => receive({ error: 'the process ended' }))
+  // `exit` reports a child that ended
+  child.stdin.on('error', () => undefined)
   const next = () => new Promise((resolve) => (early.length > 0 ? resolve(early.shift()) : waiting.push(resolve)))
   return {
     next,
-    ask: (/** @type {object} */ message, /** @type {Uint8Array} */ bytes = new Uint8Array()) => {
-      own.stdin.write(`${JSON.stringify(message)}\n`)
-      own.stdin.write(bytes)
+    request: (/** @type {object} */ message, /** @type {Uint8Array} */ bytes = new Uint8Array()) => {
+      child.stdin.write(`${JSON.stringify(message)}\n`)
+      child.stdin.write(bytes)
       return next()
     },
-    end: () => own.stdin.end(),
+    end: () => child.stdin.end(),
   }
 }
 
 /** @param {string} name */
 const startEngine = (name) => {
   const [engine, options, env] = engines[name] ?? [name]
-  return child(process.execPath, [join(here, 'engine.mjs'), engine, JSON.stringify(options ?? {})], env)
+  return startChild(process.execPath, [join(here, 'engine.mjs'), engine, JSON.stringify(options ?? {})], env)
 }
 /** @param {string} name */
 const startPeer = (name) =>
   name === 'jax'
-    ? child(python, [join(here, 'peers', 'jax_peer.py'), 'default', `${threads}`])
-    : child(python, [join(here, 'peers', 'torch_peer.py'), name, `${threads}`])
+    ? startChild(python, [join(here, 'peers', 'jax_peer.py'), 'default', `${threads}`])
+    : startChild(python, [join(here, 'peers', 'torch_peer.py'), name, `${threads}`])
 
 /**
- * Every side that starts and loads a row's file; one that does not is said and left out.
+ * Starts each side and loads a row's file. It reports sides that fail, and leaves them out.
  * @param {readonly string[]} engines @param {readonly string[]} peers @param {object} row @param {string} file
  */
 export const startSides = async (engines, peers, row, file) => {
   const sides = []
   for (const side of [...engines, ...peers]) {
-    const own = (engines.includes(side) ? startEngine : startPeer)(side)
-    const { ready: called, error } = await own.next()
-    const loaded = error === undefined ? await own.ask({ cmd: 'load', row, file }) : { error }
-    if (loaded.error === undefined) sides.push({ side, own, called })
+    const child = (engines.includes(side) ? startEngine : startPeer)(side)
+    const { ready: title, error } = await child.next()
+    const loaded = error === undefined ? await child.request({ cmd: 'load', row, file }) : { error }
+    if (loaded.error === undefined) sides.push({ side, child, title })
     else console.log(`  ${side}: ${loaded.error}`)
   }
   return sides
 }
 
 /**
- * One turn of a side. The threads of the side before look for work for a while before they sleep, on cores that this one wants.
+ * One turn of a side. It waits first, because the threads of the previous side spin for a while before they sleep.
  *
- * @template A @param {{ ask: (message: object) => Promise<A> }} own @param {object} message @returns {Promise<A>}
+ * @template A @param {{ request: (message: object) => Promise<A> }} child @param {object} message @returns {Promise<A>}
  */
-export const turn = async (own, message) => {
+export const turn = async (child, message) => {
   await setTimeout(100)
-  return own.ask(message)
+  return child.request(message)
 }
 
 /** @param {number[]} list */
 export const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1] ?? Number.NaN
 
-/** Where the results of today are. @param {string} name */
+/** The path of today's results. @param {string} name */
 const pathOf = (name) => join('bench', 'results', `${name}${new Date().toISOString().slice(0, 10)}.json`)
 
 /**
- * The rows that were measured today on this machine. A file that cannot be read stops a benchmark before it begins.
+ * The rows that were measured today on this machine.
  * @param {string} name @returns {readonly { readonly row: string }[]}
+ * @throws Error if the file of results is not JSON
  */
 export const readResults = (name) => {
   const file = join(here, '..', pathOf(name))
@@ -108,7 +110,7 @@ export const readResults = (name) => {
     const { machine, results } = JSON.parse(readFileSync(file, 'utf8'))
     return isDeepStrictEqual(machine, describeMachine()) ? results : []
   } catch {
-    throw new Error(`${pathOf(name)}: expected the results of today, got what is no JSON; move it away`)
+    throw new Error(`${pathOf(name)}: expected JSON, got something else; delete or rename the file`)
   }
 }
 
@@ -120,7 +122,7 @@ const describeMachine = () => ({
   node: process.version,
 })
 
-/** Writes what was found, with the machine, to `results/`. @param {string} name @param {object} found */
+/** Writes results, with a description of the machine, to `results/`. @param {string} name @param {object} found */
 export const writeResults = (name, found) => {
   const path = pathOf(name)
   mkdirSync(join(here, 'results'), { recursive: true })

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * What training on several workers costs: the step of a row that they share, and the mean over the workers of as many
- * numbers as the row has parameters. All workers are processes of this machine, over the loopback.
+ * Measures training on several workers: the time of a step of a row that they share, and the time of an all-reduce of as
+ * many numbers as the row has parameters. All workers run on this machine and use the loopback.
  *
  *     npm run build && node bench/workers.mjs --row small --workers 2 --steps 10
  */
@@ -48,13 +48,13 @@ for await (const event of diffeo.fit(flow, start, {
   steps: Number(flags.steps),
 })) {
   if (event._tag === 'Stepped') steps.push(event.seconds * 1000)
-  if (event._tag === 'Stopped' && event.reason !== 'steps') throw new Error(`it ended: ${event.reason}`)
+  if (event._tag === 'Stopped' && event.reason !== 'steps') throw new Error(`training stopped: ${event.reason}`)
 }
 console.log(`${describeRow(row)}, ${size} parameters, ${addresses.length} workers`)
 console.log(`step: ${median(steps)} ms`)
 
 if (addresses.length > 1) {
-  // each has one row: the mean over the batch is the mean over the workers
+  // each worker has one row of the batch, so the mean over the batch is an all-reduce
   const mean = jit((/** @type {tf.Tensor} */ x) => tf.mean(x, 0), { batch: 0 })
   const x = tf.ones([addresses.length, size])
   /** @type {number[]} */
@@ -64,5 +64,5 @@ if (addresses.length > 1) {
     tf.dispose(await mean(x))
     if (i > 1) times.push(performance.now() - from)
   }
-  console.log(`mean of ${size} numbers: ${median(times)} ms`)
+  console.log(`all-reduce of ${size} numbers: ${median(times)} ms`)
 }

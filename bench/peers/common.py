@@ -1,7 +1,7 @@
-"""What the peers share: the list of a flow's layers, a row's file, and the protocol (described in ../README.md).
+"""Code that the peers share: the list of a flow's layers, the file of a row, and the protocol (see ../README.md).
 
-The layers and their names are those of diffeo's realNvp and realNvpVector: a name is the layer's place in the flow and
-its kind, `3.coupling`, and is the prefix of its parameters in the file.
+The layers and their names are those of diffeo's realNvp and realNvpVector. A name is the layer's index in the flow and
+its kind, such as `3.coupling`. It is the prefix of the layer's parameters in the file.
 """
 
 import json
@@ -21,7 +21,7 @@ NORM_MOMENTUM, NORM_EPSILON, WEIGHT_EPSILON = 0.05, 1e-5, 1e-12
 
 
 def layers(row):
-    """(name, kind, detail) in the order of the flow; the detail of a coupling is which part it keeps."""
+    """(name, kind, detail) in the order of the flow; the detail of a coupling is whether it keeps the first part."""
     plan = []
 
     def couplings(n, kind, norm):
@@ -36,9 +36,9 @@ def layers(row):
             plan.append(("actNorm", None))
     else:
         if row["norm"] != "batch" or row["path"] not in ("actNorm", "none"):
-            raise ValueError("the peers know batch norm inside the nets, and ActNorm or nothing on the path")
+            raise ValueError("the peers support only batch norm in the nets, and ActNorm or no norm on the path")
         if row.get("order", "ordered") != "ordered" or row.get("logScale", "tanh") != "tanh":
-            raise ValueError("the peers know the ordered factor-out and the log scale that tanh bounds")
+            raise ValueError("the peers support only the ordered factor-out and the log scale bounded by tanh")
         norm = row["path"] == "actNorm"
         plan.append(("logit", None))
         for _ in range(row["scales"] - 1):
@@ -47,8 +47,8 @@ def layers(row):
             couplings(3, "channelwise", norm)
             plan += [("ordered", None), ("factorOut", None)]
         couplings(4, "checkerboard", norm)
-    called = {"checkerboard": "coupling", "channelwise": "coupling", "halves": "coupling"}
-    return [(f"{i}.{called.get(kind, kind)}", kind, detail) for i, (kind, detail) in enumerate(plan)]
+    kinds = {"checkerboard": "coupling", "channelwise": "coupling", "halves": "coupling"}
+    return [(f"{i}.{kinds.get(kind, kind)}", kind, detail) for i, (kind, detail) in enumerate(plan)]
 
 
 def is_statistic(path):
@@ -56,12 +56,12 @@ def is_statistic(path):
 
 
 def is_scale(path):
-    """Under the L2 term: the scale of a coupling."""
+    """Whether a parameter is the scale of a coupling, to which the L2 penalty applies."""
     return path.endswith(".coupling/scale")
 
 
 def read_row(path):
-    """(parameters by path, batch, latents) as arrays of numpy, channels last."""
+    """(parameters by path, batch, latents) as NumPy arrays, channels last."""
     tensors = load_file(path)
     params = {name.removeprefix("params/"): t for name, t in tensors.items() if name.startswith("params/")}
     latents = [tensors[f"z/{i}"] for i in range(len(tensors)) if f"z/{i}" in tensors]
@@ -69,19 +69,18 @@ def read_row(path):
 
 
 def rates(step):
-    """(learning rate with its correction, epsilon with its own, what of the new parameters the average takes) at step
-    1, 2, ..."""
+    """(corrected learning rate, corrected epsilon, weight of the new parameters in the average) at step 1, 2, ..."""
     root = math.sqrt(1 - BETA2**step)
     return LEARNING_RATE * root / (1 - BETA1**step), EPSILON * root, fresh(step, DECAY)
 
 
 def fresh(step, decay):
-    """1 - decay of the average at step 1, 2, ..."""
+    """1 - decay of the parameter average at step 1, 2, ..."""
     return 1 - min(decay, (1 + step) / (10 + step))
 
 
 def peak_memory():
-    """Peak resident memory in MiB. Linux's getrusage counts the parent's before exec too."""
+    """Peak resident memory in MiB. On Linux, getrusage would include the memory of the parent before exec."""
     try:
         with open("/proc/self/status") as status:
             return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) / 1024
@@ -92,36 +91,36 @@ def peak_memory():
 
 
 def serve(name, load):
-    """Answers requests, one JSON object a line. `load(row, file)` answers the works: functions that compute, read the
-    result as the caller of a library would, and answer a function for what only the check needs."""
+    """Serves requests, one JSON object per line. `load(row, file)` returns the works by name: functions that compute and
+    read the result as a user of the library would. Each returns a function for the figures that only the check needs."""
 
-    def say(message):
+    def send(message):
         print(json.dumps(message), flush=True)
 
-    say({"ready": name})
+    send({"ready": name})
     works = None
     while line := sys.stdin.buffer.readline():
         request = json.loads(line)
         try:
             if request["cmd"] == "load":
                 works = load(request["row"], request["file"])
-                say({})
+                send({})
             elif request["cmd"] == "feed":
                 values = np.frombuffer(sys.stdin.buffer.read(4 * math.prod(request["shape"])), "<f4")
                 works["feed"](values.reshape(request["shape"]), request.get("rate"))
-                say({})
+                send({})
             elif request["cmd"] == "memory":
-                say({"peak": peak_memory()})
+                send({"peak": peak_memory()})
             elif request["cmd"] == "write":
                 save_file(works["write"](), request["out"])
-                say({})
+                send({})
             else:
                 times = []
                 for _ in range(request["repeat"]):
                     start = time.perf_counter()
                     read_off = works[request["work"]]()
                     times.append((time.perf_counter() - start) * 1e3)
-                say({"ms": times, **read_off()})
-        except Exception as error:  # one sentence to the driver, which goes on without this peer
-            say({"error": f"{type(error).__name__}: {error}"})
+                send({"ms": times, **read_off()})
+        except Exception as error:  # the driver reports it and continues without this peer
+            send({"error": f"{type(error).__name__}: {error}"})
             return

@@ -1,5 +1,5 @@
-"""diffeo's flows in JAX, each work one jitted function, channels last. `python jax_peer.py THREADS`: XLA takes as
-many threads as there are cores that the process may use, so those are cut down to THREADS."""
+"""diffeo's flows in JAX: each work is one jitted function, channels last. `python jax_peer.py THREADS` limits the cores
+of the process to THREADS, because XLA starts a thread for each."""
 
 import math
 import os
@@ -26,7 +26,7 @@ def weight_of(p, path):
 
 
 def with_weights(p):
-    """Parameters that no longer change, with what `weight_of` answers: density and sampling compute it once."""
+    """Fixed parameters with the results of `weight_of`, so that density and sampling compute them once."""
     convs = [path.removesuffix("/gain") for path in p if path.endswith("/gain")]
     return {**p, **{f"{path}/weight": weight_of(p, path) for path in convs if f"{path}/kernel" in p}}
 
@@ -155,7 +155,7 @@ def load(row, file):
     arrays, x, latents = common.read_row(file)
     x, latents = jnp.asarray(x), [jnp.asarray(z) for z in latents]
     start = {path: jnp.asarray(a) for path, a in arrays.items()}
-    # density and sampling stay with the parameters of the file
+    # density and sampling use the parameters of the file, not the trained ones
     steady = jax.jit(with_weights)(start)
     dimensions = math.prod(row["shape"])
 
@@ -165,23 +165,23 @@ def load(row, file):
 
     def loss(trained, statistics, x):
         nats, after = log_prob(row, {**trained, **statistics}, x, True)
-        own = -nats.mean() / dimensions
+        nll = -nats.mean() / dimensions
         penalty = sum(jnp.sum(t * t) for path, t in trained.items() if common.is_scale(path))
-        return own + common.L2 / dimensions * penalty, (own, {**statistics, **after})
+        return nll + common.L2 / dimensions * penalty, (nll, {**statistics, **after})
 
     gradient = jax.value_and_grad(loss, has_aux=True)
 
-    def update(state, x, rate, floor, rest):
+    def update(state, x, rate, epsilon, fresh):
         trained, statistics, m, v, average = state
-        (_, (own, statistics)), grads = gradient(trained, statistics, x)
+        (_, (nll, statistics)), grads = gradient(trained, statistics, x)
         norm = jnp.sqrt(sum(jnp.sum(g * g) for g in grads.values()))
         factor = 1 / jnp.maximum(norm / common.CLIP, 1)
         each = lambda f, *trees: jax.tree.map(f, *trees)
         m = each(lambda a, g: common.BETA1 * a + (1 - common.BETA1) * g * factor, m, grads)
         v = each(lambda a, g: common.BETA2 * a + (1 - common.BETA2) * jnp.square(g * factor), v, grads)
-        trained = each(lambda p, a, b: p - rate * a / (jnp.sqrt(b) + floor), trained, m, v)
-        average = each(lambda a, p: (1 - rest) * a + rest * p, average, trained)
-        return (trained, statistics, m, v, average), jnp.stack([own / math.log(2), norm])
+        trained = each(lambda p, a, b: p - rate * a / (jnp.sqrt(b) + epsilon), trained, m, v)
+        average = each(lambda a, p: (1 - fresh) * a + fresh * p, average, trained)
+        return (trained, statistics, m, v, average), jnp.stack([nll / math.log(2), norm])
 
     copy = lambda tree: jax.tree.map(lambda t: jnp.array(t, copy=True), tree)
     trained, statistics = split(copy(start))
@@ -197,7 +197,7 @@ def load(row, file):
         taken += 1
         state, metrics = run_step(state, x, *common.rates(taken))
         bits, norm = np.asarray(metrics).tolist()
-        # the metrics are there before the state is
+        # the metrics are ready before the state is
         jax.block_until_ready(state)
         return lambda: {"bitsPerDim": bits, "gradientNorm": norm}
 
@@ -212,8 +212,8 @@ def load(row, file):
     def write():
         grads = jax.jit(gradient)(*split(start), x)[1]
         results = {"density": run_density(steady, x), "sample": run_sample(steady, latents)}
-        answers = {**{f"grads/{path}": g for path, g in grads.items()}, **results}
-        return {name: np.ascontiguousarray(a) for name, a in answers.items()}
+        arrays = {**{f"grads/{path}": g for path, g in grads.items()}, **results}
+        return {name: np.ascontiguousarray(a) for name, a in arrays.items()}
 
     return {"step": step, "density": density, "sample": sample, "write": write}
 

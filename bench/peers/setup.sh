@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes bench/peers/.venv with what the benchmark compares with.
+# Creates bench/peers/.venv with the libraries that the benchmark compares with.
 set -euo pipefail
 cd "$(dirname "$0")"
 python3 -m venv .venv

@@ -1,8 +1,8 @@
-"""diffeo's flows in PyTorch, as a careful user of PyTorch would write them for a CPU: native batch norm and weight
-norm, fused Adam, `_foreach` for the average. `python torch_peer.py VARIANT THREADS`, where
-VARIANT is `default`, `channels_last`, `bf16` (autocast, channels last), `compile` or `float64` (for the check alone).
+"""diffeo's flows in PyTorch, as a careful user would write them for a CPU: native batch norm and weight norm, fused
+Adam, `_foreach` for the average. `python torch_peer.py VARIANT THREADS`, where VARIANT is `default`, `channels_last`,
+`bf16` (autocast, channels last), `compile` or `float64` (only for agree.mjs).
 
-One deviation: the running variances of PyTorch's batch norm are unbiased, those of diffeo biased. Training does not
+One difference: the running variances of PyTorch's batch norm are unbiased, those of diffeo biased. Training does not
 use them, and they differ by a factor of n/(n-1), n > 8000.
 """
 
@@ -31,7 +31,7 @@ def mixed():
 
 
 def from_numpy(array, path=""):
-    """Images to N, C, H, W and filters to O, I, H, W."""
+    """Converts images to N, C, H, W and filters to O, I, H, W."""
     t = torch.from_numpy(np.array(array)).to(DTYPE)
     if t.dim() != 4:
         return t
@@ -48,12 +48,12 @@ def to_numpy(t, path=""):
 
 
 def weight_of(p, path):
-    """g v / |v| over all but the output channel, in one native operation with a native gradient."""
+    """g v / |v| per output channel, in one native operation with a native gradient."""
     return torch._weight_norm(p[f"{path}/kernel"], p[f"{path}/gain"].view(-1, 1, 1, 1), 0)
 
 
 def with_weights(p):
-    """Parameters that no longer change, with what `weight_of` answers: density and sampling compute it once."""
+    """Fixed parameters with the results of `weight_of`, so that density and sampling compute them once."""
     convs = [path.removesuffix("/gain") for path in p if path.endswith("/gain")]
     return {**p, **{f"{path}/weight": weight_of(p, path) for path in convs if f"{path}/kernel" in p}}
 
@@ -100,7 +100,7 @@ class Flow:
         self.masks = {}
 
     def mask(self, x, even):
-        """1 where a checkerboard keeps."""
+        """1 at the positions that a checkerboard keeps."""
         height, width = x.shape[2:]
         if (height, even) not in self.masks:
             i, j = torch.arange(height)[:, None], torch.arange(width)[None]
@@ -118,7 +118,7 @@ class Flow:
         return (scale if out.dim() == 2 else scale.view(-1, 1, 1)) * torch.tanh(a), t
 
     def coupling(self, p, name, kind, first, x, train, inverse):
-        """y and the log-det, or the inverse (whose log-det nobody asks for)."""
+        """y and the log-scales; or the inverse, whose log-scales are not used."""
         channels = x.shape[1]
         if kind == "checkerboard":
             mask = self.mask(x, first)
@@ -192,7 +192,7 @@ def load(row, file):
     arrays, x, latents = common.read_row(file)
     x, latents = from_numpy(x), [from_numpy(z) for z in latents]
     start = {path: from_numpy(a, path) for path, a in arrays.items()}
-    # density and sampling stay with the parameters of the file
+    # density and sampling use the parameters of the file, not the trained ones
     steady = with_weights(start)
     params = {path: t.clone().requires_grad_(not common.is_statistic(path)) for path, t in start.items()}
     trained = [t for t in params.values() if t.requires_grad]
@@ -208,27 +208,27 @@ def load(row, file):
     taken = 0
 
     def feed(values, rate):
-        """Another batch from here on, and another learning rate if there is one."""
+        """Replaces the batch, and the learning rate if there is one."""
         nonlocal x
         x = from_numpy(values)
         for group in optimiser.param_groups:
             group["lr"] = group["lr"] if rate is None else rate
 
     def losses():
-        own = -compiled(params, x, True).mean() / dimensions
-        return own, own + recipe["l2"] / dimensions * sum((s * s).sum() for s in scales)
+        nll = -compiled(params, x, True).mean() / dimensions
+        return nll, nll + recipe["l2"] / dimensions * sum((s * s).sum() for s in scales)
 
     def step():
         nonlocal taken
         taken += 1
         optimiser.zero_grad(set_to_none=True)
-        own, loss = losses()
+        nll, loss = losses()
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(trained, recipe["clip"], foreach=True)
         optimiser.step()
         with torch.no_grad():
             torch._foreach_lerp_(average, trained, common.fresh(taken, recipe["averageDecay"]))
-        result = {"bitsPerDim": own.item() / math.log(2), "gradientNorm": norm.item()}
+        result = {"bitsPerDim": nll.item() / math.log(2), "gradientNorm": norm.item()}
         return lambda: result
 
     @torch.inference_mode()
@@ -238,9 +238,9 @@ def load(row, file):
 
     @torch.inference_mode()
     def evaluate():
-        """Of the trained parameters, averaged, with their running statistics."""
-        rest = iter(average)
-        averaged = {path: next(rest) if t.requires_grad else t for path, t in params.items()}
+        """Bits per dimension of each example, with the averaged parameters and running statistics."""
+        averages = iter(average)
+        averaged = {path: next(averages) if t.requires_grad else t for path, t in params.items()}
         each = (flow.forward(averaged, x, False) / (-dimensions * math.log(2))).tolist()
         return lambda: {"each": each}
 
@@ -255,8 +255,8 @@ def load(row, file):
         grads = {f"grads/{path}": to_numpy(t.grad, path) for path, t in params.items() if t.requires_grad}
         with torch.no_grad():
             results = {"density": flow.forward(steady, x, False), "sample": flow.inverse(steady, latents)}
-        answers = {**grads, **{name: to_numpy(t) for name, t in results.items()}}
-        return {name: np.ascontiguousarray(a, dtype="float32") for name, a in answers.items()}
+        arrays = {**grads, **{name: to_numpy(t) for name, t in results.items()}}
+        return {name: np.ascontiguousarray(a, dtype="float32") for name, a in arrays.items()}
 
     return {"feed": feed, "step": step, "density": density, "evaluate": evaluate, "sample": sample, "write": write}
 
