@@ -9,10 +9,15 @@ import { identity, pipe } from 'fp-ts/lib/function.js'
 import type { ShapeError, ShapeFn } from '../../types/shape.js'
 import type { Net } from '../nn/net.js'
 import { add, exp, mul, neg, scale, slice, sub, sumEvent, tanh, zeroPerExample } from '../tensor/ops.js'
-import { constant, type Params, type ParamsOf, type Spec } from '../tensor/params.js'
+import { oneOf } from '../tensor/options.js'
+import { branch, constant, type ParamsOf, type Spec } from '../tensor/params.js'
 import type { PerExample } from '../tensor/tensor.js'
-import { bijector, type Layer, layer } from './layer.js'
+import { expectKind } from './arguments.js'
+import { fromRuns } from './from-runs.js'
+import { type Layer, layer } from './layer.js'
 import type { Mask, Split, Value } from './mask.js'
+import { withOptions } from './options.js'
+import type { Run } from './runs.js'
 
 /** Nothing if the net is over what the mask is over, else a sentence. */
 export type Serves<K, N> = K extends N
@@ -25,18 +30,18 @@ export interface Elementwise {
   readonly inverse: (y: Value) => readonly [x: Value, logDet: PerExample]
 }
 
-/** A family of elementwise bijections whose parameters a net answers: how a coupling changes what it does not keep. */
+/** A family of elementwise bijections with parameters from a net: how a coupling changes the part it does not keep. */
 export interface Transformer<S extends Spec> {
   readonly name: string
   /** How many numbers of the net each variable takes; all zero should mean the identity. */
   readonly width: number
-  /** Parameters of its own, for so many channels. */
+  /** Parameters besides those of the net, for this many channels. */
   readonly spec: (channels: number) => S
   /**
-   * Of its own parameters and what the net answers, `width` times the channels in the last axis. What it adds to values
-   * and log-dets is projected, so that kept positions stay 0.
+   * The bijection at these parameters and at θ, the output of the net, with `width` times the channels in its last axis.
+   * The terms it adds to values and log-dets are projected, so that kept positions stay 0.
    */
-  readonly at: (own: ParamsOf<S>, answer: Value, split: Split) => Elementwise
+  readonly at: (params: ParamsOf<S>, theta: Value, split: Split) => Elementwise
 }
 
 /**
@@ -52,9 +57,9 @@ export interface Transformer<S extends Spec> {
  *   name: 'shift',
  *   width: 1, // numbers of the net for each variable
  *   spec: () => ({}),
- *   at: (_, answer, { project }) => ({
- *     forward: (x) => [T.add(project(answer))(x), T.zeroPerExample(x)],
- *     inverse: (y) => [T.sub(project(answer))(y), T.zeroPerExample(y)],
+ *   at: (_, theta, { project }) => ({
+ *     forward: (x) => [T.add(project(theta))(x), T.zeroPerExample(x)],
+ *     inverse: (y) => [T.sub(project(theta))(y), T.zeroPerExample(y)],
  *   }),
  * })
  * compose(input([2]), shift(halves(), mlp()))
@@ -64,8 +69,10 @@ export const couplingOf =
   <F extends ShapeFn, K extends 'image' | 'vector', N extends 'image' | 'vector'>(
     mask: Mask<F, K>,
     net: Net<N> & Serves<K, N>,
-  ): Layer<F> =>
-    layer<F>(name, (shape) =>
+  ): Layer<F> => {
+    expectKind(name, 'a mask', mask, ['a mask'], 'pass the mask first, then the net')
+    expectKind(name, 'a net', net, ['a net'], 'pass the mask first, then the net')
+    return layer<F>(name, (shape) =>
       pipe(
         mask.at(shape),
         E.bindTo('split'),
@@ -73,42 +80,40 @@ export const couplingOf =
           net.at(kept, [...changed.slice(0, -1), changed.at(-1)! * width]),
         ),
         E.map(({ split, module }) => {
-          const through = (
-            direction: keyof Elementwise,
-            params: { readonly net: Params } & ParamsOf<S>,
-            x: Value,
-            train = false,
-          ) => {
-            const [kept, changed] = split.split(x)
-            const [answer, next] = module.run(params.net, kept, train)
-            const [y, logDet] = at(params, answer, split)[direction](changed)
-            return [split.merge(kept, y), logDet, { ...params, net: next }] as const
-          }
-          return bijector({
+          const through =
+            (direction: keyof Elementwise, trains: boolean): Run =>
+            ({ params, values: [x] }) => {
+              const [kept, changed] = split.split(x!)
+              const [theta, net] = module.run(branch(params, 'net'), kept, trains)
+              const [y, logDet] = at(params as ParamsOf<S>, theta, split)[direction](changed)
+              return { values: [split.merge(kept, y)], logDet, params: { ...params, net } }
+            }
+          return fromRuns({
             name,
             domain: shape,
             codomain: shape,
             spec: { net: module.spec, ...spec(split.changed.at(-1)!) },
-            forward: (params, x) => through('forward', params as never, x as Value).slice(0, 2) as never,
-            train: (params, x) => through('forward', params as never, x as Value, true) as never,
-            inverse: (params, y) => through('inverse', params as never, y as Value).slice(0, 2) as never,
+            forward: through('forward', false),
+            inverse: through('inverse', false),
+            train: through('forward', true),
           })
         }),
       ),
     )
+  }
 
-/** Affine change x⊙exp(s) + t, with s as `logScale` makes it of half of what the net answers. */
+/** Affine change x⊙exp(s) + t: s is a function of the first half of θ, t is the second half. */
 const affineBy = <S extends Spec>(
   spec: Transformer<S>['spec'],
-  logScale: (own: ParamsOf<S>) => (answer: Value) => Value,
+  logScale: (params: ParamsOf<S>) => (theta: Value) => Value,
 ): Transformer<S> => ({
   name: 'coupling',
   width: 2,
   spec,
-  at: (own, answer, { changed, project }) => {
-    const c = changed.at(-1)!
-    const s: Value = pipe(slice(0, c)(answer), logScale(own), project)
-    const t = project(slice(c, c)(answer))
+  at: (params, theta, { changed, project }) => {
+    const channels = changed.at(-1)!
+    const s: Value = pipe(slice(0, channels)(theta), logScale(params), project)
+    const t = project(slice(channels, channels)(theta))
     return {
       forward: (x) => [pipe(x, mul(exp(s)), add(t)), sumEvent(s)],
       inverse: (y) => [pipe(y, sub(t), mul(exp(neg(s)))), neg(sumEvent(s))],
@@ -116,11 +121,11 @@ const affineBy = <S extends Spec>(
   },
 })
 
-const affineCoupling = {
+const logScales = {
   tanh: couplingOf(
     affineBy(
-      (c) => ({ scale: constant([c], 1, 'scale') }),
-      (own) => (answer) => pipe(answer, tanh, scale(own.scale)),
+      (channels) => ({ scale: constant([channels], 1, 'scale') }),
+      (params) => (theta) => pipe(theta, tanh, scale(params.scale)),
     ),
   ),
   free: couplingOf(
@@ -133,14 +138,14 @@ const affineCoupling = {
 
 export interface CouplingOptions {
   /**
-   * What s is of the net's answer a: `tanh` is scale · tanh(a), bounded by a learned scale for each channel, which the
-   * L2 term of the loss holds small; `free` is a itself, without bound. Default tanh
+   * How s follows from the net's output a: `tanh` is scale · tanh(a), bounded by a learned scale for each channel, which
+   * the L2 term of the loss keeps small; `free` is a itself, without a bound. Default: tanh
    */
   readonly logScale?: 'tanh' | 'free'
 }
 
 /**
- * Affine coupling (Eqs. 8–12), with s = scale · tanh(·) bounded by a learned scale per channel unless told.
+ * Affine coupling (Eqs. 8–12); by default s = scale · tanh(·), bounded by a learned scale for each channel.
  *
  * - Forward: y = b⊙x + (1−b)⊙(x⊙exp(s(b⊙x)) + t(b⊙x))
  * - Forward log-det: Σ (1−b)⊙s(b⊙x)
@@ -154,7 +159,8 @@ export const coupling = <F extends ShapeFn, K extends 'image' | 'vector', N exte
   mask: Mask<F, K>,
   net: Net<N> & Serves<K, N>,
   { logScale = 'tanh' }: CouplingOptions = {},
-): Layer<F> => affineCoupling[logScale](mask, net)
+): Layer<F> =>
+  withOptions('coupling', [oneOf('logScale', logScale, Object.keys(logScales))], () => logScales[logScale](mask, net))
 
 /**
  * Additive coupling (NICE, Dinh et al. 2014): affine coupling with s = 0, so it keeps volume.
@@ -170,8 +176,8 @@ export const additiveCoupling = couplingOf({
   name: 'additiveCoupling',
   width: 1,
   spec: () => ({}),
-  at: (_, answer, { project }) => {
-    const t = project(answer)
+  at: (_, theta, { project }) => {
+    const t = project(theta)
     return {
       forward: (x) => [add(t)(x), zeroPerExample(x)],
       inverse: (y) => [sub(t)(y), zeroPerExample(y)],

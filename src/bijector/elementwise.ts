@@ -23,10 +23,12 @@ import {
   sumEvent,
   times,
 } from '../tensor/ops.js'
+import { finite, positive } from '../tensor/options.js'
 import { constant } from '../tensor/params.js'
 import { type AnyTensor, trust, unwrap } from '../tensor/tensor.js'
-import { bijector, type Layer, layer } from './layer.js'
-import { finite, positive, withOptions } from './options.js'
+import { bijector } from './bijector.js'
+import { type Layer, layer } from './layer.js'
+import { withOptions } from './options.js'
 import { probit } from './probit.js'
 import { clamp, type Interval, REALS, SMALLEST } from './support.js'
 

@@ -9,11 +9,14 @@ import type { Same, Shape } from '../../types/shape.js'
 import { DiffeoException, usageError } from '../error.js'
 import { isSpread, mixed, moments, unitMoments } from '../nn/statistics.js'
 import { firstNotFinite } from '../tensor/finite.js'
+import { atLeastZero } from '../tensor/options.js'
 import { constant } from '../tensor/params.js'
 import { product } from '../tensor/shape.js'
 import { type AnyTensor, type PerExample, trust, unwrap } from '../tensor/tensor.js'
 import { isReadable } from '../tracing.js'
-import { bijector, type Layer, layer } from './layer.js'
+import { bijector } from './bijector.js'
+import { type Layer, layer } from './layer.js'
+import { withOptions } from './options.js'
 
 /** The old value where the statistics have been set, the fresh one where they have not. */
 const once = (started: AnyTensor, old: AnyTensor, fresh: tf.Tensor): tf.Tensor =>
@@ -59,7 +62,15 @@ export interface BatchNormOptions {
  *
  * @example compose(input([2]), coupling(halves(), mlp()), batchNorm())
  */
-export const batchNorm = ({ momentum = 0.005, epsilon = 0 }: BatchNormOptions = {}): Layer<Same> =>
+export const batchNorm = ({ momentum = 0.005, epsilon = 0 }: BatchNormOptions = {}): Layer<Same> => {
+  const options = [
+    ['a momentum from 0 to 1', momentum >= 0 && momentum <= 1, momentum] as const,
+    atLeastZero('epsilon', epsilon),
+  ]
+  return withOptions('batchNorm', options, () => batchNormOf(momentum, epsilon))
+}
+
+const batchNormOf = (momentum: number, epsilon: number): Layer<Same> =>
   layer<Same>('batchNorm', (shape) => {
     const c = shape.at(-1) ?? 1
     const normalise = (x: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor): readonly [AnyTensor, PerExample] => {

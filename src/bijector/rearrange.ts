@@ -11,31 +11,41 @@ import { type DiffeoError, shapeError } from '../error.js'
 import { concat, depthToSpace, reshape, slice, spaceToDepth, zeroPerExample } from '../tensor/ops.js'
 import * as shapes from '../tensor/shape.js'
 import { type AnyTensor, trust, unwrap } from '../tensor/tensor.js'
-import { bijector, type Layer, layer } from './layer.js'
+import { fromRuns } from './from-runs.js'
+import { type Layer, layer } from './layer.js'
+
+/** Where the elements of an event go, and where they come from. */
+interface Moves {
+  readonly forward: (x: AnyTensor) => readonly AnyTensor[]
+  readonly inverse: (latents: readonly AnyTensor[]) => AnyTensor
+}
+
+/** Moves to one latent. */
+const moves = (there: (x: AnyTensor) => AnyTensor, back: (z: AnyTensor) => AnyTensor): Moves => ({
+  forward: (x) => [there(x)],
+  inverse: ([z]) => back(z!),
+})
 
 /** Forward log-det 0, inverse log-det 0. */
 const rearrange = <F extends ShapeFn>(
   name: string,
   rule: (shape: Shape) => E.Either<DiffeoError, Latents>,
-  make: (shape: Shape) => {
-    readonly forward: (x: AnyTensor) => AnyTensor | readonly AnyTensor[]
-    readonly inverse: (z: AnyTensor & readonly AnyTensor[]) => AnyTensor
-  },
+  movesAt: (shape: Shape) => Moves,
 ): Layer<F> =>
   layer<F>(name, (shape) =>
     pipe(
       rule(shape),
       E.map((codomain) => {
-        const { forward, inverse } = make(shape)
-        return bijector({
+        const { forward, inverse } = movesAt(shape)
+        return fromRuns({
           name,
           domain: shape,
           codomain,
           spec: {},
-          forward: (_, x) => [forward(x) as never, zeroPerExample(x)],
-          inverse: (_, z) => {
-            const x = inverse(z as never)
-            return [x, zeroPerExample(x)]
+          forward: ({ params, values: [x] }) => ({ params, values: forward(x!), logDet: zeroPerExample(x!) }),
+          inverse: ({ params, values }) => {
+            const x = inverse(values)
+            return { params, values: [x], logDet: zeroPerExample(x) }
           },
         })
       }),
@@ -56,25 +66,22 @@ const rearrange = <F extends ShapeFn>(
  *
  * @example compose(input([32, 32, 3]), squeeze) // Bijector<[32, 32, 3], [16, 16, 12]>
  */
-export const squeeze: Layer<Squeeze> = rearrange('squeeze', shapes.squeeze, () => ({
-  forward: spaceToDepth,
-  inverse: depthToSpace,
-}))
+export const squeeze: Layer<Squeeze> = rearrange('squeeze', shapes.squeeze, () => moves(spaceToDepth, depthToSpace))
 
 /** The authors' order of the four corners: one colour of the checkerboard, then the other. */
 const corners = [0, 3, 1, 2] as const
 
 const permuteLast = (order: readonly number[]) => {
   const back = order.map((_, i) => order.indexOf(i))
-  // elements are moved, not multiplied by ones and zeros: that would round them where products are taken in bf16 or TF32
+  // elements are moved: products with ones and zeros would round them where engines multiply in bf16 or TF32
   const by = (to: readonly number[], from: readonly number[]) => (x: AnyTensor) => {
-    // TensorFlow.js gathers nothing of nothing in another shape
+    // TensorFlow.js gives the result of an empty gather the wrong shape
     const take = (o: readonly number[]) => (t: tf.Tensor) =>
       t.size === 0 ? tf.clone(t) : tf.gather(t, tf.tensor1d([...o], 'int32'), t.rank - 1)
     const moved = tf.customGrad((t) => ({ value: take(to)(t as tf.Tensor), gradFunc: take(from) }))
     return trust<Dims>(tf.tidy(() => moved(unwrap(x)))) as AnyTensor
   }
-  return { forward: by(order, back), inverse: by(back, order) }
+  return moves(by(order, back), by(back, order))
 }
 
 /**
@@ -165,7 +172,7 @@ export const permute = (order: readonly number[]): Layer<Same> =>
  */
 export const flip: Layer<Same> = rearrange('flip', shapes.same, () => {
   const backwards = (x: AnyTensor): AnyTensor => trust(tf.reverse(unwrap(x), -1))
-  return { forward: backwards, inverse: backwards }
+  return moves(backwards, backwards)
 })
 
 /**
@@ -177,7 +184,7 @@ export const flip: Layer<Same> = rearrange('flip', shapes.same, () => {
  * @example compose(input([4, 4, 1]), reshapeTo([16])) // Bijector<[4, 4, 1], [16]>
  */
 export const reshapeTo = <const To extends Shape>(to: To): Layer<ReshapeTo<To>> =>
-  rearrange('reshape', shapes.reshapeTo(to), (shape) => ({ forward: reshape(to), inverse: reshape(shape) }))
+  rearrange('reshape', shapes.reshapeTo(to), (shape) => moves(reshape(to), reshape(shape)))
 
 /**
  * All elements as one vector, row-major.
@@ -187,7 +194,6 @@ export const reshapeTo = <const To extends Shape>(to: To): Layer<ReshapeTo<To>> 
  *
  * @example compose(input([4, 4, 3]), flatten) // Bijector<[4, 4, 3], [48]>
  */
-export const flatten: Layer<Flatten> = rearrange('flatten', shapes.flatten, (shape) => ({
-  forward: reshape([shapes.product(shape)]),
-  inverse: reshape(shape),
-}))
+export const flatten: Layer<Flatten> = rearrange('flatten', shapes.flatten, (shape) =>
+  moves(reshape([shapes.product(shape)]), reshape(shape)),
+)

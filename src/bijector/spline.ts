@@ -15,12 +15,13 @@ import * as tf from '@tensorflow/tfjs-core'
 import type { ShapeFn } from '../../types/shape.js'
 import type { Net } from '../nn/net.js'
 import { sumEvent } from '../tensor/ops.js'
+import { count, positive } from '../tensor/options.js'
 import { product } from '../tensor/shape.js'
 import { trust, unwrap } from '../tensor/tensor.js'
 import { couplingOf, type Serves, type Transformer } from './coupling.js'
 import type { Layer } from './layer.js'
 import type { Mask, Value } from './mask.js'
-import { count, positive, withOptions } from './options.js'
+import { withOptions } from './options.js'
 
 export interface SplineOptions {
   /** K, the number of pieces, below 100: each is at least a hundredth of the whole. Default 8 */
@@ -132,6 +133,8 @@ export const splineCoupling = <F extends ShapeFn, K extends 'image' | 'vector', 
   net: Net<N> & Serves<K, N>,
   { bins = 8, bound = 3 }: SplineOptions = {},
 ): Layer<F> =>
-  withOptions('splineCoupling', [count('bins', bins, Math.ceil(1 / LEAST) - 1), positive('bound', bound)], () =>
-    couplingOf(spline({ bins, bound }))(mask, net),
+  withOptions(
+    'splineCoupling',
+    [count('bins', bins, { most: Math.ceil(1 / LEAST) - 1 }), positive('bound', bound)],
+    () => couplingOf(spline({ bins, bound }))(mask, net),
   )

@@ -14,6 +14,7 @@
 import { pipe } from 'fp-ts/lib/function.js'
 import type { OnlyBijector } from '../../types/check.js'
 import type { Latents, Shape } from '../../types/shape.js'
+import { expectKind } from '../bijector/arguments.js'
 import type { Bijector } from '../bijector/layer.js'
 import { clamp, isBounded, logInside, REALS } from '../bijector/support.js'
 import { sizesIn } from '../tensor/numbers.js'
@@ -58,6 +59,8 @@ export const flow = <A extends Shape, B extends Latents, L = Bijector<A, B>>(
   bijector: L & OnlyBijector<L> & Bijector<A, B>,
   prior: Prior,
 ): Flow<A, B> => {
+  expectKind('flow', 'a bijector', bijector, ['a bijector'], 'put a layer at a shape: on(shape, layer)')
+  expectKind('flow', 'a prior', prior)
   // a bijector of bounded support tells infinities itself; others would make NaN of them, as 0·∞ or ∞ − ∞
   const isGuarded = isBounded(bijector.support)
   const inside = (x: BatchOf<A>): BatchOf<A> => {

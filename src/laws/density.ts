@@ -35,7 +35,7 @@ const quadrature = (b: AnyBijector, { params, claims: { mass, kinks = [] } }: Dr
       : cells.flatMap((p) => cells.map((q) => ({ point: [p.at, q.at], size: p.width * q.width })))
   const points = grid.map(({ point }) => point)
   const x = trust(tf.tensor(points.flat(), [points.length, ...b.domain])) as AnyTensor
-  const logP = read(flow(b, standardNormal).logProb(params)(x as never))
+  const logP = read(flow(b, standardNormal).logProb(params)(x))
   const expectation = (g: (point: readonly number[], logP: number) => number): number =>
     logP.reduce((sum, l, i) => {
       const p = Math.exp(l) * grid[i]!.size
@@ -60,7 +60,7 @@ export const density = {
       const n = 2000
       const f = flow(b, standardNormal)
       const x = f.sample(draw.params)(draw.key, n) as AnyTensor
-      const logP = read(f.logProb(draw.params)(x as never))
+      const logP = read(f.logProb(draw.params)(x))
       const points = read(x)
       const compare = (
         what: string,
@@ -100,14 +100,14 @@ export const density = {
     holds: (b, draw) => {
       const [low, high] = draw.claims.mass!
       const [first, bins, per] = [Math.ceil(low), Math.min(64, Math.floor(high) - Math.ceil(low)), 64]
-      const x = trust(
+      const x: AnyTensor = trust(
         tf.tensor(
           Array.from({ length: bins * per }, (_, i) => first + (i + 0.5) / per),
           [bins * per, ...b.domain],
         ),
       )
-      const bits = read(flow(b, standardNormal).bitsPerDim(draw.params)(x as never))
-      const logP = read(flow(b, standardNormal).logProb(draw.params)(x as never))
+      const bits = read(flow(b, standardNormal).bitsPerDim(draw.params)(x))
+      const logP = read(flow(b, standardNormal).logProb(draw.params)(x))
       const mean = (v: readonly number[]) => v.reduce((a, e) => a + e, 0) / v.length
       // Jensen: with noise added, an integer costs on average no less than −log₂ of its probability
       return Array.from({ length: bins }, (_, i) => i).reduce<Verdict>((so, i) => {

@@ -7,8 +7,8 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { Batch, Latents, Shape } from '../../types/shape.js'
 import { jacobian } from '../tensor/derivatives.js'
-import { isShape, latentList, product } from '../tensor/shape.js'
-import { type AnyTensor, latentTensors, trust, unwrap } from '../tensor/tensor.js'
+import { latentList, product } from '../tensor/shape.js'
+import { type AnyTensor, type BatchOf, latentBatch, latentTensors, trust, unwrap } from '../tensor/tensor.js'
 
 /** All values of every latent, one row per example. */
 export const rows = (z: unknown): tf.Tensor2D =>
@@ -19,12 +19,12 @@ export const rows = (z: unknown): tf.Tensor2D =>
 
 /** Undoes {@link rows}: one tensor, or one for each latent. */
 export const fromRows =
-  (latents: Latents) =>
-  (flat: AnyTensor): AnyTensor | readonly AnyTensor[] => {
+  <L extends Latents>(latents: L) =>
+  (flat: AnyTensor): BatchOf<L> => {
     const shapes = latentList(latents)
     const pieces = tf.split(unwrap(flat), shapes.map(product), 1)
-    const parts = pieces.map((piece, i) => trust(tf.reshape(piece, [piece.shape[0]!, ...shapes[i]!])) as AnyTensor)
-    return isShape(latents) ? parts[0]! : parts
+    const parts = pieces.map((piece, i) => trust<Shape>(tf.reshape(piece, [piece.shape[0]!, ...shapes[i]!])))
+    return latentBatch(latents, parts)
   }
 
 const logAbsDet = (matrix: readonly (readonly number[])[]): number => {

@@ -187,7 +187,7 @@ export const optional = {
         return tf.add(weighted, tf.sum(tf.mul(unwrap(logDet), noise(2, unwrap(logDet)))))
       }
       const at = [unwrap(x), ...paths.map((path) => unwrap(all.get(path)!))]
-      const gradients = E.tryCatch(() => tf.grads(f as never)(at), String)
+      const gradients = E.tryCatch(() => tf.grads(f)(at), String)
       if (E.isLeft(gradients)) return violates('gradients', 'one for every parameter and the input', gradients.left)
       const name = (i: number) => (i === 0 ? 'the input' : paths[i - 1]!)
       const check = (chosen: readonly number[], i: number): Verdict => {

@@ -47,14 +47,14 @@ const slopes = (f: PerRow, { spec }: AnyBijector, params: Params, x: AnyTensor):
   }
   const at = [unwrap(x), ...paths.map((path) => unwrap(all.get(path)!))]
   return tf
-    .grads(total as never)(at)
+    .grads(total)(at)
     .flatMap((slope) => [...slope.dataSync()])
 }
 
 const holds = (b: AnyBijector, { params, x, key }: Draw): Verdict => {
-  const forward: PerRow = (p, v) => b.bind(p).forward(fromRows(b.domain)(v) as AnyTensor)[1]
-  const inverse: PerRow = (p, v) => b.bind(p).inverse(fromRows(b.codomain)(v) as never)[1]
-  const density: PerRow = (p, v) => flow(b, standardNormal).logProb(p)(fromRows(b.domain)(v) as never)
+  const forward: PerRow = (p, v) => b.bind(p).forward(fromRows(b.domain)(v))[1]
+  const inverse: PerRow = (p, v) => b.bind(p).inverse(fromRows(b.codomain)(v))[1]
+  const density: PerRow = (p, v) => flow(b, standardNormal).logProb(p)(fromRows(b.domain)(v))
   /** The middle example has the number expected, the others theirs. */
   const check = (what: string, f: PerRow, clean: tf.Tensor2D, values: readonly number[], expected: number) => {
     if (values.length === 0) return []

@@ -10,12 +10,13 @@ import { type LogitOptions, logit } from '../bijector/elementwise.js'
 import type { Layer } from '../bijector/layer.js'
 import { channelwise, checkerboard, halves } from '../bijector/mask.js'
 import { actNorm, batchNorm } from '../bijector/norm.js'
-import { count, withOptions } from '../bijector/options.js'
+import { withOptions } from '../bijector/options.js'
 import { factorOut, ordered, squeeze } from '../bijector/rearrange.js'
 import { splineCoupling } from '../bijector/spline.js'
 import type { Norm } from '../nn/conv.js'
 import { mlp } from '../nn/mlp.js'
 import { resnet } from '../nn/resnet.js'
+import { count, oneOf } from '../tensor/options.js'
 
 /** The latents of `N` scales: at each but the last, squeeze and factor out half. */
 type ScaleLatents<
@@ -44,24 +45,24 @@ export interface MultiScale<N extends number> extends ShapeFn {
 }
 
 export interface RealNvpOptions<N extends number> {
-  /** How often the image is squeezed and half of it factored out, plus one. Default 2 */
+  /** How often the image is squeezed and half of it factored out, plus one. Default: 2 */
   readonly scales?: N
-  /** Hidden channels at the first scale; they double at each. Default 32 */
+  /** Hidden channels at the first scale; they double at each. Default: 32 */
   readonly width?: number
-  /** Residual blocks of each net. Default 4 */
+  /** Residual blocks of each net. Default: 4 */
   readonly blocks?: number
-  /** Normalisation inside the nets. Default batch */
+  /** Normalisation inside the nets. Default: batch */
   readonly norm?: Norm
-  /** Normalisation on the path, after each coupling. Default actNorm */
+  /** Normalisation on the path, after each coupling. Default: actNorm */
   readonly path?: 'actNorm' | 'batchNorm' | 'none'
   /**
    * Which channels a scale factors out: `ordered`, one colour of the checkerboard as the authors' code has it, or
-   * `plain`, the first half after the squeeze (all of red and the top row of green, of a colour image). Default ordered
+   * `plain`, the first half after the squeeze (all of red and the top row of green, of a colour image). Default: ordered
    */
   readonly order?: 'ordered' | 'plain'
-  /** How the log scales of the couplings are bounded: see {@link CouplingOptions}. Default tanh */
+  /** How the log scales of the couplings are bounded: see {@link CouplingOptions}. Default: tanh */
   readonly logScale?: CouplingOptions['logScale']
-  /** Whether each coupling starts as the identity, or each net at random. Default identity */
+  /** Whether each coupling starts as the identity, or each net at random. Default: identity */
   readonly init?: 'identity' | 'random'
   readonly logit?: LogitOptions
 }
@@ -93,13 +94,22 @@ export const realNvp = <const N extends number = 2>({
   init = 'identity',
   logit: logitOptions = {},
 }: RealNvpOptions<N> = {}): Layer<MultiScale<N>> => {
-  const normal = { actNorm: [actNorm], batchNorm: [batchNorm()], none: [] }[path]
+  const norms = { actNorm: [actNorm], batchNorm: [batchNorm()], none: [] }
   const net = (scale: number) => resnet({ width: width * 2 ** scale, blocks, norm, zeroInit: init === 'identity' })
   const checks = (n: number, scale: number) =>
-    alternate(n, (first) => [coupling(checkerboard(first ? 'even' : 'odd'), net(scale), { logScale }), ...normal])
+    alternate(n, (first) => [coupling(checkerboard(first ? 'even' : 'odd'), net(scale), { logScale }), ...norms[path]])
   const channels = (n: number, scale: number) =>
-    alternate(n, (first) => [coupling(channelwise(first ? 'first' : 'second'), net(scale), { logScale }), ...normal])
-  return withOptions('realNvp', [count('scales', scales)], () =>
+    alternate(n, (first) => [
+      coupling(channelwise(first ? 'first' : 'second'), net(scale), { logScale }),
+      ...norms[path],
+    ])
+  const options = [
+    count('scales', scales),
+    oneOf('path', path, Object.keys(norms)),
+    oneOf('order', order, ['ordered', 'plain']),
+    oneOf('init', init, ['identity', 'random']),
+  ]
+  return withOptions('realNvp', options, () =>
     stack<MultiScale<N>>([
       logit(logitOptions),
       ...Array.from({ length: scales - 1 }, (_, scale) => [
@@ -115,11 +125,11 @@ export const realNvp = <const N extends number = 2>({
 }
 
 export interface RealNvpVectorOptions {
-  /** Affine couplings over alternating halves; an odd number is rounded up. Default 8 */
+  /** Affine couplings over alternating halves; an odd number is rounded up. Default: 8 */
   readonly couplings?: number
-  /** Widths of the hidden layers of each net. Default [64, 64] */
+  /** Widths of the hidden layers of each net. Default: [64, 64] */
   readonly hidden?: readonly number[]
-  /** How a coupling changes its half: affine, or a rational-quadratic spline on [−3, 3] (Durkan et al. 2019). Default affine */
+  /** How a coupling changes its half: affine, or a rational-quadratic spline on [−3, 3] (Durkan et al. 2019). Default: affine */
   readonly transformer?: 'affine' | 'spline'
 }
 
@@ -136,11 +146,12 @@ export const realNvpVector = ({
   hidden = [64, 64],
   transformer = 'affine',
 }: RealNvpVectorOptions = {}): Layer<SameVector> => {
-  const net = mlp({ hidden })
-  const over = (half: 'first' | 'second') =>
-    ({ affine: coupling, spline: splineCoupling })[transformer](halves(half), net)
-  const pair = [over('first'), over('second'), actNorm]
-  return withOptions('realNvpVector', [count('couplings', couplings)], () =>
-    stack<SameVector>(Array.from({ length: Math.ceil(couplings / 2) }, () => pair).flat()),
-  )
+  const transformers = { affine: coupling, spline: splineCoupling }
+  const options = [count('couplings', couplings), oneOf('transformer', transformer, Object.keys(transformers))]
+  return withOptions('realNvpVector', options, () => {
+    const net = mlp({ hidden })
+    const over = (half: 'first' | 'second') => transformers[transformer](halves(half), net)
+    const pair = [over('first'), over('second'), actNorm]
+    return stack<SameVector>(Array.from({ length: Math.ceil(couplings / 2) }, () => pair).flat())
+  })
 }

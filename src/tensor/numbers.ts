@@ -8,7 +8,8 @@ import * as E from 'fp-ts/lib/Either.js'
 import type { Shape } from '../../types/shape.js'
 import { type DiffeoError, DiffeoException, shapeError, usageError } from '../error.js'
 
-const shown = (u: unknown): string =>
+/** A value that is not what it should be, as errors show it. */
+export const shown = (u: unknown): string =>
   typeof u === 'string'
     ? JSON.stringify(u.length > 20 ? `${u.slice(0, 20)}…` : u)
     : u instanceof tf.Tensor

@@ -12,7 +12,7 @@ import { type DiffeoError, DiffeoException, orThrow, shapeError, usageError } fr
 import { explainFreedTensors, FREED } from '../freed.js'
 import { explainMissingEngine } from '../missing-engine.js'
 import { float32Of, shapeIn, sizesIn } from './numbers.js'
-import { only, product, show } from './shape.js'
+import { isShape, only, product, show } from './shape.js'
 
 // here, because every eager operation imports this module
 explainMissingEngine()
@@ -36,8 +36,13 @@ export type BatchOf<L extends Latents> = L extends Shape
   ? Tensor<Batch<L>>
   : { readonly [K in keyof L]: L[K] extends Shape ? Tensor<Batch<L[K]>> : never }
 
-/** A batch of latents as a list of tensors, of which the last flows on. */
+/** A batch of latents, or of events, as a list of tensors, of which the last flows on. */
 export const latentTensors = (z: unknown): readonly AnyTensor[] => (Array.isArray(z) ? z : [z as AnyTensor])
+
+/** A list of tensors as a batch of the latents, or of the events, that it has the shapes of. */
+export const latentBatch = <L extends Latents>(latents: L, tensors: readonly AnyTensor[]): BatchOf<L> =>
+  // `BatchOf` is a question about `L`, which has no answer before `L` is known
+  (isShape(latents) ? tensors[0] : tensors) as BatchOf<L>
 
 /** One number per example, in nats. */
 export type PerExample = Tensor<readonly ['N']>

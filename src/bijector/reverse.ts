@@ -1,0 +1,67 @@
+/**
+ * `reverse(f)`: a bijector or a layer with its two directions exchanged.
+ *
+ * @module
+ */
+import * as E from 'fp-ts/lib/Either.js'
+import { pipe } from 'fp-ts/lib/function.js'
+import type { HasShapeFn, Reversible } from '../../types/check.js'
+import type { Shape, ShapeFn } from '../../types/shape.js'
+import { type DiffeoError, orThrow, shapeError, usageError } from '../error.js'
+import { leaves, type Param } from '../tensor/params.js'
+import { isShape, showLatents } from '../tensor/shape.js'
+import { layerIn } from './arguments.js'
+import { fromRuns } from './from-runs.js'
+import { type AnyBijector, type Bijector, type Layer, layer } from './layer.js'
+
+const learnsFromData = (b: AnyBijector): boolean => leaves<Param>(b.spec).some(([, { role }]) => role === 'statistic')
+
+const reversed = (b: AnyBijector): E.Either<DiffeoError, AnyBijector> =>
+  !isShape(b.codomain)
+    ? E.left(shapeError('reverse', 'one latent', showLatents(b.codomain)))
+    : learnsFromData(b)
+      ? E.left(
+          usageError(
+            'reverse',
+            'a bijector without statistics of the data',
+            b.name,
+            'reverse it with its parameters bound: Diffeo.reverse(b.bind(params))',
+          ),
+        )
+      : E.right(
+          fromRuns({
+            name: `reverse(${b.name})`,
+            domain: b.codomain,
+            codomain: b.domain,
+            support: b.range,
+            range: b.support,
+            spec: b.spec,
+            forward: b.runs.inverse,
+            inverse: b.runs.forward,
+          }),
+        )
+
+/**
+ * The two directions exchanged: `reverse(normalCdf())` turns uniforms into normals. For a bijector with one latent,
+ * and for a layer that keeps the shape. ActNorm and batch norm have no reverse, on the path or in a net: their statistics
+ * make the output normal, and in the other direction each step would move it further away.
+ *
+ * @throws DiffeoException for a bijector with such statistics; `layer.at(shape)` returns an `Either`
+ * @example on([1], reverse(normalCdf())) // Bijector<[1], [1]>
+ */
+export const reverse = <L extends HasShapeFn>(of: L & Reversible<L>): Reversed<L> => {
+  const l = layerIn('reverse')(of)
+  const back =
+    'domain' in l
+      ? orThrow(reversed(l))
+      : layer<ShapeFn>(`reverse(${l.name})`, (shape) => pipe(l.at(shape), E.chain(reversed)))
+  return back as HasShapeFn as Reversed<L>
+}
+
+/** A bijector with its shapes exchanged, a layer that keeps the shape as it is. */
+export type Reversed<L> =
+  L extends Bijector<infer A, infer B>
+    ? Bijector<B extends Shape ? B : Shape, A>
+    : L extends Layer<infer F>
+      ? Layer<F>
+      : never

@@ -1,0 +1,58 @@
+/**
+ * What options have to be, for callers that no compiler has checked.
+ *
+ * @module
+ */
+import { type DiffeoError, usageError } from '../error.js'
+import { shown } from './numbers.js'
+
+/** What an option should be, whether it is, and what it is. */
+export type Option = readonly [expected: string, fits: boolean, got: unknown]
+
+/** The error about the first wrong option, if there is one. */
+export const wrongOption = (op: string, options: readonly Option[]): DiffeoError | undefined => {
+  const wrong = options.find(([, fits]) => !fits)
+  return wrong && usageError(op, wrong[0], shown(wrong[2]))
+}
+
+/** A number above 0. */
+export const positive = (name: string, value: number): Option => [
+  `a ${name} above 0`,
+  value > 0 && Number.isFinite(value),
+  value,
+]
+
+/** A number that is not negative. */
+export const atLeastZero = (name: string, value: number): Option => [
+  `a finite ${name} of at least 0`,
+  value >= 0 && Number.isFinite(value),
+  value,
+]
+
+/** A number. */
+export const finite = (name: string, value: number): Option => [`a finite ${name}`, Number.isFinite(value), value]
+
+/** A whole number of things. */
+export const count = (
+  name: string,
+  value: number,
+  { least = 1, most = Number.MAX_SAFE_INTEGER }: { readonly least?: number; readonly most?: number } = {},
+): Option => [
+  `a whole number of ${name} from ${least}${most < Number.MAX_SAFE_INTEGER ? ` to ${most}` : ''}`,
+  Number.isSafeInteger(value) && value >= least && value <= most,
+  value,
+]
+
+/** A list of whole numbers from 1. */
+export const counts = (name: string, values: readonly number[]): Option => {
+  const isList = Array.isArray(values)
+  const wrong = isList ? values.find((value) => !count(name, value)[1]) : values
+  return [`a list of ${name}, whole numbers from 1`, isList && wrong === undefined, wrong]
+}
+
+/** One of several words. */
+export const oneOf = (name: string, value: string, words: readonly string[]): Option => [
+  `${name} ${words.map((word) => JSON.stringify(word)).join(' or ')}`,
+  words.includes(value),
+  value,
+]
