@@ -1,7 +1,7 @@
 /**
  * Masks: how a coupling splits the variables into the part it keeps and the part it changes (Fig. 3 of Dinh et al.
- * 2016). A mask of zeros and ones keeps b ⊙ x (Eq. 12); a mask of whole channels slices instead, so that the net sees
- * and answers only what it needs.
+ * 2016). A mask of zeros and ones keeps b ⊙ x (Eq. 12); a mask of whole channels slices instead, so that the net
+ * reads and returns only what it needs.
  *
  * Laws: `merge(split(x)) = x` bit for bit; `project` is 0 where x is kept.
  *
@@ -13,10 +13,12 @@ import { pipe } from 'fp-ts/lib/function.js'
 import type { EvenChannels, Only, SameImage, SameVector, Shape, ShapeFn } from '../../types/shape.js'
 import { type DiffeoError, shapeError } from '../error.js'
 import { add, concat, mulEvent, slice } from '../tensor/ops.js'
+import { oneOf, wrongOption } from '../tensor/options.js'
 import { evenChannels, only, product, sameImage, sameVector, show } from '../tensor/shape.js'
 import { type AnyTensor, trust } from '../tensor/tensor.js'
+import { phantom } from './phantom.js'
 
-/** Some batch of event tensors whose shape the mask knows. */
+/** A batch of events whose shape the mask knows. */
 export type Value = AnyTensor
 
 /** A mask at one event shape. */
@@ -39,11 +41,18 @@ export interface Mask<F extends ShapeFn, K extends 'image' | 'vector'> {
   readonly at: (shape: Shape) => E.Either<DiffeoError, Split>
 }
 
-const make = <F extends ShapeFn, K extends 'image' | 'vector'>(
+const maskOf = <F extends ShapeFn, K extends 'image' | 'vector'>(
   name: string,
   kind: K,
   at: Mask<F, K>['at'],
-): Mask<F, K> => ({ _fits: undefined as never, name, kind, at })
+): Mask<F, K> => ({ _fits: phantom(), name, kind, at })
+
+/** Refuses a word that is not one of those expected. */
+const either = (op: string, name: string, value: string, words: readonly string[]): E.Either<DiffeoError, string> => {
+  const wrong = wrongOption(op, [oneOf(name, value, words)])
+  return wrong === undefined ? E.right(value) : E.left(wrong)
+}
+const PARTS = ['first', 'second']
 
 /** Keeps where `keeps` is true, by multiplication. */
 const binary = (shape: Shape, keeps: (flat: number) => boolean): Split => {
@@ -86,9 +95,10 @@ const channels = (shape: Shape, keepsFirst: boolean, first: number): Split => {
  * coupling(checkerboard('odd'), resnet())
  */
 export const checkerboard = (parity: 'even' | 'odd' = 'even'): Mask<SameImage, 'image'> =>
-  make(`checkerboard-${parity}`, 'image', (shape) =>
+  maskOf(`checkerboard-${parity}`, 'image', (shape) =>
     pipe(
-      sameImage(shape),
+      either('checkerboard', 'parity', parity, ['even', 'odd']),
+      E.chain(() => sameImage(shape)),
       E.map(([, w, c]) => {
         const keep = parity === 'even' ? 0 : 1
         return binary(shape, (i) => (Math.floor(i / (w! * c!)) + (Math.floor(i / c!) % w!)) % 2 === keep)
@@ -102,9 +112,10 @@ export const checkerboard = (parity: 'even' | 'odd' = 'even'): Mask<SameImage, '
  * @example coupling(channelwise('second'), resnet())
  */
 export const channelwise = (part: 'first' | 'second' = 'first'): Mask<EvenChannels, 'image'> =>
-  make(`channelwise-${part}`, 'image', (shape) =>
+  maskOf(`channelwise-${part}`, 'image', (shape) =>
     pipe(
-      evenChannels(shape),
+      either('channelwise', 'part', part, PARTS),
+      E.chain(() => evenChannels(shape)),
       E.map((s) => channels(s, part === 'first', s[2]! / 2)),
     ),
   )
@@ -115,9 +126,10 @@ export const channelwise = (part: 'first' | 'second' = 'first'): Mask<EvenChanne
  * @example coupling(halves('second'), mlp())
  */
 export const halves = (part: 'first' | 'second' = 'first'): Mask<SameVector, 'vector'> =>
-  make(`halves-${part}`, 'vector', (shape) =>
+  maskOf(`halves-${part}`, 'vector', (shape) =>
     pipe(
-      sameVector(shape),
+      either('halves', 'part', part, PARTS),
+      E.chain(() => sameVector(shape)),
       E.chain((s) =>
         s[0]! < 2
           ? E.left(shapeError('halves', 'a vector of at least 2', show(s)))
@@ -143,7 +155,7 @@ export const mask = <const S extends Shape>(
   shape: S,
   keeps: (index: readonly number[]) => boolean,
 ): Mask<Only<'mask', S>, KindOf<S>> =>
-  make('mask', (shape.length === 1 ? 'vector' : 'image') as KindOf<S>, (got) =>
+  maskOf('mask', (shape.length === 1 ? 'vector' : 'image') as KindOf<S>, (got) =>
     pipe(
       only('mask', shape)(got),
       E.map(() =>

@@ -5,18 +5,24 @@
  */
 import { pipe } from 'fp-ts/lib/function.js'
 import type { Latents, Shape } from '../../types/shape.js'
+import { DiffeoException } from '../error.js'
 import { add, neg, plus, softplus, square, sumEvent, tidy, times } from '../tensor/ops.js'
+import { atLeastZero, count, wrongOption } from '../tensor/options.js'
 import { foldIn, type Key, normalArray, uniformArray } from '../tensor/random.js'
-import { isShape, latentList, product } from '../tensor/shape.js'
-import { type AnyTensor, type BatchOf, latentTensors, type PerExample, trust } from '../tensor/tensor.js'
+import { latentList, product } from '../tensor/shape.js'
+import { type AnyTensor, type BatchOf, latentBatch, latentTensors, type PerExample, trust } from '../tensor/tensor.js'
 import { drawn } from '../tracing.js'
 
-/** A density over every element alike. */
+/** A density that is the same for every element. */
 export interface Prior {
   readonly name: string
   /** log p(z), in nats, one number per example. */
   readonly logProb: (z: AnyTensor | readonly AnyTensor[]) => PerExample
-  /** `n` draws of the given latents; a temperature below 1 draws nearer to the mode. */
+  /**
+   * `n` draws of latents of these shapes; a temperature below 1 draws nearer to the mode.
+   *
+   * @throws DiffeoException if `n` is not a whole number from 0, or the temperature is negative or not finite
+   */
   readonly sample: <L extends Latents>(latents: L, key: Key, n: number, temperature?: number) => BatchOf<L>
 }
 
@@ -33,10 +39,12 @@ const independent = (
         .reduce((a, b) => add(b)(a)),
     ),
   sample: (latents, key, n, temperature = 1) => {
+    const wrong = wrongOption('sample', [count('draws', n, { least: 0 }), atLeastZero('temperature', temperature)])
+    if (wrong !== undefined) throw new DiffeoException(wrong)
     const parts = latentList(latents).map((shape: Shape, i) =>
       trust(drawn('sample', [n, ...shape], () => draw(foldIn(key, i), n * product(shape)).map((z) => z * temperature))),
     )
-    return (isShape(latents) ? parts[0] : parts) as never
+    return latentBatch(latents, parts)
   },
 })
 

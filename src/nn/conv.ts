@@ -16,6 +16,7 @@ import { mixed, moments } from './statistics.js'
 
 /** How activations are normalised inside a net. */
 export type Norm = 'batch' | 'instance' | 'none'
+export const NORMS: readonly Norm[] = ['batch', 'instance', 'none']
 
 /** A convolution's parameters; `zero` starts it at 0. */
 export const convSpec = (

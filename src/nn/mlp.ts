@@ -8,6 +8,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import { shapeError } from '../error.js'
 import { bias, matmul, relu, tanh, tidy } from '../tensor/ops.js'
+import { counts, oneOf, wrongOption } from '../tensor/options.js'
 import { constant, gaussian, type ParamsOf } from '../tensor/params.js'
 import { show } from '../tensor/shape.js'
 import type { Tensor } from '../tensor/tensor.js'
@@ -36,7 +37,7 @@ export const dense =
     tidy(() => pipe(x, matmul(p.kernel), bias(p.bias)))
 
 export interface MlpOptions {
-  /** Widths of the hidden layers. Default [64, 64]. */
+  /** Widths of the hidden layers. Default: [64, 64] */
   readonly hidden?: readonly number[]
   readonly activation?: 'relu' | 'tanh'
 }
@@ -49,10 +50,15 @@ export interface MlpOptions {
  */
 export const mlp = ({ hidden = [64, 64], activation = 'relu' }: MlpOptions = {}): Net<'vector'> => ({
   kind: 'vector',
-  name: `mlp(${hidden.join(',')})`,
+  name: `mlp(${hidden})`,
   at: (from, to) => {
+    const wrong = wrongOption('mlp', [
+      counts('hidden widths', hidden),
+      oneOf('activation', activation, ['relu', 'tanh']),
+    ])
+    if (wrong !== undefined) return E.left(wrong)
     if (from.length !== 1) return E.left(shapeError('mlp', 'a vector', show(from)))
-    if (to.length !== 1) return E.left(shapeError('mlp', 'a vector to answer', show(to)))
+    if (to.length !== 1) return E.left(shapeError('mlp', 'a vector as output', show(to)))
     const widths = [from[0]!, ...hidden, to[0]!]
     const last = hidden.length
     const spec = Object.fromEntries(

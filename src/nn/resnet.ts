@@ -1,7 +1,7 @@
 /**
  * Nets over images: a plain stack of convolutions, and the residual network of Real NVP with skip connections to the
- * output (Dinh et al. 2016, §3.6): h₀ = conv(x); hᵢ = hᵢ₋₁ + block(hᵢ₋₁); y = conv₁ₓ₁(relu(norm(Σ skipᵢ(hᵢ)))). The last
- * convolution starts at zero unless told, so that a coupling starts as the identity.
+ * output (Dinh et al. 2016, §3.6): h₀ = conv(x); hᵢ = hᵢ₋₁ + block(hᵢ₋₁); y = conv₁ₓ₁(relu(norm(Σ skipᵢ(hᵢ)))). By
+ * default the last convolution starts at zero, so that a coupling starts as the identity.
  *
  * @module
  */
@@ -9,36 +9,52 @@ import * as E from 'fp-ts/lib/Either.js'
 import type { Shape } from '../../types/shape.js'
 import { type DiffeoError, shapeError } from '../error.js'
 import { add, relu, tidy } from '../tensor/ops.js'
+import { count, counts, type Option, oneOf, wrongOption } from '../tensor/options.js'
 import { branch, type Params, type Spec } from '../tensor/params.js'
 import { show } from '../tensor/shape.js'
 import type { AnyTensor } from '../tensor/tensor.js'
-import { conv, convSpec, type Norm, normalise, normSpec } from './conv.js'
+import { conv, convSpec, NORMS, type Norm, normalise, normSpec } from './conv.js'
 import { module } from './module.js'
 import type { Module, Net } from './net.js'
 
 export interface ResnetOptions {
-  /** Hidden channels. Default 32 */
+  /** Hidden channels. Default: 32 */
   readonly width?: number
-  /** Residual blocks of two 3×3 convolutions. Default 2 */
+  /** Residual blocks of two 3×3 convolutions. Default: 2 */
   readonly blocks?: number
   readonly norm?: Norm
   readonly weightNorm?: boolean
-  /** Whether the last convolution starts at zero, or at random as the others. Default true */
+  /** Whether the last convolution starts at zero, or at random as the others. Default: true */
   readonly zeroInit?: boolean
 }
 
 export interface ConvNetOptions {
-  /** Channels of the hidden layers. Default [32, 32] */
+  /** Channels of the hidden layers. Default: [32, 32] */
   readonly hidden?: readonly number[]
   readonly weightNorm?: boolean
 }
 
-const images = (op: string, from: Shape, to: Shape): E.Either<DiffeoError, readonly [inC: number, outC: number]> =>
-  from.length !== 3
-    ? E.left(shapeError(op, 'height×width×channels', show(from)))
-    : to.length !== 3 || to[0] !== from[0] || to[1] !== from[1]
-      ? E.left(shapeError(op, `${from[0]}×${from[1]}×channels to answer`, show(to)))
-      : E.right([from[2]!, to[2]!])
+const images = (
+  op: string,
+  options: readonly Option[],
+  from: Shape,
+  to: Shape,
+): E.Either<DiffeoError, readonly [inC: number, outC: number]> => {
+  const wrong = wrongOption(op, options)
+  return wrong !== undefined
+    ? E.left(wrong)
+    : from.length !== 3
+      ? E.left(shapeError(op, 'height×width×channels', show(from)))
+      : to.length !== 3 || to[0] !== from[0] || to[1] !== from[1]
+        ? E.left(shapeError(op, `${from[0]}×${from[1]}×channels as output`, show(to)))
+        : E.right([from[2]!, to[2]!])
+}
+
+const resnetOptions = (width: number, blocks: number, norm: Norm): readonly Option[] => [
+  count('hidden channels', width),
+  count('blocks', blocks, { least: 0 }),
+  oneOf('norm', norm, NORMS),
+]
 
 /** Collects the next parameters of the normalisations that a pass goes through. */
 const pass = (params: Params, norm: Norm, train: boolean) => {
@@ -70,7 +86,7 @@ export const resnet = ({
   kind: 'image',
   name: `resnet(${width}, ${blocks})`,
   at: (from, to) =>
-    E.Functor.map(images('resnet', from, to), ([inC, outC]): Module => {
+    E.Functor.map(images('resnet', resnetOptions(width, blocks, norm), from, to), ([inC, outC]): Module => {
       const inner = (size: number, i: number, o: number) => convSpec(size, i, o, { weightNorm })
       const spec: Spec = Object.fromEntries<Spec>([
         ['in', inner(3, inC, width)],
@@ -109,9 +125,9 @@ export const resnet = ({
  */
 export const convNet = ({ hidden = [32, 32], weightNorm = false }: ConvNetOptions = {}): Net<'image'> => ({
   kind: 'image',
-  name: `convNet(${hidden.join(',')})`,
+  name: `convNet(${hidden})`,
   at: (from, to) =>
-    E.Functor.map(images('convNet', from, to), ([inC, outC]): Module => {
+    E.Functor.map(images('convNet', [counts('hidden widths', hidden)], from, to), ([inC, outC]): Module => {
       const widths = [inC, ...hidden, outC]
       const spec: Spec = Object.fromEntries(
         widths

@@ -1,23 +1,40 @@
-/** Options that no bijector has are refused where it is put at a shape, in a sentence. */
+/** Wrong options and wrong arguments are refused in a sentence: options where a layer is put at a shape. */
 import {
+  type AnyBijector,
+  affine,
+  batchNorm,
+  channelwise,
+  checkerboard,
+  compose,
+  convNet,
+  coupling,
+  couplingOf,
   describeError,
   exponentialCdf,
+  flow,
   halves,
+  input,
   type Layer,
   logisticCdf,
   logit,
   mlp,
   normalCdf,
+  on,
+  type Prior,
   realNvp,
   realNvpVector,
+  repeat,
+  resnet,
+  reverse,
   type Shape,
   type ShapeFn,
   splineCoupling,
+  standardNormal,
   uniformCdf,
 } from 'diffeo'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 
 const said = (of: Layer<ShapeFn>, shape: Shape) => pipe(of.at(shape), E.mapLeft(describeError))
 const spline = (options: Parameters<typeof splineCoupling>[2]) =>
@@ -55,3 +72,89 @@ it.each<[string, Layer<ShapeFn>]>([
   ['a small rate', exponentialCdf(1e-30)],
   ['no margin', logit({ alpha: 0 })],
 ])('the least and the most that there is stay: %s', (_, layer) => expect(E.isRight(layer.at([2]))).toBe(true))
+
+describe('options from plain JavaScript', () => {
+  // what the compiler would refuse
+  const any = <A>(value: unknown): A => value as A
+  const image = [4, 4, 2] as const
+  const at = (mask: ReturnType<typeof checkerboard>, net = convNet({ hidden: [2] })) => coupling(mask, net)
+  const hidden = (value: unknown) => coupling(halves(), mlp({ hidden: any(value) }))
+  it.each<[Layer<ShapeFn>, Shape, string]>([
+    [coupling(halves(any('third')), mlp()), [2], 'halves: expected part "first" or "second", got "third"'],
+    [coupling(halves(any(null)), mlp()), [2], 'halves: expected part "first" or "second", got null'],
+    [at(checkerboard(any('odds'))), image, 'checkerboard: expected parity "even" or "odd", got "odds"'],
+    [at(any(channelwise(any(1)))), image, 'channelwise: expected part "first" or "second", got 1'],
+    [
+      coupling(halves(), mlp({ activation: any('gelu') })),
+      [2],
+      'mlp: expected activation "relu" or "tanh", got "gelu"',
+    ],
+    [hidden(64), [2], 'mlp: expected a list of hidden widths, whole numbers from 1, got 64'],
+    [hidden([8, 0]), [2], 'mlp: expected a list of hidden widths, whole numbers from 1, got 0'],
+    [hidden([2.5]), [2], 'mlp: expected a list of hidden widths, whole numbers from 1, got 2.5'],
+    [
+      at(checkerboard(), convNet({ hidden: any([-1]) })),
+      image,
+      'convNet: expected a list of hidden widths, whole numbers from 1, got -1',
+    ],
+    [
+      at(checkerboard(), resnet({ norm: any('layer') })),
+      image,
+      'resnet: expected norm "batch" or "instance" or "none", got "layer"',
+    ],
+    [
+      at(checkerboard(), resnet({ width: 0.5 })),
+      image,
+      'resnet: expected a whole number of hidden channels from 1, got 0.5',
+    ],
+    [at(checkerboard(), resnet({ blocks: -1 })), image, 'resnet: expected a whole number of blocks from 0, got -1'],
+    [coupling(halves(), mlp(), { logScale: any('x') }), [2], 'coupling: expected logScale "tanh" or "free", got "x"'],
+    [
+      realNvp({ path: any('layerNorm') }),
+      image,
+      'realNvp: expected path "actNorm" or "batchNorm" or "none", got "layerNorm"',
+    ],
+    [realNvp({ order: any('x') }), image, 'realNvp: expected order "ordered" or "plain", got "x"'],
+    [realNvp({ init: any('x') }), image, 'realNvp: expected init "identity" or "random", got "x"'],
+    [realNvp({ logScale: any('x') }), image, 'coupling: expected logScale "tanh" or "free", got "x"'],
+    [
+      realNvpVector({ transformer: any('x') }),
+      [2],
+      'realNvpVector: expected transformer "affine" or "spline", got "x"',
+    ],
+    [batchNorm({ momentum: Number.NaN }), [2], 'batchNorm: expected a momentum from 0 to 1, got NaN'],
+    [batchNorm({ momentum: 2 }), [2], 'batchNorm: expected a momentum from 0 to 1, got 2'],
+    [batchNorm({ epsilon: -1 }), [2], 'batchNorm: expected a finite epsilon of at least 0, got -1'],
+  ])('are refused: %#', (layer, shape, sentence) => expect(said(layer, shape)).toEqual(E.left(sentence)))
+
+  const [layer, mask, net] = [affine, halves(), mlp()]
+  const shift = couplingOf({ name: 'shift', width: 1, spec: () => ({}), at: () => any(undefined) })
+  it.each<[() => unknown, string]>([
+    [() => compose(input([2]), any<Layer<ShapeFn>>(mask)), 'compose: expected a layer, got a mask'],
+    [() => compose(any<Layer<ShapeFn>>(net)), 'compose: expected a layer, got a net'],
+    [
+      () => compose(any<Layer<ShapeFn>>(logit)),
+      'compose: expected a layer, got a function; call it, if it returns one',
+    ],
+    [() => compose(input([2]), any<Layer<ShapeFn>>(undefined)), 'compose: expected a layer, got undefined'],
+    [() => compose(any<Layer<ShapeFn>>([layer])), 'compose: expected a layer, got a list'],
+    [() => on([2], any<Layer<ShapeFn>>(mask)), 'on: expected a layer, got a mask'],
+    [() => reverse(any<Layer<ShapeFn>>(standardNormal)), 'reverse: expected a layer, got a prior'],
+    [() => repeat(2, any<Layer<ShapeFn>>('affine')), 'repeat: expected a layer, got "affine"'],
+    [() => coupling(any<typeof mask>(net), net), 'coupling: expected a mask, got a net; pass the mask first'],
+    [() => coupling(mask, any<typeof net>(mask)), 'coupling: expected a net, got a mask; pass the mask first'],
+    [() => coupling(any<typeof mask>(halves), net), 'coupling: expected a mask, got a function; call it'],
+    [() => coupling(mask, any<typeof net>(mlp)), 'coupling: expected a net, got a function; call it'],
+    [() => shift(any<typeof mask>(layer), net), 'shift: expected a mask, got a layer'],
+    [() => splineCoupling(mask, any<typeof net>(null)), 'splineCoupling: expected a net, got null'],
+    [
+      () => flow(any<AnyBijector>(layer), standardNormal),
+      'flow: expected a bijector, got a layer; put a layer at a shape',
+    ],
+    [() => flow(on([2], layer), any<Prior>(undefined)), 'flow: expected a prior, got undefined'],
+    [
+      () => flow(on([2], layer), any<Prior>(flow(on([2], layer), standardNormal))),
+      'flow: expected a prior, got a density',
+    ],
+  ])('so are arguments: %#', (call, sentence) => expect(call).toThrow(sentence))
+})

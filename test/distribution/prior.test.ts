@@ -1,9 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core'
 import {
   type AnyTensor,
+  affine,
+  asError,
+  compiled,
+  disposeParams,
+  flow,
   type Key,
   key,
   type Latents,
+  on,
   type Prior,
   standardLogistic,
   standardNormal,
@@ -11,7 +17,7 @@ import {
 } from 'diffeo'
 import { randomBatch } from 'diffeo/laws'
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { trust } from '../../src/tensor/tensor.js'
 import { tensors, values } from '../support.js'
 
@@ -140,5 +146,40 @@ describe.each(Object.entries(priors))('%s', (_, { prior, logDensity, cdf, varian
     const logProb = prior.logProb(z)
     expect(tf.memory().numTensors).toBe(before + 3)
     for (const t of [...z, logProb]) unwrap(t).dispose()
+  })
+})
+
+describe('what cannot be drawn is refused', () => {
+  const f = flow(on([2], affine), standardNormal)
+  const params = f.init(key(0))
+  afterAll(() => disposeParams(params))
+  const calls: Readonly<Record<string, (n: number, temperature?: number) => unknown>> = {
+    'of a prior': (n, temperature) => standardLogistic.sample([[2], [3]], key(1), n, temperature),
+    'of a flow': (n, temperature) => f.sample(params)(key(1), n, temperature),
+    'of a compiled flow': (n, temperature) => compiled(f).sample(params)(key(1), n, temperature),
+  }
+  const message = async (call: () => unknown): Promise<unknown> => {
+    try {
+      await call()
+      return 'nothing'
+    } catch (thrown) {
+      return asError(thrown)
+    }
+  }
+  describe.each(Object.entries(calls))('%s', (_, call) => {
+    it.each([-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 60, '3' as never])('%s draws', async (n) => {
+      expect(await message(() => call(n))).toMatchObject({ op: 'sample', expected: 'a whole number of draws from 0' })
+    })
+    it.each([-1, Number.NaN, Number.POSITIVE_INFINITY, '1' as never])('a temperature of %s', async (temperature) => {
+      expect(await message(() => call(1, temperature))).toMatchObject({
+        op: 'sample',
+        expected: 'a finite temperature of at least 0',
+      })
+    })
+    it('no draws and a temperature of 0 stay', async () => {
+      const [none, mode] = [await call(0), await call(2, 0)]
+      expect(tensors(none).map((t) => unwrap(t).size)).toEqual(tensors(none).map(() => 0))
+      tf.dispose([tensors(none).map(unwrap), tensors(mode).map(unwrap)])
+    })
   })
 })

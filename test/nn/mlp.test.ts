@@ -92,7 +92,7 @@ describe('mlp', () => {
   it.each<readonly [Shape, Shape, string]>([
     [[2, 2, 1], [4], 'mlp: expected a vector, got 2×2×1'],
     [[], [4], 'mlp: expected a vector, got scalar'],
-    [[2], [2, 2, 1], 'mlp: expected a vector to answer, got 2×2×1'],
+    [[2], [2, 2, 1], 'mlp: expected a vector as output, got 2×2×1'],
   ])('refuses %j → %j', (from, to, sentence) => {
     expect(pipe(mlp().at(from, to), E.mapLeft(describeError))).toEqual(E.left(sentence))
   })

@@ -165,9 +165,9 @@ describe('weight norm', () => {
 describe('a width that does not fit', () => {
   it.each<readonly [string, Shape, Shape, string]>([
     ['a vector', [12], [3, 4, 3], 'expected height×width×channels, got 12'],
-    ['another height', [3, 4, 2], [4, 4, 3], 'expected 3×4×channels to answer, got 4×4×3'],
-    ['another width', [3, 4, 2], [3, 5, 3], 'expected 3×4×channels to answer, got 3×5×3'],
-    ['a vector to answer', [3, 4, 2], [36], 'expected 3×4×channels to answer, got 36'],
+    ['another height', [3, 4, 2], [4, 4, 3], 'expected 3×4×channels as output, got 4×4×3'],
+    ['another width', [3, 4, 2], [3, 5, 3], 'expected 3×4×channels as output, got 3×5×3'],
+    ['a vector as output', [3, 4, 2], [36], 'expected 3×4×channels as output, got 36'],
   ])('is a sentence: %s', (_, from, to, sentence) => {
     for (const [name, net] of [
       ['resnet', resnet()],
