@@ -9,8 +9,8 @@
 
 import { loadOnnxruntime } from './onnxruntime/backend.js'
 import { type Choice, choiceOf, type EngineName, type Loaders } from './select.js'
-import { loadCpu, loadWasm, loadWebgpu } from './tfjs/backend.js'
-import { loadTfjsNode } from './tfjs/node.js'
+import { loadCpu, loadWasm } from './tfjs/backend.js'
+import { loadNodeWebgpu, loadTfjsNode } from './tfjs/node.js'
 
 export { describeEngine, type Engine, EngineName } from './select.js'
 
@@ -19,7 +19,7 @@ const loaders: Required<Loaders> = {
   tensorflow: (options) => import('./tensorflow/backend.js').then(({ loadTensorflow }) => loadTensorflow(options)),
   'tfjs-node-gpu': () => loadTfjsNode('@tensorflow/tfjs-node-gpu'),
   'tfjs-node': () => loadTfjsNode('@tensorflow/tfjs-node'),
-  webgpu: loadWebgpu,
+  webgpu: loadNodeWebgpu,
   wasm: loadWasm,
   cpu: loadCpu,
 }

@@ -156,7 +156,7 @@ export const choiceOf = (loaders: Loaders, tried: readonly EngineName[]): Choice
     )
 
   const choose: Choice['useEngine'] = (name = 'auto', options = {}) => {
-    const asked = name !== 'auto' ? name : (globalThis.process?.env['DIFFEO_ENGINE'] ?? 'auto')
+    const asked = name !== 'auto' ? name : (globalThis.process?.env?.['DIFFEO_ENGINE'] ?? 'auto')
     const able = tried.filter((own) => refusal(own, options) === undefined)
     const best = asked === 'auto' || asked === ''
     return best && able.length > 1

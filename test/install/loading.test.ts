@@ -11,12 +11,12 @@ const modules = join(folder, 'node_modules')
 const platform = `${process.platform}-${process.arch}`
 const runtime = join(modules, '@diffeo', `onnxruntime-${platform}`)
 
-/** The package as installed without ONNX Runtime: a copy, since links would lead to the checkout's own packages. */
+/** The package as installed without ONNX Runtime and koffi: a copy, since links would lead to the checkout's own packages. */
 beforeAll(() => {
   cpSync('dist/src', join(modules, 'diffeo', 'dist', 'src'), { recursive: true })
   cpSync('package.json', join(modules, 'diffeo', 'package.json'))
   for (const name of readdirSync('node_modules'))
-    if (!name.startsWith('.') && name !== 'onnxruntime-node' && name !== 'diffeo')
+    if (!name.startsWith('.') && !['onnxruntime-node', 'koffi', 'diffeo'].includes(name))
       symlinkSync(resolve('node_modules', name), join(modules, name), 'junction')
 })
 afterEach(() => rmSync(join(modules, '@diffeo'), { recursive: true, force: true }))
@@ -51,6 +51,22 @@ it('without one, a line says once what is missing and which command brings it', 
     `diffeo: engine wasm, a slower one: engine onnxruntime: expected the package @diffeo/onnxruntime-${platform} ` +
       `or onnxruntime-node, got neither; run \`npm install onnxruntime-node@${version} --ignore-scripts\`\n`,
   ])
+})
+
+it('without koffi, TensorFlow names the package to install, and so does the command that lists its libraries', () => {
+  const library = join(folder, 'library')
+  mkdirSync(library)
+  for (const name of ['libtensorflow_framework.so.2', 'libtensorflow_cc.so.2']) writeFileSync(join(library, name), '')
+  const env = { DIFFEO_TENSORFLOW: library }
+  const sentence = 'engine tensorflow: expected the package koffi, got no such package; run `npm install koffi`'
+  const asked = `const { useEngine } = await import('diffeo')
+    const { left } = await useEngine('tensorflow')()
+    console.log(Object.values(left).slice(1).join())`
+  expect(run(asked, env)).toEqual(['engine tensorflow,the package koffi,no such package,run `npm install koffi`\n', ''])
+  const list = `process.argv = [process.argv[0], '', 'engine', 'list']
+    await import('./node_modules/diffeo/dist/src/cli/main.js')`
+  const [stdout] = run(list, env)
+  expect(stdout).toContain(sentence)
 })
 
 it('an engine that was asked for needs no line', () => {

@@ -4,8 +4,8 @@
  * @module
  */
 import { closeSync, openSync, readFileSync } from 'node:fs'
+import { importKoffi, type Koffi } from './koffi.js'
 
-type Koffi = typeof import('koffi')['default']
 type Native = ((...args: unknown[]) => unknown) & { readonly async: (...args: unknown[]) => void }
 
 const signatures = {
@@ -116,7 +116,7 @@ export interface Library {
 
 /** Loads the library into the process, for good. Throws what the loader throws. */
 export const loadLibrary = async ({ framework, api, cuda }: LibraryFiles): Promise<Library> => {
-  const { default: koffi } = await import('koffi')
+  const koffi = await importKoffi()
   // how much it says on stderr: errors, unless asked; it reads this as it loads
   process.env['TF_CPP_MIN_LOG_LEVEL'] ??= '2'
   // left alone, it uses oneDNN only where the processor has AVX-512 VNNI or better; with AVX2 a step takes half the time

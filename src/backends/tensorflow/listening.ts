@@ -9,6 +9,7 @@ import { lookup } from 'node:dns/promises'
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { BlockList, isIP, isIPv4 } from 'node:net'
 import { networkInterfaces } from 'node:os'
+import { importKoffi } from './koffi.js'
 
 /** The host of `host:port` or `[v6]:port`, and the port. */
 export const hostAndPort = (address: string): readonly [host: string, port: number] => {
@@ -131,7 +132,7 @@ const [SOL_SOCKET, SO_ATTACH_FILTER] = [1, 26]
 export const keepTo = async (port: number, ips: readonly string[]): Promise<boolean> => {
   if (process.platform !== 'linux' || ips.length === 0) return false
   try {
-    const { default: koffi } = await import('koffi')
+    const koffi = await importKoffi()
     const instruction = koffi.struct({ code: 'uint16_t', jt: 'uint8_t', jf: 'uint8_t', k: 'uint32_t' })
     const program = koffi.struct({ len: 'uint16_t', filter: koffi.pointer(instruction) })
     const setsockopt = koffi

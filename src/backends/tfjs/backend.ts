@@ -69,34 +69,34 @@ export const loadWasm = async ({ wasm }: EngineOptions = {}): Promise<Loaded> =>
   return { version: version_wasm, threads: getThreadsCount(), device: simd ? 'CPU, SIMD' : 'CPU, no SIMD' }
 }
 
-/** What this module asks of WebGPU, whose types are not among those of Node. */
-interface Gpu {
+/** What is used of WebGPU, whose types are not among those of Node. */
+export interface Gpu {
   readonly requestAdapter: (options: object) => Promise<{ readonly info?: Readonly<Record<string, unknown>> } | null>
 }
 
-/** The WebGPU of the browser, or in Node that of the package `webgpu`, put where a browser has it. */
-const provideGpu = async (): Promise<Gpu | undefined> => {
-  const scope = globalThis as { navigator?: { readonly gpu?: Gpu } }
-  if (scope.navigator?.gpu === undefined && globalThis.process !== undefined) {
-    // only Node needs it: a name that bundlers do not see
-    const dawn = 'webgpu'
-    const { create, globals } = (await import(dawn)) as { create: (flags: readonly string[]) => Gpu; globals: object }
-    Object.assign(globalThis, globals)
-    scope.navigator ??= {}
-    Object.defineProperty(scope.navigator, 'gpu', { value: create([]), configurable: true })
-  }
-  return scope.navigator?.gpu
+/** Starts WebGPU on the adapter of `gpu`; `fix` says what to do where there is none. */
+export const startWebgpu = async (
+  gpu: Gpu | undefined,
+  importBackend: () => Promise<unknown>,
+  fix: string,
+): Promise<Loaded> => {
+  const adapter = await gpu?.requestAdapter({ powerPreference: 'high-performance' })
+  if (!adapter)
+    throw new DiffeoException(
+      engineError('engine webgpu', 'an adapter', gpu === undefined ? 'a browser without WebGPU' : 'none', fix),
+    )
+  await importBackend()
+  // constants are computed here, where they can be read at once
+  await import('@tensorflow/tfjs-backend-cpu')
+  await select('webgpu')
+  registerWebgpuKernels()
+  const { vendor, architecture } = adapter.info ?? {}
+  return { version: tf.version_core, threads: 1, device: ['GPU', vendor, architecture].filter(Boolean).join(' ') }
 }
 
-// A name that bundlers do not see: they would refuse a package that is not installed.
-const importWebgpu = (): Promise<unknown> => {
-  const name = '@tensorflow/tfjs-backend-webgpu'
-  return import(/* @vite-ignore */ /* webpackIgnore: true */ name)
-}
-
-/** WebGPU. Values are read asynchronously: in Node a `dataSync` of a result throws. */
+/** WebGPU in a browser. The page imports the backend: a bundler would refuse a package that is not installed. */
 export const loadWebgpu = async ({ webgpu }: EngineOptions = {}): Promise<Loaded> => {
-  if (webgpu === undefined && globalThis.process === undefined)
+  if (webgpu === undefined)
     throw new NotInstalled(
       engineError(
         'engine webgpu',
@@ -105,24 +105,7 @@ export const loadWebgpu = async ({ webgpu }: EngineOptions = {}): Promise<Loaded
         "pass { webgpu: () => import('@tensorflow/tfjs-backend-webgpu') }",
       ),
     )
-  const gpu = await provideGpu()
-  const adapter = await gpu?.requestAdapter({ powerPreference: 'high-performance' })
-  if (!adapter)
-    throw new DiffeoException(
-      engineError(
-        'engine webgpu',
-        'an adapter',
-        gpu === undefined ? 'a browser without WebGPU' : 'none',
-        globalThis.process === undefined
-          ? "use a current browser, with WebGPU and graphics acceleration on, or the engine 'wasm'"
-          : 'install a current driver of the graphics card, with Vulkan on Linux (Mesa 22.3, of Debian 12, is too old)',
-      ),
-    )
-  await (webgpu ?? importWebgpu)()
-  // constants are computed here, where they can be read at once
-  await import('@tensorflow/tfjs-backend-cpu')
-  await select('webgpu')
-  registerWebgpuKernels()
-  const { vendor, architecture } = adapter.info ?? {}
-  return { version: tf.version_core, threads: 1, device: ['GPU', vendor, architecture].filter(Boolean).join(' ') }
+  const { gpu } = (globalThis as { navigator?: { readonly gpu?: Gpu } }).navigator ?? {}
+  const fix = "use a current browser, with WebGPU and graphics acceleration on, or the engine 'wasm'"
+  return startWebgpu(gpu, webgpu, fix)
 }

@@ -15,6 +15,7 @@ import type { Inspected } from '../../backends/tensorflow/backend.js'
 import { type Found, filesIn, findLibraries } from '../../backends/tensorflow/install/find.js'
 import { type InstallOptions, install, placeFor, removeInstalled } from '../../backends/tensorflow/install/install.js'
 import { megabytes, planOf, VERSION, WHEELS, type Wheel } from '../../backends/tensorflow/install/wheels.js'
+import { hasKoffi } from '../../backends/tensorflow/koffi.js'
 import { type DiffeoError, DiffeoException, engineError, usageError } from '../../error.js'
 import { examples } from '../flags.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from '../terminal/console.js'
@@ -56,8 +57,10 @@ export const bring =
     const line = progress('{bar} {percentage}% {doing}: {pace}', 1, { doing: 'starting', pace: '0 MB' })
     return pipe(
       install({ ...what, signal, progress: phases(line) }),
-      TE.map((folder): Outcome => {
-        say(`${folder}\nuse it with --engine tensorflow`)
+      TE.bindTo('folder'),
+      TE.bind('calls', () => TE.fromTask(hasKoffi)),
+      TE.map(({ folder, calls }): Outcome => {
+        say(`${folder}\n${calls ? '' : 'run `npm install koffi`, then '}use it with --engine tensorflow`)
         result({ folder })
         return 'done'
       }),

@@ -5,6 +5,7 @@
  * @module
  */
 import { constants } from 'node:os'
+import { importKoffi } from '../../backends/tensorflow/koffi.js'
 
 /**
  * Tries to lock an open file, until it is closed: for itself alone, or together with others. True: it is locked; false:
@@ -20,7 +21,7 @@ const none: Flock = () => undefined
 export const loadFlock = async (): Promise<Flock> => {
   if (process.platform === 'win32') return none
   try {
-    const { default: koffi } = await import('koffi')
+    const koffi = await importKoffi()
     const call = koffi.load(null).func('int flock(int, int)')
     return (fd, kind) => {
       if (call(fd, (kind === 'shared' ? SHARED : EXCLUSIVE) | NOW) === 0) return true

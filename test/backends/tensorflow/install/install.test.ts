@@ -120,6 +120,20 @@ describe.runIf(process.platform === 'linux')('an installation', () => {
     expect(await diffeo(folder, 'engine', 'list')).toMatchObject({ out: expect.stringContaining('no library') })
     nothingIn(cache)
   })
+  it('names koffi where it is not installed', async () => {
+    const cache = cacheOf('without-koffi')
+    vi.doMock('koffi', () => {
+      throw new Error("Cannot find module 'koffi'")
+    })
+    try {
+      const said: string[] = []
+      expect(await bring('tensorflow-cpu', [wheel])(ioOf(said, [], undefined, []))()).toEqual(E.right('done'))
+      const target = join(cache, 'tensorflow-cpu-2.21.0')
+      expect(said).toContain(`${target}\nrun \`npm install koffi\`, then use it with --engine tensorflow`)
+    } finally {
+      vi.doUnmock('koffi')
+    }
+  })
   it('tells how far it is, how fast, and what is left', async () => {
     cacheOf('pace')
     const drawn: string[] = []
