@@ -1,11 +1,13 @@
 /** The package as a bundler takes it for browsers: no module of Node is left in it, and it trains where there is none. */
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import vm from 'node:vm'
-import { build, type Rolldown } from 'vite'
+import { build, createServer, type Rolldown } from 'vite'
 import { afterAll, expect, it } from 'vitest'
+import { findChromium, startChromium } from './web/chromium.mjs'
+import { serve, tryPages, writePages } from './web/pages.mjs'
 
 const page = `
 import { adam, compiled, constantRate, batch, evaluate, fit, flow, foldIn, key, on, orThrow, ready, realNvpVector,
@@ -35,11 +37,12 @@ globalThis.done = train()
 `
 
 const folder = mkdtempSync(join(tmpdir(), 'diffeo-browser-'))
+mkdirSync(join(folder, 'node_modules'))
+symlinkSync(resolve('.'), join(folder, 'node_modules', 'diffeo'), 'junction')
+symlinkSync(resolve('node_modules/@tensorflow'), join(folder, 'node_modules', '@tensorflow'), 'junction')
 afterAll(() => rmSync(folder, { recursive: true }))
 
 it('is bundled without modules of Node, and trains without its globals', async () => {
-  mkdirSync(join(folder, 'node_modules'))
-  symlinkSync(resolve('.'), join(folder, 'node_modules', 'diffeo'), 'dir')
   writeFileSync(join(folder, 'page.js'), page)
   const lib = { entry: join(folder, 'page.js'), formats: ['iife' as const], name: 'page' }
   const asked: string[] = []
@@ -65,6 +68,8 @@ it('is bundled without modules of Node, and trains without its globals', async (
   expect([...imports, ...dynamicImports].filter((own) => own !== fileName)).toEqual([])
   expect(moduleIds.filter((id) => id.includes('dist/src')).length).toBeGreaterThan(50)
   expect(asked).toEqual([])
+  // the field `browser` of package.json names the modules of fp-ts that bundlers can shake
+  expect(moduleIds.filter((id) => id.includes('fp-ts/lib'))).toEqual([])
 
   const globals = { console, performance, setTimeout, clearTimeout, TextEncoder, TextDecoder, document: {} }
   const scope: Record<string, unknown> = vm.createContext({ ...globals })
@@ -79,4 +84,43 @@ it('is bundled without modules of Node, and trains without its globals', async (
   })
   expect(result.losses).toHaveLength(6)
   expect(result.losses.at(-1)).toBeLessThan(result.losses[0]!)
+})
+
+// `npm run test:web` does so with every bundler
+it.skipIf(findChromium() === undefined)('trains on wasm in Chromium, in a page and in a worker', async () => {
+  const root = join(folder, 'site')
+  const [, line] = /^## Vite\n.*?^```js\n(.*?)\n```/ms.exec(readFileSync('docs/browsers.md', 'utf8'))!
+  writePages(root, line!, { script: './page.js' })
+  await build({ root, configFile: false, logLevel: 'silent' })
+  const chromium = await startChromium(findChromium()!)
+  const { address, stop } = await serve(join(root, 'dist'))
+  try {
+    expect(await tryPages(chromium, address)).toEqual([])
+  } finally {
+    stop()
+    await chromium.stop()
+  }
+})
+
+it('is built by the server of Vite, which asks for no package that is not installed', async () => {
+  const root = join(folder, 'served')
+  writePages(root, "const url = '/'", { script: './page.js' })
+  // as the server does for a package that is installed and no link
+  const optimizeDeps = { include: ['diffeo'] }
+  const server = await createServer({
+    root,
+    configFile: false,
+    logLevel: 'silent',
+    server: { middlewareMode: true, ws: false },
+    cacheDir: join(root, 'cache'),
+    optimizeDeps,
+  })
+  try {
+    // the package as the server bundles it, and then looks for what it imports
+    const page = await server.transformRequest('/train.js')
+    const [, path] = /from "([^"]*\/diffeo\.js[^"]*)"/.exec(page!.code)!
+    expect((await server.transformRequest(path!))?.code).toContain('twoMoons')
+  } finally {
+    await server.close()
+  }
 })
