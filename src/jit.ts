@@ -121,13 +121,13 @@ interface Entry {
 }
 
 /** What `f` does with arguments like these. */
-const traceTree = (f: (...args: never[]) => unknown, args: readonly unknown[]) => {
+const traceTree = <Args extends readonly unknown[]>(f: (...args: Args) => unknown, args: Args) => {
   let shape: unknown
   let outputGroups: readonly number[] = []
   const { tensors } = flatten(args)
   const program = trace((given) => {
     let next = 0
-    const result = f(...(mapTree(args, tf.Tensor, () => given[next++]) as never[]))
+    const result = f(...(mapTree(args, tf.Tensor, () => given[next++]) as Args))
     const outputs: tf.Tensor[] = []
     outputGroups = groupSizes(result)
     // a place for each tensor: they themselves end with the trace
@@ -171,7 +171,7 @@ export const jit = <Args extends readonly unknown[], R>(
   const cache = programs<Entry>()
   const compile = (args: Args): Entry => {
     const { compiler, share } = currentCompiler()
-    const { program, rebuild, ...groups } = traceTree(f as (...args: never[]) => unknown, args)
+    const { program, rebuild, ...groups } = traceTree(f, args)
     const compiled = compiler({
       program: isShared() ? partition(program, batched(args), share) : program,
       ...groups,
@@ -210,7 +210,7 @@ export const jit = <Args extends readonly unknown[], R>(
   }
   return Object.assign(call, {
     prepare: (...args: Args) => use(args, flatten(args).signature, async () => undefined),
-    program: (...args: Args) => traceTree(f as (...args: never[]) => unknown, args).program,
+    program: (...args: Args) => traceTree(f, args).program,
     dispose: cache.dispose,
   })
 }

@@ -110,7 +110,7 @@ const record =
     const tensors =
       names === 'list'
         ? // typed as a record, but a list for kernels of any number of inputs
-          (inputs as unknown as tf.TensorInfo[])
+          (Object.values(inputs) as tf.TensorInfo[])
         : names.map((n) => (inputs as tf.NamedTensorInfoMap)[n]!)
     const [x] = tensors
     if (kernel === 'Mean' && x!.dtype !== 'float32') {

@@ -8,8 +8,9 @@ import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import { dequantise } from '../bijector/dequantise.js'
 import { type DiffeoError, usageError } from '../error.js'
+import { tidy } from '../tensor/ops.js'
 import { foldIn, type Key, uniformArray } from '../tensor/random.js'
-import { type BatchOf, trust } from '../tensor/tensor.js'
+import { type BatchOf, latentBatch, trust } from '../tensor/tensor.js'
 import type { ImageSet, ImageShape } from './image-set.js'
 import { batchIndices } from './split.js'
 
@@ -27,11 +28,11 @@ const flip = (pixels: Uint8Array, [h, w, c]: ImageShape, chosen: (image: number)
 }
 
 const noisy = <S extends ImageShape>({ shape }: ImageSet<S>, key: Key, pixels: Uint8Array): BatchOf<S> =>
-  tf.tidy(() => {
+  tidy(() => {
     const count = pixels.length / (shape[0] * shape[1] * shape[2])
     const x = trust<readonly ['N', ...S]>(tf.tensor(Float32Array.from(pixels), [count, ...shape]))
-    return dequantise<S>(key).forward(x)[0] as unknown as tf.Tensor
-  }) as unknown as BatchOf<S>
+    return latentBatch(shape, [dequantise<S>(key).forward(x)[0]])
+  })
 
 /** The augmentation of {@link trainBatches}. */
 export interface Augmentation {

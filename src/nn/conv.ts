@@ -8,7 +8,6 @@
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
-import { pipe } from 'fp-ts/lib/function.js'
 import { bias, conv2d } from '../tensor/ops.js'
 import { constant, gaussian, type Params, type ParamsOf, type Spec } from '../tensor/params.js'
 import { type AnyTensor, trust, unwrap } from '../tensor/tensor.js'
@@ -39,7 +38,7 @@ export const convSpec = (
 export const conv =
   (p: Params) =>
   (x: AnyTensor): AnyTensor =>
-    pipe(x, conv2d(kernelOf(p) as never), bias(p['bias'] as never))
+    bias(p['bias'] as AnyTensor)(conv2d(kernelOf(p))(x))
 
 /** The kernel, or g·v/‖v‖ where there is a gain. */
 const kernelOf = (p: Params): AnyTensor => {

@@ -15,7 +15,7 @@ import type { Raster } from '../image/png.js'
 import type { Params } from '../tensor/params.js'
 import { foldIn, type Key } from '../tensor/random.js'
 import { latentList } from '../tensor/shape.js'
-import { type AnyTensor, type BatchOf, latentTensors, unwrap } from '../tensor/tensor.js'
+import { type AnyTensor, type BatchOf, latentBatch, latentTensors, unwrap } from '../tensor/tensor.js'
 
 /**
  * Converts pixels in [0, 256) to bytes. A sample may lie slightly outside.
@@ -75,7 +75,7 @@ export const resampledRows = async <A extends ImageShape, B extends Latents>(
   images: BatchOf<A>,
 ): Promise<E.Either<DiffeoError, Raster>> => {
   const { forward, inverse } = compiled(flow)
-  const count = unwrap(images as unknown as AnyTensor).shape[0]!
+  const [count] = latentTensors(images).map((t) => unwrap(t).shape[0]!) as [number]
   const [z, logDet] = await forward(params)(images)
   const kept = latentTensors(z)
   const scales = latentList(flow.bijector.codomain).length
@@ -84,7 +84,7 @@ export const resampledRows = async <A extends ImageShape, B extends Latents>(
     const drawn = flow.prior.sample(flow.bijector.codomain, foldIn(key, keep), count)
     const fresh = latentTensors(drawn)
     const mixed = fresh.map((t, i) => (i < scales - keep ? t : kept[i]!))
-    const [x, inverseLogDet] = await inverse(params)((Array.isArray(z) ? mixed : mixed[0]) as BatchOf<B>)
+    const [x, inverseLogDet] = await inverse(params)(latentBatch(flow.bijector.codomain, mixed))
     rows.push(await drain(x))
     free(drawn)
     free(inverseLogDet)

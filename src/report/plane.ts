@@ -15,7 +15,7 @@ import { type Box, gridPoints, heatMap, type View } from '../image/heatmap.js'
 import { encodePng } from '../image/png.js'
 import type { Params } from '../tensor/params.js'
 import type { Key } from '../tensor/random.js'
-import { type BatchOf, trust, unwrap, values } from '../tensor/tensor.js'
+import { type BatchOf, latentBatch, trust, unwrap, values } from '../tensor/tensor.js'
 import { colours, type Plot } from './plot.js'
 
 /** A flow of points of the plane. */
@@ -86,7 +86,7 @@ export const latentGrid = async <B extends Latents>(
         grid[place + 1 - axis] = at(p, points)
       }
   const z = asBatch(grid)
-  const [x, logDet] = await compiled(flow).inverse(params)(z as unknown as BatchOf<B>)
+  const [x, logDet] = await compiled(flow).inverse(params)(latentBatch(flow.bijector.codomain, [z]))
   const bent = await values(x)
   for (const t of [z, x, logDet]) unwrap(t).dispose()
   return Array.from({ length: 2 * lines }, (_, l) =>

@@ -8,7 +8,7 @@
  */
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
-import type { TopLevelSpec } from 'vega-lite'
+import type { Config, TopLevelSpec } from 'vega-lite'
 import type { DiffeoError } from '../error.js'
 import { importSharp } from '../image/sharp.js'
 
@@ -25,14 +25,14 @@ export const colours = {
   sky: '#56b4e9',
 }
 
-const look = {
+const look: Config = {
   background: '#ffffff',
   font: 'sans-serif',
   view: { stroke: '#cccccc' },
   axis: { gridColor: '#eeeeee', labelFontSize: 11, titleFontSize: 12, titleFontWeight: 'normal' },
   legend: { orient: 'top', title: null, labelFontSize: 11 },
   title: { fontSize: 13, fontWeight: 'normal', anchor: 'start' },
-} as const
+}
 
 /**
  * Renders a plot as the text of an SVG file. The first call loads Vega.
@@ -43,7 +43,7 @@ const look = {
  */
 export const toSvg = async (plot: Plot): Promise<string> => {
   const [{ compile }, vega] = await Promise.all([import('vega-lite'), import('vega')])
-  const { spec } = compile(plot, { config: look as never })
+  const { spec } = compile(plot, { config: look })
   const view = new vega.View(vega.parse(spec), { renderer: 'none' })
   const svg = await view.toSVG()
   view.finalize()
@@ -80,6 +80,10 @@ export interface Curve {
   readonly points: readonly (readonly [step: number, value: number])[]
 }
 
+/** Values of a channel, one for each name. */
+const byName = <A>(names: readonly string[], range: readonly A[]) =>
+  ({ field: 'name', type: 'nominal', scale: { domain: [...names], range: [...range] } }) as const
+
 const dashes = [[], [6, 3], [2, 2], [8, 2, 2, 2]]
 
 /** Running medians over a twentieth of the curve, which a single bad batch does not move. */
@@ -112,13 +116,7 @@ export const lines = (of: { readonly title: string; readonly y: string; readonly
   const domain = visible(curves)
   const names = curves.map(({ name }) => name)
   // A single curve is named by the title and the axis.
-  const which = (range: readonly unknown[]) =>
-    ({
-      field: 'name',
-      type: 'nominal',
-      scale: { domain: names, range },
-      ...(names.length > 1 ? {} : { legend: null }),
-    }) as const
+  const legend = names.length > 1 ? {} : { legend: null }
   return {
     title: of.title,
     width: 560,
@@ -133,8 +131,8 @@ export const lines = (of: { readonly title: string; readonly y: string; readonly
         title: of.y,
         scale: domain === undefined ? { zero: false } : { domain: [...domain], zero: false, nice: true },
       },
-      color: which(Object.values(colours).slice(1)) as never,
-      strokeDash: which(dashes) as never,
+      color: { ...byName(names, Object.values(colours).slice(1)), ...legend },
+      strokeDash: { ...byName(names, dashes), ...legend },
     },
   }
 }
@@ -155,8 +153,6 @@ export const panels = (of: { readonly title: string; readonly y: string; readonl
   const ends = of.curves.flatMap(({ points }) => points.slice(-1).map(([, value]) => value)).filter(Number.isFinite)
   const high = Math.min(Math.max(...ends), first?.points[0]?.[1] ?? Number.POSITIVE_INFINITY)
   const margin = (high - low) / 10
-  const which = (range: readonly unknown[]) =>
-    ({ field: 'name', type: 'nominal', scale: { domain: [old, changed], range } }) as const
   return {
     title: { text: of.title, anchor: 'start' },
     columns: 4,
@@ -179,8 +175,8 @@ export const panels = (of: { readonly title: string; readonly y: string; readonl
           title: of.y,
           scale: { zero: false, ...(margin > 0 ? { domain: [low - margin, high + margin] } : {}) },
         },
-        color: which([colours.black, colours.blue]) as never,
-        strokeDash: which([[4, 3], []]) as never,
+        color: byName([old, changed], [colours.black, colours.blue]),
+        strokeDash: byName([old, changed], [[4, 3], []]),
       },
     },
   }

@@ -10,6 +10,7 @@ import { DiffeoException, shapeError } from '../error.js'
 import { hosted } from '../host.js'
 import { isPlainObject } from '../thrown.js'
 import { drawn, isTracing } from '../tracing.js'
+import { tidy } from './ops.js'
 import { foldIn, type Key } from './random.js'
 import { product, show } from './shape.js'
 import { drawnArray, identityArray, type ParamStart } from './starts.js'
@@ -179,7 +180,7 @@ export const initialise = (spec: Spec, key: Key): Params => {
     )
   }
   // a start that throws leaves none behind
-  return tf.tidy(() => mapLeaves(spec, start) as never)
+  return tidy(() => mapLeaves(spec, start))
 }
 
 /**

@@ -97,6 +97,7 @@ export const split =
     x: Tensor<readonly [...P, C]> & SplitRefusal<readonly [...P, C], Sizes>,
   ): { readonly [K in keyof Sizes]: Tensor<readonly [...P, Sizes[K] & number]> } => {
     orThrow(shapes.split(pieces)(sizes(x)))
+    // a list of tensors as the tuple that `Sizes` is mapped to
     return tf.split(unwrap(x), [...pieces], -1) as never
   }
 

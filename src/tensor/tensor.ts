@@ -52,6 +52,7 @@ export type PerExample = Tensor<readonly ['N']>
  *
  * @example unwrap(x).dispose() // as any tensor of TensorFlow.js
  */
+// a typed tensor hides every field of the tensor that it is
 export const unwrap = (tensor: AnyTensor): tf.Tensor => tensor as unknown as tf.Tensor
 
 /**
@@ -60,6 +61,7 @@ export const unwrap = (tensor: AnyTensor): tf.Tensor => tensor as unknown as tf.
  * @internal
  */
 export const trust = <S extends Dims, D extends DType = 'float32'>(tensor: tf.Tensor): Tensor<S, D> =>
+  // the other way round
   tensor as unknown as Tensor<S, D>
 
 /**

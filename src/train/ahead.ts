@@ -6,8 +6,8 @@
  */
 import * as tf from '@tensorflow/tfjs-core'
 import type { Shape } from '../../types/shape.js'
-import { product } from '../tensor/shape.js'
-import { type AnyTensor, type BatchOf, sizes, trust, unwrap, values } from '../tensor/tensor.js'
+import { firstNotFinite } from '../tensor/finite.js'
+import { type AnyTensor, type BatchOf, latentTensors, unwrap, values } from '../tensor/tensor.js'
 
 /** Lets other work have its turn. Browsers have no `setImmediate`, and Node's timers wait for a millisecond at least. */
 export const breathe = (): Promise<unknown> =>
@@ -15,6 +15,8 @@ export const breathe = (): Promise<unknown> =>
 
 /** A batch, or the promise of one: a rejection with a `DiffeoException` is a sentence for the user. */
 export type MaybeLater<A extends Shape> = BatchOf<A> | Promise<BatchOf<A>>
+
+const tensorOf = (batch: unknown): tf.Tensor => unwrap(latentTensors(batch)[0]!)
 
 /**
  * `make(from)`, …, `make(end − 1)`: each is begun when its predecessor is handed out, and freed when the next is handed
@@ -29,28 +31,29 @@ export async function* ahead<A extends Shape>(
 ): AsyncGenerator<BatchOf<A>, undefined, undefined> {
   /** Made by calls, returned once, and not freed yet. */
   const fresh = new Set<tf.Tensor>()
-  const begin = async (n: number): Promise<tf.Tensor | undefined> => {
+  const begin = async (n: number): Promise<BatchOf<A> | undefined> => {
     if (n >= end) return undefined
     // tensors are numbered in the order in which they are made
     const mark = tf.scalar(0)
     mark.dispose()
-    const x = unwrap((await make(n)) as AnyTensor)
+    const batch = await make(n)
+    const x = tensorOf(batch)
     if (x.id > mark.id) fresh.add(x)
     else fresh.delete(x)
-    return x
+    return batch
   }
   const handed: tf.Tensor[] = []
   let next = begin(from)
   try {
     for (let n = from; n < end; n++) {
-      const x = (await next)!
-      handed.push(x)
+      const batch = (await next)!
+      handed.push(tensorOf(batch))
       const last = handed.length > held ? handed.shift()! : undefined
       if (last !== undefined && fresh.delete(last)) last.dispose()
       next = begin(n + 1)
       // whoever asks for it hears of its failure; until then it is nobody's
       next.catch(() => undefined)
-      yield trust(x) as unknown as BatchOf<A>
+      yield batch
     }
   } finally {
     await next.catch(() => undefined)
@@ -62,7 +65,6 @@ export async function* ahead<A extends Shape>(
  * What is not finite in a batch, and in which of its examples; nothing if all of it is finite.
  */
 export const notFiniteIn = async (x: AnyTensor): Promise<string | undefined> => {
-  const data = await values(x)
-  const at = data.findIndex((value) => !Number.isFinite(value))
-  return at < 0 ? undefined : `${data[at]} in example ${Math.floor(at / product(sizes(x).slice(1)))} of it`
+  const bad = firstNotFinite(x, await values(x))
+  return bad && `${bad} of it`
 }

@@ -274,7 +274,7 @@ export const decodeSafetensors =
       E.bind('parts', () => cut(name)(bytes)),
       E.bind('header', ({ parts }) => parseHeader(name)(parts.text)),
       E.bind('metadata', ({ header }) =>
-        decodeWith(name, METADATA, Metadata, AGAIN)(Object.hasOwn(header, METADATA) ? header[METADATA as never] : {}),
+        decodeWith(name, METADATA, Metadata, AGAIN)(METADATA in header ? header[METADATA] : {}),
       ),
       E.bind('entries', ({ header }) =>
         E.traverseArray(([key, entry]: [string, unknown]) =>

@@ -129,5 +129,6 @@ export const loadLibrary = async ({ framework, api, cuda }: LibraryFiles): Promi
   pin(koffi, [...cuda.filter((file) => !missing.has(file)), framework, api])
   const names = Object.keys(signatures) as readonly Name[]
   const bound = Object.fromEntries(names.map((name) => [name, library.func(signatures[name])]))
+  // koffi types every function alike; `signatures` says what each takes
   return { koffi, functions: bound as unknown as Functions, exit: koffi.load(null).func('void _exit(int)') }
 }

@@ -5,8 +5,9 @@
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
-import { type Operation, operations } from '../../compiler/operations.js'
-import type { ValueInfo } from '../../compiler/program.js'
+import type { Attributes } from '../../compiler/call.js'
+import { type Operation, operations, type Traced } from '../../compiler/operations.js'
+import type { ProgramType, ValueInfo } from '../../compiler/program.js'
 
 /** What a kernel of no elements makes where its result has some. */
 const neutral: Readonly<Record<string, number>> = {
@@ -20,8 +21,7 @@ const neutral: Readonly<Record<string, number>> = {
   Conv2DBackpropFilter: 0,
 }
 
-const known: Readonly<Record<string, Operation<never>>> = operations as never
-
+const infoOf = ({ shape, dtype }: tf.TensorInfo): ValueInfo => ({ shape, dtype: dtype as ProgramType })
 const isEmpty = ({ shape }: tf.TensorInfo): boolean => shape.includes(0)
 
 const arrays = { float32: Float32Array, int32: Int32Array, bool: Uint8Array }
@@ -32,14 +32,15 @@ const write = (backend: tf.KernelBackend, { shape, dtype }: ValueInfo, value: nu
 }
 
 /** The result of a call with an empty operand; nothing if it has elements that come from the others. */
-const withoutElements = (
-  kernelName: string,
+const withoutElements = <K extends Traced>(
+  kernelName: K,
   { inputs, attrs = {}, backend }: Parameters<tf.KernelFunc>[0],
 ): tf.TensorInfo | tf.TensorInfo[] | undefined => {
-  const { inputs: names, normalise, infer } = known[kernelName]!
+  // indexed by a type parameter, the table has the type of that entry
+  const { inputs: names, normalise, infer } = operations[kernelName] as Operation<Attributes[K]>
   const operands = names === 'list' ? Object.values(inputs) : names.map((name) => inputs[name])
-  const given = operands as unknown as readonly ValueInfo[]
-  const infos = infer(given, normalise(attrs as never, given))
+  const operandInfos = operands.map((operand) => infoOf(operand!))
+  const infos = infer(operandInfos, normalise(attrs, operandInfos))
   const fill = neutral[kernelName]
   if (fill === undefined && !infos.every(({ shape }) => shape.includes(0))) return undefined
   const made = infos.map((info) => write(backend as tf.KernelBackend, info, fill ?? 0))
@@ -52,7 +53,7 @@ const registered = new Set<string>()
 export const registerEmpty = (backendName: 'cpu' | 'wasm'): void => {
   if (registered.has(backendName)) return
   registered.add(backendName)
-  for (const kernelName of Object.keys(operations)) {
+  for (const kernelName of Object.keys(operations) as readonly Traced[]) {
     const original: tf.KernelConfig | undefined = tf.getKernel(kernelName, backendName)
     if (original === undefined) continue
     tf.unregisterKernel(kernelName, backendName)

@@ -24,6 +24,7 @@ interface Recorder {
 
 /** Records an operation before the clones that it saved. Calling it again changes nothing. */
 export const orderTape = (): void => {
+  // both members exist, but are private in the types
   const engine = tf.engine() as unknown as Recorder
   if (Object.hasOwn(engine, 'addTapeNode')) return
   const record = engine.addTapeNode

@@ -167,6 +167,7 @@ const sin: Rewrite = ({ x }, attrs) => {
  * grow, which takes its views away. Some kernels take a view first: their operands are fetched before they begin.
  */
 const fetched: Rewrite = (inputs) => {
+  // the backend's types hide the map
   const { dataIdMap } = tf.backend() as unknown as { readonly dataIdMap: tf.DataStorage<unknown> }
   for (const { dataId } of Object.values(inputs)) dataIdMap.get(dataId)
   return undefined
