@@ -53,7 +53,7 @@ const other = async (
   } = {},
 ) => {
   const script = `${code}
-    const { lockFolder } = await import(${JSON.stringify(resolve('dist/src/cli/lock.js'))})
+    const { lockFolder } = await import(${JSON.stringify(resolve('dist/src/cli/run/lock.js'))})
     const options = ${JSON.stringify(options)}
     const taken = await lockFolder(${JSON.stringify(of)}, ${flock ? 'options' : '{ ...options, flock: () => undefined }'})()
     process.stdout.write(taken._tag === 'Right' ? 'taken' : taken.left.got)
@@ -61,7 +61,13 @@ const other = async (
   const [program, ...args] = [...before, process.execPath, '--input-type=module', '-e', script]
   const child = spawn(program!, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   children.push(child)
-  const [said] = await once(child.stdout!, 'data')
+  // a process that ends without a word is an error of the test, not an endless wait
+  const [said] = await Promise.race([
+    once(child.stdout!, 'data'),
+    once(child, 'close').then(([code]) => {
+      throw new Error(`the other process ended with code ${code} before it said anything`)
+    }),
+  ])
   const kill = async () => {
     const closed = once(child, 'close')
     child.kill('SIGKILL')
