@@ -1,5 +1,5 @@
 /**
- * Arguments that no compiler has checked: plain JavaScript may pass a mask for a layer, or a function that was not called.
+ * Checks of arguments for plain JavaScript, which may pass a mask for a layer, or a function that was not called.
  *
  * @module
  */
@@ -34,7 +34,11 @@ export const expectKind = (
   throw new DiffeoException(usageError(op, expected, got, got === 'a function' ? 'call it, if it returns one' : fix))
 }
 
-/** A layer, or a refusal. */
+/**
+ * The value, checked to be a layer.
+ *
+ * @throws DiffeoException that says what the value is
+ */
 export const layerIn =
   (op: string) =>
   (value: unknown): AnyBijector | Layer<ShapeFn> => {

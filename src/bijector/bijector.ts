@@ -1,5 +1,5 @@
 /**
- * `bijector({ … })` makes a bijector of two functions; `input` and `on` put one at a shape.
+ * `bijector({ … })` makes a bijector from two functions. `input` and `on` put layers at a shape.
  *
  * @module
  */
@@ -22,26 +22,27 @@ export interface Definition<A extends Shape, B extends Latents, S extends Spec> 
   readonly codomain: B
   readonly spec: S
   /**
-   * The values that an element of an event may have; default: all. `forward` sees values inside only: others are moved
-   * to the nearest bound, and the log-det of their example becomes −∞.
+   * The values that an element of an event may have. Default: all. `forward` sees only values inside: a value outside is
+   * moved to the nearest bound, and the log-det of its example becomes −∞.
    */
   readonly support?: Interval
-  /** The same for latents and `inverse`; what `forward` rounds out of it is moved back. */
+  /** The same for latents and `inverse`. A result of `forward` that rounding put outside is moved back. */
   readonly range?: Interval
   readonly forward: (params: ParamsOf<S>, x: BatchOf<A>) => readonly [value: BatchOf<B>, logDet: PerExample]
   readonly inverse: (params: ParamsOf<S>, z: BatchOf<B>) => readonly [value: BatchOf<A>, logDet: PerExample]
-  /** Only for a layer with statistics: `forward` with the batch's, and the parameters with their next ones. */
+  /** Only for a layer with statistics: `forward` with those of the batch; returns the parameters with their next ones. */
   readonly train?: (params: ParamsOf<S>, x: BatchOf<A>) => Trained<BatchOf<B>>
-  /** Only for a layer that depends on the first data; default: `train`, with the parameters unchanged. */
+  /** Only for a layer that depends on the first data. Default: `train`, with the parameters unchanged. */
   readonly start?: (params: ParamsOf<S>, x: BatchOf<A>) => Trained<BatchOf<B>>
   readonly parts?: readonly AnyBijector[]
 }
 
 /**
- * A bijector from its two directions. Everything they allocate on the way is freed. They receive the shapes that the types
- * state: a size known only at run time is compared first, and refused with a `DiffeoException` of both shapes. So are
- * parameters whose names or shapes are not those of the spec.
+ * A bijector from its two directions. Their intermediate tensors are freed. Batches and parameters are checked before
+ * they reach the two functions.
  *
+ * @throws DiffeoException, from the bijector, for a batch of another shape, or for parameters whose names or shapes are
+ * not those of the spec
  * @example
  * const double = bijector({
  *   name: 'double', domain: [2], codomain: [2], spec: {},
@@ -63,7 +64,7 @@ export const bijector = <const A extends Shape, const B extends Latents, S exten
       const [value, logDet, next = params] = f(params as ParamsOf<S>, latentBatch(latents, values))
       return { values: latentTensors(value), logDet, params: next }
     }
-  // the layers of a composition guard themselves
+  // the layers of a composition check their own supports
   const guard: typeof between = (from, to, run) => (d.parts === undefined ? between(from, to, run) : run)
   return fromRuns({
     ...named,
@@ -79,7 +80,7 @@ export const bijector = <const A extends Shape, const B extends Latents, S exten
 }
 
 /**
- * The empty flow at a shape: where a composition starts.
+ * The identity at a shape: where a composition starts.
  *
  * @example compose(input([32, 32, 3]), squeeze, actNorm)
  */

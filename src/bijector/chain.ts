@@ -1,6 +1,6 @@
 /**
- * Bijectors one after another. Each passes its last latent on to the next; its other latents are left behind (Eq. 17):
- * z = (z⁽¹⁾, …, z⁽ᴸ⁾).
+ * Bijectors one after another. Each passes its last latent on to the next. Its other latents become latents of the whole
+ * (Eq. 17): z = (z⁽¹⁾, …, z⁽ᴸ⁾).
  *
  * @module
  */
@@ -87,7 +87,7 @@ const chainOf = (shape: Shape, parts: readonly AnyBijector[]): AnyBijector => {
   })
 }
 
-/** Layers one after another at a shape, or the error of the first that does not fit. */
+/** Composes layers at a shape; returns the error of the first that does not fit. */
 export const chainAt =
   (layers: readonly Layer<ShapeFn>[]) =>
   (shape: Shape): E.Either<DiffeoError, AnyBijector> =>

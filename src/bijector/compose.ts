@@ -1,6 +1,6 @@
 /**
- * `compose(first, second, …)`: layers in the order in which data flows. Log-dets add up (Eq. 13), the inverse runs
- * backwards (Eq. 14). A layer with several latents leaves all but the last behind (Eq. 17): z = (z⁽¹⁾, …, z⁽ᴸ⁾).
+ * `compose(first, second, …)`: layers in the order in which data flows. Log-dets add up (Eq. 13), and the inverse runs
+ * backwards (Eq. 14). Only the last latent of a layer flows on (Eq. 17): z = (z⁽¹⁾, …, z⁽ᴸ⁾).
  *
  * @module
  */
@@ -13,8 +13,9 @@ import { chainAt } from './chain.js'
 import { type Bijector, type Layer, layer } from './layer.js'
 
 /**
- * Layers in the order in which data flows. If the first has a shape (`input([32, 32, 3])`, or any bijector), so has
- * the result; else it is a reusable block. The compiler puts a sentence at the first layer that does not fit.
+ * Composes layers in the order in which data flows. If the first layer has a shape (`input([32, 32, 3])`, or any
+ * bijector), the result is a bijector; otherwise it is a reusable block. The compiler reports the first layer that does
+ * not fit, at its argument.
  *
  * @example
  * const b = compose(input([32, 32, 3]), squeeze, factorOut) // Bijector<[32, 32, 3], [[16, 16, 6], [16, 16, 6]]>
@@ -31,18 +32,19 @@ export const compose = <const Ls extends readonly unknown[]>(
   const [first] = all
   const at = chainAt(all)
   const composed = first !== undefined && 'domain' in first ? orThrow(at(first.domain)) : layer<ShapeFn>('compose', at)
-  // the type is a question about `Ls`, which has no answer before `Ls` is known
+  // the result type is conditional on `Ls`; the compiler resolves it only where `compose` is called
   return composed as never
 }
 
 /**
- * A layer `n` times, each time with parameters of its own: `repeat(3, f)` is `compose(f, f, f)`.
+ * Composes a layer with itself `n` times, each time with separate parameters: `repeat(3, f)` is `compose(f, f, f)`.
  *
  * Laws: `repeat(1, f) = compose(f)`, `repeat(n + m, f) = compose(repeat(n, f), repeat(m, f))`.
  *
  * @example
  * const step = compose(actNorm, coupling(checkerboard(), net))
  * compose(input([32, 32, 3]), repeat(32, step), squeeze) // Bijector<[32, 32, 3], [16, 16, 12]>
+ * @throws DiffeoException, where it is put at a shape, if `n` is not a whole number of at least 1
  */
 export const repeat = <const N extends number, F extends ShapeFn>(
   n: N & CountRefusal<N>,

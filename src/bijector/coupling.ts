@@ -1,6 +1,6 @@
 /**
  * Coupling layers (Dinh et al. 2014, 2016): the kept part conditions how the other part changes, so the Jacobian is
- * triangular (Eq. 10) and both directions cost one pass of the net. How it changes is a {@link Transformer}.
+ * triangular (Eq. 10) and both directions cost one pass of the net. A {@link Transformer} says how it changes.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import type { Mask, Split, Value } from './mask.js'
 import { withOptions } from './options.js'
 import type { Run } from './runs.js'
 
-/** Nothing if the net is over what the mask is over, else a sentence. */
+/** `unknown` if mask and net are over the same kind of events (images or vectors), else the error. */
 export type Serves<K, N> = K extends N
   ? unknown
   : ShapeError<`coupling: expected a net over ${K & string}s for this mask, got one over ${N & string}s`>
@@ -33,13 +33,13 @@ export interface Elementwise {
 /** A family of elementwise bijections with parameters from a net: how a coupling changes the part it does not keep. */
 export interface Transformer<S extends Spec> {
   readonly name: string
-  /** How many numbers of the net each variable takes; all zero should mean the identity. */
+  /** How many outputs of the net each variable takes. With all of them 0 the bijection should be the identity. */
   readonly width: number
-  /** Parameters besides those of the net, for this many channels. */
+  /** Parameters in addition to those of the net, for this many channels. */
   readonly spec: (channels: number) => S
   /**
-   * The bijection at these parameters and at θ, the output of the net, with `width` times the channels in its last axis.
-   * The terms it adds to values and log-dets are projected, so that kept positions stay 0.
+   * The bijection at these parameters and at θ, the output of the net, whose last axis has `width` times the channels.
+   * It must project each term that it adds to values or log-dets, so that kept positions stay 0.
    */
   readonly at: (params: ParamsOf<S>, theta: Value, split: Split) => Elementwise
 }
@@ -55,7 +55,7 @@ export interface Transformer<S extends Spec> {
  * @example
  * const shift = couplingOf({
  *   name: 'shift',
- *   width: 1, // numbers of the net for each variable
+ *   width: 1, // outputs of the net for each variable
  *   spec: () => ({}),
  *   at: (_, theta, { project }) => ({
  *     forward: (x) => [T.add(project(theta))(x), T.zeroPerExample(x)],
@@ -138,14 +138,14 @@ const logScales = {
 
 export interface CouplingOptions {
   /**
-   * How s follows from the net's output a: `tanh` is scale · tanh(a), bounded by a learned scale for each channel, which
-   * the L2 term of the loss keeps small; `free` is a itself, without a bound. Default: tanh
+   * How s follows from the net's output a. `tanh`: s = scale·tanh(a), with a learned scale for each channel, which the L2
+   * term of the loss keeps small. `free`: s = a, without a bound. Default: `tanh`
    */
   readonly logScale?: 'tanh' | 'free'
 }
 
 /**
- * Affine coupling (Eqs. 8–12); by default s = scale · tanh(·), bounded by a learned scale for each channel.
+ * Affine coupling (Eqs. 8–12). By default s = scale·tanh(·), bounded by a learned scale for each channel.
  *
  * - Forward: y = b⊙x + (1−b)⊙(x⊙exp(s(b⊙x)) + t(b⊙x))
  * - Forward log-det: Σ (1−b)⊙s(b⊙x)
@@ -163,7 +163,7 @@ export const coupling = <F extends ShapeFn, K extends 'image' | 'vector', N exte
   withOptions('coupling', [oneOf('logScale', logScale, Object.keys(logScales))], () => logScales[logScale](mask, net))
 
 /**
- * Additive coupling (NICE, Dinh et al. 2014): affine coupling with s = 0, so it keeps volume.
+ * Additive coupling (NICE, Dinh et al. 2014): affine coupling with s = 0, so it preserves volume.
  *
  * - Forward: y = b⊙x + (1−b)⊙(x + t(b⊙x))
  * - Forward log-det: 0

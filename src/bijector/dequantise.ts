@@ -1,6 +1,6 @@
 /**
- * Uniform dequantisation: what turns integer images into continuous ones, so that a density over them bounds the
- * probability of the integers (Theis et al. 2016).
+ * Uniform dequantisation turns integer images into continuous ones, so that a density over them bounds the probability of
+ * the integers (Theis et al. 2016).
  *
  * @module
  */
@@ -13,8 +13,8 @@ import { drawn } from '../tracing.js'
 import { type Diffeo, diffeo } from './diffeo.js'
 
 /**
- * Adds the noise u ~ U[0, 1) that a key gives. For a fixed key it is a bijection between integer images and their
- * noisy ones; the inverse rounds down, so it takes any noise away. `jit` refuses `forward`: dequantise outside of it.
+ * Adds noise u ~ U[0, 1), drawn with a key. For a fixed key this is a bijection between integer images and noisy ones.
+ * The inverse rounds down, so it removes any such noise. `jit` refuses `forward`: dequantise outside it.
  *
  * - Forward: y = x + u(key)
  * - Forward log-det: 0
@@ -32,7 +32,7 @@ export const dequantise = <S extends Shape>(key: Key): Diffeo<Tensor<Batch<S>>, 
     (y) => [trust(tf.floor(unwrap(y))), zeroPerExample(y)],
   )
 
-/** The greatest noise that 255 + u still rounds below 256 in float32. */
+/** The largest noise u for which 255 + u is still below 256 in float32. */
 const largest = 1 - 2 ** -16
 
 const noise = (key: Key, size: number): Float32Array => uniformArray(key, size).map((u) => Math.min(u, largest))

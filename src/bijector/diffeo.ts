@@ -25,9 +25,9 @@ export interface Diffeo<in out A, in out B> {
 }
 
 /**
- * What fp-ts calls the type.
+ * The name of the type in fp-ts.
  *
- * @example const category: Category2<Diffeo.URI> = Diffeo.Category // fp-ts's name of the type, in its `URItoKind2`
+ * @example const category: Category2<Diffeo.URI> = Diffeo.Category // the key of `URItoKind2`
  */
 export const URI = 'diffeo/Diffeo'
 export type URI = typeof URI
@@ -42,7 +42,7 @@ declare module 'fp-ts/lib/HKT' {
 // -------------------------------------------------------------------------------------
 
 /**
- * A diffeo from its two directions; what they allocate on the way is freed.
+ * A diffeo from its two directions. Their intermediate tensors are freed.
  *
  * @example
  * const twice = Diffeo.diffeo(
@@ -93,7 +93,7 @@ export const andThen =
     )
 
 /**
- * The two directions exchanged.
+ * Exchanges the two directions.
  *
  * @example const [back, logDet] = Diffeo.reverse(moons.bijector.bind(params)).forward(z)
  */
@@ -139,7 +139,7 @@ export const inverseLogDetJacobian =
     tidy(() => f.inverse(b)[1])
 
 /**
- * A map whose log-det is known in one direction: the inverse's is its negative at the point it came from.
+ * A diffeo from its two functions and the log-det of `forward`. The log-det of `inverse` at b is −logDet(inverse(b)).
  *
  * @example const exp = Diffeo.fromForward((x: BatchOf<[2]>) => T.exp(x), (y: BatchOf<[2]>) => T.log(y), T.sumEvent)
  */

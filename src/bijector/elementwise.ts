@@ -1,7 +1,6 @@
 /**
- * Bijectors that act on each variable alone: the Jacobian is diagonal, so the log-det is the sum of
- * log |dyᵢ/dxᵢ|. Outside of the interval that each names, the log-det is −∞ and the value that of the nearest end; ends
- * belong to the interval.
+ * Bijectors that act on each variable alone: the Jacobian is diagonal, so the log-det is the sum of log |dyᵢ/dxᵢ|. Each
+ * states its interval, ends included. Outside the interval the log-det is −∞, and the value is that of the nearest end.
  *
  * @module
  */
@@ -63,12 +62,12 @@ const pointwise = (
 /** log(p) − log(1 − p) */
 const logitOf = (p: AnyTensor): AnyTensor => sub(log(pipe(p, neg, plus(1))))(log(p))
 
-/** Probabilities held off from 0 and 1, where a density ends, by as little as float32 can say, or by `margin`. */
+/** Probabilities clamped to [least, 1 − margin]; by default as near to 0 and 1 as float32 resolves. */
 const inside = (p: AnyTensor, least = SMALLEST, margin = 2 ** -24): AnyTensor => clamp([least, 1 - margin], p)
 
 /**
- * The logistic sigmoid, ℝ → (0, 1). In float32 it reaches 1 at x = 17; the inverse counts 0 as 2⁻¹²⁶ and 1 as 1 − 2⁻²⁴,
- * so it is finite everywhere and exact for x in (−87, 16).
+ * The logistic sigmoid, ℝ → (0, 1). In float32 it reaches 1 at x = 17. The inverse treats 0 as 2⁻¹²⁶ and 1 as 1 − 2⁻²⁴,
+ * so it is finite everywhere, and exact for x in (−87, 16).
  *
  * - Forward: y = 1 / (1 + e⁻ˣ)
  * - Forward log-det: −Σ softplus(x) + softplus(−x)
@@ -85,23 +84,24 @@ export const sigmoid: Layer<Same> = pointwise(
   (x) => neg(add(softplus(neg(x)))(softplus(x))),
 )
 
-/** How near to 0 and 1 a probability survives the way through a pixel in float32: σ(−15). */
+/** The smallest distance from 0 and 1 at which a probability survives as a float32 pixel: σ(−15). */
 const resolved = 3e-7
 
-/** α of the logit preprocessing, and how many values a pixel takes. */
+/** α of the logit preprocessing, and the number of values of a pixel. */
 export interface LogitOptions {
-  /** The margin kept from 0 and 1, below ½. Default .05: logit(.05 + .9·x/256) */
+  /** The margin kept from 0 and 1, from 0 to below ½. Default: 0.05, which is logit(0.05 + 0.9·x/256) */
   readonly alpha?: number
-  /** Default 256: x in [0, 256) after dequantisation */
+  /** Default: 256, for x in [0, 256) after dequantisation */
   readonly bins?: number
 }
 
 /**
- * Logit preprocessing of images (Eq. 16), x in [0, bins], p = α + (1 − 2α)·x/bins. Finite at both ends, where the
- * paper's logit(α + (1 − α)·x/256) is not. It takes x as long as p is in [0, 1], which is a margin of α·bins/(1 − 2α) on
- * both sides, and counts p = 0 as 2⁻¹²⁶ and p = 1 as 1 − 2⁻²⁴. Float32 has no x for |y| > 15, where σ(y) rounds to 0 or 1
- * within the precision of x: the inverse answers the one for 15 there, so that forward(inverse(y)) is finite; its log-det
- * is that of y itself.
+ * Logit preprocessing of images (Eq. 16), x in [0, bins], p = α + (1 − 2α)·x/bins. It is finite at both ends, where the
+ * paper's logit(α + (1 − α)·x/256) is not.
+ *
+ * The support is every x with p in [0, 1], which adds a margin of α·bins/(1 − 2α) on both sides; p = 0 is treated as 2⁻¹²⁶
+ * and p = 1 as 1 − 2⁻²⁴. For |y| > 15, σ(y) rounds to 0 or 1 within the precision of x. There the inverse returns the x of
+ * |y| = 15, so that forward(inverse(y)) is finite, and the log-det of y itself.
  *
  * - Forward: y = log p − log(1 − p)
  * - Forward log-det: Σ softplus(y) + softplus(−y) + log((1 − 2α)/bins)
@@ -112,7 +112,7 @@ export interface LogitOptions {
  */
 export const logit = ({ alpha = 0.05, bins = 256 }: LogitOptions = {}): Layer<Same> => {
   const slope = (1 - 2 * alpha) / bins
-  // near 0 floats are dense, near α they are not
+  // floats are dense near 0 (α = 0), but not near α
   const least = alpha === 0 ? SMALLEST : resolved
   const logDerivative = (y: AnyTensor) => pipe(softplus(y), add(softplus(neg(y))), plus(Math.log(slope)))
   const options = [
@@ -143,7 +143,7 @@ export const logit = ({ alpha = 0.05, bins = 256 }: LogitOptions = {}): Layer<Sa
 }
 
 /**
- * Elementwise affine with one learned scale and shift for each variable; starts as the identity.
+ * Elementwise affine map with a learned scale and shift for each variable. Starts as the identity.
  *
  * - Forward: y = x·exp(s) + t
  * - Forward log-det: Σ s
@@ -180,8 +180,8 @@ const spread = (event: AnyTensor, like: AnyTensor): AnyTensor =>
 // -------------------------------------------------------------------------------------
 
 /**
- * The CDF of the exponential distribution, [0, ∞) → [0, 1). `reverse(exponentialCdf())` samples it from uniforms; 1
- * counts as 1 − 2⁻²⁴.
+ * The CDF of the exponential distribution, [0, ∞) → [0, 1). `reverse(exponentialCdf())` turns uniforms into its samples.
+ * The inverse treats 1 as 1 − 2⁻²⁴.
  *
  * - Forward: y = 1 − e^−λx
  * - Forward log-det: Σ log λ − λx
@@ -226,7 +226,7 @@ export const uniformCdf = (low = 0, high = 1): Layer<Same> =>
   )
 
 /**
- * The CDF of the logistic distribution, ℝ → (0, 1). The inverse counts 0 as 2⁻¹²⁶ and 1 as 1 − 2⁻²⁴.
+ * The CDF of the logistic distribution, ℝ → (0, 1). The inverse treats 0 as 2⁻¹²⁶ and 1 as 1 − 2⁻²⁴.
  *
  * - Forward: y = σ((x − mean)/scale)
  * - Forward log-det: −Σ softplus(u) + softplus(−u) + log scale, u = (x − mean)/scale
@@ -252,9 +252,11 @@ export const logisticCdf = (mean = 0, scale = 1): Layer<Same> => {
 }
 
 /**
- * The CDF of the normal distribution, ℝ → (0, 1). Forward is right to 10⁻⁷ in absolute terms, in both tails: there and
- * back, u comes within 5·10⁻⁴ for |u| ≤ 4 and within 0.06 for |u| ≤ 5.2, and beyond 5.6 y is 0 or 1. The inverse is right
- * to float32's rounding; 0 and 1 count as 2⁻¹²⁶ away from themselves and answer mean ∓ 13·deviation.
+ * The CDF of the normal distribution, ℝ → (0, 1).
+ *
+ * Accuracy: forward has an absolute error of at most 10⁻⁷, and is 0 or 1 for |u| > 5.6. Hence inverse(forward(u)) is within
+ * 5·10⁻⁴ of u for |u| ≤ 4, and within 0.06 for |u| ≤ 5.2. The inverse is exact to the rounding of float32. It treats 0
+ * as 2⁻¹²⁶ and 1 as 1 − 2⁻¹²⁶, and returns mean ∓ 13·deviation for them.
  *
  * - Forward: y = Φ((x − mean)/deviation)
  * - Forward log-det: −Σ ½u² + log(deviation·√2π), u = (x − mean)/deviation

@@ -37,8 +37,9 @@ export interface RunsDefinition<A extends Shape, B extends Latents> {
 }
 
 /**
- * A bijector from its runs. Its intermediate tensors are freed; a batch of another shape and parameters that do not fit the
- * spec are refused.
+ * A bijector from its runs. Its intermediate tensors are freed.
+ *
+ * @throws DiffeoException, from the bijector, for a batch of another shape, or for parameters that do not fit the spec
  */
 export const fromRuns = <A extends Shape, B extends Latents>(d: RunsDefinition<A, B>): Bijector<A, B> => {
   const { name, domain, codomain, spec, support = REALS, range = REALS } = d

@@ -1,5 +1,5 @@
 /**
- * `Layer<F>`: a family of bijectors, one per event shape, with the shape function `F`. `Bijector<A, B>`: a layer at
+ * `Layer<F>`: a family of bijectors, one for each event shape, with the shape function `F`. `Bijector<A, B>`: a layer at
  * one shape, from events of shape `A` to latents of shape `B` (Eq. 17). Parameters are values: `init` creates them,
  * `bind` takes them, `train` returns their next statistics.
  *
@@ -17,10 +17,10 @@ import { phantom } from './phantom.js'
 import type { Runs } from './runs.js'
 import type { Interval } from './support.js'
 
-/** A family of bijectors, one per event shape. */
+/** A family of bijectors, one for each event shape. */
 export interface Layer<F extends ShapeFn> extends HasShapeFn<F> {
   readonly name: string
-  /** The bijector at one shape, or why there is none. */
+  /** The bijector at one shape, or the error that says why there is none. */
   readonly at: (shape: Shape) => E.Either<DiffeoError, AnyBijector>
 }
 
@@ -32,21 +32,21 @@ export interface Bijector<in out A extends Shape, in out B extends Latents> exte
   readonly domain: A
   readonly codomain: B
   /**
-   * The values that each element of an event may have: outside of them the density is 0, and the log-det of `forward` −∞.
+   * The values that each element of an event may have. Outside them the density is 0 and the log-det of `forward` is −∞.
    * A composition has the support of its first layer; later layers may accept fewer values.
    */
   readonly support: Interval
-  /** The values that each element of the latents may have: outside of them the log-det of `inverse` is −∞. */
+  /** The values that each element of the latents may have. Outside them the log-det of `inverse` is −∞. */
   readonly range: Interval
   /** The names, shapes and roles of its parameters. */
   readonly spec: Spec
-  /** The bijectors of a composition, in the order in which data flow; none in the empty flow. */
+  /** The bijectors of a composition, in the order in which data flows; none in `input`. */
   readonly parts?: readonly AnyBijector[]
   readonly init: (key: Key) => Params
   readonly bind: (params: Params) => Diffeo<BatchOf<A>, BatchOf<B>>
   /** `forward` with batch statistics; returns the parameters with their next statistics. */
   readonly train: (params: Params) => (x: BatchOf<A>) => Trained<BatchOf<B>>
-  /** Sets what depends on the first data, once (ActNorm); everything else stays. */
+  /** Sets the parameters that depend on the first batch, once (ActNorm); the others stay as they are. */
   readonly start: (params: Params) => (x: BatchOf<A>) => Trained<BatchOf<B>>
   /** The same four functions on lists of tensors, for combinators. They trust the parameters. */
   readonly runs: Runs
@@ -55,7 +55,7 @@ export interface Bijector<in out A extends Shape, in out B extends Latents> exte
 export type AnyBijector = Bijector<any, any>
 
 /**
- * A layer from its rule: at each event shape a bijector, or why there is none.
+ * A layer from its rule: the bijector at each event shape, or the error that says why there is none.
  *
  * @example
  * const negate = layer<Same>('negate', (shape) =>

@@ -33,7 +33,7 @@ export interface Split {
   readonly project: (v: Value) => Value
 }
 
-/** A family of masks, one per event shape; `K` says which nets can serve it. */
+/** A family of masks, one for each event shape. `K` is the kind of net that it needs. */
 export interface Mask<F extends ShapeFn, K extends 'image' | 'vector'> {
   readonly _fits: F
   readonly kind: K
@@ -47,7 +47,7 @@ const maskOf = <F extends ShapeFn, K extends 'image' | 'vector'>(
   at: Mask<F, K>['at'],
 ): Mask<F, K> => ({ _fits: phantom(), name, kind, at })
 
-/** Refuses a word that is not one of those expected. */
+/** The value if it is one of the expected words, else an error. */
 const either = (op: string, name: string, value: string, words: readonly string[]): E.Either<DiffeoError, string> => {
   const wrong = wrongOption(op, [oneOf(name, value, words)])
   return wrong === undefined ? E.right(value) : E.left(wrong)
@@ -89,7 +89,7 @@ const channels = (shape: Shape, keepsFirst: boolean, first: number): Split => {
 }
 
 /**
- * Alternating squares of height × width: `even` keeps where row + column is even, `odd` the others.
+ * Alternating squares of height × width: `even` keeps the variables where row + column is even, `odd` the others.
  *
  * @example
  * coupling(checkerboard('odd'), resnet())
@@ -121,7 +121,7 @@ export const channelwise = (part: 'first' | 'second' = 'first'): Mask<EvenChanne
   )
 
 /**
- * Half of a vector: keeps the `first` or the `second` half; an odd middle belongs to the second.
+ * Half of a vector of at least 2: keeps the `first` or the `second` half. The middle of an odd size belongs to the second.
  *
  * @example coupling(halves('second'), mlp())
  */
@@ -138,7 +138,7 @@ export const halves = (part: 'first' | 'second' = 'first'): Mask<SameVector, 've
     ),
   )
 
-/** Which nets can serve a mask of this shape: either, if its rank is known only at run time. */
+/** The kind of net that a mask of this shape needs; either, if its rank is known only at run time. */
 export type KindOf<S extends Shape> = number extends S['length']
   ? 'image' | 'vector'
   : S extends readonly [number]
@@ -146,7 +146,7 @@ export type KindOf<S extends Shape> = number extends S['length']
     : 'image'
 
 /**
- * Any mask of zeros and ones at one event shape: keeps where `keeps(index)` is true.
+ * Any mask of zeros and ones at one event shape: keeps the variables where `keeps(index)` is true.
  *
  * @example
  * mask([3], ([i]) => i === 1) // keeps the middle one

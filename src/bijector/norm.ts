@@ -1,5 +1,5 @@
 /**
- * Normalisation on the path of the flow, per channel, invertible with known statistics.
+ * Normalisation of each channel as a bijector of the flow, invertible at given statistics.
  *
  * @module
  */
@@ -23,7 +23,7 @@ const once = (started: AnyTensor, old: AnyTensor, fresh: tf.Tensor): tf.Tensor =
   tf.where(tf.greater(tf.mul(tf.onesLike(fresh), unwrap(started)), 0), unwrap(old), fresh)
 const started = (): AnyTensor => trust(tf.ones([1]))
 
-/** A first batch as one row for each position of each example, if there are statistics of it. */
+/** A first batch as one row for each position of each example; refused if it is empty or not finite. */
 const firstRows = (op: string, x: AnyTensor): tf.Tensor => {
   const batch = unwrap(x)
   const wrong = batch.size === 0 ? 'an empty one' : isReadable() ? firstNotFinite(x, batch.dataSync()) : undefined
@@ -39,20 +39,22 @@ const perExample = (term: tf.Tensor, shape: Shape, like: tf.Tensor): PerExample 
   trust(tf.mul(tf.ones([like.shape[0]!]), tf.mul(tf.sum(term), product(shape.slice(0, -1)))))
 
 export interface BatchNormOptions {
-  /** How much of the batch's statistics is mixed in at each step, 1 − ρ. Default .005 */
+  /** The weight of the batch's statistics at each step, 1 − ρ. Default: 0.005 */
   readonly momentum?: number
-  /** Added to the variance, in the square of the data's unit. Default 0: a batch without spread changes no variance */
+  /** Added to the variance, in the square of the data's unit. Default: 0. A batch without spread changes no variance */
   readonly epsilon?: number
 }
 
 /**
  * Running-average batch normalisation (Eqs. 18, 19; Dinh et al. 2016, Appendix E), without learned scale and shift.
  * Training mixes the batch's statistics into the running ones and normalises with the result, so that training and
- * evaluation use almost the same numbers; the gradient flows through the batch's part only. Variances are biased.
- * `start` takes those of the first batch, once, as ActNorm does, with variance 1 for a channel without spread: running ones of momentum m would need some 1/m steps to
- * come from 0 and 1, and what lies behind would be trained on numbers that are not normalised. Averaged parameters do
- * not go with the statistics that the last steps left: evaluate `state.params`, or average with a decay of 0 (the command's
- * `--average-decay 0`).
+ * evaluation use almost the same numbers. Only the batch's share has a gradient. Variances are biased.
+ *
+ * `start` sets the running statistics to those of the first batch, once; a channel without spread gets variance 1. From 0
+ * and 1 they would need about 1/momentum steps to settle, and the layers behind would train on unnormalised numbers.
+ *
+ * Averaged parameters do not match the statistics of the last steps: evaluate `state.params`, or average with a decay
+ * of 0 (`--average-decay 0` on the command line).
  *
  * - Statistics: μ ← ρμ + (1−ρ)μ̂, σ² ← ρσ² + (1−ρ)σ̂²
  * - Forward: y = (x − μ)/√(σ² + ε)
@@ -113,10 +115,12 @@ const batchNormOf = (momentum: number, epsilon: number): Layer<Same> =>
   })
 
 /**
- * ActNorm (Kingma & Dhariwal 2018): a learned scale and shift for each channel. `start` sets them once so that the
- * first batch comes out with mean 0 and variance 1, in whatever unit it is; a channel without spread gets scale 1. That it
- * has happened is a parameter, so it survives a checkpoint. `start` refuses an empty batch, and one with NaN or infinities
- * where it can read it; `startTraining` does so in any case.
+ * ActNorm (Kingma & Dhariwal 2018): a learned scale and shift for each channel. `start` sets them once so that the first
+ * batch, in any unit, comes out with mean 0 and variance 1; a channel without spread gets scale 1. A parameter records
+ * that this has happened, so checkpoints keep it.
+ *
+ * @throws DiffeoException, from `start`, for an empty batch, and for one with NaN or infinities if its numbers can be read
+ * (inside `jit` they cannot: `startTraining` checks them before)
  *
  * - Forward: y = (x + b)·exp(s)
  * - Forward log-det: H·W·Σ s

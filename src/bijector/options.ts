@@ -1,5 +1,5 @@
 /**
- * Wrong options are refused where a layer is put at a shape, like wrong shapes.
+ * Wrong options are refused like wrong shapes: where a layer is put at a shape.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { ShapeFn } from '../../types/shape.js'
 import { type Option, wrongOption } from '../tensor/options.js'
 import { type Layer, layer } from './layer.js'
 
-/** A layer, if its options are right. */
+/** The layer that `make` returns, or, if an option is wrong, one that fits no shape and says so. */
 export const withOptions = <F extends ShapeFn>(
   name: string,
   options: readonly Option[],

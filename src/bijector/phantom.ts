@@ -4,6 +4,6 @@
  * @module
  */
 
-/** The value of a field that the compiler reads and no program does. */
-// there is no value of an arbitrary type, and nothing reads this one
+/** The value of a field that only the compiler reads. */
+// cast: an arbitrary type has no value to return, and no program reads this one
 export const phantom = <A>(): A => undefined as never

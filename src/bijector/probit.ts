@@ -11,8 +11,8 @@ const horner = (coefficients: readonly number[], x: tf.Tensor): tf.Tensor =>
   coefficients.slice(1).reduce<tf.Tensor>((acc, c) => tf.add(tf.mul(acc, x), c), tf.fill(x.shape, coefficients[0]!))
 
 /**
- * Φ⁻¹: in the middle the polynomial of M. Giles ("Approximating the erfinv function", GPU Computing Gems, 2010), in the
- * tails the rational function of P. J. Acklam. Acklam's own middle cancels four of float32's seven digits.
+ * Φ⁻¹, elementwise. In the middle: the polynomial of M. Giles ("Approximating the erfinv function", GPU Computing Gems,
+ * 2010). In the tails: the rational function of P. J. Acklam, whose middle part would lose four of float32's seven digits.
  */
 export const probit = (y: AnyTensor): AnyTensor => {
   const p = unwrap(y)
@@ -31,7 +31,7 @@ export const probit = (y: AnyTensor): AnyTensor => {
   const middle = tf.mul(tf.mul(horner(a, tf.sub(w, 2.5)), q), 2 * Math.SQRT2)
   const t = tf.sqrt(tf.mul(tf.log(side), -2))
   const tail = tf.mul(tf.neg(tf.sign(q)), tf.div(horner(c, t), horner(d, t)))
-  // a product rather than a comparison: comparisons have no gradient in TensorFlow.js
+  // products instead of `where`: comparisons have no gradient in TensorFlow.js
   const inTail = tf.step(tf.sub(0.02425, side))
   return trust(tf.add(tf.mul(inTail, tail), tf.mul(tf.sub(1, inTail), middle)))
 }

@@ -1,5 +1,5 @@
 /**
- * Rearrangements: every one a permutation of the variables, so its log-det is 0 in both directions.
+ * Rearrangements: each permutes the variables, so its log-det is 0 in both directions.
  *
  * @module
  */
@@ -14,13 +14,13 @@ import { type AnyTensor, trust, unwrap } from '../tensor/tensor.js'
 import { fromRuns } from './from-runs.js'
 import { type Layer, layer } from './layer.js'
 
-/** Where the elements of an event go, and where they come from. */
+/** How the elements of an event move, in both directions. */
 interface Moves {
   readonly forward: (x: AnyTensor) => readonly AnyTensor[]
   readonly inverse: (latents: readonly AnyTensor[]) => AnyTensor
 }
 
-/** Moves to one latent. */
+/** Moves from one event to one latent. */
 const moves = (there: (x: AnyTensor) => AnyTensor, back: (z: AnyTensor) => AnyTensor): Moves => ({
   forward: (x) => [there(x)],
   inverse: ([z]) => back(z!),
@@ -73,7 +73,7 @@ const corners = [0, 3, 1, 2] as const
 
 const permuteLast = (order: readonly number[]) => {
   const back = order.map((_, i) => order.indexOf(i))
-  // elements are moved: products with ones and zeros would round them where engines multiply in bf16 or TF32
+  // gather keeps every bit; a product with ones and zeros would round where engines multiply in bf16 or TF32
   const by = (to: readonly number[], from: readonly number[]) => (x: AnyTensor) => {
     // TensorFlow.js gives the result of an empty gather the wrong shape
     const take = (o: readonly number[]) => (t: tf.Tensor) =>
@@ -109,7 +109,7 @@ export const ordered: Layer<Same> = rearrange(
 )
 
 /**
- * Factoring out (Eq. 17): the first half of the channels is left behind as a latent, the second flows on.
+ * Factoring out (Eq. 17): the first half of the channels becomes a latent, the second half flows on.
  *
  * - Forward: (z, h) = (x[…, :C/2], x[…, C/2:])
  * - Forward log-det: 0
@@ -131,7 +131,7 @@ export const factorOut: Layer<FactorOut> = rearrange('factorOut', shapes.factorO
 // -------------------------------------------------------------------------------------
 
 /**
- * The last axis in another order, `order` a permutation of 0…C−1.
+ * Reorders the last axis. `order` is a permutation of 0…C−1.
  *
  * - Forward: y[…, i] = x[…, order(i)]
  * - Forward log-det: 0
@@ -161,7 +161,7 @@ export const permute = (order: readonly number[]): Layer<Same> =>
   )
 
 /**
- * The last axis backwards.
+ * Reverses the last axis.
  *
  * - Forward: y[…, i] = x[…, C − 1 − i]
  * - Forward log-det: 0
@@ -176,7 +176,7 @@ export const flip: Layer<Same> = rearrange('flip', shapes.same, () => {
 })
 
 /**
- * The same elements in another event shape, row-major.
+ * Puts the same elements into another event shape, row-major.
  *
  * - Forward: y = reshape(x), log-det 0
  * - Inverse: x = reshape(y), log-det 0
@@ -187,7 +187,7 @@ export const reshapeTo = <const To extends Shape>(to: To): Layer<ReshapeTo<To>> 
   rearrange('reshape', shapes.reshapeTo(to), (shape) => moves(reshape(to), reshape(shape)))
 
 /**
- * All elements as one vector, row-major.
+ * Puts all elements into one vector, row-major.
  *
  * - Forward: y = reshape(x), log-det 0
  * - Inverse: x = reshape(y), log-det 0

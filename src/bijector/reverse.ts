@@ -42,9 +42,9 @@ const reversed = (b: AnyBijector): E.Either<DiffeoError, AnyBijector> =>
         )
 
 /**
- * The two directions exchanged: `reverse(normalCdf())` turns uniforms into normals. For a bijector with one latent,
- * and for a layer that keeps the shape. ActNorm and batch norm have no reverse, on the path or in a net: their statistics
- * make the output normal, and in the other direction each step would move it further away.
+ * Exchanges the two directions: `reverse(normalCdf())` turns uniforms into normals. It takes a bijector with one latent,
+ * or a layer that keeps the shape. ActNorm and batch norm have no reverse, as layers or inside a net: their statistics
+ * normalise the output of `forward`, and a reversed layer would push it further away at each step.
  *
  * @throws DiffeoException for a bijector with such statistics; `layer.at(shape)` returns an `Either`
  * @example on([1], reverse(normalCdf())) // Bijector<[1], [1]>

@@ -1,7 +1,7 @@
 /**
- * What a bijector computes, on lists of tensors: an event is a list of one, latents are a list of one or several
- * (Eq. 17). Combinators work with lists, where every bijector has the same type; the typed edge is `bijector`, where a
- * definition comes in, and `bind`, `train` and `start`, where batches do.
+ * What a bijector computes, on lists of tensors: an event is a list of one tensor, latents are a list of one or several
+ * (Eq. 17). On lists every bijector has the same type, so combinators use them. Types enter at `bijector`, which takes
+ * definitions, and at `bind`, `train` and `start`, which take batches.
  *
  * @module
  */
@@ -20,13 +20,13 @@ export interface RunInput {
 export interface RunOutput {
   readonly values: readonly AnyTensor[]
   readonly logDet: PerExample
-  /** Those of the input, where a run changes no statistics. */
+  /** The parameters of the input if a run changes no statistics. */
   readonly params: Params
 }
 
 export type Run = (input: RunInput) => RunOutput
 
-/** Both directions, and what training runs: `train` with the batch's statistics, `start` on the first batch. */
+/** Both directions, `train` (forward with the batch's statistics) and `start` (forward on the first batch). */
 export interface Runs {
   readonly forward: Run
   readonly inverse: Run
@@ -34,7 +34,7 @@ export interface Runs {
   readonly start: Run
 }
 
-/** A run that sees values inside `from` only and returns values inside `to`; examples outside `from` get log-det −∞. */
+/** A run that sees only values inside `from` and returns values inside `to`. Examples outside `from` get log-det −∞. */
 export const between = (from: Interval, to: Interval, run: Run): Run => {
   const inside = (interval: Interval, values: readonly AnyTensor[]): readonly AnyTensor[] =>
     isBounded(interval) ? values.map((value) => clamp(interval, value)) : values

@@ -1,13 +1,13 @@
 /**
  * Rational-quadratic splines (Durkan et al. 2019, "Neural Spline Flows"): monotonic, piecewise between K + 1 knots
- * (xₖ, yₖ) with derivatives δₖ, the identity outside of [−B, B]. With ξ = (x − xₖ)/wₖ, s = hₖ/wₖ, σ = δₖ₊₁ + δₖ − 2s:
+ * (xₖ, yₖ) with derivatives δₖ, and the identity outside [−B, B]. With ξ = (x − xₖ)/wₖ, s = hₖ/wₖ, σ = δₖ₊₁ + δₖ − 2s:
  *
  *     y     = yₖ + hₖ(sξ² + δₖξ(1−ξ)) / (s + σξ(1−ξ))                                  (their Eq. 4)
  *     dy/dx = s²(δₖ₊₁ξ² + 2sξ(1−ξ) + δₖ(1−ξ)²) / (s + σξ(1−ξ))²                         (their Eq. 5)
  *     aξ² + bξ = c with a = hₖ(s − δₖ) + σ(y − yₖ), b = hₖδₖ − σ(y − yₖ), c = s(y − yₖ)
- *     ξ     = 2c / q if b > 0, else q / 2a, where q = |b| + √(b² + 4ac)                 (their Eq. 29, and its twin)
+ *     ξ     = 2c / q if b > 0, else q / 2a, where q = |b| + √(b² + 4ac)                 (their Eq. 29, and its conjugate)
  *
- * q is a sum of positive numbers, so nothing cancels on either side.
+ * q is a sum of positive numbers, so neither form loses digits to cancellation.
  *
  * @module
  */
@@ -24,15 +24,15 @@ import type { Mask, Value } from './mask.js'
 import { withOptions } from './options.js'
 
 export interface SplineOptions {
-  /** K, the number of pieces, below 100: each is at least a hundredth of the whole. Default 8 */
+  /** K, the number of pieces, below 100, since each is at least a hundredth of the whole. Default: 8 */
   readonly bins?: number
-  /** B: the spline lives on [−B, B] and leaves everything outside as it is. Default 3 */
+  /** B, in the unit of the data: the spline changes [−B, B] and leaves everything outside as it is. Default: 3 */
   readonly bound?: number
 }
 
 /** The least width and height of a piece, as a share of 2B, and the least derivative at a knot. */
 const LEAST = 1e-2
-/** What the net answers is bounded to ±MOST, as affine coupling bounds s: steeper pieces would cost float32's digits. */
+/** The net's output is bounded to ±MOST, as affine coupling bounds s: steeper pieces would lose digits of float32. */
 const MOST = 2
 /** softplus(ONE) + LEAST = 1 */
 const ONE = Math.log(Math.expm1(1 - LEAST))
@@ -47,19 +47,19 @@ const padded = (row: Row, before: number, after: number, value: number): Row =>
 const piece = (row: Row, from: number, size: number): Row =>
   tf.slice(row, [0, 0, from], [...row.shape.slice(0, -1), size])
 
-/** Positive shares of 2B, and where each begins. */
+/** Positive sizes that add up to 2B, and where each piece begins. */
 const spans = (raw: Row, bins: number, bound: number): readonly [size: Row, start: Row] => {
   const size = tf.mul(tf.add(tf.mul(tf.softmax(raw), 1 - bins * LEAST), LEAST), 2 * bound)
   return [size, tf.sub(tf.cumsum(size, 2, true), bound)]
 }
 
-/** 1 at the piece that a value is in, else 0. A step, since comparisons have no gradient in TensorFlow.js. */
+/** 1 at the piece that contains a value, else 0. Uses `step`: comparisons have no gradient in TensorFlow.js. */
 const chosen = (value: Each, start: Row, bins: number): Row => {
   const past = padded(tf.step(tf.sub(value, piece(start, 1, bins - 1))), 1, 0, 1)
   return tf.sub(past, padded(piece(past, 1, bins - 1), 0, 1, 0))
 }
 
-/** The spline of a row of 3K − 1 numbers for each variable: at each value, the other side and log dy/dx. */
+/** The spline at 3K − 1 numbers for each variable: maps values (x, or y if `inverse`) to the other side and log dy/dx. */
 const splineOf = (raw: Row, bins: number, bound: number, inverse: boolean) => {
   const [width, left] = spans(piece(raw, 0, bins), bins, bound)
   const [height, bottom] = spans(piece(raw, bins, bins), bins, bound)
@@ -117,8 +117,9 @@ const spline = ({ bins, bound }: Required<SplineOptions>): Transformer<Record<ne
 })
 
 /**
- * Rational-quadratic spline coupling (Durkan et al. 2019), g the spline above, with linear tails; starts as the
- * identity. It bends where affine coupling only scales, at 3K − 1 numbers of the net for each variable instead of 2.
+ * Rational-quadratic spline coupling (Durkan et al. 2019): g is a monotonic spline on [−B, B] and the identity outside.
+ * Starts as the identity. It bends where affine coupling only scales, and needs 3K − 1 outputs of the net for each variable
+ * instead of 2.
  *
  * - Forward: y = b⊙x + (1−b)⊙g(x; θ(b⊙x))
  * - Forward log-det: Σ (1−b)⊙log g′(x; θ)

@@ -1,6 +1,6 @@
 /**
- * Supports: which values a bijector takes, in either direction. A density is 0 outside of its support, so the log-det is
- * −∞ there; the bijector itself is run at the nearest value inside, which keeps values and gradients finite.
+ * Supports: the values that a bijector accepts, in either direction. A density is 0 outside its support, so the log-det is
+ * −∞ there. The bijector itself runs at the nearest value inside, which keeps values and gradients finite.
  *
  * @module
  */
@@ -14,7 +14,7 @@ export type Interval = readonly [low: number, high: number]
 /** All finite numbers. */
 export const REALS: Interval = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]
 
-/** The smallest number that float32 holds to all its digits. */
+/** The smallest positive number that float32 holds at full precision. */
 export const SMALLEST = 2 ** -126
 /** The largest number of float32. */
 const LARGEST = (2 - 2 ** -23) * 2 ** 127
@@ -25,7 +25,7 @@ const bounds = ([low, high]: Interval): Interval => [
   Math.min(Math.fround(high), LARGEST),
 ]
 
-/** Whether an interval bounds anything. */
+/** Whether an interval has a finite end. */
 export const isBounded = ([low, high]: Interval): boolean => Number.isFinite(low) || Number.isFinite(high)
 
 /** What a value outside becomes: the nearest bound if that is finite, else the other one, else 0. */
@@ -35,7 +35,7 @@ const nearest = ([low, high]: Interval): Interval => {
   return [Number.isFinite(low) ? low : other, Number.isFinite(high) ? high : other]
 }
 
-/** A value that no gradient goes through: TensorFlow.js has none of comparisons. */
+/** f(x) with gradient 0: comparisons have no gradient in TensorFlow.js. */
 const withoutGradient = (f: (x: tf.Tensor) => tf.Tensor, x: tf.Tensor): tf.Tensor =>
   tf.customGrad((v) => ({ value: f(v as tf.Tensor), gradFunc: () => tf.zerosLike(v as tf.Tensor) }))(x)
 
@@ -45,7 +45,7 @@ export const clamp = (interval: Interval, x: AnyTensor): AnyTensor => {
   const [least, most] = nearest(interval)
   const value = (t: tf.Tensor): tf.Tensor =>
     tf.where(tf.less(t, low), tf.fill(t.shape, least), tf.where(tf.greater(t, high), tf.fill(t.shape, most), t))
-  // chosen rather than multiplied: the gradient that arrives for a value outside may be infinite
+  // `where`, not a product: the gradient that arrives for a value outside may be infinite
   const slope = (t: tf.Tensor, dy: tf.Tensor): tf.Tensor =>
     tf.where(tf.logicalAnd(tf.greaterEqual(t, low), tf.lessEqual(t, high)), dy, tf.zerosLike(dy))
   const clamped = tf.customGrad((v, save) => {
@@ -56,7 +56,7 @@ export const clamp = (interval: Interval, x: AnyTensor): AnyTensor => {
   return tidy(() => trust(clamped(unwrap(x))))
 }
 
-/** The logarithm of 1 for an example inside of an interval and of 0 for one with a value outside; NaN for one with NaN. */
+/** For each example: 0 if all its values are inside the interval, −∞ if one is outside, NaN if one is NaN. */
 export const logInside = (interval: Interval, x: AnyTensor): PerExample => {
   const [low, high] = bounds(interval)
   const each = (t: tf.Tensor): tf.Tensor => {

@@ -1,6 +1,6 @@
 /**
- * The functions of a flow as programs: the same names and numbers, each compiled by the engine at its first use with a
- * shape. Random numbers are drawn outside of the programs and passed in.
+ * The functions of a flow as programs, with the same names and results. The engine compiles each at its first use with a
+ * shape. Random numbers are drawn outside the programs and passed in.
  *
  * @module
  */
@@ -24,12 +24,12 @@ export interface CompiledFlow<A extends Shape, B extends Latents> {
   readonly inverse: (params: Params) => (z: BatchOf<B>) => Promise<readonly [x: BatchOf<A>, logDet: PerExample]>
   /** `n` draws; a temperature below 1 draws nearer to the mode. */
   readonly sample: (params: Params) => (key: Key, n: number, temperature?: number) => Promise<BatchOf<A>>
-  /** Frees what was compiled. */
+  /** Frees the compiled programs. */
   readonly dispose: () => Promise<void>
 }
 
 const compile = <A extends Shape, B extends Latents>(flow: Flow<A, B>): CompiledFlow<A, B> => {
-  // of the arguments, the parameters are the same in many calls
+  // `steady: 1`: the first argument, the parameters, is the same in many calls
   const perExample = <X, R>(f: (params: Params, x: X) => R) => padded(jit(f, { steady: 1 }))
   const logProb = perExample((params, x: BatchOf<A>) => flow.logProb(params)(x))
   const bitsPerDim = perExample((params, x: BatchOf<A>) => flow.bitsPerDim(params)(x))
@@ -60,15 +60,15 @@ const compile = <A extends Shape, B extends Latents>(flow: Flow<A, B>): Compiled
 const compiledFlows = new WeakMap<object, unknown>()
 
 /**
- * The compiled functions of a flow; the same ones at every call, so that nothing is compiled twice. The first eight
- * batch sizes of each function have programs of their own. Batches of further sizes are padded to the next power of two,
- * so that ever new sizes need few programs; the results are those without padding.
+ * The compiled functions of a flow. Every call for the same flow returns the same functions, so that nothing is compiled
+ * twice. The first eight batch sizes of each function have their own programs. Batches of other sizes are padded to the
+ * next power of two, so that ever new sizes need few programs; padding does not change results.
  *
  * @example
- * const nats = await compiled(moons).logProb(params)(x) // as moons.logProb(params)(x), faster
+ * const nats = await compiled(moons).logProb(params)(x) // equals moons.logProb(params)(x), but is faster
  */
 export const compiled = <A extends Shape, B extends Latents>(flow: Flow<A, B>): CompiledFlow<A, B> => {
-  // the functions under a flow are those of its shapes
+  // the functions stored for a flow have the shapes of that flow
   const functions = (compiledFlows.get(flow) ?? compile(flow)) as CompiledFlow<A, B>
   compiledFlows.set(flow, functions)
   return functions

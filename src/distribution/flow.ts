@@ -1,13 +1,13 @@
 /**
- * A flow: the density that a bijector f and a prior make (Eqs. 5–7, 15):
+ * A flow: the density of a bijector f and a prior (Eqs. 5–7, 15):
  *
  *     log p(x) = log p_Z(f(x)) + log |det ∂f/∂x|
  *
  * Bits per dimension. For images, x is an integer image plus uniform noise u in [0, 1) (dequantisation). By Jensen's
  * inequality the integer image's log-probability log P(i) = log ∫ p(i + u) du ≥ ∫ log p(i + u) du, so
  * −log p(x) / (D log 2) is, on average, an upper bound on the bits that a code spends for each of the D sub-pixels.
- * No scale needs adding: x stays in [0, 256) and every bin has volume 1; whatever preprocessing there is, is a
- * bijector of the flow and counts its own Jacobian.
+ * It needs no further correction: x stays in [0, 256), every bin has volume 1, and preprocessing is a bijector of the flow,
+ * whose log-det counts.
  *
  * @module
  */
@@ -61,7 +61,7 @@ export const flow = <A extends Shape, B extends Latents, L = Bijector<A, B>>(
 ): Flow<A, B> => {
   expectKind('flow', 'a bijector', bijector, ['a bijector'], 'put a layer at a shape: on(shape, layer)')
   expectKind('flow', 'a prior', prior)
-  // a bijector of bounded support tells infinities itself; others would make NaN of them, as 0·∞ or ∞ − ∞
+  // a bijector of bounded support handles infinities itself; others would turn them into NaN (0·∞, ∞ − ∞)
   const isGuarded = isBounded(bijector.support)
   const inside = (x: BatchOf<A>): BatchOf<A> => {
     sizesIn(bijector.name)(x)

@@ -1,12 +1,12 @@
 /**
- * Functions of examples that accept ever new batch sizes. A compiled program belongs to one size, and compiling takes
- * longer than most calls. So the first eight sizes have programs of their own, and a batch of any further size is padded
- * to the next power of two:
+ * Compiled functions of examples that accept ever new batch sizes. A compiled program has one batch size, and compiling
+ * takes longer than most calls. So the first eight sizes have their own programs, and a batch of any other size is padded to
+ * the next power of two:
  *
  *     f(x) = the first n results of f(x ∥ copies of the last example), n = the size of x
  *
- * Law: `f` computes the result of an example from that example alone, as densities do in evaluation mode. The copies lie
- * where an example lies; zeros might lie outside the support.
+ * `f` must compute the result of an example from that example alone, as densities do in evaluation mode. Copies of an
+ * example are inside the support if it is; zeros might not be.
  *
  * @module
  */
@@ -14,10 +14,10 @@ import * as tf from '@tensorflow/tfjs-core'
 import { type Jitted, mapTree } from '../jit.js'
 import type { Params } from '../tensor/params.js'
 
-/** How many sizes have programs of their own: half of those that `jit` keeps. */
+/** How many sizes have their own programs: half the number that `jit` keeps. */
 const EXACT_SIZES = 8
 
-/** The common first size of the tensors of a tree; none if they differ or are empty. */
+/** The common first size of the tensors of a tree; `undefined` if their sizes differ or are 0. */
 const batchSize = (tree: unknown): number | undefined => {
   const sizes = new Set<number | undefined>()
   mapTree(tree, tf.Tensor, ({ shape }) => sizes.add(shape[0]))
@@ -27,9 +27,9 @@ const batchSize = (tree: unknown): number | undefined => {
 
 const nextPowerOfTwo = (n: number): number => 2 ** Math.ceil(Math.log2(n))
 
-/** The same tree, each tensor replaced; whatever `f` allocates on the way is freed. */
+/** The same tree with each tensor replaced. Intermediate tensors of `f` are freed. */
 const mapTensors = <T>(tree: T, f: (t: tf.Tensor) => tf.Tensor): T =>
-  // a tree of tensors is what `tidy` looks for them in
+  // a tree of tensors is a `TensorContainer`, which the type of `mapTree` does not say
   tf.tidy(() => mapTree(tree, tf.Tensor, f) as tf.TensorContainer) as T
 
 /** A batch with copies of its last example: `size` in all. */
@@ -39,11 +39,11 @@ const withCopies = <X>(x: X, from: number, size: number): X =>
 /** A compiled function of examples. */
 export interface PerExampleFn<X, R> {
   (params: Params, x: X): Promise<R>
-  /** Frees what was compiled. */
+  /** Frees the compiled programs. */
   readonly dispose: () => Promise<void>
 }
 
-/** A compiled function that pads batches of further sizes: see above. */
+/** A compiled function that pads batches of any size after the first `exactSizes`. */
 export const padded = <X, R>(run: Jitted<[params: Params, x: X], R>, exactSizes = EXACT_SIZES): PerExampleFn<X, R> => {
   const exact = new Set<number>()
   const programSize = (size: number): number => {

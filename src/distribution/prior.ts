@@ -13,7 +13,7 @@ import { latentList, product } from '../tensor/shape.js'
 import { type AnyTensor, type BatchOf, latentBatch, latentTensors, type PerExample, trust } from '../tensor/tensor.js'
 import { drawn } from '../tracing.js'
 
-/** A density that is the same for every element. */
+/** A base distribution with the same density for every element. */
 export interface Prior {
   readonly name: string
   /** log p(z), in nats, one number per example. */
