@@ -272,13 +272,16 @@ export const graph = (name: string, batch?: number): Graph => {
     encode: () => bytes(resolved(), input, output),
     encodeParts: (steady) => {
       const known = new Set(['', ...steady, ...initializer.map(({ name }) => name)])
+      const results = new Set(output.map(({ name }) => name))
       const [first, second]: [NodeProto[], NodeProto[]] = [[], []]
       for (const n of resolved()) {
-        const early = !otherTypes.has(n.opType) && n.input.every((value) => known.has(value))
+        // a result of the first part would have to pass through the second, where the runtime leaves it unwritten
+        const isResult = n.output.some((value) => results.has(value))
+        const early = !isResult && !otherTypes.has(n.opType) && n.input.every((value) => known.has(value))
         ;(early ? first : second).push(n)
         if (early) for (const value of n.output) known.add(value)
       }
-      const wanted = new Set([...second.flatMap((n) => n.input), ...output.map(({ name }) => name)])
+      const wanted = new Set(second.flatMap((n) => n.input))
       const between = first.flatMap((n) => n.output.filter((value) => wanted.has(value)))
       const passed = between.map((value) => valueInfo(value, 'float32'))
       const direct = input.filter(({ name }) => !steady.includes(name) || wanted.has(name))

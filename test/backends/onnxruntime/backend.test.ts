@@ -22,6 +22,20 @@ it('a program that fails while it runs is an error of the engine, and the next c
   tf.dispose([x, beyond, second, got])
 })
 
+it('computes results that depend on the steady arguments alone, whatever stands between', async () => {
+  await ready('onnxruntime')
+  const f = jit((w: tf.Tensor, x: tf.Tensor) => [[tf.mul(tf.exp(w), x), x], tf.exp(w), tf.exp(tf.exp(w)), w], {
+    steady: 1,
+  })
+  for (const value of [0, 1]) {
+    const results = (await f(tf.tensor1d([value]), tf.tensor1d([3]))).flat()
+    const numbers = await Promise.all(results.map(async (t) => (await t.data())[0]!))
+    const e = Math.exp(value)
+    expect(numbers.map((v) => v.toFixed(4))).toEqual([3 * e, 3, e, Math.exp(e), value].map((v) => v.toFixed(4)))
+  }
+  await f.dispose()
+})
+
 it('a program that cannot be compiled is an error of the engine, and leaves no session behind', async () => {
   const create = InferenceSession.create.bind(InferenceSession)
   const opened: { released: number }[] = []
