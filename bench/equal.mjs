@@ -12,14 +12,12 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { pipe } from 'fp-ts/lib/function.js'
-import * as TE from 'fp-ts/lib/TaskEither.js'
 import { scheduleOf } from '../dist/src/cli/run/config.js'
 import { keysOf } from '../dist/src/cli/run/examples.js'
 import { filesIn, writeJson } from '../dist/src/cli/run/folder.js'
 import { readMetrics } from '../dist/src/cli/run/metrics.js'
 import { examplesOf, withRun } from '../dist/src/cli/run/open-run.js'
-import { perform } from '../dist/src/cli/terminal/console.js'
+import { fail, perform } from '../dist/src/cli/terminal/console.js'
 import { clock } from '../dist/src/cli/terminal/progress.js'
 import * as diffeo from '../dist/src/index.js'
 import { ahead } from '../dist/src/train/ahead.js'
@@ -103,7 +101,7 @@ const describe = ({ step, ours, pytorch }) =>
 const trainBoth = async ({ flow, optimiser, config, state }, examples, peer, start, io) => {
   const { clip, l2 } = config.recipe
   const rate = scheduleOf(config.recipe)
-  const lines = diffeo.orThrow(await readMetrics(filesIn(folder).metrics)())
+  const lines = await readMetrics(filesIn(folder).metrics)
   const logged = new Map(lines.flatMap((line) => ('train' in line ? [[line.step, line]] : [])))
   const deviating = [...logged.values()].find(({ step, learningRate }) => learningRate !== rate(step - 1))
   if (deviating !== undefined)
@@ -219,15 +217,14 @@ const runFlags = {
   engine: /** @type {diffeo.EngineName | 'auto'} */ (flags.engine),
   ...(flags.data === undefined ? {} : { data: flags.data }),
 }
-await perform(
-  (io) =>
-    withRun(folder, runFlags, io, (run) =>
-      pipe(
-        examplesOf(run, runFlags),
-        TE.flatMapTask((examples) => () => compare(run, examples, io)),
-      ),
-    ),
-  { color: true },
-)
+const globalFlags = { color: true }
+try {
+  await perform(
+    (io) => withRun(folder, runFlags, io, async (run) => compare(run, await examplesOf(run, runFlags), io)),
+    globalFlags,
+  )
+} catch (thrown) {
+  fail(diffeo.asError(thrown), globalFlags)
+}
 // after an error, do not wait for a peer that still runs
 process.exit()

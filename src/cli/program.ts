@@ -4,6 +4,7 @@
  * @module
  */
 import { Command, CommanderError } from 'commander'
+import { leave } from '../backends/tensorflow/workers.js'
 import { type DiffeoError, DiffeoException, usageError } from '../error.js'
 import { printableLines } from '../printable.js'
 import { dataCommand } from './commands/data.js'
@@ -74,7 +75,7 @@ const refusal = ({ code, message }: CommanderError): DiffeoError => {
     : usageError('diffeo', 'a command line as in --help', got, ...(near === undefined ? [] : [`try ${near}`]))
 }
 
-/** Does what a command line says, and sets the exit code. */
+/** Runs a command line: the one place where errors are caught, printed, and turned into an exit code. */
 export const run = async (argv: readonly string[]): Promise<void> => {
   guardOutput()
   const program = programOf()
@@ -89,4 +90,5 @@ export const run = async (argv: readonly string[]): Promise<void> => {
     } else crash(thrown)
   }
   await checkOutput(program.opts<GlobalFlags>())
+  leave()
 }

@@ -1,14 +1,12 @@
 import type { ChildProcess } from 'node:child_process'
 import { existsSync, rmSync } from 'node:fs'
 import { loadCheckpoint, orThrow } from 'diffeo'
-import * as E from 'fp-ts/lib/Either.js'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { Workers } from '../../src/backends/tensorflow/workers.js'
 import { defaultRecipe, RunConfig } from '../../src/cli/run/config.js'
 import { type ClusterFlags, clusterSpec, refusePublic, sameConfig } from '../../src/cli/training/cluster.js'
-import { describeError } from '../../src/error.js'
 import { addresses } from '../backends/tensorflow/addresses.js'
-import { appears, command, main, temporary } from './support.js'
+import { appears, command, endOf, main, temporary } from './support.js'
 
 const { folder, at } = temporary('cluster')
 afterAll(() => {
@@ -34,7 +32,7 @@ describe('the workers that train together', () => {
     ['a list of one', { workers: ['a:1'], worker: 0 }, {}, undefined],
     ['one alone', {}, config('worker', 0, { worker: ['a:1'] }), undefined],
   ])('are named %s', (_, given, env, expected) => {
-    expect(orThrow(clusterSpec(flags(given), env))).toEqual(expected)
+    expect(clusterSpec(flags(given), env)).toEqual(expected)
   })
   it.each<readonly [Partial<ClusterFlags>, NodeJS.ProcessEnv, string]>([
     [{ worker: 0 }, {}, '--worker: expected the addresses of all workers too, got none'],
@@ -52,14 +50,12 @@ describe('the workers that train together', () => {
     [{}, config('ps', 0), 'TF_CONFIG'],
     [{}, config('worker', 7), '--worker: expected which of the 3 this is, from 0, got 8'],
   ])('are refused: %j', (given, env, sentence) => {
-    const spec = clusterSpec(flags(given), env)
-    expect(E.isLeft(spec) && describeError(spec.left)).toContain(sentence)
+    expect(() => clusterSpec(flags(given), env)).toThrow(sentence)
   })
 })
 
 describe('an address that anybody may reach', () => {
-  const refusal = async (...addresses: readonly string[]) =>
-    E.match(describeError, () => 'allowed')(await refusePublic({ addresses })())
+  const refusal = (...addresses: readonly string[]) => endOf(refusePublic({ addresses }).then(() => 'allowed'))
   it.each(['8.8.8.8:2222', '0.0.0.0:2222', '[2001:4860::8888]:2222', '[::]:2222', '[::ffff:8.8.8.8]:2222'])(
     'is refused: %s',
     async (address) => {
@@ -100,7 +96,7 @@ describe('a configuration', () => {
         return [1, n]
       },
     } as unknown as Workers
-    return [E.match(describeError, () => 'the same')(await sameConfig(workers, own)()), ...said]
+    return [await endOf(sameConfig(workers, own).then(() => 'the same')), ...said]
   }
   it('is the same on all workers, wherever the data and the model of a file lie', async () => {
     const elsewhere = {

@@ -3,21 +3,8 @@ import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
-import {
-  compose,
-  describeError,
-  encodePng,
-  flow,
-  input,
-  key,
-  logit,
-  orThrow,
-  standardNormal,
-  uniformArray,
-} from 'diffeo'
+import { compose, encodePng, flow, input, key, logit, orThrow, standardNormal, uniformArray } from 'diffeo'
 import { decode } from 'fast-png'
-import * as E from 'fp-ts/lib/Either.js'
-import type * as TE from 'fp-ts/lib/TaskEither.js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { EngineName } from '../../src/backends/engine.js'
 import { checkData } from '../../src/cli/commands/data.js'
@@ -29,9 +16,8 @@ import { sampleRun } from '../../src/cli/commands/sample.js'
 import { train } from '../../src/cli/commands/train.js'
 import { reconstruct } from '../../src/cli/evaluation/pictures.js'
 import { loadSaved } from '../../src/cli/run/folder.js'
-import type { DiffeoError } from '../../src/error.js'
 import { trust } from '../../src/tensor/tensor.js'
-import { command, diffeo, fewImages, ioOf, started, temporary, testImage, tile } from './support.js'
+import { command, diffeo, endOf, fewImages, ioOf, started, temporary, testImage, tile } from './support.js'
 
 const { folder, at } = temporary('commands')
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -41,13 +27,13 @@ const run = at('run')
 const flags = { engine: (process.env['DIFFEO_TEST_ENGINE'] as EngineName) ?? 'auto' } as const
 const small = { batch: 4, saveEvery: 30, resume: false, report: false, ...flags }
 
-const told = async (task: (io: ReturnType<typeof ioOf>) => TE.TaskEither<DiffeoError, unknown>) => {
+const told = async (run: (io: ReturnType<typeof ioOf>) => Promise<unknown>) => {
   const said: string[] = []
   const results: unknown[] = []
   const drawn: string[] = []
-  const ended = await task(ioOf(said, results, undefined, drawn))()
+  const ended = await endOf(run(ioOf(said, results, undefined, drawn)))
   const result = results[0] as Record<string, never>
-  return { said: said.join('\n'), result, drawn: drawn.join('\n'), ended: E.match(describeError, () => 'done')(ended) }
+  return { said: said.join('\n'), result, drawn: drawn.join('\n'), ended }
 }
 
 let trained: string
@@ -277,7 +263,7 @@ describe('reconstructions', () => {
     const own = flow(compose(input([2, 2, 1]), logit()), standardNormal)
     const made = await reconstruct(own as never, own.init(key(0)), trust(x), 2)
     x.dispose()
-    const { data, width } = orThrow(made.picture)
+    const { data, width } = made.picture!
     expect(made.largestError).toBeNaN()
     // the third image, left in the upper row
     expect([data[2 * width + 2], data[2 * width + 3]]).toEqual([30, 0])

@@ -10,7 +10,7 @@ import { type TrainFlags, train } from '../../src/cli/commands/train.js'
 import { loadFlock } from '../../src/cli/run/flock.js'
 import { type LockOptions, lockFolder } from '../../src/cli/run/lock.js'
 import { hearCalls } from './faults.mjs'
-import { ioOf, temporary } from './support.js'
+import { endOf, ioOf, temporary } from './support.js'
 
 const { folder, at } = temporary('lock')
 const children: ChildProcess[] = []
@@ -237,7 +237,7 @@ describe('a training whose lock another run took', () => {
       writeFileSync(join(out, 'lock'), 'theirs')
       for (const path of theirs) writeFileSync(path, 'theirs')
     }
-    const sentence = E.match(describeError, () => 'done')(await train('moons', { ...flags, out }, { ...io, say })())
+    const sentence = await endOf(train('moons', { ...flags, out }, { ...io, say }))
     expect(sentence).toMatch(/^train in .*taken: expected a folder that no other run uses, got another process; /)
     const saved = /it is saved as (\S+) meanwhile: move it and best.safetensors beside it there/.exec(sentence)?.[1]
     expect(existsSync(saved!)).toBe(true)

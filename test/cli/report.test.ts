@@ -1,10 +1,6 @@
 /** `diffeo report`: one page of a run of images, one of a run of points. */
 import { existsSync, readFileSync, rmSync } from 'node:fs'
-import { orThrow } from 'diffeo'
 import { decode } from 'fast-png'
-import * as E from 'fp-ts/lib/Either.js'
-import { pipe } from 'fp-ts/lib/function.js'
-import * as TE from 'fp-ts/lib/TaskEither.js'
 import protobuf from 'protobufjs/light.js'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { reportRun } from '../../src/cli/commands/report.js'
@@ -157,17 +153,11 @@ describe('a report', () => {
   })
   it('has the mean and the deviation of the latents', async () => {
     const said: string[] = []
-    const parts = orThrow(
-      await withRun(at('images'), { engine: 'auto' }, ioOf(said), (run) =>
-        pipe(
-          examplesOf(run, { engine: 'auto' }),
-          TE.flatMapTask(({ test }) => async () => {
-            const [z] = run.flow.bijector.bind(run.params).forward(await test.at(0))
-            return latentTensors(z).map((part) => Array.from(unwrap(part).dataSync()))
-          }),
-        ),
-      )(),
-    )
+    const parts = await withRun(at('images'), { engine: 'auto' }, ioOf(said), async (run) => {
+      const { test } = await examplesOf(run, { engine: 'auto' })
+      const [z] = run.flow.bijector.bind(run.params).forward(await test.at(0))
+      return latentTensors(z).map((part) => Array.from(unwrap(part).dataSync()))
+    })
     const told = [
       ...read('images/report.html').matchAll(/<figcaption>z\d: mean ([-\d.]+), standard deviation ([\d.]+)</g),
     ]
@@ -207,7 +197,7 @@ describe('a report', () => {
     const drawn: string[] = []
     const results: unknown[] = []
     const io = ioOf([], results, undefined, drawn)
-    expect(await reportRun(at('points'), { engine: 'auto' }, io)()).toEqual(E.right('done'))
+    expect(await reportRun(at('points'), { engine: 'auto' }, io)).toBe('done')
     expect(results).toMatchObject([{ run: at('points'), checkpoint: 'last.safetensors' }])
     expect(drawn.join('\n')).toMatch(/drawing the report: 5 sections, [\d.]+ sections\/s, 0:00 left/)
     const page = read('points/report.html')
@@ -224,16 +214,12 @@ describe('a report', () => {
       ).length
     expect([white(first!) > 500, white(second!) > 500]).toEqual([true, true])
     // the part that the first batch takes, and not that of the samples
-    const drawn = await withRun(at('points'), { engine: 'auto' }, ioOf([]), (run) =>
-      pipe(
-        examplesOf(run, { engine: 'auto' }),
-        TE.flatMap((data) => async () => {
-          const own = { n: 300, box: boxAround(await firstBatch(data)) }
-          return samplePicture(run.flow, run.params, keysOf(run.config.recipe.seed).sample, own)
-        }),
-      ),
-    )()
-    expect(Buffer.from(orThrow(drawn).data).equals(Buffer.from(second!.data))).toBe(true)
+    const drawn = await withRun(at('points'), { engine: 'auto' }, ioOf([]), async (run) => {
+      const data = await examplesOf(run, { engine: 'auto' })
+      const own = { n: 300, box: boxAround(await firstBatch(data)) }
+      return samplePicture(run.flow, run.params, keysOf(run.config.recipe.seed).sample, own)
+    })
+    expect(Buffer.from(drawn.data).equals(Buffer.from(second!.data))).toBe(true)
   })
   it('says what is missing where there is no run', async () => {
     const { code, err } = await diffeo(folder, 'report', 'nothing')

@@ -41,7 +41,7 @@ import { readMetrics } from '../../src/cli/run/metrics.js'
 import { modelOf } from '../../src/cli/run/model.js'
 import type { Io } from '../../src/cli/terminal/console.js'
 import { killedAt, killedUpon } from './faults.mjs'
-import { appears, command, diffeo, ioOf, main, temporary } from './support.js'
+import { appears, command, diffeo, endOf, ioOf, main, temporary } from './support.js'
 
 const { folder, at } = temporary('robust')
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -57,13 +57,13 @@ const asArguments = Object.entries(tiny).flatMap(([name, value]) => [
 /** In this process: how it ended, and what was said. */
 const ran = async (out: string, more: Partial<TrainFlags> = {}, data = 'moons') => {
   const said: string[] = []
-  const ended = await train(data, { ...flags, out, ...more }, ioOf(said))()
-  return { said: said.join('\n'), ended: E.match(describeError, (outcome: string) => outcome)(ended) }
+  const ended = await endOf(train(data, { ...flags, out, ...more }, ioOf(said)))
+  return { said: said.join('\n'), ended }
 }
 const evaluated = async (out: string, more: { readonly model?: string } = {}) => {
   const said: string[] = []
-  const ended = await evaluateRun(out, { engine: 'auto', ...more }, ioOf(said))()
-  return { said: said.join('\n'), ended: E.match(describeError, (outcome: string) => outcome)(ended) }
+  const ended = await endOf(evaluateRun(out, { engine: 'auto', ...more }, ioOf(said)))
+  return { said: said.join('\n'), ended }
 }
 /** In a process of its own, which can be stopped; `node` are flags of Node's. */
 const started = (
@@ -95,12 +95,7 @@ beforeAll(async () => {
   expect((await ran(at('whole'))).ended).toBe('done')
   // stopped at once, then at step 40: the schedule stays that of 60 steps
   const stop = AbortSignal.abort()
-  expect(
-    await E.match(
-      describeError,
-      (o: string) => o,
-    )(await train('moons', { ...flags, out: at('half') }, ioOf([], [], stop))()),
-  ).toBe('stopped')
+  expect(await train('moons', { ...flags, out: at('half') }, ioOf([], [], stop))).toBe('stopped')
   expect((await ran(at('half'), { resume: true, steps: 40 })).ended).toBe('done')
 })
 
@@ -108,8 +103,8 @@ const { steps: _, ...going } = flags
 /** Goes on to the end. */
 const resumed = async (run: string, more: Partial<TrainFlags> = {}, data = 'moons') => {
   const said: string[] = []
-  const ended = await train(data, { ...going, out: run, resume: true, ...more }, ioOf(said))()
-  return { said: said.join('\n'), ended: E.match(describeError, (outcome: string) => outcome)(ended) }
+  const ended = await endOf(train(data, { ...going, out: run, resume: true, ...more }, ioOf(said)))
+  return { said: said.join('\n'), ended }
 }
 
 describe('a run goes on to the bytes of one that never stopped after', () => {
@@ -124,7 +119,7 @@ describe('a run goes on to the bytes of one that never stopped after', () => {
       const said: string[] = []
       const progress: Io['progress'] = () => ({ update: (_, { step } = {}) => heard(Number(step)), stop: () => {} })
       const ended = train('moons', { ...timed, minutes: 0.03, ...more }, { ...ioOf(said, [], signal), progress })
-      expect(await ended()).toEqual(E.right('stopped'))
+      expect(await ended).toBe('stopped')
       return said.at(-1)
     }
     const line = (step: number, more: string) =>
@@ -141,7 +136,7 @@ describe('a run goes on to the bytes of one that never stopped after', () => {
     expect(config.recipe.steps).toBeGreaterThan(step + 100)
     const again = { config: join(run, 'config.json'), out: at('timed again') }
     for (const how of [{ resume: true }, again])
-      expect(await train('moons', { ...timed, ...how }, ioOf([]))()).toEqual(E.right('done'))
+      expect(await train('moons', { ...timed, ...how }, ioOf([]))).toBe('done')
     expect(orThrow(await loadSaved(run)()).saved.step).toBe(config.recipe.steps)
     for (const name of ['last.safetensors', 'best.safetensors', 'config.json', 'evaluation.json'])
       expect(readFileSync(join(run, name)).equals(readFileSync(at(`timed again/${name}`))), name).toBe(true)
@@ -192,7 +187,7 @@ describe('a run goes on to the bytes of one that never stopped after', () => {
     await killed(killedUpon(`step ${STEPS} is saved`))
     expect(begun()).toEqual([])
     sameAsWhole(at('killed'))
-    const lines = orThrow(await readMetrics(at('killed/metrics.jsonl'))())
+    const lines = await readMetrics(at('killed/metrics.jsonl'))
     expect(lines.map((line) => line.step)).toEqual([10, 10, 20, 20, 30, 30, 40, 40, 50, 50, 60, 60])
     expect((await evaluated(at('killed'))).ended).toBe('done')
     expect(readFileSync(at('killed/evaluation.json')).equals(readFileSync(at('whole/evaluation.json')))).toBe(true)
@@ -272,18 +267,11 @@ describe('a disk', () => {
             for (let i = 0; ; i++) writeFileSync(join(disk, `fill-${size}-${i}`), Buffer.alloc(size))
           } catch {}
       }
-      const ended = await train(
-        'moons',
-        { ...going, out: run, resume: true },
-        {
-          ...io,
-          say: (line) => {
-            said.push(line)
-            if (line.startsWith('compiled')) fill()
-          },
-        },
-      )()
-      const sentence = E.match(describeError, () => 'done')(ended)
+      const say = (line: string) => {
+        said.push(line)
+        if (line.startsWith('compiled')) fill()
+      }
+      const sentence = await endOf(train('moons', { ...going, out: run, resume: true }, { ...io, say }))
       expect(said.join('\n')).toContain('expected room on the disk, got a full disk (ENOSPC)')
       expect(said.join('\n')).toContain('(training goes on, and tries again)')
       const refuge = /it is saved as (\S+) meanwhile/.exec(sentence)?.[1]
@@ -314,7 +302,7 @@ describe('a disk', () => {
         if (isDue && line.includes(best(run))) rmdirSync(best(run))
       },
     }
-    expect(await train('moons', { ...flags, ...more, out: run }, io)()).toEqual(E.right('done'))
+    expect(await train('moons', { ...flags, ...more, out: run }, io)).toBe('done')
     expect(said.at(-1)).toMatch(
       /best\.safetensors: expected a file, got a folder .* \(training goes on, and tries again\)/,
     )
@@ -324,7 +312,7 @@ describe('a disk', () => {
     const run = at('refused best')
     const said: string[] = []
     const say = (line: string) => void (line.startsWith('compiled') && mkdirSync(join(run, 'best.safetensors')))
-    expect(await train('moons', { ...flags, out: run }, { ...ioOf(said), say })()).toEqual(E.right('done'))
+    expect(await train('moons', { ...flags, out: run }, { ...ioOf(said), say })).toBe('done')
     expect(said.at(-1)).toContain('(the parameters of the best validation are not kept)')
     expect(orThrow(await loadCheckpoint(join(run, 'last.safetensors'))()).best).toBeUndefined()
     rmdirSync(join(run, 'best.safetensors'))
@@ -620,7 +608,7 @@ describe('numbers', () => {
     expect(config.recipe.learningRate).toBe(10)
     // nothing is left of the steps that came to nothing
     expect(existsSync(join(run, `progress/${saved.step + 1}.png`))).toBe(false)
-    const steps = orThrow(await readMetrics(join(run, 'metrics.jsonl'))()).map((metric) => metric.step)
+    const steps = (await readMetrics(join(run, 'metrics.jsonl'))).map((metric) => metric.step)
     expect(steps).toEqual([10, 10, 20, 20, 30, 30, 40, 40, 50, 50, 60, 60])
   })
   it('that run away behind the end of the schedule say so too', async () => {

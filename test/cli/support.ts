@@ -11,6 +11,7 @@ import { vi } from 'vitest'
 import { run } from '../../src/cli/program.js'
 import type { Io } from '../../src/cli/terminal/console.js'
 import type { StartProgress } from '../../src/cli/terminal/progress.js'
+import { asError, describeError } from '../../src/error.js'
 
 export const main = resolve('dist/src/cli/main.js')
 
@@ -149,6 +150,13 @@ const keep =
     }
     return { update, stop: () => undefined }
   }
+
+/** How work of the command ends: `done`, `stopped`, or the sentence of its error. */
+export const endOf = (work: Promise<unknown>): Promise<string> =>
+  work.then(
+    (outcome) => (typeof outcome === 'string' ? outcome : 'done'),
+    (thrown) => describeError(asError(thrown)),
+  )
 
 /** What a command is given that runs in the test's own process: its lines, results and progress are kept. */
 export const ioOf = (

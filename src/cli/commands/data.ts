@@ -4,11 +4,9 @@
  * @module
  */
 import type { Command } from 'commander'
-import { pipe } from 'fp-ts/lib/function.js'
-import * as TE from 'fp-ts/lib/TaskEither.js'
 import { integer } from '../../codec.js'
 import { type ImageSet, range } from '../../data/image-set.js'
-import { asError, type DiffeoError } from '../../error.js'
+import { orThrow } from '../../error.js'
 import { dataArgument, namedData } from '../data-argument.js'
 import { examples, number } from '../flags.js'
 import { dataConfig, sharingOf } from '../run/config-flags.js'
@@ -34,53 +32,41 @@ interface Contents {
   readonly mean: number
 }
 
-const readAll = (files: readonly ImageSet[], io: Io): TE.TaskEither<DiffeoError, Contents> => {
+const readAll = (files: readonly ImageSet[], io: Io): Promise<Contents> => {
   const images = files.reduce((sum, { count }) => sum + count, 0)
-  return TE.tryCatch(
-    () =>
-      counted(io.progress, { doing: 'reading', total: images, unit: 'images' })(async (heard) => {
-        let [least, most, sum, bytes, done] = [255, 0, 0, 0, 0]
-        for (const { count, read } of files)
-          for (let first = 0; first < count; first += CHUNK) {
-            const indices = range(Math.min(CHUNK, count - first)).map((i) => first + i)
-            for (const level of await read(indices)) {
-              if (level < least) least = level
-              if (level > most) most = level
-              sum += level
-              bytes++
-            }
-            done += indices.length
-            heard(done)
-          }
-        return { images, least, most, mean: sum / bytes }
-      }),
-    asError,
-  )
+  return counted(io.progress, { doing: 'reading', total: images, unit: 'images' })(async (heard) => {
+    let [least, most, sum, bytes, done] = [255, 0, 0, 0, 0]
+    for (const { count, read } of files)
+      for (let first = 0; first < count; first += CHUNK) {
+        const indices = range(Math.min(CHUNK, count - first)).map((i) => first + i)
+        for (const level of await read(indices)) {
+          if (level < least) least = level
+          if (level > most) most = level
+          sum += level
+          bytes++
+        }
+        done += indices.length
+        heard(done)
+      }
+    return { images, least, most, mean: sum / bytes }
+  })
 }
 
 /** The whole command. */
-export const checkData = (name: string, flags: DataFlags, io: Io): TE.TaskEither<DiffeoError, Outcome> =>
-  pipe(
-    loadDataSet(dataConfig(name, flags), sharingOf(flags)),
-    TE.bindTo('set'),
-    TE.tapIO(
-      ({ set }) =>
-        () =>
-          io.say(set.summary),
-    ),
-    TE.bind('contents', ({ set: { files } }) => (files.length === 0 ? TE.right(undefined) : readAll(files, io))),
-    TE.map(({ set: { shape, summary }, contents }) => {
-      if (contents !== undefined)
-        io.say(
-          `all ${contents.images.toLocaleString('en')} images were read: gray levels ${contents.least} to ${contents.most}, ` +
-            `mean ${contents.mean.toFixed(2)}`,
-        )
-      if (contents !== undefined && contents.least === contents.most)
-        io.warn(`data: every pixel of all images is ${contents.least}; nothing can be learned from them`)
-      io.result({ data: name, shape, summary, ...contents })
-      return 'done'
-    }),
-  )
+export const checkData = async (name: string, flags: DataFlags, io: Io): Promise<Outcome> => {
+  const { shape, summary, files } = orThrow(await loadDataSet(dataConfig(name, flags), sharingOf(flags))())
+  io.say(summary)
+  const contents = files.length === 0 ? undefined : await readAll(files, io)
+  if (contents !== undefined) {
+    const { images, least, most, mean } = contents
+    io.say(
+      `all ${images.toLocaleString('en')} images were read: gray levels ${least} to ${most}, mean ${mean.toFixed(2)}`,
+    )
+    if (least === most) io.warn(`data: every pixel of all images is ${least}; nothing can be learned from them`)
+  }
+  io.result({ data: name, shape, summary, ...contents })
+  return 'done'
+}
 
 /** Registers the command. */
 export const dataCommand = (program: Command): Command =>
@@ -103,12 +89,8 @@ export const dataCommand = (program: Command): Command =>
       examples('data check mnist', 'data check fashion-mnist --data ~/fashion', 'data check photos.zip'),
     )
     .action((data: string, flags: DataFlags, command: Command) =>
-      perform(
-        (io) =>
-          pipe(
-            TE.fromEither(namedData(data, flags)),
-            TE.flatMap((named) => checkData(named.name, named.flags, io)),
-          ),
-        command.optsWithGlobals<GlobalFlags>(),
-      ),
+      perform(async (io) => {
+        const named = orThrow(namedData(data, flags))
+        return checkData(named.name, named.flags, io)
+      }, command.optsWithGlobals<GlobalFlags>()),
     )

@@ -8,30 +8,27 @@ import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { Argument, type Command } from 'commander'
-import * as E from 'fp-ts/lib/Either.js'
-import { pipe } from 'fp-ts/lib/function.js'
-import * as TE from 'fp-ts/lib/TaskEither.js'
 import type { Inspected } from '../../backends/tensorflow/backend.js'
 import { type Found, filesIn, findLibraries } from '../../backends/tensorflow/install/find.js'
 import { type InstallOptions, install, placeFor, removeInstalled } from '../../backends/tensorflow/install/install.js'
 import { megabytes, planOf, VERSION, WHEELS, type Wheel } from '../../backends/tensorflow/install/wheels.js'
 import { hasKoffi } from '../../backends/tensorflow/koffi.js'
-import { type DiffeoError, DiffeoException, engineError, usageError } from '../../error.js'
+import { asError, DiffeoException, engineError, orThrow, usageError } from '../../error.js'
 import { examples } from '../flags.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from '../terminal/console.js'
 import { type Progress, paceOf } from '../terminal/progress.js'
 
-type Task = TE.TaskEither<DiffeoError, Outcome>
-
-/** What a download would be. */
-const foretell = (wheel: Wheel, from: readonly string[] | undefined, { say, result }: Io): Task => {
+/** Prints what a download would be. */
+const foretell = (wheel: Wheel, from: readonly string[] | undefined, { say, result }: Io): Outcome => {
   if (from !== undefined)
-    return TE.left(usageError('--dry-run', 'something to download', `--wheel ${from}`, 'leave out one of them'))
+    throw new DiffeoException(
+      usageError('--dry-run', 'something to download', `--wheel ${from}`, 'leave out one of them'),
+    )
   const plan = planOf(wheel)
   for (const pin of plan) say(`${pin.name} ${pin.version} (${pin.platform}), ${megabytes([pin])} MB, ${pin.sha256}`)
   say(`${megabytes(plan)} MB to download`)
   result(plan)
-  return TE.right('done')
+  return 'done'
 }
 
 /** Tells a line of progress how far a phase is: one after the other, but all downloads as one. */
@@ -45,33 +42,29 @@ const phases = (line: Progress): NonNullable<InstallOptions['progress']> => {
   }
 }
 
-/** Brings the library: of pinned wheels, or of those that are named. */
+/** Installs the library from pinned wheels, or from those that are named. */
 export const bring =
   (wheel: Wheel, from?: readonly string[]) =>
-  ({ say, warn, result, progress, signal, hold }: Io): Task => {
-    const what = { wheel, ...(from === undefined ? {} : { from }) }
-    const place = placeFor(what)
-    if (E.isLeft(place)) return TE.left(place.left)
+  async ({ say, warn, result, progress, signal, hold }: Io): Promise<Outcome> => {
+    const source = { wheel, ...(from === undefined ? {} : { from }) }
+    orThrow(placeFor(source))
     const release = hold('stopping (again: at once)')
     say(`${wheel} ${from === undefined ? `${VERSION}, ${megabytes(planOf(wheel))} MB to download` : `from ${from}`}`)
     const line = progress('{bar} {percentage}% {doing}: {pace}', 1, { doing: 'starting', pace: '0 MB' })
-    return pipe(
-      install({ ...what, signal, progress: phases(line) }),
-      TE.bindTo('folder'),
-      TE.bind('calls', () => TE.fromTask(hasKoffi)),
-      TE.map(({ folder, calls }): Outcome => {
-        say(`${folder}\n${calls ? '' : 'run `npm install koffi`, then '}use it with --engine tensorflow`)
-        result({ folder })
-        return 'done'
-      }),
-      TE.orElse((error) => {
-        if (!signal.aborted) return TE.left(error)
-        warn('stopped; nothing was installed')
-        return TE.right('stopped' as Outcome)
-      }),
-      TE.tapIO(() => line.stop),
-      TE.tapIO(() => release),
-    )
+    try {
+      const folder = orThrow(await install({ ...source, signal, progress: phases(line) })())
+      say(`${folder}\n${(await hasKoffi()) ? '' : 'run `npm install koffi`, then '}use it with --engine tensorflow`)
+      result({ folder })
+      return 'done'
+    } catch (thrown) {
+      asError(thrown)
+      if (!signal.aborted) throw thrown
+      warn('stopped; nothing was installed')
+      return 'stopped'
+    } finally {
+      line.stop()
+      release()
+    }
   }
 
 /** A library, and what is in it or why it cannot be opened. */
@@ -112,34 +105,29 @@ const inspectHere = async (folder: string): Promise<Listed> => {
 
 const list =
   (folder: string | undefined) =>
-  ({ say, result }: Io): Task =>
-    TE.tryCatch(
-      async () => {
-        const all: readonly Listed[] =
-          folder === undefined
-            ? await Promise.all(findLibraries().map(inspectApart))
-            : [await inspectHere(resolve(folder))]
-        if (all.length === 0) say('tensorflow: no library; `npx diffeo engine install` brings one')
-        for (const listed of all) say(describe(listed))
-        result(all)
-        return 'done' as const
-      },
-      (reason) =>
-        reason instanceof DiffeoException
-          ? reason.error
-          : engineError('engine list', 'a library that loads', String(reason).split('\n')[0]!),
-    )
-
-const remove = ({ say, result }: Io): Task =>
-  pipe(
-    removeInstalled(),
-    TE.map((folders): Outcome => {
-      for (const folder of folders) say(`removed ${folder}`)
-      if (folders.length === 0) say('nothing is installed')
-      result(folders)
+  async ({ say, result }: Io): Promise<Outcome> => {
+    try {
+      const all =
+        folder === undefined
+          ? await Promise.all(findLibraries().map(inspectApart))
+          : [await inspectHere(resolve(folder))]
+      if (all.length === 0) say('tensorflow: no library; `npx diffeo engine install` brings one')
+      for (const listed of all) say(describe(listed))
+      result(all)
       return 'done'
-    }),
-  )
+    } catch (thrown) {
+      if (thrown instanceof DiffeoException) throw thrown
+      throw new DiffeoException(engineError('engine list', 'a library that loads', String(thrown).split('\n')[0]!))
+    }
+  }
+
+const remove = async ({ say, result }: Io): Promise<Outcome> => {
+  const folders = orThrow(await removeInstalled()())
+  for (const folder of folders) say(`removed ${folder}`)
+  if (folders.length === 0) say('nothing is installed')
+  result(folders)
+  return 'done'
+}
 
 interface InstallFlags {
   readonly wheel?: readonly string[]
@@ -152,7 +140,7 @@ export const engineCommand = (program: Command): void => {
     .command('engine')
     .description('bring, list or remove the library of the engine tensorflow')
     .addHelpText('after', examples('engine install', 'engine list', 'engine remove'))
-  const act = (task: (io: Io) => Task) => perform(task, program.opts<GlobalFlags>())
+  const act = (run: (io: Io) => Promise<Outcome>) => perform(run, program.opts<GlobalFlags>())
   command
     .command('install')
     .description('download TensorFlow by pip, and keep its libraries in the cache folder (DIFFEO_CACHE moves it)')
@@ -165,7 +153,7 @@ export const engineCommand = (program: Command): void => {
     .option('--dry-run', 'say what would be downloaded')
     .addHelpText('after', examples('engine install --dry-run', 'engine install --wheel tensorflow_cpu.whl'))
     .action((wheel: Wheel, { wheel: from, dryRun }: InstallFlags) =>
-      act(dryRun === true ? (io) => foretell(wheel, from, io) : bring(wheel, from)),
+      act(dryRun === true ? async (io) => foretell(wheel, from, io) : bring(wheel, from)),
     )
   command
     .command('list')

@@ -4,27 +4,20 @@
  * @module
  */
 import type { Command } from 'commander'
-import { pipe } from 'fp-ts/lib/function.js'
-import * as TE from 'fp-ts/lib/TaskEither.js'
-import type { DiffeoError } from '../../error.js'
-import { allFinite } from '../evaluation/finite-results.js'
+import { requireFinite } from '../evaluation/finite-results.js'
 import { measure, summaryOf } from '../evaluation/test-results.js'
 import { examples, withDataOptions } from '../flags.js'
 import { examplesOf, type RunFlags, withRun } from '../run/open-run.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from '../terminal/console.js'
 
 /** The whole command. */
-export const evaluateRun = (folder: string, flags: RunFlags, io: Io): TE.TaskEither<DiffeoError, Outcome> =>
-  withRun(folder, flags, io, (run) =>
-    pipe(
-      examplesOf(run, flags),
-      TE.flatMap((data) => measure(run, data, io, folder)),
-      TE.flatMapEither((evaluated) => {
-        io.result({ run: folder, ...summaryOf(evaluated) })
-        return allFinite(`evaluate ${folder}`, 'test examples', evaluated.count, evaluated.notFinite)
-      }),
-    ),
-  )
+export const evaluateRun = (folder: string, flags: RunFlags, io: Io): Promise<Outcome> =>
+  withRun(folder, flags, io, async (run) => {
+    const evaluated = await measure(run, await examplesOf(run, flags), io, folder)
+    io.result({ run: folder, ...summaryOf(evaluated) })
+    requireFinite(`evaluate ${folder}`, 'test examples', evaluated.count, evaluated.notFinite)
+    return 'done'
+  })
 
 /** Registers the command. */
 export const evaluateCommand = (program: Command): Command =>

@@ -9,19 +9,16 @@
  */
 import * as tf from '@tensorflow/tfjs-core'
 import type { Command } from 'commander'
-import * as E from 'fp-ts/lib/Either.js'
-import { pipe } from 'fp-ts/lib/function.js'
-import * as TE from 'fp-ts/lib/TaskEither.js'
 import type { Latents, Shape } from '../../../types/shape.js'
 import { type OnnxFeed, runOnnx } from '../../backends/onnxruntime/backend.js'
 import { type OnnxFunction, toOnnx, toOnnxSampler } from '../../backends/onnxruntime/export.js'
 import type { Flow } from '../../distribution/flow.js'
-import { type DiffeoError, engineError } from '../../error.js'
+import { DiffeoException, engineError, orThrow } from '../../error.js'
 import { writeFileAtomic } from '../../file.js'
 import type { Params } from '../../tensor/params.js'
 import { foldIn, key, normalArray } from '../../tensor/random.js'
 import { latentList, product } from '../../tensor/shape.js'
-import { type AnyTensor, latentTensors, trust, unwrap } from '../../tensor/tensor.js'
+import { latentBatch, latentTensors, trust, unwrap } from '../../tensor/tensor.js'
 import { examples, withCheckpointOptions } from '../flags.js'
 import { type RunFlags, withRun } from '../run/open-run.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from '../terminal/console.js'
@@ -41,14 +38,20 @@ export const onnxFunctions = <A extends Shape, B extends Latents>(
   const latents = latentList(flow.bijector.codomain).map((shape, i) => ({ name: `z${i}`, shape }))
   const names = latents.map(({ name }) => name)
   const bound = flow.bijector.bind(params)
-  const joined = (z: readonly tf.Tensor[]) => (z.length === 1 ? z[0] : z) as never
+  const eventOf = (x: tf.Tensor) => latentBatch(flow.bijector.domain, [trust(x)])
+  const latentsOf = (z: readonly tf.Tensor[]) =>
+    latentBatch(
+      flow.bijector.codomain,
+      z.map((part) => trust(part)),
+    )
+  const tensorOf = (x: unknown) => latentTensors(x).map(unwrap)[0]!
   return {
     density: {
       inputs: [{ name: 'x', shape: flow.bijector.domain }],
       outputs: ['log_prob', ...names, 'log_det'],
       run: ([x]) =>
         tf.tidy(() => {
-          const [z, logDet] = bound.forward(trust(x!) as never)
+          const [z, logDet] = bound.forward(eventOf(x!))
           const prior = unwrap(flow.prior.logProb(z))
           return [tf.add(prior, unwrap(logDet)), ...latentTensors(z).map(unwrap), unwrap(logDet)]
         }),
@@ -57,8 +60,8 @@ export const onnxFunctions = <A extends Shape, B extends Latents>(
       inputs: latents,
       outputs: ['x', 'log_det'],
       run: (z) => {
-        const [x, logDet] = bound.inverse(joined(z))
-        return [unwrap(x as never), unwrap(logDet)]
+        const [x, logDet] = bound.inverse(latentsOf(z))
+        return [tensorOf(x), unwrap(logDet)]
       },
     },
     sampler: {
@@ -66,8 +69,8 @@ export const onnxFunctions = <A extends Shape, B extends Latents>(
       outputs: ['x', 'log_prob', ...names],
       run: (z) =>
         tf.tidy(() => {
-          const [x, logDet] = bound.inverse(joined(z))
-          return [unwrap(x as never), tf.sub(unwrap(flow.prior.logProb(joined(z))), unwrap(logDet)), ...z]
+          const [x, logDet] = bound.inverse(latentsOf(z))
+          return [tensorOf(x), tf.sub(unwrap(flow.prior.logProb(latentsOf(z))), unwrap(logDet)), ...z]
         }),
     },
   }
@@ -98,26 +101,28 @@ interface Draft {
 /** How many examples the check has. */
 const CHECKED = 5
 
-/** Runs a file and compares with the function: on what it was given, or on what it says that it drew. */
-const verify = async ({ path, of, bytes, feeds }: Draft): Promise<E.Either<DiffeoError, number>> => {
-  const got = await (await runOnnx(bytes))(feeds)
+/** Runs a file and compares it with the function, on its inputs or on the latents that it drew. Returns the error. */
+const verify = async ({ path, of, bytes, feeds }: Draft): Promise<number> => {
+  const outputs = await (await runOnnx(bytes))(feeds)
   const fed = new Map(feeds.map(({ name, data }) => [name, data]))
   const given = of.inputs.map(({ name, shape }) =>
-    tf.tensor((fed.get(name) ?? got[name]) as Float32Array, [CHECKED, ...shape]),
+    tf.tensor((fed.get(name) ?? outputs[name]) as Float32Array, [CHECKED, ...shape]),
   )
   const wanted = of.run([...given])
-  const gaps = await Promise.all(wanted.map(async (t, i) => distance(got[of.outputs[i]!]!, await t.data<'float32'>())))
+  const gaps = await Promise.all(
+    wanted.map(async (t, i) => distance(outputs[of.outputs[i]!]!, await t.data<'float32'>())),
+  )
   tf.dispose([...wanted, ...given])
   const worst = gaps.reduce((a, b) => Math.max(a, b), 0)
-  return worst <= TOLERANCE
-    ? E.right(worst)
-    : E.left(engineError(`export ${path}`, `the flow's own numbers to ${TOLERANCE}`, `off by ${worst.toPrecision(2)}`))
+  if (worst <= TOLERANCE) return worst
+  const got = `off by ${worst.toPrecision(2)}`
+  throw new DiffeoException(engineError(`export ${path}`, `the flow's own numbers to ${TOLERANCE}`, got))
 }
 
 const draft = async (flow: Flow<Shape, Latents>, params: Params, to: string): Promise<readonly Draft[]> => {
   const { density, inverse, sampler } = onnxFunctions(flow, params)
   const beside = (kind: string) => `${to.replace(/\.onnx$/, '')}.${kind}.onnx`
-  const x = unwrap(flow.sample(params)(key(0), CHECKED, 0.7) as AnyTensor)
+  const x = unwrap(flow.sample(params)(key(0), CHECKED, 0.7))
   const events = [{ name: 'x', shape: x.shape, data: await x.data<'float32'>() }]
   x.dispose()
   const latents = inverse.inputs.map(({ name, shape }, i) => ({
@@ -146,49 +151,35 @@ const draft = async (flow: Flow<Shape, Latents>, params: Params, to: string): Pr
 const sizeOf = (bytes: number): string =>
   bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`
 
-const write = (
-  flow: Flow<Shape, Latents>,
-  params: Params,
-  to: string,
-  { say, progress }: Io,
-): TE.TaskEither<DiffeoError, readonly string[]> =>
-  pipe(
-    TE.tryCatch(
-      () => draft(flow, params, to),
-      (reason) =>
-        engineError('export', 'a flow that can be traced', reason instanceof Error ? reason.message : `${reason}`),
-    ),
-    TE.bindTo('drafts'),
-    // all of them before the first is written
-    TE.bind(
-      'gaps',
-      ({ drafts }) =>
-        () =>
-          counted(progress, { doing: 'checking', total: CHECKED * drafts.length, unit: 'examples' })((heard) =>
-            TE.traverseSeqArrayWithIndex((i, one: Draft) => () => verify(one).finally(() => heard(CHECKED * (i + 1))))(
-              drafts,
-            )(),
-          ),
-    ),
-    TE.tap(({ drafts }) => TE.traverseSeqArray(({ path, bytes }: Draft) => writeFileAtomic(path)(bytes))(drafts)),
-    TE.map(({ drafts, gaps }) => {
-      for (const { path, bytes, says } of drafts) say(`${path} (${sizeOf(bytes.length)}): ${says}`)
-      say(`all were run and agree with the flow to ${Math.max(...gaps).toPrecision(2)}`)
-      return drafts.map(({ path }) => path)
-    }),
-  )
+const draftAll = async (flow: Flow<Shape, Latents>, params: Params, to: string): Promise<readonly Draft[]> => {
+  try {
+    return await draft(flow, params, to)
+  } catch (thrown) {
+    const got = thrown instanceof Error ? thrown.message : `${thrown}`
+    throw new DiffeoException(engineError('export', 'a flow that can be traced', got))
+  }
+}
 
 /** The whole command. */
-export const exportRun = ({ run, to, ...which }: ExportOptions, io: Io): TE.TaskEither<DiffeoError, Outcome> =>
-  withRun(run, { ...which, engine: 'onnxruntime' }, io, ({ flow, params, checkpoint }) =>
-    pipe(
-      write(flow, params, to, io),
-      TE.map((files) => {
-        io.result({ run, checkpoint, files })
-        return 'done'
-      }),
-    ),
-  )
+export const exportRun = ({ run, to, ...which }: ExportOptions, io: Io): Promise<Outcome> =>
+  withRun(run, { ...which, engine: 'onnxruntime' }, io, async ({ flow, params, checkpoint }) => {
+    const drafts = await draftAll(flow, params, to)
+    const counting = { doing: 'checking', total: CHECKED * drafts.length, unit: 'examples' }
+    // all are checked before the first is written
+    const gaps = await counted(
+      io.progress,
+      counting,
+    )(async (heard) => {
+      const checked: number[] = []
+      for (const one of drafts) heard(CHECKED * checked.push(await verify(one)))
+      return checked
+    })
+    for (const { path, bytes } of drafts) orThrow(await writeFileAtomic(path)(bytes)())
+    for (const { path, bytes, says } of drafts) io.say(`${path} (${sizeOf(bytes.length)}): ${says}`)
+    io.say(`all were run and agree with the flow to ${Math.max(...gaps).toPrecision(2)}`)
+    io.result({ run, checkpoint, files: drafts.map(({ path }) => path) })
+    return 'done'
+  })
 
 /** Registers the command. */
 export const exportCommand = (program: Command): Command =>

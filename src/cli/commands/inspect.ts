@@ -7,15 +7,13 @@
  */
 import * as tf from '@tensorflow/tfjs-core'
 import type { Command } from 'commander'
-import { pipe } from 'fp-ts/lib/function.js'
-import * as TE from 'fp-ts/lib/TaskEither.js'
 import type { Latents, Shape } from '../../../types/shape.js'
 import { describeEngine, useEngine } from '../../backends/engine.js'
 import type { AnyBijector } from '../../bijector/layer.js'
 import { integer } from '../../codec.js'
 import { bytes, flops } from '../../compiler/program.js'
 import type { Flow } from '../../distribution/flow.js'
-import { type DiffeoError, usageError } from '../../error.js'
+import { asError, DiffeoException, orThrow, usageError } from '../../error.js'
 import { jit } from '../../jit.js'
 import { branch, countParams, disposeParams, type Params } from '../../tensor/params.js'
 import { key } from '../../tensor/random.js'
@@ -23,6 +21,7 @@ import { latentList, product, show, showLatents } from '../../tensor/shape.js'
 import {
   type AnyTensor,
   type BatchOf,
+  latentBatch,
   latentTensors,
   type PerExample,
   trust,
@@ -30,7 +29,7 @@ import {
   values,
 } from '../../tensor/tensor.js'
 import { examples, numbers, withDataOptions, withModelOptions } from '../flags.js'
-import { defaultRecipe, flagOf, type ModelOptions, modelConfig, optionsIn } from '../run/config.js'
+import { defaultRecipe, flagOf, type ModelConfig, type ModelOptions, modelConfig, optionsIn } from '../run/config.js'
 import { unitOf } from '../run/examples.js'
 import { isRun } from '../run/folder.js'
 import { modelOf } from '../run/model.js'
@@ -58,7 +57,7 @@ const partsOf = (b: AnyBijector, params: Params): readonly Part[] =>
 
 /** What one more example costs: of a program for two and a program for one, the difference. */
 const costs = ([part, params]: Part): Pick<LayerRow, 'flops' | 'bytes'> => {
-  const run = jit((own: Params, x: AnyTensor) => part.bind(own).forward(x as never))
+  const run = jit((own: Params, x: AnyTensor) => part.bind(own).forward(latentBatch(part.domain, [x])))
   const [one, two] = [1, 2].map((n) => {
     const x = trust<Shape>(tf.zeros([n, ...(part.domain as Shape)]))
     const program = run.program(params, x)
@@ -84,7 +83,7 @@ const shares = async (
     let flowing: AnyTensor = x
     const left: AnyTensor[] = []
     const logDets = parts.map(([part], i) => {
-      const [z, logDet] = part.bind(params[i]!).forward(flowing as never)
+      const [z, logDet] = part.bind(params[i]!).forward(latentBatch(part.domain, [flowing]))
       const all = latentTensors(z)
       left.push(...all.slice(0, -1))
       flowing = all.at(-1)!
@@ -182,56 +181,47 @@ interface InspectFlags extends RunFlags, ModelOptions {
   readonly shape?: readonly number[]
 }
 
-const inspectModel = (name: string, flags: InspectFlags, io: Io): TE.TaskEither<DiffeoError, void> => {
-  const { shape = [32, 32, 3] } = flags
-  return pipe(
-    TE.fromEither(modelConfig(name, shape, flags)),
-    TE.mapLeft((e) =>
-      e.op === '--model' ? { ...e, op: 'inspect', expected: `the folder of a run, ${e.expected}` } : e,
-    ),
-    TE.flatMap((model) => modelOf({ model, shape, recipe: defaultRecipe(shape) }, name)),
-    TE.bindTo('model'),
-    TE.bind('engine', () => useEngine(flags.engine, flags)),
-    TE.tapIO(
-      ({ engine }) =>
-        () =>
-          io.say(describeEngine(engine)),
-    ),
-    TE.flatMapTask(({ model: { flow } }) => async () => {
-      const params = flow.init(key(0))
-      tell(flow, await inspect(flow, params, io), io)
-      disposeParams(params)
-    }),
-  )
+/** The configuration of a model by its name or file. */
+const configOf = (name: string, shape: readonly number[], flags: InspectFlags): ModelConfig => {
+  try {
+    return orThrow(modelConfig(name, shape, flags))
+  } catch (thrown) {
+    const error = asError(thrown)
+    if (error.op !== '--model') throw thrown
+    throw new DiffeoException({ ...error, op: 'inspect', expected: `the folder of a run, ${error.expected}` })
+  }
 }
 
-const inspectRun = (folder: string, flags: InspectFlags, io: Io): TE.TaskEither<DiffeoError, void> =>
-  withRun(folder, flags, io, (run) =>
-    pipe(
-      examplesOf(run, flags),
-      TE.flatMapTask((data) => async () => {
-        const x = await data.test.at(0)
-        io.say(`figures of ${unwrap(x).shape[0]} test examples`)
-        const { flow, params, checkpoint } = run
-        tell(flow, await inspect(flow, params, io, x), io, { run: folder, checkpoint })
-        unwrap(x).dispose()
-      }),
-    ),
-  )
+const inspectModel = async (name: string, flags: InspectFlags, io: Io): Promise<void> => {
+  const { shape = [32, 32, 3] } = flags
+  const model = configOf(name, shape, flags)
+  const { flow } = orThrow(await modelOf({ model, shape, recipe: defaultRecipe(shape) }, name)())
+  io.say(describeEngine(orThrow(await useEngine(flags.engine, flags)())))
+  const params = flow.init(key(0))
+  tell(flow, await inspect(flow, params, io), io)
+  disposeParams(params)
+}
+
+const inspectRun = (folder: string, flags: InspectFlags, io: Io): Promise<void> =>
+  withRun(folder, flags, io, async (run) => {
+    const { flow, params, checkpoint } = run
+    const x = await (await examplesOf(run, flags)).test.at(0)
+    io.say(`figures of ${unwrap(x).shape[0]} test examples`)
+    tell(flow, await inspect(flow, params, io, x), io, { run: folder, checkpoint })
+    unwrap(x).dispose()
+  })
 
 /** The whole command: of a folder with a run, or of a model. */
-export const inspectWhat = (what: string, flags: InspectFlags, io: Io): TE.TaskEither<DiffeoError, Outcome> => {
+export const inspectWhat = async (what: string, flags: InspectFlags, io: Io): Promise<Outcome> => {
   const { shape, checkpoint, model, data } = flags
-  const [own, expected] = isRun(what)
+  const [foreign, expected] = isRun(what)
     ? [{ ...optionsIn(flags), shape }, 'a model']
     : [{ checkpoint, model, data }, 'the folder of a run']
-  const strange = Object.entries(own).find(([, value]) => value !== undefined)
-  return pipe(
-    strange === undefined
-      ? (isRun(what) ? inspectRun : inspectModel)(what, flags, io)
-      : TE.left(usageError(flagOf(strange[0]), expected, `'${what}'`, 'name one, or leave it out')),
-    TE.map((): Outcome => 'done'),
-  )
+  const strange = Object.entries(foreign).find(([, value]) => value !== undefined)
+  if (strange !== undefined)
+    throw new DiffeoException(usageError(flagOf(strange[0]), expected, `'${what}'`, 'name one, or leave it out'))
+  await (isRun(what) ? inspectRun : inspectModel)(what, flags, io)
+  return 'done'
 }
 
 /** Registers the command. */

@@ -9,18 +9,15 @@
  */
 import * as tf from '@tensorflow/tfjs-core'
 import type { Command } from 'commander'
-import * as E from 'fp-ts/lib/Either.js'
-import { pipe } from 'fp-ts/lib/function.js'
-import * as TE from 'fp-ts/lib/TaskEither.js'
 import type { Latents, Shape } from '../../../types/shape.js'
 import { integer } from '../../codec.js'
 import { compiled } from '../../distribution/compiled.js'
 import type { Flow } from '../../distribution/flow.js'
-import { type DiffeoError, usageError } from '../../error.js'
+import { DiffeoException, orThrow, usageError } from '../../error.js'
 import { type Raster, writePng } from '../../image/png.js'
 import type { Params } from '../../tensor/params.js'
 import { key, permutation } from '../../tensor/random.js'
-import { type BatchOf, latentTensors, trust, unwrap } from '../../tensor/tensor.js'
+import { type BatchOf, latentBatch, latentTensors, trust, unwrap } from '../../tensor/tensor.js'
 import { grid } from '../evaluation/pictures.js'
 import { examples, number, withDataOptions } from '../flags.js'
 import type { Examples } from '../run/examples.js'
@@ -45,7 +42,7 @@ const interpolate = async (
   params: Params,
   four: BatchOf<Shape>,
   heard: (done: number) => void = () => undefined,
-): Promise<E.Either<DiffeoError, Raster>> => {
+): Promise<Raster> => {
   const { forward, inverse } = compiled(flow)
   const [z, logDet] = await forward(params)(four)
   heard(4)
@@ -56,36 +53,35 @@ const interpolate = async (
       return tf.reshape(tf.matMul(weights, tf.reshape(own, [4, -1])), [SIDE * SIDE, ...own.shape.slice(1)])
     })
   })
-  const [x, inverseLogDet] = await inverse(params)(
-    (Array.isArray(z) ? mixed.map((t) => trust(t)) : trust(mixed[0]!)) as never,
+  const between = latentBatch(
+    flow.bijector.codomain,
+    mixed.map((t) => trust(t)),
   )
+  const [x, inverseLogDet] = await inverse(params)(between)
   heard(4 + SIDE * SIDE)
   const pixels = await unwrap(x).data<'float32'>()
   tf.dispose([latentTensors(z).map(unwrap), mixed, unwrap(logDet), unwrap(x), unwrap(inverseLogDet)])
   return grid(flow.bijector.domain, pixels, SIDE)
 }
 
-/** Four of the first test images, and the picture of what lies between them. */
-const between = async (
+/** Chooses four of the first test images and draws the manifold between them. */
+const drawManifold = async (
   { flow, params }: OpenRun,
   { test }: Examples,
   seed: number,
   io: Io,
-): Promise<E.Either<DiffeoError, { readonly picture: Raster; readonly chosen: readonly number[] }>> => {
+): Promise<{ readonly picture: Raster; readonly chosen: readonly number[] }> => {
   const x = unwrap(await test.at(0))
   const [n = 0] = x.shape
   const chosen = Array.from(permutation(key(seed), n).slice(0, 4))
   const four = n < 4 ? undefined : tf.tidy(() => tf.gather(x, chosen))
   x.dispose()
-  if (four === undefined) return E.left(usageError('interpolate', 'a run with at least 4 test images', `${n}`))
+  if (four === undefined)
+    throw new DiffeoException(usageError('interpolate', 'a run with at least 4 test images', `${n}`))
   const picture = await counted(io.progress, { doing: 'mixing', total: 4 + SIDE * SIDE, unit: 'images' })((heard) =>
     interpolate(flow, params, trust(four), heard),
-  )
-  four.dispose()
-  return pipe(
-    picture,
-    E.map((picture) => ({ picture, chosen })),
-  )
+  ).finally(() => four.dispose())
+  return { picture, chosen }
 }
 
 /** The flags. */
@@ -95,22 +91,18 @@ interface InterpolateFlags extends RunFlags {
 }
 
 /** The whole command. */
-export const interpolateRun = (folder: string, flags: InterpolateFlags, io: Io): TE.TaskEither<DiffeoError, Outcome> =>
-  withRun(folder, flags, io, (run): TE.TaskEither<DiffeoError, Outcome> => {
+export const interpolateRun = (folder: string, flags: InterpolateFlags, io: Io): Promise<Outcome> =>
+  withRun(folder, flags, io, async (run) => {
+    const { config, checkpoint } = run
+    if (config.shape.length !== 3)
+      throw new DiffeoException(usageError('interpolate', 'a run on images', `one on ${config.data.name}`))
     const to = flags.to ?? filesIn(folder).interpolations
-    if (run.config.shape.length !== 3)
-      return TE.left(usageError('interpolate', 'a run on images', `one on ${run.config.data.name}`))
-    return pipe(
-      examplesOf(run, flags),
-      TE.flatMap((data) => () => between(run, data, flags.seed, io)),
-      TE.tap(({ picture }) => writePng(to)(picture)),
-      TE.map(({ chosen }) => {
-        io.say(`between the test images ${chosen.join(', ')}`)
-        io.say(to)
-        io.result({ run: folder, checkpoint: run.checkpoint, images: chosen, files: [to] })
-        return 'done'
-      }),
-    )
+    const { picture, chosen } = await drawManifold(run, await examplesOf(run, flags), flags.seed, io)
+    orThrow(await writePng(to)(picture)())
+    io.say(`between the test images ${chosen.join(', ')}`)
+    io.say(to)
+    io.result({ run: folder, checkpoint, images: chosen, files: [to] })
+    return 'done'
   })
 
 /** Registers the command. */

@@ -1,15 +1,13 @@
 /**
- * `diffeo reconstruct`: what is left of test examples after forward and inverse. A flow loses nothing but rounding.
+ * `diffeo reconstruct`: the error of forward followed by inverse on test examples. A flow loses only rounding.
  *
  * @module
  */
 import type { Command } from 'commander'
-import { pipe } from 'fp-ts/lib/function.js'
-import * as TE from 'fp-ts/lib/TaskEither.js'
-import { type DiffeoError, usageError } from '../../error.js'
+import { DiffeoException, orThrow, usageError } from '../../error.js'
 import { writePng } from '../../image/png.js'
 import { unwrap } from '../../tensor/tensor.js'
-import { allFinite, describeNotFinite } from '../evaluation/finite-results.js'
+import { describeNotFinite, requireFinite } from '../evaluation/finite-results.js'
 import { reconstruct } from '../evaluation/pictures.js'
 import { examples, withDataOptions } from '../flags.js'
 import { type Examples, unitOf } from '../run/examples.js'
@@ -21,61 +19,50 @@ import { counted } from '../terminal/progress.js'
 /** Images in a row. */
 const SHOWN = 16
 
-/** The largest error on the first test examples, and for images the picture of the worst, which `to` gets. */
-export const reconstructTo = (
+interface Reconstructed {
+  readonly largestError: number
+  readonly notFinite: number
+  readonly count: number
+  readonly files: readonly string[]
+}
+
+/** Measures the largest error on the first test examples. Of images it also draws the worst, into the file `to`. */
+export const reconstructTo = async (
   { flow, params, config }: OpenRun,
   data: Examples,
   to: string,
   io: Io,
-): TE.TaskEither<
-  DiffeoError,
-  {
-    readonly largestError: number
-    readonly notFinite: number
-    readonly count: number
-    readonly files: readonly string[]
-  }
-> => {
-  const isImage = config.shape.length === 3
+): Promise<Reconstructed> => {
   const { things } = unitOf(config.shape)
-  return pipe(
-    TE.fromTask(async () => {
-      const x = await data.test.at(0)
-      const [count = 0] = unwrap(x).shape
-      const made = await counted(io.progress, { doing: 'there and back', total: 2 * count, unit: things })((heard) =>
-        reconstruct(flow, params, x, SHOWN, heard),
-      )
-      unwrap(x).dispose()
-      return { ...made, count }
-    }),
-    TE.tapIO(({ largestError, notFinite, count }) => () => {
-      const levels = isImage ? ' of 256 gray levels' : ''
-      io.say(
-        `reconstruction error at most ${largestError.toPrecision(2)}${levels} on the first ${count} test ${things}${describeNotFinite(count, notFinite)}`,
-      )
-    }),
-    TE.tap(({ picture }) => (isImage ? pipe(TE.fromEither(picture), TE.flatMap(writePng(to))) : TE.right(undefined))),
-    TE.map(({ largestError, notFinite, count }) => ({ largestError, notFinite, count, files: isImage ? [to] : [] })),
+  const x = await data.test.at(0)
+  const [count = 0] = unwrap(x).shape
+  const counting = { doing: 'there and back', total: 2 * count, unit: things }
+  const { largestError, notFinite, picture } = await counted(
+    io.progress,
+    counting,
+  )((heard) => reconstruct(flow, params, x, SHOWN, heard)).finally(() => unwrap(x).dispose())
+  const levels = picture === undefined ? '' : ' of 256 gray levels'
+  io.say(
+    `reconstruction error at most ${largestError.toPrecision(2)}${levels} on the first ${count} test ${things}${describeNotFinite(count, notFinite)}`,
   )
+  if (picture !== undefined) orThrow(await writePng(to)(picture)())
+  return { largestError, notFinite, count, files: picture === undefined ? [] : [to] }
 }
 
 type ReconstructFlags = RunFlags & { readonly to?: string }
 
 /** The whole command. */
-export const reconstructRun = (folder: string, flags: ReconstructFlags, io: Io): TE.TaskEither<DiffeoError, Outcome> =>
-  withRun(folder, flags, io, (run) =>
-    pipe(
-      run.config.shape.length !== 3 && flags.to !== undefined
-        ? TE.left(usageError('--to', 'a run on images', `one on ${run.config.data.name}`, 'leave it out'))
-        : examplesOf(run, flags),
-      TE.flatMap((data) => reconstructTo(run, data, flags.to ?? filesIn(folder).reconstructions, io)),
-      TE.flatMapEither((result) => {
-        for (const file of result.files) io.say(file)
-        io.result({ run: folder, checkpoint: run.checkpoint, ...result })
-        return allFinite(`reconstruct ${folder}`, 'test examples', result.count, result.notFinite)
-      }),
-    ),
-  )
+export const reconstructRun = (folder: string, flags: ReconstructFlags, io: Io): Promise<Outcome> =>
+  withRun(folder, flags, io, async (run) => {
+    if (run.config.shape.length !== 3 && flags.to !== undefined)
+      throw new DiffeoException(usageError('--to', 'a run on images', `one on ${run.config.data.name}`, 'leave it out'))
+    const to = flags.to ?? filesIn(folder).reconstructions
+    const result = await reconstructTo(run, await examplesOf(run, flags), to, io)
+    for (const file of result.files) io.say(file)
+    io.result({ run: folder, checkpoint: run.checkpoint, ...result })
+    requireFinite(`reconstruct ${folder}`, 'test examples', result.count, result.notFinite)
+    return 'done'
+  })
 
 /** Registers the command. */
 export const reconstructCommand = (program: Command): Command =>

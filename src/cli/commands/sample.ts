@@ -4,13 +4,11 @@
  * @module
  */
 import type { Command } from 'commander'
-import { pipe } from 'fp-ts/lib/function.js'
-import * as TE from 'fp-ts/lib/TaskEither.js'
 import { integer } from '../../codec.js'
-import type { DiffeoError } from '../../error.js'
+import { orThrow } from '../../error.js'
 import { writePng } from '../../image/png.js'
 import { key } from '../../tensor/random.js'
-import { allFinite } from '../evaluation/finite-results.js'
+import { requireFinite } from '../evaluation/finite-results.js'
 import { samplePicture } from '../evaluation/pictures.js'
 import { examples, number, numbers, positive, withRunOptions } from '../flags.js'
 import { keysOf, unitOf } from '../run/examples.js'
@@ -28,8 +26,8 @@ interface SampleFlags extends RunFlags {
 }
 
 /** The whole command. */
-export const sampleRun = (folder: string, flags: SampleFlags, io: Io): TE.TaskEither<DiffeoError, Outcome> =>
-  withRun(folder, flags, io, ({ flow, params, config, checkpoint }) => {
+export const sampleRun = (folder: string, flags: SampleFlags, io: Io): Promise<Outcome> =>
+  withRun(folder, flags, io, async ({ flow, params, config, checkpoint }) => {
     const { temperature: temperatures, seed, to = filesIn(folder).samples } = flags
     const isImage = config.shape.length === 3
     const isRows = temperatures.length > 1
@@ -39,20 +37,17 @@ export const sampleRun = (folder: string, flags: SampleFlags, io: Io): TE.TaskEi
     const onNotFinite = (count: number): void => {
       notFinite = count
     }
-    const own = seed === undefined ? keysOf(config.recipe.seed).sample : key(seed)
-    return pipe(
-      () =>
-        counted(io.progress, { doing: 'drawing', total: n * temperatures.length, unit: unitOf(config.shape).things })(
-          (heard) => samplePicture(flow, params, own, { n, columns, temperatures, onNotFinite, heard }),
-        ),
-      TE.flatMap(writePng(to)),
-      TE.flatMapEither(() => {
-        io.say(`${n} samples at ${isRows ? 'temperatures' : 'temperature'} ${temperatures.join(', ')}`)
-        io.say(to)
-        io.result({ run: folder, checkpoint, n, temperatures, notFinite, files: [to] })
-        return allFinite(`sample ${folder}`, 'samples', n * temperatures.length, notFinite)
-      }),
+    const seedKey = seed === undefined ? keysOf(config.recipe.seed).sample : key(seed)
+    const total = n * temperatures.length
+    const picture = await counted(io.progress, { doing: 'drawing', total, unit: unitOf(config.shape).things })(
+      (heard) => samplePicture(flow, params, seedKey, { n, columns, temperatures, onNotFinite, heard }),
     )
+    orThrow(await writePng(to)(picture)())
+    io.say(`${n} samples at ${isRows ? 'temperatures' : 'temperature'} ${temperatures.join(', ')}`)
+    io.say(to)
+    io.result({ run: folder, checkpoint, n, temperatures, notFinite, files: [to] })
+    requireFinite(`sample ${folder}`, 'samples', total, notFinite)
+    return 'done'
   })
 
 /** Registers the command. */

@@ -1,25 +1,24 @@
 /**
- * Figures and samples that are no finite numbers: counted, and the end of a command by an error, after its files are
- * written and its result is told.
+ * Results that are not finite. A command counts them, writes its files, prints its result, and then fails.
  *
  * @module
  */
-import * as E from 'fp-ts/lib/Either.js'
-import { type DiffeoError, trainingError } from '../../error.js'
+import { DiffeoException, trainingError } from '../../error.js'
 
 const FIX = 'look for examples outside of what the flow takes, or go back to --checkpoint best'
 
-/** How many of so many are not finite, as one reads it; nothing where all are. */
+/** The clause that counts results that are not finite; empty if all are. */
 export const describeNotFinite = (count: number, notFinite: number): string =>
   notFinite === 0 ? '' : `; ${notFinite} of the ${count} have no finite figure`
 
-/** Refuses where some are not finite. */
-export const allFinite = (
-  op: string,
-  things: string,
-  count: number,
-  notFinite: number,
-): E.Either<DiffeoError, 'done'> =>
-  notFinite === 0
-    ? E.right('done')
-    : E.left(trainingError(op, `finite numbers for all ${count} ${things}`, `none for ${notFinite} of them`, FIX))
+/**
+ * Fails if some results are not finite.
+ *
+ * @throws DiffeoException with a training error
+ */
+export const requireFinite = (op: string, things: string, count: number, notFinite: number): void => {
+  if (notFinite > 0)
+    throw new DiffeoException(
+      trainingError(op, `finite numbers for all ${count} ${things}`, `none for ${notFinite} of them`, FIX),
+    )
+}

@@ -1,40 +1,49 @@
 /**
- * The pictures of a trained flow: samples (of images a grid, of points of the plane with the density behind them), and
- * what is left of test images after forward and inverse.
+ * Pictures of a trained flow: samples, and reconstructions of test images.
  *
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
-import * as E from 'fp-ts/lib/Either.js'
 import type { Latents, Shape } from '../../../types/shape.js'
 import { compiled } from '../../distribution/compiled.js'
 import type { Flow } from '../../distribution/flow.js'
-import { type DiffeoError, shapeError } from '../../error.js'
+import { DiffeoException, orThrow, shapeError } from '../../error.js'
 import { imageGrid } from '../../image/grid.js'
 import { type Box, heatMap } from '../../image/heatmap.js'
 import type { Raster } from '../../image/png.js'
 import { toBytes } from '../../report/images.js'
-import { boxAround, type PlaneFlow, planeDensity } from '../../report/plane.js'
+import { boxAround, planeDensity } from '../../report/plane.js'
 import type { Params } from '../../tensor/params.js'
 import type { Key } from '../../tensor/random.js'
 import { product, sameShape, show } from '../../tensor/shape.js'
-import { type BatchOf, latentTensors, trust, unwrap } from '../../tensor/tensor.js'
+import { type BatchOf, latentBatch, latentTensors, trust, unwrap } from '../../tensor/tensor.js'
 
-/** A grid of images, pixels in [0, 256) one after another; of a shape that can be shown. */
-export const grid = (shape: Shape, pixels: ArrayLike<number>, columns: number): E.Either<DiffeoError, Raster> => {
+/**
+ * A flow of events of shape `A`, which its caller has compared with the flow's domain.
+ *
+ * A flow is invariant in its shape: no type guard can narrow it, so this is a cast.
+ */
+export const flowOf = <A extends Shape>(flow: Flow<Shape, Latents>): Flow<A, Latents> =>
+  flow as unknown as Flow<A, Latents>
+
+/**
+ * A grid of images, from their pixels in [0, 256).
+ *
+ * @throws DiffeoException with a shape error, if the shape is not that of an image with 1 or 3 channels
+ */
+export const grid = (shape: Shape, pixels: ArrayLike<number>, columns: number): Raster => {
   const [h = 0, w = 0, c = 0] = shape
+  if (shape.length !== 3) throw new DiffeoException(shapeError('picture', 'images', show(shape)))
   const bytes = toBytes(pixels)
-  return shape.length === 3
-    ? imageGrid({ columns })(bytes, [bytes.length / product(shape), h, w, c])
-    : E.left(shapeError('picture', 'images', show(shape)))
+  return orThrow(imageGrid({ columns })(bytes, [bytes.length / product(shape), h, w, c]))
 }
 
 const SIDE = 300
 
-/** How many are drawn at once at most: memory, not results. */
+/** The most samples that are drawn at once. It bounds the memory and does not change the samples. */
 const AT_ONCE = { image: 64, point: 4096 }
 
-/** `n` draws, in parts of nearly one size; `heard` hears how many are done. */
+/** Draws `n` samples in parts of nearly equal size. `heard` gets the number of samples drawn so far. */
 const draw = async (
   flow: Flow<Shape, Latents>,
   params: Params,
@@ -48,7 +57,7 @@ const draw = async (
   for (let from = 0; from < n; from += size) {
     const count = Math.min(size, n - from)
     const some = latentTensors(z).map((t) => trust<Shape>(tf.slice(unwrap(t), from, count)))
-    const [x, logDet] = await compiled(flow).inverse(params)((Array.isArray(z) ? some : some[0]) as never)
+    const [x, logDet] = await compiled(flow).inverse(params)(latentBatch(flow.bijector.codomain, some))
     parts.push(await unwrap(x).data<'float32'>())
     tf.dispose([some.map(unwrap), unwrap(x), unwrap(logDet)].flat())
     heard(from + count)
@@ -56,13 +65,13 @@ const draw = async (
   return parts
 }
 
-/** Samples as a picture: `columns` images in a row, or the density with the points upon it. */
+/** Draws samples: images as a grid of `columns` columns, points of the plane on top of the density. */
 export const samplePicture = async (
   flow: Flow<Shape, Latents>,
   params: Params,
   key: Key,
   { n = 64, columns = 8, temperatures = [1], box, onNotFinite, heard = () => undefined }: SampleOptions = {},
-): Promise<E.Either<DiffeoError, Raster>> => {
+): Promise<Raster> => {
   const parts: Float32Array[] = []
   for (const [i, temperature] of temperatures.entries()) {
     const z = flow.prior.sample(flow.bijector.codomain, key, n, temperature)
@@ -79,41 +88,40 @@ export const samplePicture = async (
   const left = new Set(strange)
   const points = all.filter((_, i) => !left.has(Math.floor(i / size)))
   const view = { box: box ?? boxAround(points.length > 0 ? points : Float32Array.of(0, 0)), width: SIDE, height: SIDE }
-  return heatMap({ ...view, points })(await planeDensity(flow as unknown as PlaneFlow, params, view))
+  return orThrow(heatMap({ ...view, points })(await planeDensity(flowOf<readonly [2]>(flow), params, view)))
 }
 
-/** Places of figures, the largest first; what is no number is worse than all. */
+/** The indices of figures, largest first. NaN counts as the largest. */
 export const worstFirst = (figures: ArrayLike<number>): readonly number[] => {
   const rank = (i: number): number => (Number.isNaN(figures[i]) ? Number.POSITIVE_INFINITY : figures[i]!)
   return Array.from(figures, (_, i) => i).sort((a, b) => rank(b) - rank(a))
 }
 
-/** How many samples, and how bold. */
 interface SampleOptions {
   readonly n?: number
   readonly columns?: number
-  /** `n` samples each, from the same noise. */
+  /** `n` samples for each, from the same noise. */
   readonly temperatures?: readonly number[]
-  /** Which part of the plane is shown; the one around the samples unless told. */
+  /** The part of the plane that is shown; default: the box around the samples. */
   readonly box?: Box
-  /** Hears how many samples have a number that is not finite; of points, those are not shown. */
+  /** Gets the number of samples that are not finite. Such points are not drawn. */
   readonly onNotFinite?: (count: number) => void
-  /** Hears how many are drawn. */
+  /** Gets the number of samples drawn so far. */
   readonly heard?: (done: number) => void
 }
 
-/** A picture of reconstructions, and how large the error is. */
 interface Reconstruction {
-  readonly picture: E.Either<DiffeoError, Raster>
-  /** The largest |x − f⁻¹(f(x))| of a number: for images in gray levels of 256. */
+  /** Of images only. */
+  readonly picture: Raster | undefined
+  /** The largest |x − f⁻¹(f(x))| of an element; for images in gray levels of 256. */
   readonly largestError: number
-  /** How many examples have an error that is not finite. */
+  /** The number of examples whose error is not finite. */
   readonly notFinite: number
 }
 
 /**
- * The images with the largest errors, each above what forward and inverse make of it, the worst first. `heard` hears of
- * every example twice.
+ * Runs forward and inverse on a batch. The picture shows the `most` images with the largest errors, worst first, each
+ * above its reconstruction. `heard` counts every example twice.
  */
 export const reconstruct = async (
   flow: Flow<Shape, Latents>,
@@ -143,6 +151,6 @@ export const reconstruct = async (
   return {
     largestError: errors[order[0] ?? 0] ?? 0,
     notFinite: errors.filter((error) => !Number.isFinite(error)).length,
-    picture: grid(flow.bijector.domain, rows, shown.length),
+    picture: flow.bijector.domain.length === 3 ? grid(flow.bijector.domain, rows, shown.length) : undefined,
   }
 }

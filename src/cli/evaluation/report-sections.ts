@@ -6,11 +6,9 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
-import * as E from 'fp-ts/lib/Either.js'
-import { pipe } from 'fp-ts/lib/function.js'
-import * as TE from 'fp-ts/lib/TaskEither.js'
+import type { ImageShape } from '../../data/image-set.js'
 import { compiled } from '../../distribution/compiled.js'
-import type { DiffeoError } from '../../error.js'
+import { orThrow } from '../../error.js'
 import { encodePng, type Raster } from '../../image/png.js'
 import { resampledRows, temperatureRows } from '../../report/images.js'
 import type { Figure, Section } from '../../report/page.js'
@@ -18,35 +16,34 @@ import { planePicture } from '../../report/plane.js'
 import { type Curve, histogram, lines, type Plot, toSvg } from '../../report/plot.js'
 import { foldIn } from '../../tensor/random.js'
 import { product } from '../../tensor/shape.js'
-import { latentTensors, trust, unwrap } from '../../tensor/tensor.js'
+import { type BatchOf, latentTensors, trust, unwrap } from '../../tensor/tensor.js'
 import { type Examples, firstBatch, keysOf } from '../run/examples.js'
 import type { Metric } from '../run/metrics.js'
 import type { OpenRun } from '../run/open-run.js'
-import { grid, reconstruct, worstFirst } from './pictures.js'
+import { flowOf, grid, reconstruct, worstFirst } from './pictures.js'
 import type { Evaluated } from './test-results.js'
 
-type Pending<A> = TE.TaskEither<DiffeoError, A>
+/** A part of the page that is drawn when its turn comes. */
+export type Pending<A> = () => Promise<A>
 
 export const drawn =
   (caption: string) =>
   (plot: Plot): Pending<Figure> =>
-    TE.fromTask(async () => ({ caption, image: await toSvg(plot) }))
+  async () => ({ caption, image: await toSvg(plot) })
 
-const raster =
-  (caption: string, name?: string) =>
-  (picture: E.Either<DiffeoError, Raster>): Pending<Figure> =>
-    pipe(
-      picture,
-      E.flatMap(encodePng),
-      E.map((image) => ({ caption, image, ...(name === undefined ? {} : { name }) })),
-      TE.fromEither,
-    )
+const raster = (caption: string, picture: Raster, name?: string): Figure => ({
+  caption,
+  image: orThrow(encodePng(picture)),
+  ...(name === undefined ? {} : { name }),
+})
 
-export const section = (title: string, figures: readonly Pending<Figure>[], text?: string): Pending<Section> =>
-  pipe(
-    TE.sequenceSeqArray(figures),
-    TE.map((all) => ({ title, figures: all, ...(text === undefined ? {} : { text }) })),
-  )
+export const section =
+  (title: string, pending: readonly Pending<Figure>[]): Pending<Section> =>
+  async () => {
+    const figures: Figure[] = []
+    for (const figure of pending) figures.push(await figure())
+    return { title, figures }
+  }
 
 const along = (metrics: readonly Metric[], name: string, of: (metric: Metric) => number | undefined): Curve => ({
   name,
@@ -72,38 +69,34 @@ export const curves = (metrics: readonly Metric[], unit: string): Readonly<Recor
   }
 }
 
-/** Samples from while it learned, in order of the steps. */
-export const progressOf = (folder: string): Pending<readonly Figure[]> =>
-  TE.fromTask(async () => {
-    const names = await readdir(folder).catch(() => [])
-    const steps = names.flatMap((name) => /^(\d+)\.png$/.exec(name)?.[1] ?? []).sort((a, b) => Number(a) - Number(b))
-    return Promise.all(
-      steps.map(async (step) => ({ caption: `step ${step}`, image: await readFile(join(folder, `${step}.png`)) })),
-    )
-  })
+/** Samples drawn during training, in order of the steps. */
+export const progressOf = async (folder: string): Promise<readonly Figure[]> => {
+  const names = await readdir(folder).catch(() => [])
+  const steps = names.flatMap((name) => /^(\d+)\.png$/.exec(name)?.[1] ?? []).sort((a, b) => Number(a) - Number(b))
+  return Promise.all(
+    steps.map(async (step) => ({ caption: `step ${step}`, image: await readFile(join(folder, `${step}.png`)) })),
+  )
+}
 
 const normal = (z: number): number => Math.exp((-z * z) / 2) / Math.sqrt(2 * Math.PI)
 
 /** The latents of test examples against the prior, scale by scale. */
-export const latentFigures = ({ flow, params }: OpenRun, { test }: Examples): Pending<readonly Figure[]> =>
-  pipe(
-    TE.fromTask(async () => {
-      const x = await test.at(0)
-      const [z, logDet] = await compiled(flow).forward(params)(x)
-      const parts = await Promise.all(latentTensors(z).map((part) => unwrap(part).data<'float32'>()))
-      tf.dispose([unwrap(x), unwrap(logDet), ...latentTensors(z).map(unwrap)])
-      return parts
-    }),
-    TE.flatMap(
-      TE.traverseSeqArrayWithIndex((i, z) => {
-        const mean = z.reduce((a, b) => a + b, 0) / z.length
-        const deviation = Math.sqrt(z.reduce((a, b) => a + (b - mean) ** 2, 0) / z.length)
-        const caption = `z${i + 1}: mean ${mean.toFixed(3)}, standard deviation ${deviation.toFixed(3)}`
-        const title = `latent ${i + 1}, and the standard normal`
-        return drawn(caption)(histogram({ title, x: 'z', values: z, density: normal, range: [-4, 4] }))
-      }),
-    ),
-  )
+export const latentFigures =
+  ({ flow, params }: OpenRun, { test }: Examples): Pending<Section> =>
+  async () => {
+    const x = await test.at(0)
+    const [z, logDet] = await compiled(flow).forward(params)(x)
+    const parts = await Promise.all(latentTensors(z).map((part) => unwrap(part).data<'float32'>()))
+    tf.dispose([unwrap(x), unwrap(logDet), ...latentTensors(z).map(unwrap)])
+    const figures = parts.map((values, i) => {
+      const mean = values.reduce((a, b) => a + b, 0) / values.length
+      const deviation = Math.sqrt(values.reduce((a, b) => a + (b - mean) ** 2, 0) / values.length)
+      const caption = `z${i + 1}: mean ${mean.toFixed(3)}, standard deviation ${deviation.toFixed(3)}`
+      const title = `latent ${i + 1}, and the standard normal`
+      return drawn(caption)(histogram({ title, x: 'z', values, density: normal, range: [-4, 4] }))
+    })
+    return section('Latents of test examples', figures)()
+  }
 
 /** The images of the test set at some places. */
 const imagesAt = async ({ test }: Examples, places: readonly number[]): Promise<Float32Array> => {
@@ -122,72 +115,58 @@ const imagesAt = async ({ test }: Examples, places: readonly number[]): Promise<
 
 const SHOWN = 12
 
+/** Samples, resampled latents, reconstructions, and the extreme test images. */
 export const imageSections = (run: OpenRun, data: Examples, { each, unit }: Evaluated): readonly Pending<Section>[] => {
-  const { flow, params, config } = run
-  const own = keysOf(config.recipe.seed).sample
+  const { params, config } = run
+  const flow = flowOf<ImageShape>(run.flow)
+  const sampleKey = keysOf(config.recipe.seed).sample
   const order = worstFirst(each)
   const extremes = [
     { name: 'least likely', places: order.slice(0, SHOWN) },
     { name: 'likeliest', places: order.slice(-SHOWN).reverse() },
   ]
   const figure = (i: number) => each[i]!.toFixed(3)
-  // the pictures of flows of images alone are asked for here
-  const images = flow as never
-  const some = <A>(use: (x: never) => Promise<A>): Promise<A> =>
-    imagesAt(
-      data,
-      order.filter((_, i) => i % Math.ceil(order.length / SHOWN) === 0),
-    ).then(async (pixels) => {
-      const x = tf.tensor(pixels, [pixels.length / product(flow.bijector.domain), ...flow.bijector.domain])
-      try {
-        return await use(trust(x) as never)
-      } finally {
-        x.dispose()
-      }
-    })
+  /** Test images from the whole range of likelihoods. */
+  const withImages = async <A>(use: (x: BatchOf<ImageShape>) => Promise<A>): Promise<A> => {
+    const places = order.filter((_, i) => i % Math.ceil(order.length / SHOWN) === 0)
+    const pixels = await imagesAt(data, places)
+    const x = tf.tensor(pixels, [pixels.length / product(flow.bijector.domain), ...flow.bijector.domain])
+    return use(trust(x)).finally(() => x.dispose())
+  }
   return [
     section('Samples', [
-      pipe(
-        () => temperatureRows(images, params, own).then(E.right),
-        TE.flatMap(raster('temperatures 0.5, 0.7, 0.85 and 1, a row each, from the same draws', 'temperatures')),
-      ),
+      async () => {
+        const caption = 'temperatures 0.5, 0.7, 0.85 and 1, a row each, from the same draws'
+        return raster(caption, orThrow(await temperatureRows(flow, params, sampleKey)), 'temperatures')
+      },
     ]),
     section('What each scale holds', [
-      pipe(
-        () => some((x) => resampledRows(images, params, foldIn(own, 1), x)).then(E.right),
-        TE.flatMap(raster('test images; below, the finer latents drawn anew, one scale more in each row', 'scales')),
-      ),
+      async () => {
+        const caption = 'test images; below, the finer latents drawn anew, one scale more in each row'
+        const rows = await withImages((x) => resampledRows(flow, params, foldIn(sampleKey, 1), x))
+        return raster(caption, orThrow(rows), 'scales')
+      },
     ]),
     section('Reconstruction', [
-      pipe(
-        () => some((x) => reconstruct(flow, params, x, SHOWN)).then(E.right),
-        TE.flatMap(({ picture, largestError }) =>
-          raster(`test images, and f⁻¹(f(x)) below; largest error ${largestError.toPrecision(2)} of 256 gray levels`)(
-            picture,
-          ),
-        ),
-      ),
+      () =>
+        withImages(async (x) => {
+          const { picture, largestError } = await reconstruct(run.flow, params, trust(unwrap(x)), SHOWN)
+          const largest = largestError.toPrecision(2)
+          return raster(`test images, and f⁻¹(f(x)) below; largest error ${largest} of 256 gray levels`, picture!)
+        }),
     ]),
     section(
       'Likeliest and least likely',
-      extremes.map(({ name, places }) =>
-        pipe(
-          () => imagesAt(data, places).then(E.right),
-          TE.flatMap((pixels) =>
-            raster(`${name}: ${figure(places[0]!)} to ${figure(places.at(-1)!)} ${unit}`)(
-              grid(flow.bijector.domain, pixels, SHOWN),
-            ),
-          ),
-        ),
-      ),
+      extremes.map(({ name, places }) => async () => {
+        const picture = grid(flow.bijector.domain, await imagesAt(data, places), SHOWN)
+        return raster(`${name}: ${figure(places[0]!)} to ${figure(places.at(-1)!)} ${unit}`, picture)
+      }),
     ),
   ]
 }
 
-/** A flow of points: its density, its samples, and its latents as the plane holds them. */
-export const planePlot =
-  ({ flow, params, config }: OpenRun, data: Examples): Pending<Plot> =>
-  async () => {
-    const of = { title: config.data.name, data: await firstBatch(data), key: keysOf(config.recipe.seed).sample }
-    return planePicture(flow as never, params, of)
-  }
+/** Plots a flow of points: its density, its samples, and the grid of latents in the plane. */
+export const planePlot = async ({ flow, params, config }: OpenRun, data: Examples): Promise<Plot> => {
+  const source = { title: config.data.name, data: await firstBatch(data), key: keysOf(config.recipe.seed).sample }
+  return orThrow(await planePicture(flowOf<readonly [2]>(flow), params, source))
+}

@@ -3,14 +3,12 @@
  *
  * @module
  */
-import { pipe } from 'fp-ts/lib/function.js'
-import * as TE from 'fp-ts/lib/TaskEither.js'
-import { type DiffeoError, describeError } from '../../error.js'
+import { orThrow } from '../../error.js'
 import { evaluate, type Gap, trainingGap } from '../../train/evaluate.js'
 import { type Examples, unitOf } from '../run/examples.js'
 import { filesIn, writeJson } from '../run/folder.js'
 import type { OpenRun } from '../run/open-run.js'
-import type { Io } from '../terminal/console.js'
+import { type Io, warnIfFails } from '../terminal/console.js'
 import { counted } from '../terminal/progress.js'
 import { describeNotFinite } from './finite-results.js'
 
@@ -55,63 +53,46 @@ const describeEvaluation = ({
 /** The same without every example's figure. */
 export const summaryOf = ({ each: _, ...summary }: Evaluated): Omit<Evaluated, 'each'> => summary
 
-/** Evaluates on all test examples, and leaves the figures in the run's folder if it is told one. */
-export const measure = (
+/** Evaluates on all test examples, and writes the figures into the run's folder, if there is one. */
+export const measure = async (
   { flow, config: { shape }, state: { step }, checkpoint, params }: OpenRun,
-  examples: Examples,
+  { test, large, limited, floor }: Examples,
   io: Io,
   folder?: string,
-): TE.TaskEither<DiffeoError, Evaluated> =>
-  pipe(
-    TE.fromTask(async (): Promise<Evaluated> => {
-      const { test, large, limited, floor } = examples
-      const unit = unitOf(shape)
-      const watched = (doing: string, total: number) => counted(io.progress, { doing, total, unit: unit.things })
-      const bits = await watched('testing', test.count)((heard) => evaluate(flow, params, test, heard))
-      const gap = await watched(
-        'statistics of batches',
-        2 * large.count,
-      )((heard) => trainingGap(flow, params, large, heard))
-      const few =
-        limited === undefined
-          ? undefined
-          : await watched('training examples', limited.count)((heard) => evaluate(flow, params, limited, heard))
-      const each = Array.from(bits.each, unit.of)
-      return {
-        checkpoint,
-        step,
-        unit: unit.name,
-        count: bits.count,
-        mean: unit.of(bits.mean),
-        worst: unit.of(bits.worst),
-        worstIndex: bits.each.findIndex((bit) => Object.is(bit, bits.worst)),
-        notFinite: bits.notFinite,
-        ...(floor === undefined ? {} : { floor: floor() }),
-        batchStatistics: {
-          batch: large.size,
-          count: gap.count,
-          training: unit.of(gap.training),
-          evaluation: unit.of(gap.evaluation),
-          gap: unit.of(gap.gap),
-          notFinite: gap.notFinite,
-        },
-        ...(few === undefined
-          ? {}
-          : { train: { count: few.count, mean: unit.of(few.mean), worst: unit.of(few.worst) } }),
-        each,
-      }
-    }),
-    TE.tapIO((evaluated) => () => io.say(describeEvaluation(evaluated))),
-    // figures that were told are not lost to a folder that cannot be written
-    TE.tapTask((evaluated) =>
-      folder === undefined
-        ? async () => undefined
-        : pipe(
-            writeJson(filesIn(folder).evaluation)(evaluated),
-            TE.match(
-              (error) => io.warn(describeError(error)),
-              () => undefined,
-            ),
-          ),
-    ),
-  )
+): Promise<Evaluated> => {
+  const unit = unitOf(shape)
+  const watched = (doing: string, total: number) => counted(io.progress, { doing, total, unit: unit.things })
+  const bits = await watched('testing', test.count)((heard) => evaluate(flow, params, test, heard))
+  const gap = await watched(
+    'statistics of batches',
+    2 * large.count,
+  )((heard) => trainingGap(flow, params, large, heard))
+  const few =
+    limited && (await watched('training examples', limited.count)((heard) => evaluate(flow, params, limited, heard)))
+  const evaluated: Evaluated = {
+    checkpoint,
+    step,
+    unit: unit.name,
+    count: bits.count,
+    mean: unit.of(bits.mean),
+    worst: unit.of(bits.worst),
+    worstIndex: bits.each.findIndex((bit) => Object.is(bit, bits.worst)),
+    notFinite: bits.notFinite,
+    ...(floor === undefined ? {} : { floor: floor() }),
+    batchStatistics: {
+      batch: large.size,
+      count: gap.count,
+      training: unit.of(gap.training),
+      evaluation: unit.of(gap.evaluation),
+      gap: unit.of(gap.gap),
+      notFinite: gap.notFinite,
+    },
+    ...(few === undefined ? {} : { train: { count: few.count, mean: unit.of(few.mean), worst: unit.of(few.worst) } }),
+    each: Array.from(bits.each, unit.of),
+  }
+  io.say(describeEvaluation(evaluated))
+  // a folder that cannot be written does not cost the printed figures
+  if (folder !== undefined)
+    await warnIfFails(async () => orThrow(await writeJson(filesIn(folder).evaluation)(evaluated)()), io)
+  return evaluated
+}

@@ -21,7 +21,7 @@ const About = t.array(
   ]),
 )
 /** The command line as a shell takes it, the engine's own line, the versions of diffeo and Node, when it began (ISO 8601), and what was verified of the data. */
-type About = Readonly<t.TypeOf<typeof About>>
+export type About = Readonly<t.TypeOf<typeof About>>
 
 /** More than a thousand commands need. */
 const LARGEST = 2 ** 24

@@ -23,7 +23,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as J from 'fp-ts/lib/Json.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
-import { type DiffeoError, describeError, fileError, formatError, usageError } from '../../error.js'
+import { type DiffeoError, describeError, fileError, formatError, orThrow, usageError } from '../../error.js'
 import { fileFailure, readBytes, writeFileAtomic } from '../../file.js'
 import { type Checkpoint, loadCheckpoint } from '../../train/checkpoint.js'
 import { decodeWith } from '../../train/safetensors.js'
@@ -232,29 +232,24 @@ const savedIn = (out: string, from: Which | undefined): TE.TaskEither<DiffeoErro
 }
 
 /**
- * Uses the folder of a new run, or of one that goes on from a checkpoint, with its lock held: nobody else writes there
+ * Uses the folder of a new run, or of one that resumes from a checkpoint, with its lock held: nobody else writes there
  * between what is read and what is made of it.
+ *
+ * @throws DiffeoException if the folder cannot be used
  */
-export const withFolder = <A>(
+export const withFolder = async <A>(
   out: string,
   from: Which | undefined,
   say: (line: string) => void,
-  use: (loaded: Loaded | undefined, lock: FolderLock) => TE.TaskEither<DiffeoError, A>,
-): TE.TaskEither<DiffeoError, A> =>
-  pipe(
-    makeFolder(out),
-    TE.bindTo('created'),
-    TE.bind('lock', () => lockFolder(out, { say })),
-    TE.flatMap(({ created, lock }) =>
-      pipe(
-        savedIn(out, from),
-        TE.flatMap((loaded) => use(loaded, lock)),
-        (task) => () =>
-          task().finally(async () => {
-            lock.release()
-            // what another run may have begun to use is not empty
-            if (created !== undefined) await removeEmpty(out, created)
-          }),
-      ),
-    ),
-  )
+  use: (loaded: Loaded | undefined, lock: FolderLock) => Promise<A>,
+): Promise<A> => {
+  const created = orThrow(await makeFolder(out)())
+  const lock = orThrow(await lockFolder(out, { say })())
+  try {
+    return await use(orThrow(await savedIn(out, from)()), lock)
+  } finally {
+    lock.release()
+    // a folder that another run has begun to use is not empty
+    if (created !== undefined) await removeEmpty(out, created)
+  }
+}

@@ -8,10 +8,9 @@ import { appendFile } from 'node:fs/promises'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as J from 'fp-ts/lib/Json.js'
-import * as TE from 'fp-ts/lib/TaskEither.js'
 import * as t from 'io-ts'
 import { natural } from '../../codec.js'
-import type { DiffeoError } from '../../error.js'
+import { DiffeoException, orThrow } from '../../error.js'
 import { fileFailure, readTextIfAny, writeFileAtomic } from '../../file.js'
 
 const common = {
@@ -49,41 +48,45 @@ const parse = (line: string): readonly Metric[] =>
 /** The lines of ten million steps. */
 const LARGEST = 2 ** 28
 
-/** The lines of a file; none if there is no file. */
-export const readMetrics = (path: string): TE.TaskEither<DiffeoError, readonly Metric[]> =>
-  pipe(
-    readTextIfAny(path, LARGEST),
-    TE.map((text) => text.split('\n').flatMap(parse)),
-  )
+/**
+ * The lines of a file; none if there is no file.
+ *
+ * @throws DiffeoException with a file error, if the file cannot be read
+ */
+export const readMetrics = async (path: string): Promise<readonly Metric[]> =>
+  orThrow(await readTextIfAny(path, LARGEST)())
+    .split('\n')
+    .flatMap(parse)
 
 /** Where lines are added. */
 export interface MetricsFile {
   /** Seconds of training that the file tells of. */
   readonly time: number
-  readonly add: (metric: Metric) => Promise<E.Either<DiffeoError, void>>
+  readonly add: (metric: Metric) => Promise<void>
 }
 
 /** Keeps nothing: of a worker that is not the chief. */
-export const noMetrics: MetricsFile = { time: 0, add: async () => E.right(undefined) }
+export const noMetrics: MetricsFile = { time: 0, add: async () => undefined }
 
-/** Opens the file of a run that is at a step. */
-export const openMetrics = (path: string, step: number): TE.TaskEither<DiffeoError, MetricsFile> =>
-  pipe(
-    readMetrics(path),
-    TE.map((lines) => lines.filter((line) => line.step <= step)),
-    TE.tap((kept) => writeFileAtomic(path)(Buffer.from(kept.map((line) => `${JSON.stringify(line)}\n`).join('')))),
-    TE.map((kept) => {
-      let torn = false
-      return {
-        time: kept.at(-1)?.time ?? 0,
-        add: async (metric) => {
-          const written = await TE.tryCatch(
-            () => appendFile(path, `${torn ? '\n' : ''}${JSON.stringify(metric)}\n`),
-            fileFailure('write', path),
-          )()
-          torn = E.isLeft(written)
-          return written
-        },
+/**
+ * Opens the file of a run that is at a step.
+ *
+ * @throws DiffeoException with a file error, if the file cannot be read or written
+ */
+export const openMetrics = async (path: string, step: number): Promise<MetricsFile> => {
+  const kept = (await readMetrics(path)).filter((line) => line.step <= step)
+  orThrow(await writeFileAtomic(path)(Buffer.from(kept.map((line) => `${JSON.stringify(line)}\n`).join('')))())
+  let torn = false
+  return {
+    time: kept.at(-1)?.time ?? 0,
+    add: async (metric) => {
+      try {
+        await appendFile(path, `${torn ? '\n' : ''}${JSON.stringify(metric)}\n`)
+        torn = false
+      } catch (thrown) {
+        torn = true
+        throw new DiffeoException(fileFailure('write', path)(thrown))
       }
-    }),
-  )
+    },
+  }
+}

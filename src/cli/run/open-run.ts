@@ -5,10 +5,8 @@
  */
 import { existsSync } from 'node:fs'
 import { basename } from 'node:path'
-import { pipe } from 'fp-ts/lib/function.js'
-import * as TE from 'fp-ts/lib/TaskEither.js'
 import { describeEngine, type Engine, useEngine } from '../../backends/engine.js'
-import { type DiffeoError, usageError } from '../../error.js'
+import { DiffeoException, orThrow, usageError } from '../../error.js'
 import type { Params } from '../../tensor/params.js'
 import { restore } from '../../train/restore.js'
 import { averageParams, disposeState, type TrainState } from '../../train/state.js'
@@ -39,71 +37,69 @@ export interface OpenRun extends Model {
   readonly engine: Engine
 }
 
-/** Refuses `--checkpoint best` where no validation has left one; a damaged one is passed over, and said so. */
-export const hasBest = (folder: string, which: Which | undefined): TE.TaskEither<DiffeoError, void> => {
-  const { best } = filesIn(folder)
-  if (which !== 'best' || existsSync(best) || !isRun(folder)) return TE.right(undefined)
-  return pipe(
-    readConfig(filesIn(folder).config),
-    TE.match(
-      () => undefined,
-      ({ recipe }) => recipe.validation,
-    ),
-    TE.fromTask,
-    TE.flatMap((validation) =>
-      TE.left(
-        usageError(
-          '--checkpoint best',
-          `${best}, which a validation leaves`,
-          'a run without',
-          validation === 0
-            ? 'leave it out: the run has no validation set'
-            : 'leave it out, or train with a smaller --validate-every',
-        ),
-      ),
+/**
+ * Refuses `--checkpoint best` where no validation has left one; a damaged one is passed over, and said so.
+ *
+ * @throws DiffeoException with a usage error
+ */
+export const requireBest = async (folder: string, which: Which | undefined): Promise<void> => {
+  const { best, config } = filesIn(folder)
+  if (which !== 'best' || existsSync(best) || !isRun(folder)) return
+  const saved = await readConfig(config)()
+  const hasNoValidation = saved._tag === 'Right' && saved.right.recipe.validation === 0
+  throw new DiffeoException(
+    usageError(
+      '--checkpoint best',
+      `${best}, which a validation leaves`,
+      'a run without',
+      hasNoValidation
+        ? 'leave it out: the run has no validation set'
+        : 'leave it out, or train with a smaller --validate-every',
     ),
   )
 }
 
-/** Uses a run: reads it, says what there is to say, and frees it afterwards. */
-export const withRun = <A>(
+/**
+ * Opens a run, says what it opened, and frees the run after use.
+ *
+ * @throws DiffeoException if the run cannot be read or its engine does not start
+ */
+export const withRun = async <const A>(
   folder: string,
   flags: RunFlags,
-  io: Io,
-  use: (run: OpenRun) => TE.TaskEither<DiffeoError, A>,
-): TE.TaskEither<DiffeoError, A> =>
-  pipe(
-    hasBest(folder, flags.checkpoint),
-    TE.flatMap(() => loadSaved(folder, flags.checkpoint)),
-    TE.tapIO((loaded) => () => toldOf(loaded).forEach(io.warn)),
-    TE.bindTo('loaded'),
-    TE.bind('model', ({ loaded }) => modelOf(loaded.saved.config, flags.model)),
-    TE.bind('engine', () => useEngine(flags.engine, flags)),
-    TE.tapIO(
-      ({ engine, loaded: { saved } }) =>
-        () =>
-          io.say(`${describeEngine(engine)}\n${saved.path}, step ${saved.step}`),
-    ),
-    TE.bind('state', ({ loaded, model }) => TE.fromEither(restore(model.flow, model.optimiser)(loaded.saved))),
-    TE.flatMap(({ loaded, model, engine, state }) =>
-      pipe(
-        use({
-          ...model,
-          config: loaded.saved.config,
-          engine,
-          state,
-          checkpoint: basename(loaded.saved.path),
-          params: averageParams(model.flow, model.optimiser, state),
-        }),
-        (task) => () => task().finally(() => disposeState(state)),
-      ),
-    ),
-  )
+  { say, warn }: Io,
+  use: (run: OpenRun) => Promise<A>,
+): Promise<A> => {
+  await requireBest(folder, flags.checkpoint)
+  const loaded = orThrow(await loadSaved(folder, flags.checkpoint)())
+  toldOf(loaded).forEach(warn)
+  const { saved } = loaded
+  const model = orThrow(await modelOf(saved.config, flags.model)())
+  const engine = orThrow(await useEngine(flags.engine, flags)())
+  say(`${describeEngine(engine)}\n${saved.path}, step ${saved.step}`)
+  const state = orThrow(restore(model.flow, model.optimiser)(saved))
+  try {
+    return await use({
+      ...model,
+      config: saved.config,
+      engine,
+      state,
+      checkpoint: basename(saved.path),
+      params: averageParams(model.flow, model.optimiser, state),
+    })
+  } finally {
+    disposeState(state)
+  }
+}
 
-/** The data that a run was trained on. */
-export const examplesOf = ({ config }: OpenRun, flags: RunFlags): TE.TaskEither<DiffeoError, Examples> =>
-  pipe(
-    loadDataSet(flags.data === undefined ? config.data : { ...config.data, folder: flags.data }, config.recipe),
-    TE.tap((set) => TE.fromEither(sameContents(config.contents, set.contents))),
-    TE.flatMapEither((set) => set.examples(config.recipe)),
-  )
+/**
+ * The data that a run was trained on.
+ *
+ * @throws DiffeoException if the data cannot be read, or are not those that the run began with
+ */
+export const examplesOf = async ({ config }: OpenRun, flags: RunFlags): Promise<Examples> => {
+  const data = flags.data === undefined ? config.data : { ...config.data, folder: flags.data }
+  const set = orThrow(await loadDataSet(data, config.recipe)())
+  orThrow(sameContents(config.contents, set.contents))
+  return orThrow(set.examples(config.recipe))
+}

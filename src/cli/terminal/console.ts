@@ -8,9 +8,7 @@
  * @module
  */
 import { styleText } from 'node:util'
-import * as E from 'fp-ts/lib/Either.js'
-import type * as TE from 'fp-ts/lib/TaskEither.js'
-import { type DiffeoError, DiffeoException, describeError } from '../../error.js'
+import { asError, type DiffeoError, describeError } from '../../error.js'
 import { fileFailure } from '../../file.js'
 import { printableJson } from '../../printable.js'
 import { lostOutput, onLostOutput, writeLines, writeRaw } from './output.js'
@@ -82,11 +80,18 @@ export const checkOutput = async (flags: GlobalFlags): Promise<void> => {
   if (lost !== undefined && !lost.isUnread) fail(fileFailure('write', 'stdout')(lost.error), flags)
 }
 
-/** Runs a command to its end: the one place where a task of a command starts. */
-export const perform = async (
-  command: (io: Io) => TE.TaskEither<DiffeoError, Outcome>,
-  flags: GlobalFlags,
-): Promise<void> => {
+/** Does what a command can go on without: an expected failure becomes a warning. */
+export const warnIfFails = async <A>(work: () => Promise<A>, { warn }: Pick<Io, 'warn'>): Promise<A | undefined> => {
+  try {
+    return await work()
+  } catch (thrown) {
+    warn(describeError(asError(thrown)))
+    return undefined
+  }
+}
+
+/** Runs a command to its end, and listens for signals meanwhile. What it throws is caught by `run` in `program.ts`. */
+export const perform = async (command: (io: Io) => Promise<Outcome>, flags: GlobalFlags): Promise<void> => {
   const stop = new AbortController()
   const { json = false, color } = flags
   const yellow = paint(process.stderr, color)
@@ -120,12 +125,7 @@ export const perform = async (
     },
   }
   try {
-    const outcome = await command(io)()
-    if (E.isLeft(outcome)) fail(outcome.left, flags)
-    else if (outcome.right === 'stopped') process.exitCode = code
-  } catch (thrown) {
-    if (!(thrown instanceof DiffeoException)) throw thrown
-    fail(thrown.error, flags)
+    if ((await command(io)) === 'stopped') process.exitCode = code
   } finally {
     stopListening()
   }

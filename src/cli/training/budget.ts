@@ -4,8 +4,7 @@
  * @module
  */
 import { existsSync } from 'node:fs'
-import * as E from 'fp-ts/lib/Either.js'
-import { type DiffeoError, usageError } from '../../error.js'
+import { DiffeoException, usageError } from '../../error.js'
 import { flagsOf } from '../flags.js'
 import type { RunConfig } from '../run/config.js'
 import { filesIn } from '../run/folder.js'
@@ -56,25 +55,28 @@ export const wayBack = (
     : 'there was no validation to go back to: start a new run with a lower --learning-rate'
 }
 
-/** When to stop: as the flags say, else at the end of the schedule, else after some minutes. */
+/**
+ * When to stop: as the flags say, otherwise at the end of the schedule, otherwise after some minutes.
+ *
+ * @throws DiffeoException with a usage error, if the run has no steps left
+ */
 export const budgetOf = (
   { minutes, steps, saveEvery }: BudgetFlags,
   { recipe, shape }: RunConfig,
   out: string,
   from: number,
-): E.Either<DiffeoError, Budget> => {
+): Budget => {
   const seconds = minutes === undefined ? {} : { seconds: minutes * 60 }
-  if (steps !== undefined) return E.right({ ...seconds, steps, saveEvery })
-  if (minutes !== undefined) return E.right({ ...seconds, saveEvery })
-  if (recipe.steps === undefined) return E.right({ seconds: minutesFor(shape) * 60, saveEvery })
-  return from < recipe.steps
-    ? E.right({ saveEvery })
-    : E.left(
-        usageError(
-          `resume ${out}`,
-          'a run with steps left',
-          `step ${from} of ${recipe.steps}`,
-          'add --minutes or --steps to train it further, or look at it: diffeo evaluate, diffeo sample',
-        ),
-      )
+  if (steps !== undefined) return { ...seconds, steps, saveEvery }
+  if (minutes !== undefined) return { ...seconds, saveEvery }
+  if (recipe.steps === undefined) return { seconds: minutesFor(shape) * 60, saveEvery }
+  if (from < recipe.steps) return { saveEvery }
+  throw new DiffeoException(
+    usageError(
+      `resume ${out}`,
+      'a run with steps left',
+      `step ${from} of ${recipe.steps}`,
+      'add --minutes or --steps to train it further, or look at it: diffeo evaluate, diffeo sample',
+    ),
+  )
 }

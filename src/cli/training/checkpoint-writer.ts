@@ -1,37 +1,35 @@
 /**
- * What is written of a run while it trains. What cannot be is said, and tried again: training goes on.
+ * Writes a run while it trains. A failed write becomes a warning and is retried; training continues.
  *
  * @module
  */
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import * as E from 'fp-ts/lib/Either.js'
-import { pipe } from 'fp-ts/lib/function.js'
-import * as TE from 'fp-ts/lib/TaskEither.js'
-import { type DiffeoError, describeError } from '../../error.js'
-import { fileFailure } from '../../file.js'
+import { asError, type DiffeoError, DiffeoException, describeError, orThrow } from '../../error.js'
 import { type BestFigures, type Snapshot, saveCheckpoint } from '../../train/checkpoint.js'
 import { copyState, disposeState } from '../../train/state.js'
 import { filesIn } from '../run/folder.js'
 import { type FolderLock, foreignFolder } from '../run/lock.js'
-import type { Io } from '../terminal/console.js'
+import { type Io, warnIfFails } from '../terminal/console.js'
 
-/** Hears what became of something that was written, and answers whether it is there. */
-export type Report = (written: E.Either<DiffeoError, unknown>) => boolean
+/** Tries to write something, and returns whether that worked. An expected failure becomes a warning. */
+export type Attempt = (write: () => Promise<unknown>) => Promise<boolean>
 
-/** Says what could not be written: a sentence once, until something can be again. */
-export const reporter = ({ warn }: Pick<Io, 'warn'>): Report => {
-  const said = new Set<string>()
-  return (written) => {
-    if (E.isRight(written)) {
-      said.clear()
+/** Repeats no warning until a write has succeeded again. */
+export const attempts = ({ warn }: Pick<Io, 'warn'>): Attempt => {
+  const warned = new Set<string>()
+  return async (write) => {
+    try {
+      await write()
+      warned.clear()
       return true
+    } catch (thrown) {
+      const sentence = describeError(asError(thrown))
+      if (!warned.has(sentence)) warn(`${sentence} (training goes on, and tries again)`)
+      warned.add(sentence)
+      return false
     }
-    const sentence = describeError(written.left)
-    if (!said.has(sentence)) warn(`${sentence} (training goes on, and tries again)`)
-    said.add(sentence)
-    return false
   }
 }
 
@@ -41,14 +39,11 @@ export interface Place {
   readonly lock: Pick<FolderLock, 'isHeld'>
 }
 
-/** Writes a checkpoint into the folder of a run, unless another run took it. */
-const saveIn =
-  ({ out, lock }: Place, path: string) =>
-  (contents: Snapshot): TE.TaskEither<DiffeoError, void> =>
-    pipe(
-      TE.fromIO(lock.isHeld),
-      TE.flatMap((isHeld) => (isHeld ? saveCheckpoint(path)(contents) : TE.left(foreignFolder(out)))),
-    )
+/** Writes a checkpoint into the folder of a run, unless another run took the folder. */
+const saveIn = async ({ out, lock }: Place, path: string, contents: Snapshot): Promise<void> => {
+  if (!lock.isHeld()) throw new DiffeoException(foreignFolder(out))
+  orThrow(await saveCheckpoint(path)(contents)())
+}
 
 /** Writes the checkpoints of a run. */
 export interface Saver {
@@ -73,17 +68,12 @@ export interface SavedBest {
  *
  * @param best the figures of the best checkpoint, of a run that goes on.
  */
-export const saver = (
-  place: Place,
-  best: BestFigures | undefined,
-  report: Report,
-  { warn }: Pick<Io, 'warn'>,
-): Saver => {
+export const saver = (place: Place, best: BestFigures | undefined, attempt: Attempt, io: Pick<Io, 'warn'>): Saver => {
   const files = filesIn(place.out)
   let savedAt = performance.now()
   let there = best
   let unwritten: Snapshot | undefined
-  const write = async (path: string, contents: Snapshot) => report(await saveIn(place, path)(contents)())
+  const write = (path: string, contents: Snapshot) => attempt(() => saveIn(place, path, contents))
   const forget = (): void => {
     if (unwritten !== undefined) disposeState(unwritten.state)
     unwritten = undefined
@@ -109,50 +99,50 @@ export const saver = (
     since: () => (performance.now() - savedAt) / 1000,
     close: async () => {
       if (unwritten !== undefined) {
-        const written = await saveIn(place, files.best)(unwritten)()
-        if (E.isRight(written)) {
-          const contents = unwritten
-          forget()
-          agreed(contents)
-        } else warn(`${describeError(written.left)} (the parameters of the best validation are not kept)`)
+        const contents = unwritten
+        const lost = '(the parameters of the best validation are not kept)'
+        const warn = (line: string): void => io.warn(`${line} ${lost}`)
+        await warnIfFails(
+          async () => {
+            await saveIn(place, files.best, contents)
+            forget()
+            agreed(contents)
+          },
+          { warn },
+        )
       }
       return { figures: there, unwritten }
     },
   }
 }
 
-/** A folder that nobody can foresee, for what its own folder does not take. */
-const refuge = (): TE.TaskEither<DiffeoError, string> =>
-  TE.tryCatch(() => mkdtemp(join(tmpdir(), 'diffeo-')), fileFailure('write', tmpdir()))
+/** Saves into an unpredictable new folder what the run's own folder cannot take. Returns the error with where it went. */
+const rescue = async (error: DiffeoError, contents: Snapshot, best: Snapshot | undefined): Promise<DiffeoError> => {
+  try {
+    const files = filesIn(await mkdtemp(join(tmpdir(), 'diffeo-')))
+    orThrow(await saveCheckpoint(files.last)(contents)())
+    if (best !== undefined) orThrow(await saveCheckpoint(files.best)(best)())
+    const both = best === undefined ? 'it' : 'it and best.safetensors beside it'
+    const fix = `${error.fix ?? 'find out why'}; it is saved as ${files.last} meanwhile: move ${both} there, then --resume`
+    return { ...error, fix }
+  } catch {
+    return error
+  }
+}
 
 /**
- * Saves where it should be, or at least somewhere: what was trained is not lost to a full disk.
+ * Saves the last state in the run's folder, or failing that in a temporary one: a full disk does not cost a training.
  *
- * @param best of the checkpoint that is there, and a better one that could not be written.
+ * @param best the best checkpoint that is written, and a better one that could not be
+ * @throws DiffeoException if the run's folder does not take it
  */
-export const saveLast = (place: Place, contents: Snapshot, best: SavedBest): TE.TaskEither<DiffeoError, void> => {
+export const saveLast = async (place: Place, contents: Snapshot, best: SavedBest): Promise<void> => {
   const { best: _, ...without } = contents
   const agreed = best.figures === undefined ? without : { ...without, best: best.figures }
-  const { unwritten } = best
-  return pipe(
-    saveIn(place, filesIn(place.out).last)(agreed),
-    TE.orElse((error) =>
-      contents.state.step === 0
-        ? TE.left(error)
-        : pipe(
-            refuge(),
-            TE.map(filesIn),
-            TE.tap((files) => saveCheckpoint(files.last)(contents)),
-            TE.tap((files) => (unwritten === undefined ? TE.right(undefined) : saveCheckpoint(files.best)(unwritten))),
-            TE.matchE(
-              () => TE.left(error),
-              ({ last }) => {
-                const both = unwritten === undefined ? 'it' : 'it and best.safetensors beside it'
-                const fix = `${error.fix ?? 'find out why'}; it is saved as ${last} meanwhile: move ${both} there, then --resume`
-                return TE.left({ ...error, fix })
-              },
-            ),
-          ),
-    ),
-  )
+  try {
+    await saveIn(place, filesIn(place.out).last, agreed)
+  } catch (thrown) {
+    if (contents.state.step === 0) throw thrown
+    throw new DiffeoException(await rescue(asError(thrown), contents, best.unwritten))
+  }
 }

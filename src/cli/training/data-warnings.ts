@@ -3,8 +3,6 @@
  *
  * @module
  */
-import * as TE from 'fp-ts/lib/TaskEither.js'
-import { asError, type DiffeoError } from '../../error.js'
 import { product } from '../../tensor/shape.js'
 import type { RunConfig } from '../run/config.js'
 import { type Examples, firstBatch } from '../run/examples.js'
@@ -35,13 +33,12 @@ const warningsOf = async (
 /**
  * Warns before a new run trains on what cannot be learned.
  *
- * @returns left: a file or format error, if the first batch cannot be read
+ * @throws DiffeoException with a file or format error, if the first batch cannot be read
  */
-export const warnOf = (
+export const warnOf = async (
   config: Pick<RunConfig, 'shape' | 'recipe'>,
   examples: Pick<Examples, 'batch'>,
   { warn }: Pick<Io, 'warn'>,
-): TE.TaskEither<DiffeoError, void> =>
-  TE.tryCatch(async () => {
-    for (const line of await warningsOf(config, examples)) warn(line)
-  }, asError)
+): Promise<void> => {
+  for (const line of await warningsOf(config, examples)) warn(line)
+}

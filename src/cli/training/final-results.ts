@@ -4,9 +4,7 @@
  * @module
  */
 import { basename } from 'node:path'
-import { pipe } from 'fp-ts/lib/function.js'
-import * as TE from 'fp-ts/lib/TaskEither.js'
-import { type DiffeoError, describeError } from '../../error.js'
+import { orThrow } from '../../error.js'
 import { writePng } from '../../image/png.js'
 import { averageParams, type TrainState } from '../../train/state.js'
 import { reconstructTo } from '../commands/reconstruct.js'
@@ -15,52 +13,35 @@ import { samplePicture } from '../evaluation/pictures.js'
 import { measure, summaryOf } from '../evaluation/test-results.js'
 import { keysOf } from '../run/examples.js'
 import { filesIn } from '../run/folder.js'
-import type { Io } from '../terminal/console.js'
+import { type Io, warnIfFails } from '../terminal/console.js'
 import type { Training } from './training-loop.js'
 
-/** Test figures, pictures and the report of the averaged parameters. */
-export const finish = (
+/** Evaluates the averaged parameters, draws pictures and writes the report. */
+export const finish = async (
   { model, engine, config, examples: data, out }: Training,
   state: TrainState,
   withReport: boolean,
   io: Io,
-): TE.TaskEither<DiffeoError, void> => {
+): Promise<void> => {
   const { flow, optimiser } = model
   const params = averageParams(flow, optimiser, state)
   const files = filesIn(out)
   const run = { ...model, config, engine, state, params, checkpoint: basename(files.last) }
-  const isImage = config.shape.length === 3
-  return pipe(
-    measure(run, data, io, out),
-    TE.bindTo('test'),
-    TE.bind('reconstruction', () => reconstructTo(run, data, files.reconstructions, io)),
-    TE.tap(() =>
-      pipe(
-        () => samplePicture(flow, params, keysOf(config.recipe.seed).sample, isImage ? {} : { n: 500 }),
-        TE.flatMap(writePng(files.samples)),
-      ),
-    ),
-    TE.bind('report', ({ test }) =>
-      pipe(
-        withReport ? writeReport(out, run, data, test, io) : TE.right([]),
-        // what was trained and measured is there without it
-        TE.orElse((error) => {
-          io.warn(describeError(error))
-          return TE.right<DiffeoError, readonly string[]>([])
-        }),
-      ),
-    ),
-    TE.flatMapIO(({ test, reconstruction, report }) => () => {
-      const made = [files.last, files.evaluation, files.samples, ...reconstruction.files, ...report]
-      io.say(made.join('\n'))
-      io.result({
-        run: out,
-        step: state.step,
-        config,
-        test: summaryOf(test),
-        reconstructionError: reconstruction.largestError,
-        files: made,
-      })
-    }),
-  )
+  const test = await measure(run, data, io, out)
+  const reconstruction = await reconstructTo(run, data, files.reconstructions, io)
+  const count = config.shape.length === 3 ? {} : { n: 500 }
+  const samples = await samplePicture(flow, params, keysOf(config.recipe.seed).sample, count)
+  orThrow(await writePng(files.samples)(samples)())
+  // without the report, the run is still saved and measured
+  const report = withReport ? await warnIfFails(() => writeReport(out, run, data, test, io), io) : undefined
+  const paths = [files.last, files.evaluation, files.samples, ...reconstruction.files, ...(report ?? [])]
+  io.say(paths.join('\n'))
+  io.result({
+    run: out,
+    step: state.step,
+    config,
+    test: summaryOf(test),
+    reconstructionError: reconstruction.largestError,
+    files: paths,
+  })
 }

@@ -6,11 +6,9 @@
  * @module
  */
 import { join } from 'node:path'
-import { pipe } from 'fp-ts/lib/function.js'
-import * as TE from 'fp-ts/lib/TaskEither.js'
 import type { Engine } from '../../backends/engine.js'
 import type { Workers } from '../../backends/tensorflow/workers.js'
-import { asError, type DiffeoError } from '../../error.js'
+import { asError, type DiffeoError, orThrow } from '../../error.js'
 import { writePng } from '../../image/png.js'
 import { boxAround } from '../../report/plane.js'
 import { unwrap } from '../../tensor/tensor.js'
@@ -28,7 +26,8 @@ import type { Model } from '../run/model.js'
 import type { Io } from '../terminal/console.js'
 import { trainingLine } from '../terminal/progress.js'
 import type { Budget } from './budget.js'
-import { reporter, type SavedBest, saver } from './checkpoint-writer.js'
+import { attempts, type SavedBest, saver } from './checkpoint-writer.js'
+import { isChief } from './cluster.js'
 
 /** A run in training. */
 export interface Training {
@@ -90,25 +89,21 @@ export const begin = async ({ flow, optimiser }: Model, { batch }: Examples, see
   return startTraining(flow, optimiser, keysOf(seed).init, first).finally(() => unwrap(first).dispose())
 }
 
-/** Draws samples from while it trains. */
-const show = (
+/** Draws samples during training. */
+const show = async (
   { out, model: { flow, optimiser }, config, examples }: Training,
   state: TrainState,
-): TE.TaskEither<DiffeoError, void> => {
+): Promise<void> => {
   const { progress } = filesIn(out)
-  return pipe(
-    TE.tryCatch(async () => {
-      // of the plane the same part every time, whatever is drawn, so that the pictures can be compared
-      const what =
-        config.shape.length === 3
-          ? { n: 16, columns: 16 }
-          : { n: PROGRESS_POINTS, box: boxAround(await firstBatch(examples)) }
-      return samplePicture(flow, averageParams(flow, optimiser, state), keysOf(config.recipe.seed).sample, what)
-    }, asError),
-    TE.flatMapEither((picture) => picture),
-    TE.tap(() => makeFolder(progress)),
-    TE.flatMap(writePng(join(progress, `${state.step}.png`))),
-  )
+  // of the plane always the same part, so that the pictures can be compared
+  const options =
+    config.shape.length === 3
+      ? { n: 16, columns: 16 }
+      : { n: PROGRESS_POINTS, box: boxAround(await firstBatch(examples)) }
+  const params = averageParams(flow, optimiser, state)
+  const picture = await samplePicture(flow, params, keysOf(config.recipe.seed).sample, options)
+  orThrow(await makeFolder(progress)())
+  orThrow(await writePng(join(progress, `${state.step}.png`))(picture)())
 }
 
 /** Answers the largest of what the workers say, so that all do the same; `onLost` hears why one cannot be heard any more. */
@@ -129,11 +124,11 @@ export const learn = async (training: Training, start: TrainState, budget: Budge
   const { flow, optimiser } = model
   const { batch: size, validateEvery, clip, l2 } = training.config.recipe
   const { seconds: limit = Number.POSITIVE_INFINITY } = budget
-  const isChief = (workers?.index ?? 0) === 0
-  const validates = isChief && examples.validation.count > 0
+  const writes = isChief(workers)
+  const validates = writes && examples.validation.count > 0
   const unit = unitOf(training.config.shape)
-  const report = reporter(io)
-  const saves = saver(training, training.best, report, io)
+  const attempt = attempts(io)
+  const saves = saver(training, training.best, attempt, io)
   const line = trainingLine(io.progress, unit, examples.validation.count)
   const over = new AbortController()
   let { config, best } = training
@@ -164,7 +159,7 @@ export const learn = async (training: Training, start: TrainState, budget: Budge
     if (steps !== undefined || schedule !== 'cosine' || budget.seconds === undefined || step < warmUp) return
     const more = await largest(Math.max(1, Math.floor((STEPPING * (limit - elapsed())) / Math.max(1e-9, perStep))))
     config = { ...config, recipe: { ...config.recipe, steps: step + more } }
-    if (isChief) report(await writeJson(filesIn(out).config)(config)())
+    if (writes) await attempt(async () => orThrow(await writeJson(filesIn(out).config)(config)()))
   }
   /** Sees whether this step is the last, and among workers whether one of them wants it to be. */
   const endWhereDue = async (step: number): Promise<void> => {
@@ -176,7 +171,7 @@ export const learn = async (training: Training, start: TrainState, budget: Budge
   }
 
   const showWhereDue = async (state: TrainState): Promise<void> => {
-    if (isSeldom(state.step / validateEvery)) report(await show(training, state)())
+    if (isSeldom(state.step / validateEvery)) await attempt(() => show(training, state))
   }
 
   const onStep = async (event: Stepped): Promise<void> => {
@@ -192,13 +187,14 @@ export const learn = async (training: Training, start: TrainState, budget: Budge
     if (step % LOG_EVERY === 0) {
       const gradientNorm = mean(recent.map((e) => e.gradientNorm))
       const learningRate = scheduleOf(config.recipe)(step - 1)
-      report(await metrics.add({ ...common(step), train, gradientNorm, learningRate, imagesPerSecond }))
+      const metric = { ...common(step), train, gradientNorm, learningRate, imagesPerSecond }
+      await attempt(() => metrics.add(metric))
       recent = []
     }
     // not where a validation is due: a run that went on from there would lack it
-    if (isChief && !(validates && step % validateEvery === 0) && saves.since() >= budget.saveEvery)
+    if (writes && !(validates && step % validateEvery === 0) && saves.since() >= budget.saveEvery)
       await saves.save(contents(event.state))
-    if (isChief && !validates) await showWhereDue(event.state)
+    if (writes && !validates) await showWhereDue(event.state)
   }
   const onValidation = async ({ state, mean: bits, worst, best: better, worse }: Validated): Promise<void> => {
     // fit ends with a sentence
@@ -206,7 +202,8 @@ export const learn = async (training: Training, start: TrainState, budget: Budge
     const validation = unit.of(bits)
     best = { bitsPerDim: better ? bits : (best?.bitsPerDim ?? bits), worse }
     line.validated(validation)
-    report(await metrics.add({ ...common(state.step), validation, worst: unit.of(worst), best: better }))
+    const metric = { ...common(state.step), validation, worst: unit.of(worst), best: better }
+    await attempt(() => metrics.add(metric))
     await saves.save(contents(state), better)
     await showWhereDue(state)
   }

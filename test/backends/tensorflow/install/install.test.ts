@@ -127,7 +127,7 @@ describe.runIf(process.platform === 'linux')('an installation', () => {
     })
     try {
       const said: string[] = []
-      expect(await bring('tensorflow-cpu', [wheel])(ioOf(said, [], undefined, []))()).toEqual(E.right('done'))
+      expect(await bring('tensorflow-cpu', [wheel])(ioOf(said, [], undefined, []))).toBe('done')
       const target = join(cache, 'tensorflow-cpu-2.21.0')
       expect(said).toContain(`${target}\nrun \`npm install koffi\`, then use it with --engine tensorflow`)
     } finally {
@@ -138,7 +138,7 @@ describe.runIf(process.platform === 'linux')('an installation', () => {
     cacheOf('pace')
     const drawn: string[] = []
     const paced = wheelOf('paced.whl', [library[0]!, [library[1]![0], bytes(30e6)]])
-    expect(await bring('tensorflow-cpu', [paced])(ioOf([], [], undefined, drawn))()).toEqual(E.right('done'))
+    expect(await bring('tensorflow-cpu', [paced])(ioOf([], [], undefined, drawn))).toBe('done')
     expect(drawn.join('\n')).toMatch(/ unpacking paced\.whl: \d+ MB, [\d.]+ MB\/s, \d:\d\d left$/m)
   })
   it('that is not whole is replaced', async () => {
