@@ -589,12 +589,16 @@ describe('numbers', () => {
     )
   })
   it('that run away after a validation say how to go on from it, and so it does', async () => {
-    const run = at('later')
-    const { ended } = await ran(run, { learningRate: 100, schedule: 'constant' })
-    const [, failed, line = ''] =
-      /^fit at step (\d+): expected a finite .* from the best validation with a lower rate: npx diffeo (.*)$/.exec(
-        ended,
-      ) ?? []
+    // when a rate runs away depends on the rounding of this machine: the first that does so well after a validation
+    const sentence = /^fit at step (\d+): expected a finite .* the best validation with a lower rate: npx diffeo (.*)$/
+    let [run, rate, failed, line] = ['', 50, '0', '']
+    while (Number(failed) < 13) {
+      rate += 50
+      expect(rate).toBeLessThanOrEqual(400)
+      run = at(`later-${rate}`)
+      const { ended } = await ran(run, { learningRate: rate, schedule: 'constant' })
+      ;[, failed = '0', line = ''] = sentence.exec(ended) ?? []
+    }
     // from the last state it comes to the same, whatever the rate
     expect((await resumed(run, { learningRate: 1e-3 })).ended).toContain(`fit at step ${failed}: expected a finite`)
     const { saved } = orThrow(await loadSaved(run, 'best')())
@@ -605,7 +609,7 @@ describe('numbers', () => {
     expect(out).toContain(`from ${saved.path}, step ${saved.step}\n`)
     expect(out).toContain(`step ${STEPS} is saved`)
     const config = orThrow(await loadSaved(run)()).saved.config
-    expect(config.recipe.learningRate).toBe(10)
+    expect(config.recipe.learningRate).toBe(rate / 10)
     // nothing is left of the steps that came to nothing
     expect(existsSync(join(run, `progress/${saved.step + 1}.png`))).toBe(false)
     const steps = (await readMetrics(join(run, 'metrics.jsonl'))).map((metric) => metric.step)
