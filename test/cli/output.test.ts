@@ -1,8 +1,9 @@
 /** Output that nobody reads, or that a full disk refuses: every command, and a run in training. */
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { orThrow } from 'diffeo'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { loadSaved } from '../../src/cli/run/folder.js'
+import { readMetrics } from '../../src/cli/run/metrics.js'
 import { appears, command, type Ended, main, temporary } from './support.js'
 
 const { folder, at } = temporary('output')
@@ -133,5 +134,30 @@ describe('a terminal that closes', () => {
     expect([code, out]).toEqual([129, expect.stringMatching(/step \d+ is saved; go on with: /)])
     expect(existsSync(at('hup/lock'))).toBe(false)
     expect(orThrow(await loadSaved(at('hup'))()).saved.step).toBeGreaterThanOrEqual(10)
+  })
+  // the shell names nohup in `_`, or the parent process ignores the signal itself
+  it.skipIf(process.platform !== 'linux').each([
+    ['nohup', 'nohup "$0" "$@" & wait $!'],
+    ['a script under nohup', `trap '' HUP; "$0" "$@" & wait $!`],
+  ])('does not stop a training under %s', async (name, script) => {
+    const out = `under ${name}`
+    const ended = await command(
+      folder,
+      '/bin/bash',
+      ['-c', script, process.execPath, main, ...train(out, ...endless)],
+      async () => {
+        await appears(at(`${out}/metrics.jsonl`), '"step":10,')
+        const { pid } = JSON.parse(readFileSync(at(`${out}/lock`), 'utf8').split('\n')[0]!)
+        process.kill(pid, 'SIGHUP')
+        // far more steps than a stop would take
+        const { step } = (await readMetrics(at(`${out}/metrics.jsonl`))).at(-1)!
+        const deadline = step + 200
+        while (existsSync(at(`${out}/lock`)) && (await readMetrics(at(`${out}/metrics.jsonl`))).at(-1)!.step < deadline)
+          await new Promise((next) => setTimeout(next, 20))
+        expect(existsSync(at(`${out}/lock`))).toBe(true)
+        process.kill(pid, 'SIGTERM')
+      },
+    )
+    expect([ended.code, ended.out]).toEqual([143, expect.stringMatching(/step \d+ is saved; go on with: /)])
   })
 })

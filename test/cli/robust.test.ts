@@ -17,7 +17,8 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import {
   decodeSafetensors,
   describeError,
@@ -657,6 +658,43 @@ describe('numbers', () => {
         ],
       ])
     }
+  })
+  it('that are not finite at the end of a training end it with an error', async () => {
+    // a density of bounded support: of 100 training points all lie inside, of the 10,000 test points not all do
+    const model = at('bounded.mjs')
+    writeFileSync(
+      model,
+      `import { bijector, compose, coupling, halves, input, mlp, T } from '${pathToFileURL(resolve('dist/src/index.js'))}'
+       const zero = (x) => T.zeroPerExample(x)
+       const below = bijector({ name: 'below 2', domain: [2], codomain: [2], spec: {}, support: [-9, 2],
+         forward: (_, x) => [x, zero(x)], inverse: (_, z) => [z, zero(z)] })
+       export default compose(input([2]), below, coupling(halves(), mlp({ hidden: [4] })))`,
+    )
+    const run = at('outside')
+    const { code, err, out } = await command(...[folder, process.execPath], [
+      main,
+      'train',
+      'moons',
+      '--steps',
+      '2',
+      '--batch',
+      '8',
+      '--no-report',
+      '--validation',
+      '0',
+      '--out',
+      run,
+      '--model',
+      model,
+    ])
+    expect(out).toMatch(/step 2 is saved/)
+    expect(out).toMatch(/; \d+ of the 10000 have no finite figure/)
+    expect([code, err]).toEqual([
+      1,
+      expect.stringMatching(
+        /diffeo: train .*: expected finite numbers for all 10000 test examples, got none for \d+ of/,
+      ),
+    ])
   })
   it('of a batch of one', async () => {
     const { ended, said } = await ran(at('one'), { batch: 1, steps: 3 })

@@ -9,6 +9,7 @@ import { writePng } from '../../image/png.js'
 import { averageParams, type TrainState } from '../../train/state.js'
 import { reconstructTo } from '../commands/reconstruct.js'
 import { writeReport } from '../commands/report.js'
+import { requireFinite } from '../evaluation/finite-results.js'
 import { samplePicture } from '../evaluation/pictures.js'
 import { measure, summaryOf } from '../evaluation/test-results.js'
 import { keysOf } from '../run/examples.js'
@@ -16,7 +17,11 @@ import { filesIn } from '../run/folder.js'
 import { type Io, warnIfFails } from '../terminal/console.js'
 import type { Training } from './training-loop.js'
 
-/** Evaluates the averaged parameters, draws pictures and writes the report. */
+/**
+ * Evaluates the averaged parameters, draws pictures and writes the report.
+ *
+ * @throws DiffeoException with a training error, after all files are written, if a result is not finite
+ */
 export const finish = async (
   { model, engine, config, examples: data, out }: Training,
   state: TrainState,
@@ -29,8 +34,14 @@ export const finish = async (
   const run = { ...model, config, engine, state, params, checkpoint: basename(files.last) }
   const test = await measure(run, data, io, out)
   const reconstruction = await reconstructTo(run, data, files.reconstructions, io)
-  const count = config.shape.length === 3 ? {} : { n: 500 }
-  const samples = await samplePicture(flow, params, keysOf(config.recipe.seed).sample, count)
+  const count = config.shape.length === 3 ? 64 : 500
+  let strange = 0
+  const samples = await samplePicture(flow, params, keysOf(config.recipe.seed).sample, {
+    n: count,
+    onNotFinite: (notFinite) => {
+      strange = notFinite
+    },
+  })
   orThrow(await writePng(files.samples)(samples)())
   // without the report, the run is still saved and measured
   const report = withReport ? await warnIfFails(() => writeReport(out, run, data, test, io), io) : undefined
@@ -44,4 +55,7 @@ export const finish = async (
     reconstructionError: reconstruction.largestError,
     files: paths,
   })
+  requireFinite(`train ${out}`, 'test examples', test.count, test.notFinite)
+  requireFinite(`train ${out}`, 'reconstructions', reconstruction.count, reconstruction.notFinite)
+  requireFinite(`train ${out}`, 'samples', count, strange)
 }
