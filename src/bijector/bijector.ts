@@ -6,6 +6,7 @@
 import type { LatentsAt, Refusal } from '../../types/check.js'
 import type { Latents, Shape, ShapeFn } from '../../types/shape.js'
 import { orThrow } from '../error.js'
+import { shapeIn } from '../tensor/numbers.js'
 import { zeroPerExample } from '../tensor/ops.js'
 import type { Params, ParamsOf, Spec } from '../tensor/params.js'
 import { type BatchOf, latentBatch, latentTensors, type PerExample } from '../tensor/tensor.js'
@@ -82,9 +83,11 @@ export const bijector = <const A extends Shape, const B extends Latents, S exten
 /**
  * The identity at a shape: where a composition starts.
  *
+ * @throws DiffeoException if the shape is no list of whole numbers
  * @example compose(input([32, 32, 3]), squeeze, actNorm)
  */
 export const input = <const S extends Shape>(shape: S): Bijector<S, S> => {
+  orThrow(shapeIn('input', shape))
   const pass: Run = ({ params, values }) => ({ params, values, logDet: zeroPerExample(values[0]!) })
   return fromRuns({ name: 'input', domain: shape, codomain: shape, spec: {}, parts: [], forward: pass, inverse: pass })
 }
@@ -99,4 +102,4 @@ export const input = <const S extends Shape>(shape: S): Bijector<S, S> => {
 export const on = <const S extends Shape, F extends ShapeFn>(
   shape: S,
   of: Layer<F> & Refusal<F, S>,
-): Bijector<S, LatentsAt<F, S>> => orThrow(layerIn('on')(of).at(shape))
+): Bijector<S, LatentsAt<F, S>> => orThrow(layerIn('on')(of).at(orThrow(shapeIn('on', shape))))

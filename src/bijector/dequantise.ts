@@ -6,9 +6,10 @@
  */
 import * as tf from '@tensorflow/tfjs-core'
 import type { Batch, Shape } from '../../types/shape.js'
+import { floatSizesIn } from '../tensor/numbers.js'
 import { zeroPerExample } from '../tensor/ops.js'
 import { type Key, uniformArray } from '../tensor/random.js'
-import { sizes, type Tensor, trust, unwrap } from '../tensor/tensor.js'
+import { type Tensor, trust, unwrap } from '../tensor/tensor.js'
 import { drawn } from '../tracing.js'
 import { type Diffeo, diffeo } from './diffeo.js'
 
@@ -26,10 +27,13 @@ import { type Diffeo, diffeo } from './diffeo.js'
 export const dequantise = <S extends Shape>(key: Key): Diffeo<Tensor<Batch<S>>, Tensor<Batch<S>>> =>
   diffeo(
     (x) => {
-      const u = drawn('dequantise', sizes(x), () => noise(key, unwrap(x).size))
+      const u = drawn('dequantise', floatSizesIn('dequantise')(x), () => noise(key, unwrap(x).size))
       return [trust(tf.add(unwrap(x), u)), zeroPerExample(x)]
     },
-    (y) => [trust(tf.floor(unwrap(y))), zeroPerExample(y)],
+    (y) => {
+      floatSizesIn('dequantise')(y)
+      return [trust(tf.floor(unwrap(y))), zeroPerExample(y)]
+    },
   )
 
 /** The largest noise u for which 255 + u is still below 256 in float32. */

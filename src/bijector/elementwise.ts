@@ -22,7 +22,7 @@ import {
   sumEvent,
   times,
 } from '../tensor/ops.js'
-import { finite, positive } from '../tensor/options.js'
+import { finite, isScale, positive } from '../tensor/options.js'
 import { constant } from '../tensor/params.js'
 import { type AnyTensor, trust, unwrap } from '../tensor/tensor.js'
 import { bijector } from './bijector.js'
@@ -116,7 +116,7 @@ export const logit = ({ alpha = 0.05, bins = 256 }: LogitOptions = {}): Layer<Sa
   const least = alpha === 0 ? SMALLEST : resolved
   const logDerivative = (y: AnyTensor) => pipe(softplus(y), add(softplus(neg(y))), plus(Math.log(slope)))
   const options = [
-    ['an alpha from 0 to below 0.5', alpha >= 0 && alpha < 0.5, alpha] as const,
+    ['an alpha from 0 to below 0.5', Number.isFinite(alpha) && alpha >= 0 && alpha < 0.5, alpha] as const,
     positive('number of bins', bins),
   ]
   return withOptions('logit', options, () =>
@@ -214,7 +214,12 @@ export const exponentialCdf = (rate = 1): Layer<Same> =>
 export const uniformCdf = (low = 0, high = 1): Layer<Same> =>
   withOptions(
     'uniformCdf',
-    [finite('low', low), [`a finite high above low, ${low}`, high > low && Number.isFinite(high), high]],
+    [
+      finite('low', low),
+      [`a finite high above low, ${low}`, high > low && Number.isFinite(high), high],
+      // float32 rounds the ends
+      ['a distance of low and high that float32 holds', isScale(Math.fround(high) - Math.fround(low)), high - low],
+    ],
     () =>
       pointwise(
         'uniformCdf',

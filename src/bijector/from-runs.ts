@@ -8,7 +8,7 @@ import { pipe } from 'fp-ts/lib/function.js'
 import type { Exactly, Latents, Shape } from '../../types/shape.js'
 import { orThrow } from '../error.js'
 import { checkParams } from '../tensor/check-params.js'
-import { sizesIn } from '../tensor/numbers.js'
+import { floatSizesIn } from '../tensor/numbers.js'
 import { tidy } from '../tensor/ops.js'
 import { initialise, type Params, type Spec } from '../tensor/params.js'
 import { batchOf, exactly } from '../tensor/shape.js'
@@ -50,7 +50,7 @@ export const fromRuns = <A extends Shape, B extends Latents>(d: RunsDefinition<A
     const fits = batchOf(name, latents)
     return (input) =>
       tidy(() => {
-        orThrow(fits(input.values.map(sizesIn(name))))
+        orThrow(fits(input.values.map(floatSizesIn(name))))
         return run(input)
       })
   }

@@ -11,7 +11,8 @@ import * as tf from '@tensorflow/tfjs-core'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import type { EvenChannels, Only, SameImage, SameVector, Shape, ShapeFn } from '../../types/shape.js'
-import { type DiffeoError, shapeError } from '../error.js'
+import { type DiffeoError, shapeError, usageError } from '../error.js'
+import { shapeIn, shown } from '../tensor/numbers.js'
 import { add, concat, mulEvent, slice } from '../tensor/ops.js'
 import { oneOf, wrongOption } from '../tensor/options.js'
 import { evenChannels, only, product, sameImage, sameVector, show } from '../tensor/shape.js'
@@ -155,9 +156,14 @@ export const mask = <const S extends Shape>(
   shape: S,
   keeps: (index: readonly number[]) => boolean,
 ): Mask<Only<'mask', S>, KindOf<S>> =>
-  maskOf('mask', (shape.length === 1 ? 'vector' : 'image') as KindOf<S>, (got) =>
+  maskOf('mask', (shape?.length === 1 ? 'vector' : 'image') as KindOf<S>, (got) =>
     pipe(
-      only('mask', shape)(got),
+      shapeIn('mask', shape),
+      E.filterOrElse(
+        () => typeof keeps === 'function',
+        () => usageError('mask', 'a function from an index to true or false', shown(keeps)),
+      ),
+      E.chain((expected) => only('mask', expected)(got)),
       E.map(() =>
         binary(shape, (flat) => {
           const index: number[] = []

@@ -66,7 +66,7 @@ export interface BatchNormOptions {
  */
 export const batchNorm = ({ momentum = 0.005, epsilon = 0 }: BatchNormOptions = {}): Layer<Same> => {
   const options = [
-    ['a momentum from 0 to 1', momentum >= 0 && momentum <= 1, momentum] as const,
+    ['a momentum from 0 to 1', Number.isFinite(momentum) && momentum >= 0 && momentum <= 1, momentum] as const,
     atLeastZero('epsilon', epsilon),
   ]
   return withOptions('batchNorm', options, () => batchNormOf(momentum, epsilon))

@@ -8,6 +8,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import type { Dims, FactorOut, Flatten, Latents, ReshapeTo, Same, Shape, ShapeFn, Squeeze } from '../../types/shape.js'
 import { type DiffeoError, shapeError } from '../error.js'
+import { shown } from '../tensor/numbers.js'
 import { concat, depthToSpace, reshape, slice, spaceToDepth, zeroPerExample } from '../tensor/ops.js'
 import * as shapes from '../tensor/shape.js'
 import { type AnyTensor, trust, unwrap } from '../tensor/tensor.js'
@@ -146,14 +147,17 @@ export const permute = (order: readonly number[]): Layer<Same> =>
     (shape) => {
       const n = shape.at(-1)
       const proper =
-        order.length === n && new Set(order).size === n && order.every((i) => Number.isInteger(i) && i >= 0 && i < n)
+        Array.isArray(order) &&
+        order.length === n &&
+        new Set(order).size === n &&
+        order.every((i) => Number.isInteger(i) && i >= 0 && i < n)
       return proper
         ? E.right(shape)
         : E.left(
             shapeError(
               'permute',
               `a permutation of 0…${(n ?? 0) - 1} for ${shapes.show(shape)}`,
-              `[${order.join(', ')}]`,
+              Array.isArray(order) ? `[${order.join(', ')}]` : shown(order),
             ),
           )
     },

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Latents, Shape } from '../../types/shape.js'
+import { expectKind } from '../bijector/arguments.js'
 import { jit } from '../jit.js'
 import type { Params } from '../tensor/params.js'
 import type { Key } from '../tensor/random.js'
@@ -68,6 +69,7 @@ const compiledFlows = new WeakMap<object, unknown>()
  * const nats = await compiled(moons).logProb(params)(x) // equals moons.logProb(params)(x), but is faster
  */
 export const compiled = <A extends Shape, B extends Latents>(flow: Flow<A, B>): CompiledFlow<A, B> => {
+  expectKind('compiled', 'a density', flow, ['a density'], 'make one: flow(bijector, prior)')
   // the functions stored for a flow have the shapes of that flow
   const functions = (compiledFlows.get(flow) ?? compile(flow)) as CompiledFlow<A, B>
   compiledFlows.set(flow, functions)

@@ -17,7 +17,7 @@ import type { Latents, Shape } from '../../types/shape.js'
 import { expectKind } from '../bijector/arguments.js'
 import type { Bijector } from '../bijector/layer.js'
 import { clamp, isBounded, logInside, REALS } from '../bijector/support.js'
-import { sizesIn } from '../tensor/numbers.js'
+import { floatSizesIn } from '../tensor/numbers.js'
 import { add, tidy, times } from '../tensor/ops.js'
 import type { Params } from '../tensor/params.js'
 import type { Key } from '../tensor/random.js'
@@ -64,7 +64,7 @@ export const flow = <A extends Shape, B extends Latents, L = Bijector<A, B>>(
   // a bijector of bounded support handles infinities itself; others would turn them into NaN (0·∞, ∞ − ∞)
   const isGuarded = isBounded(bijector.support)
   const inside = (x: BatchOf<A>): BatchOf<A> => {
-    sizesIn(bijector.name)(x)
+    floatSizesIn(bijector.name)(x)
     return (isGuarded ? x : clamp(REALS, x as AnyTensor)) as BatchOf<A>
   }
   const density = (x: BatchOf<A>, z: BatchOf<B>, logDet: PerExample): PerExample => {

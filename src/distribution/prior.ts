@@ -26,6 +26,9 @@ export interface Prior {
   readonly sample: <L extends Latents>(latents: L, key: Key, n: number, temperature?: number) => BatchOf<L>
 }
 
+/** More elements than any engine has in one tensor. */
+const MOST_NUMBERS = 2 ** 31
+
 const independent = (
   name: string,
   logDensity: (z: AnyTensor) => AnyTensor,
@@ -39,7 +42,12 @@ const independent = (
         .reduce((a, b) => add(b)(a)),
     ),
   sample: (latents, key, n, temperature = 1) => {
-    const wrong = wrongOption('sample', [count('draws', n, { least: 0 }), atLeastZero('temperature', temperature)])
+    const most = Math.floor(MOST_NUMBERS / Math.max(1, ...latentList(latents).map(product)))
+    const wrong = wrongOption('sample', [
+      count('draws', n, { least: 0 }),
+      [`at most ${most} draws at a time`, n <= most, n],
+      atLeastZero('temperature', temperature),
+    ])
     if (wrong !== undefined) throw new DiffeoException(wrong)
     const parts = latentList(latents).map((shape: Shape, i) =>
       trust(drawn('sample', [n, ...shape], () => draw(foldIn(key, i), n * product(shape)).map((z) => z * temperature))),

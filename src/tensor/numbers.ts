@@ -20,7 +20,9 @@ export const shown = (u: unknown): string =>
           ? 'an object'
           : typeof u === 'function'
             ? 'a function'
-            : String(u)
+            : typeof u === 'bigint'
+              ? `${u}n`
+              : String(u)
 
 const FIXES = {
   list: 'flatten nested lists: values.flat(Infinity)',
@@ -49,7 +51,7 @@ const wholeArrays = [
 /** Values as float32, or which of them is no number that it holds. */
 export const float32Of = (op: string, values: ArrayLike<number>): E.Either<DiffeoError, Float32Array> => {
   if (wholeArrays.some((kind) => values instanceof kind)) return E.right(Float32Array.from(values))
-  if (typeof values !== 'object' || values === null || !Number.isInteger(values.length))
+  if (typeof values !== 'object' || values === null || !Number.isInteger(values.length) || values.length < 0)
     return E.left(usageError(op, 'a list of numbers', shown(values), fixOf(values)))
   for (let i = 0; i < values.length; i++) {
     const value: unknown = values[i]
@@ -73,3 +75,38 @@ export const sizesIn =
     if (tensor instanceof tf.Tensor) return tensor.shape
     throw new DiffeoException(usageError(op, 'a tensor', shown(tensor), 'make one of a list: batch(shape, values)'))
   }
+
+/**
+ * The sizes of a tensor of float32. Engines would read the bytes of other tensors as float32, or convert them.
+ *
+ * @throws DiffeoException for anything else
+ */
+export const floatSizesIn =
+  (op: string) =>
+  (tensor: unknown): Shape => {
+    const shape = sizesIn(op)(tensor)
+    const { dtype } = tensor as tf.Tensor
+    if (dtype === 'float32') return shape
+    throw new DiffeoException(usageError(op, 'a tensor of float32', `one of ${dtype}`, "convert it: x.cast('float32')"))
+  }
+
+/**
+ * The number of examples of a batch.
+ *
+ * @throws DiffeoException for what is no tensor, and for a scalar
+ */
+export const examplesIn = (op: string, batch: unknown): number => {
+  const [n] = sizesIn(op)(batch)
+  if (n === undefined) throw new DiffeoException(shapeError(op, 'a batch', 'scalar'))
+  return n
+}
+
+/**
+ * A number. TensorFlow.js would repeat a list or another tensor along the shape.
+ *
+ * @throws DiffeoException for anything else
+ */
+export const numberIn = (op: string, value: unknown, fix: string): number => {
+  if (typeof value === 'number') return value
+  throw new DiffeoException(usageError(op, 'a number', shown(value), fix))
+}

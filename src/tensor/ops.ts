@@ -29,10 +29,10 @@ import * as tf from '@tensorflow/tfjs-core'
 import type { AxisRefusal, Without } from '../../types/ops.js'
 import type { Batch, Dims } from '../../types/shape.js'
 import { orThrow } from '../error.js'
-import { sizesIn } from './numbers.js'
+import { examplesIn, numberIn, sizesIn } from './numbers.js'
 import * as shapes from './shape.js'
 import { MOST, sumOver, sumSecond } from './sums.js'
-import { type AnyTensor, type PerExample, sizes, standing, type Tensor, trust, unwrap } from './tensor.js'
+import { type AnyTensor, type PerExample, sizes, standing, type Tensor, tensorIn, trust, unwrap } from './tensor.js'
 
 export { jacobian, jvp, stopGradient, vjp } from './derivatives.js'
 export * from './structure.js'
@@ -80,7 +80,7 @@ export const maximum = binary('maximum', tf.maximum)
 export const plus =
   (c: number) =>
   <S extends Dims>(x: Tensor<S>): Tensor<S> =>
-    trust(tf.add(unwrap(x), c))
+    trust(tf.add(tensorIn('plus', x), numberIn('plus', c, 'add tensors with add')))
 /**
  * x · c
  * @example T.times(10)(orThrow(tensor([2], [1, 2]))) // [10, 20]
@@ -88,7 +88,7 @@ export const plus =
 export const times =
   (c: number) =>
   <S extends Dims>(x: Tensor<S>): Tensor<S> =>
-    trust(tf.mul(unwrap(x), c))
+    trust(tf.mul(tensorIn('times', x), numberIn('times', c, 'multiply tensors with mul')))
 
 const lastAxis =
   (name: string, op: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor) =>
@@ -127,39 +127,39 @@ export const mulEvent = event('mulEvent', tf.mul)
 // -------------------------------------------------------------------------------------
 
 const unary =
-  (op: (x: tf.Tensor) => tf.Tensor) =>
+  (name: string, op: (x: tf.Tensor) => tf.Tensor) =>
   <S extends Dims>(x: Tensor<S>): Tensor<S> =>
-    trust(op(unwrap(x)))
+    trust(op(tensorIn(name, x)))
 /**
  * −x
  * @example T.neg(orThrow(tensor([2], [1, 2]))) // [-1, -2]
  */
-export const neg = unary(tf.neg)
+export const neg = unary('neg', tf.neg)
 /**
  * eˣ
  * @example T.exp(orThrow(tensor([2], [0, 1]))) // [1, 2.718]
  */
-export const exp = unary(tf.exp)
+export const exp = unary('exp', tf.exp)
 /**
  * Natural logarithm
  * @example T.log(orThrow(tensor([2], [1, 2]))) // [0, 0.693]
  */
-export const log = unary(tf.log)
+export const log = unary('log', tf.log)
 /**
  * Hyperbolic tangent
  * @example T.tanh(orThrow(tensor([2], [0, 1]))) // [0, 0.762]
  */
-export const tanh = unary(tf.tanh)
+export const tanh = unary('tanh', tf.tanh)
 /**
  * 1 / (1 + e⁻ˣ)
  * @example T.sigmoid(orThrow(tensor([2], [0, 1]))) // [0.5, 0.731]
  */
-export const sigmoid = unary(tf.sigmoid)
+export const sigmoid = unary('sigmoid', tf.sigmoid)
 /**
  * log(1 + eˣ) = max(x, 0) + log(1 + e^−|x|), which neither overflows nor loses small values; its gradient is 1/(1 + e⁻ˣ)
  * @example T.softplus(orThrow(tensor([2], [0, 100]))) // [0.693, 100]
  */
-export const softplus = unary((x) => tf.tidy(() => smoothed(x)))
+export const softplus = unary('softplus', (x) => tf.tidy(() => smoothed(x)))
 const smoothed = tf.customGrad((v, save) => {
   const x = v as tf.Tensor
   ;(save as tf.GradSaveFunc)([x])
@@ -172,22 +172,22 @@ const smoothed = tf.customGrad((v, save) => {
  * max(x, 0)
  * @example T.relu(orThrow(tensor([2], [-1, 2]))) // [0, 2]
  */
-export const relu = unary(tf.relu)
+export const relu = unary('relu', tf.relu)
 /**
  * x²
  * @example T.square(orThrow(tensor([2], [-1, 2]))) // [1, 4]
  */
-export const square = unary(tf.square)
+export const square = unary('square', tf.square)
 /**
  * √x
  * @example T.sqrt(orThrow(tensor([2], [4, 9]))) // [2, 3]
  */
-export const sqrt = unary(tf.sqrt)
+export const sqrt = unary('sqrt', tf.sqrt)
 /**
  * |x|
  * @example T.abs(orThrow(tensor([2], [-1, 2]))) // [1, 2]
  */
-export const abs = unary(tf.abs)
+export const abs = unary('abs', tf.abs)
 
 // -------------------------------------------------------------------------------------
 // linear
@@ -228,6 +228,7 @@ export const conv2d =
  * @example T.sumEvent(orThrow(batch([2], [1, 2, 3, 4]))) // [3, 7]
  */
 export const sumEvent = (x: Tensor<readonly ['N', ...Dims]> | AnyTensor): PerExample => {
+  examplesIn('sumEvent', x)
   const t = unwrap(x)
   if (t.rank === 1) return trust(tf.clone(t)) // a tensor of its own: whoever frees the sum keeps x
   return trust(
@@ -244,12 +245,12 @@ export const sumEvent = (x: Tensor<readonly ['N', ...Dims]> | AnyTensor): PerExa
  * The mean of all elements.
  * @example T.mean(orThrow(batch([2], [1, 2, 3, 4]))) // [2.5]
  */
-export const mean = (x: AnyTensor): Tensor<readonly []> => trust(tf.mean(unwrap(x)))
+export const mean = (x: AnyTensor): Tensor<readonly []> => trust(tf.mean(tensorIn('mean', x)))
 /**
  * The sum of all elements.
  * @example T.sum(orThrow(batch([2], [1, 2, 3, 4]))) // [10]
  */
-export const sum = (x: AnyTensor): Tensor<readonly []> => trust(tf.sum(unwrap(x)))
+export const sum = (x: AnyTensor): Tensor<readonly []> => trust(tf.sum(tensorIn('sum', x)))
 
 const overAxis =
   <Op extends string>(name: Op, op: (x: tf.Tensor, axis: number) => tf.Tensor) =>
@@ -285,7 +286,7 @@ export const maxAxis = overAxis('maxAxis', tf.max)
  * One zero per example.
  * @example T.zeroPerExample(orThrow(batch([2], [1, 2, 3, 4]))) // [0, 0]
  */
-export const zeroPerExample = (x: AnyTensor): PerExample => trust(tf.zeros([unwrap(x).shape[0]!]))
+export const zeroPerExample = (x: AnyTensor): PerExample => trust(tf.zeros([examplesIn('zeroPerExample', x)]))
 
 /**
  * Frees what `f` allocates but does not return.

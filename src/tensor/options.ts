@@ -15,10 +15,13 @@ export const wrongOption = (op: string, options: readonly Option[]): DiffeoError
   return wrong && usageError(op, wrong[0], shown(wrong[2]))
 }
 
-/** A number above 0. */
+/** Whether float32 holds a number above 0 and its reciprocal at full precision: from 2⁻¹²⁶ to 2¹²⁶. */
+export const isScale = (value: number): boolean => typeof value === 'number' && value >= 2 ** -126 && value <= 2 ** 126
+
+/** A number above 0 whose reciprocal float32 holds, too. */
 export const positive = (name: string, value: number): Option => [
-  `a ${name} above 0`,
-  value > 0 && Number.isFinite(value),
+  `a ${name} above 0${value > 0 && Number.isFinite(value) ? ', from 1.2e-38 to 8.5e37' : ''}`,
+  isScale(value),
   value,
 ]
 
@@ -29,8 +32,12 @@ export const atLeastZero = (name: string, value: number): Option => [
   value,
 ]
 
-/** A number. */
-export const finite = (name: string, value: number): Option => [`a finite ${name}`, Number.isFinite(value), value]
+/** A number that float32 holds. */
+export const finite = (name: string, value: number): Option => [
+  `a finite ${name}${Number.isFinite(value) ? ' of at most 3.4e38' : ''}`,
+  Number.isFinite(value) && Number.isFinite(Math.fround(value)),
+  value,
+]
 
 /** A whole number of things. */
 export const count = (

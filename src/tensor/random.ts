@@ -17,6 +17,8 @@
  * @module
  */
 import * as t from 'io-ts'
+import { DiffeoException, usageError } from '../error.js'
+import { shown } from './numbers.js'
 
 /** A key: two unsigned 32-bit integers. Plain JSON, so it goes into a checkpoint as it is. */
 export type Key = readonly [number, number]
@@ -85,7 +87,18 @@ export const threefry2x32 = ([k0, k1]: Key, c0: number, c1: number, out: Uint32A
   out[at + 1] = y
 }
 
-const derive = (key: Key, use: Use, data: number): Key => {
+const refuse = (op: string, expected: string, got: unknown, fix?: string): never => {
+  throw new DiffeoException(usageError(op, expected, shown(got), fix))
+}
+const checkKey = (op: string, key: unknown): void => {
+  if (!isKey(key)) refuse(op, 'a key', key, 'make one: key(42)')
+}
+const checkCount = (op: string, size: number): void => {
+  if (!Number.isSafeInteger(size) || size < 0) refuse(op, 'a whole number of at least 0', size)
+}
+
+const derive = (op: string, key: Key, use: Use, data: number): Key => {
+  checkKey(op, key)
   const out = new Uint32Array(2)
   threefry2x32(key, use, data, out, 0)
   const [a = 0, b = 0] = out
@@ -93,14 +106,16 @@ const derive = (key: Key, use: Use, data: number): Key => {
 }
 
 /**
- * The key of a seed. A seed is an integer: all 53 bits of a safe one count, fractions are dropped.
+ * The key of a seed. A seed is an integer, of which up to 53 bits count; a fraction is dropped.
  *
+ * @throws DiffeoException if the seed is not a finite number
  * @example key(42) // [0, 42]
  */
-export const key = (seed: number): Key => [Math.floor(seed / TWO_32) >>> 0, seed >>> 0]
+export const key = (seed: number): Key =>
+  Number.isFinite(seed) ? [Math.floor(seed / TWO_32) >>> 0, seed >>> 0] : refuse('key', 'a finite number', seed)
 
 /**
- * Independent children of a key, two unless told. The parent can still be folded or drawn from.
+ * Independent children of a key. Default: 2. The parent can still be folded or drawn from.
  *
  * @example const [kWeights, kData] = split(key(42))
  */
@@ -109,18 +124,23 @@ export function split(key: Key, n: 3): readonly [Key, Key, Key]
 export function split(key: Key, n: 4): readonly [Key, Key, Key, Key]
 export function split(key: Key, n: number): readonly Key[]
 export function split(key: Key, n = 2): readonly Key[] {
-  return Array.from({ length: n }, (_, i) => derive(key, SPLIT, i))
+  checkCount('split', n)
+  return Array.from({ length: n }, (_, i) => derive('split', key, SPLIT, i))
 }
 
 /**
  * The child of a key that belongs to a number: a step, an epoch, a layer's index. `data` is an integer from 0 to
  * 2³² − 1.
  *
+ * @throws DiffeoException for any other `data`, and for what is not a key
  * @example foldIn(k, 7) // the key of step 7
  */
-export const foldIn = (key: Key, data: number): Key => derive(key, FOLD, data)
+export const foldIn = (key: Key, data: number): Key =>
+  isUint32(data) ? derive('foldIn', key, FOLD, data) : refuse('foldIn', 'a whole number from 0 to 2³² − 1', data)
 
-const bits = (key: Key, size: number): Uint32Array => {
+const bits = (op: string, key: Key, size: number): Uint32Array => {
+  checkKey(op, key)
+  checkCount(op, size)
   const out = new Uint32Array(size + (size & 1))
   for (let i = 0; i < size; i += 2) threefry2x32(key, DRAW, i >>> 1, out, i)
   return out
@@ -132,7 +152,7 @@ const bits = (key: Key, size: number): Uint32Array => {
  * @example uniformArray(key(42), 3)
  */
 export const uniformArray = (key: Key, size: number): Float32Array => {
-  const words = bits(key, size)
+  const words = bits('uniformArray', key, size)
   const out = new Float32Array(size)
   for (let i = 0; i < size; i++) out[i] = ((words[i] ?? 0) >>> 8) * 2 ** -24
   return out
@@ -145,7 +165,7 @@ export const uniformArray = (key: Key, size: number): Float32Array => {
  * @example normalArray(key(42), 3)
  */
 export const normalArray = (key: Key, size: number): Float32Array => {
-  const words = bits(key, size)
+  const words = bits('normalArray', key, size)
   const out = new Float32Array(size)
   for (let i = 0; i < size; i += 2) {
     const radius = Math.sqrt(-2 * Math.log(((words[i] ?? 0) + 1) / TWO_32))
@@ -180,7 +200,11 @@ const below = (next: () => number, bound: number): number => {
  *
  * @example randomInt(key(42), 6) + 1 // a die
  */
-export const randomInt = (key: Key, bound: number): number => below(wordStream(key), bound)
+export const randomInt = (key: Key, bound: number): number => {
+  checkKey('randomInt', key)
+  if (!Number.isInteger(bound) || bound < 1 || bound > TWO_32) refuse('randomInt', 'a bound from 1 to 2³²', bound)
+  return below(wordStream(key), bound)
+}
 
 /**
  * A permutation of 0, …, n − 1, every one of the n! equally likely as far as the key's bits go (Fisher and Yates, with
@@ -189,6 +213,8 @@ export const randomInt = (key: Key, bound: number): number => below(wordStream(k
  * @example permutation(key(42), 3) // a Uint32Array that holds 0, 1 and 2
  */
 export const permutation = (key: Key, n: number): Uint32Array => {
+  checkKey('permutation', key)
+  checkCount('permutation', n)
   const next = wordStream(key)
   const out = new Uint32Array(n)
   for (let i = 0; i < n; i++) {

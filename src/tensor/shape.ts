@@ -25,6 +25,13 @@ export const showLatents = (latents: Latents): string => latentList(latents).map
 /** The number of elements. */
 export const product = (shape: Shape): number => shape.reduce((a, b) => a * b, 1)
 
+/** Whether a value is a list of whole numbers from 0. */
+const isSizes = (values: readonly number[]): boolean =>
+  Array.isArray(values) && values.every((size) => Number.isSafeInteger(size) && size >= 0)
+
+/** `[1, 2]`, or whatever plain JavaScript passed. */
+const list = (values: readonly number[]): string => (Array.isArray(values) ? `[${values.join(', ')}]` : String(values))
+
 /** Whether two shapes are equal. */
 export const sameShape = (a: readonly (number | string)[], b: readonly (number | string)[]): boolean =>
   a.length === b.length && a.every((n, i) => n === b[i])
@@ -75,19 +82,21 @@ export const flatten: Rule<Shape> = (shape) => E.right([product(shape)])
 export const reshapeTo =
   (to: Shape): Rule<Shape> =>
   (shape) =>
-    product(shape) === product(to)
-      ? E.right(to)
-      : E.left(
-          shapeError('reshape', `${product(shape)} elements to fit ${show(shape)}`, `${product(to)} in ${show(to)}`),
-        )
+    !isSizes(to)
+      ? E.left(shapeError('reshape', 'a shape of whole numbers', list(to)))
+      : product(shape) === product(to)
+        ? E.right(to)
+        : E.left(
+            shapeError('reshape', `${product(shape)} elements to fit ${show(shape)}`, `${product(to)} in ${show(to)}`),
+          )
 
 /** The dimensions in another order, `order` a permutation of their places */
 export const transpose =
   (order: readonly number[]): Rule<Shape> =>
   (shape) =>
-    order.length === shape.length && shape.every((_, i) => order.includes(i))
+    Array.isArray(order) && order.length === shape.length && shape.every((_, i) => order.includes(i))
       ? E.right(order.map((i) => shape[i]!))
-      : E.left(shapeError('transpose', `a permutation of the axes of ${show(shape)}`, `[${order.join(', ')}]`))
+      : E.left(shapeError('transpose', `a permutation of the axes of ${show(shape)}`, list(order)))
 
 /** …×C → …×size for each of the sizes, which add up to C */
 export const split =
@@ -95,9 +104,9 @@ export const split =
   (shape) => {
     const total = shape.at(-1)
     if (total === undefined) return E.left(shapeError('split', 'at least one dimension', show(shape)))
-    return sizes.every((size) => size >= 0) && sizes.reduce((a, b) => a + b, 0) === total
+    return isSizes(sizes) && sizes.reduce((a, b) => a + b, 0) === total
       ? E.right(sizes.map((size) => [...shape.slice(0, -1), size]))
-      : E.left(shapeError('split', `sizes that add up to ${total} in ${show(shape)}`, `[${sizes.join(', ')}]`))
+      : E.left(shapeError('split', `sizes that add up to ${total} in ${show(shape)}`, list(sizes)))
   }
 
 /** …×C → …×size, the places from `from` on, which C has */
@@ -106,7 +115,7 @@ export const slice =
   (shape) => {
     const total = shape.at(-1)
     if (total === undefined) return E.left(shapeError('slice', 'at least one dimension', show(shape)))
-    return from >= 0 && size >= 0 && from + size <= total
+    return isSizes([from, size]) && from + size <= total
       ? E.right([...shape.slice(0, -1), size])
       : E.left(shapeError('slice', `a range within 0 to ${total} in ${show(shape)}`, `${size} elements from ${from}`))
   }
@@ -115,7 +124,7 @@ export const slice =
 export const axis =
   (op: string, place: number): Rule<Shape> =>
   (shape) =>
-    place in shape
+    Number.isInteger(place) && place in shape
       ? E.right(shape.filter((_, i) => i !== place))
       : E.left(shapeError(op, `an axis of ${show(shape)}`, `${place}`))
 

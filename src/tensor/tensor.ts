@@ -11,7 +11,7 @@ import type { Batch, Dims, Latents, Shape } from '../../types/shape.js'
 import { type DiffeoError, DiffeoException, orThrow, shapeError, usageError } from '../error.js'
 import { explainFreedTensors, FREED } from '../freed.js'
 import { explainMissingEngine } from '../missing-engine.js'
-import { float32Of, shapeIn, sizesIn } from './numbers.js'
+import { float32Of, shapeIn, shown, sizesIn } from './numbers.js'
 import { isShape, only, product, show } from './shape.js'
 
 // here, because every eager operation imports this module
@@ -56,6 +56,17 @@ export type PerExample = Tensor<readonly ['N']>
 export const unwrap = (tensor: AnyTensor): tf.Tensor => tensor as unknown as tf.Tensor
 
 /**
+ * The TensorFlow.js tensor underneath.
+ *
+ * @throws DiffeoException for what is no tensor
+ * @internal
+ */
+export const tensorIn = (op: string, tensor: AnyTensor): tf.Tensor => {
+  sizesIn(op)(tensor)
+  return unwrap(tensor)
+}
+
+/**
  * A TensorFlow.js tensor taken at its word; {@link refine} is the checked door.
  *
  * @internal
@@ -81,6 +92,7 @@ export const refuseFreed = (op: string, expected: string, tensors: readonly tf.T
  * @example await values(orThrow(batch([2], [1, 2, 3, 4]))) // [1, 2, 3, 4]
  */
 export const values = async (tensor: AnyTensor): Promise<Float32Array> => {
+  sizesIn('values')(tensor)
   refuseFreed('values', 'a tensor', [unwrap(tensor)])
   return unwrap(tensor).data<'float32'>()
 }
@@ -115,6 +127,7 @@ export const refine =
   (tensor: tf.Tensor): E.Either<DiffeoError, Tensor<S>> => {
     if (!(tensor instanceof tf.Tensor))
       return E.left(usageError('refine', 'a tensor of TensorFlow.js', typeof tensor, 'make one: batch(shape, values)'))
+    if (!Array.isArray(shape)) return E.left(usageError('refine', 'a list of sizes and names', shown(shape)))
     const names = new Map<string, number>()
     const fits =
       shape.length === tensor.rank &&

@@ -5,25 +5,30 @@ import {
   batchNorm,
   channelwise,
   checkerboard,
+  compiled,
   compose,
   convNet,
   coupling,
   couplingOf,
   describeError,
   exponentialCdf,
+  type Flow,
   flow,
   halves,
   input,
   type Layer,
   logisticCdf,
   logit,
+  mask,
   mlp,
   normalCdf,
   on,
   type Prior,
+  permute,
   realNvp,
   realNvpVector,
   repeat,
+  reshapeTo,
   resnet,
   reverse,
   type Shape,
@@ -56,6 +61,13 @@ it.each<[Layer<ShapeFn>, string]>([
   [logisticCdf(0, 0), 'logisticCdf: expected a scale above 0, got 0'],
   [normalCdf(0, -1), 'normalCdf: expected a deviation above 0, got -1'],
   [normalCdf(Number.NaN), 'normalCdf: expected a finite mean, got NaN'],
+  [exponentialCdf(1e-50), 'exponentialCdf: expected a rate above 0, from 1.2e-38 to 8.5e37, got 1e-50'],
+  [exponentialCdf(1e50), 'exponentialCdf: expected a rate above 0, from 1.2e-38 to 8.5e37, got 1e+50'],
+  [normalCdf(0, 1e-39), 'normalCdf: expected a deviation above 0, from 1.2e-38 to 8.5e37, got 1e-39'],
+  [logisticCdf(1e39), 'logisticCdf: expected a finite mean of at most 3.4e38, got 1e+39'],
+  [uniformCdf(0, 1e-60), 'uniformCdf: expected a distance of low and high that float32 holds, got 1e-60'],
+  [uniformCdf(1, 1 + 2 ** -30), `uniformCdf: expected a distance of low and high that float32 holds, got ${2 ** -30}`],
+  [uniformCdf(-3e38, 3e38), 'uniformCdf: expected a distance of low and high that float32 holds, got 6e+38'],
   [realNvpVector({ couplings: 0 }), 'realNvpVector: expected a whole number of couplings from 1, got 0'],
 ])('is refused: %#', (layer, sentence) => expect(said(layer, [2])).toEqual(E.left(sentence)))
 
@@ -78,6 +90,7 @@ describe('options from plain JavaScript', () => {
   const any = <A>(value: unknown): A => value as A
   const image = [4, 4, 2] as const
   const at = (mask: ReturnType<typeof checkerboard>, net = convNet({ hidden: [2] })) => coupling(mask, net)
+  const masked = (shape: unknown, keeps: unknown) => coupling(mask(any<[3]>(shape), any(keeps)), mlp())
   const hidden = (value: unknown) => coupling(halves(), mlp({ hidden: any(value) }))
   it.each<[Layer<ShapeFn>, Shape, string]>([
     [coupling(halves(any('third')), mlp()), [2], 'halves: expected part "first" or "second", got "third"'],
@@ -124,13 +137,22 @@ describe('options from plain JavaScript', () => {
     ],
     [batchNorm({ momentum: Number.NaN }), [2], 'batchNorm: expected a momentum from 0 to 1, got NaN'],
     [batchNorm({ momentum: 2 }), [2], 'batchNorm: expected a momentum from 0 to 1, got 2'],
+    [batchNorm({ momentum: any(true) }), [2], 'batchNorm: expected a momentum from 0 to 1, got true'],
+    [logit({ alpha: any('0') }), [2], 'logit: expected an alpha from 0 to below 0.5, got "0"'],
+    [permute(any('01')), [2], 'permute: expected a permutation of 0…1 for 2, got "01"'],
+    [permute(any(undefined)), [2], 'permute: expected a permutation of 0…1 for 2, got undefined'],
+    [reshapeTo(any<[5]>(5)), [5], 'reshape: expected a shape of whole numbers, got 5'],
+    [reshapeTo([-5, -1]), [5], 'reshape: expected a shape of whole numbers, got [-5, -1]'],
+    [reshapeTo([2.5, 2]), [5], 'reshape: expected a shape of whole numbers, got [2.5, 2]'],
+    [masked(3, () => true), [3], 'mask: expected a shape of whole numbers, got 3'],
+    [masked([3], 5), [3], 'mask: expected a function from an index to true or false, got 5'],
     [batchNorm({ epsilon: -1 }), [2], 'batchNorm: expected a finite epsilon of at least 0, got -1'],
   ])('are refused: %#', (layer, shape, sentence) => expect(said(layer, shape)).toEqual(E.left(sentence)))
 
-  const [layer, mask, net] = [affine, halves(), mlp()]
+  const [layer, half, net] = [affine, halves(), mlp()]
   const shift = couplingOf({ name: 'shift', width: 1, spec: () => ({}), at: () => any(undefined) })
   it.each<[() => unknown, string]>([
-    [() => compose(input([2]), any<Layer<ShapeFn>>(mask)), 'compose: expected a layer, got a mask'],
+    [() => compose(input([2]), any<Layer<ShapeFn>>(half)), 'compose: expected a layer, got a mask'],
     [() => compose(any<Layer<ShapeFn>>(net)), 'compose: expected a layer, got a net'],
     [
       () => compose(any<Layer<ShapeFn>>(logit)),
@@ -138,15 +160,25 @@ describe('options from plain JavaScript', () => {
     ],
     [() => compose(input([2]), any<Layer<ShapeFn>>(undefined)), 'compose: expected a layer, got undefined'],
     [() => compose(any<Layer<ShapeFn>>([layer])), 'compose: expected a layer, got a list'],
-    [() => on([2], any<Layer<ShapeFn>>(mask)), 'on: expected a layer, got a mask'],
+    [() => input(any<[2]>('x')), 'input: expected a shape of whole numbers, got "x"'],
+    [() => input([-1]), 'input: expected a shape of whole numbers, got [-1]'],
+    [() => input([1.5]), 'input: expected a shape of whole numbers, got [1.5]'],
+    [() => on(any<[2]>(undefined), layer), 'on: expected a shape of whole numbers, got undefined'],
+    [() => on([Number.NaN], layer), 'on: expected a shape of whole numbers, got [NaN]'],
+    [
+      () => compiled(any<Flow<[2], [2]>>({})),
+      'compiled: expected a density, got an object; make one: flow(bijector, prior)',
+    ],
+    [() => compiled(any<Flow<[2], [2]>>(on([2], layer))), 'compiled: expected a density, got a bijector'],
+    [() => on([2], any<Layer<ShapeFn>>(half)), 'on: expected a layer, got a mask'],
     [() => reverse(any<Layer<ShapeFn>>(standardNormal)), 'reverse: expected a layer, got a prior'],
     [() => repeat(2, any<Layer<ShapeFn>>('affine')), 'repeat: expected a layer, got "affine"'],
-    [() => coupling(any<typeof mask>(net), net), 'coupling: expected a mask, got a net; pass the mask first'],
-    [() => coupling(mask, any<typeof net>(mask)), 'coupling: expected a net, got a mask; pass the mask first'],
-    [() => coupling(any<typeof mask>(halves), net), 'coupling: expected a mask, got a function; call it'],
-    [() => coupling(mask, any<typeof net>(mlp)), 'coupling: expected a net, got a function; call it'],
-    [() => shift(any<typeof mask>(layer), net), 'shift: expected a mask, got a layer'],
-    [() => splineCoupling(mask, any<typeof net>(null)), 'splineCoupling: expected a net, got null'],
+    [() => coupling(any<typeof half>(net), net), 'coupling: expected a mask, got a net; pass the mask first'],
+    [() => coupling(half, any<typeof net>(half)), 'coupling: expected a net, got a mask; pass the mask first'],
+    [() => coupling(any<typeof half>(halves), net), 'coupling: expected a mask, got a function; call it'],
+    [() => coupling(half, any<typeof net>(mlp)), 'coupling: expected a net, got a function; call it'],
+    [() => shift(any<typeof half>(layer), net), 'shift: expected a mask, got a layer'],
+    [() => splineCoupling(half, any<typeof net>(null)), 'splineCoupling: expected a net, got null'],
     [
       () => flow(any<AnyBijector>(layer), standardNormal),
       'flow: expected a bijector, got a layer; put a layer at a shape',

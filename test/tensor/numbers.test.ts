@@ -1,6 +1,23 @@
 /** What plain JavaScript may pass for numbers, shapes and tensors. */
 import * as tf from '@tensorflow/tfjs-core'
-import { affine, batch, describeError, flow, key, on, realNvp, refine, standardNormal, T, tensor, unwrap } from 'diffeo'
+import {
+  affine,
+  batch,
+  DiffeoException,
+  dequantise,
+  describeError,
+  flow,
+  key,
+  on,
+  orThrow,
+  realNvp,
+  refine,
+  standardNormal,
+  T,
+  tensor,
+  unwrap,
+  values,
+} from 'diffeo'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import { describe, expect, it } from 'vitest'
@@ -30,8 +47,8 @@ const refused: readonly (readonly [values: unknown, sentence: string])[] = [
   [{ length: 2 }, 'got undefined at place 0'],
   [[1, true], 'got true at place 1'],
   [[1, {}], 'got an object at place 1'],
-  [[1, 2n], 'got 2 at place 1'],
-  [new BigInt64Array(2), 'got 0 at place 0'],
+  [[1, 2n], 'got 2n at place 1'],
+  [new BigInt64Array(2), 'got 0n at place 0'],
   [[1, 1e300], 'got 1e+300 at place 1; scale the data: float32 ends at 3.4e38'],
   [[-3.5e38, 1], 'got -3.5e+38 at place 0'],
   [Float64Array.of(0, 1e39), 'got 1e+39 at place 1'],
@@ -39,6 +56,7 @@ const refused: readonly (readonly [values: unknown, sentence: string])[] = [
   [undefined, 'expected a list of numbers, got undefined'],
   [7, 'expected a list of numbers, got 7'],
   [{}, 'expected a list of numbers, got an object'],
+  [{ length: -2 }, 'expected a list of numbers, got an object'],
   [() => [1, 2], 'expected a list of numbers, got a function'],
   [[1, 2, 3], 'got 3'],
 ]
@@ -112,5 +130,55 @@ describe('what is no tensor', () => {
         'compose: expected a tensor, got a list; make one',
       )
     })
+  })
+})
+
+describe('what is no number, and no tensor of float32', () => {
+  const f = flow(on([2], affine), standardNormal)
+  const any = (u: unknown) => u as never
+  const x = () => orThrow(batch([2], [1, 2, 3, 4]))
+  const list = any([1, 2])
+  it.each<[name: string, call: () => unknown, sentence: string]>([
+    ['plus', () => T.plus(any('a'))(x()), 'plus: expected a number, got "a"; add tensors with add'],
+    ['plus', () => T.plus(any(x()))(x()), 'plus: expected a number, got a tensor; add tensors with add'],
+    ['times', () => T.times(any([1, 2]))(x()), 'times: expected a number, got a list; multiply tensors with mul'],
+    ['exp', () => T.exp(list), 'exp: expected a tensor, got a list'],
+    ['softplus', () => T.softplus(any(undefined)), 'softplus: expected a tensor, got undefined'],
+    ['sum', () => T.sum(list), 'sum: expected a tensor, got a list'],
+    ['mean', () => T.mean(any('a')), 'mean: expected a tensor, got "a"'],
+    ['sumEvent', () => T.sumEvent(list), 'sumEvent: expected a tensor, got a list'],
+    ['sumEvent', () => T.sumEvent(any(tf.scalar(1))), 'sumEvent: expected a batch, got scalar'],
+    ['zeroPerExample', () => T.zeroPerExample(list), 'zeroPerExample: expected a tensor, got a list'],
+    ['zeroPerExample', () => T.zeroPerExample(any(tf.scalar(1))), 'zeroPerExample: expected a batch, got scalar'],
+    ['slice', () => T.slice(any('0'), any(1))(any(x())), 'slice: expected a range within 0 to 2 in 2×2'],
+    ['slice', () => T.slice(0.5, 1)(any(x())), 'slice: expected a range within 0 to 2 in 2×2, got 1 elements from 0.5'],
+    ['split', () => T.split(any(1))(any(x())), 'split: expected sizes that add up to 2 in 2×2, got 1'],
+    ['split', () => T.split([0.5, 1.5])(any(x())), 'split: expected sizes that add up to 2 in 2×2, got [0.5, 1.5]'],
+    ['reshape', () => T.reshape(any(4))(any(x())), 'reshape: expected a shape of whole numbers, got 4'],
+    [
+      'transpose',
+      () => T.transpose(any('10'))(any(x())),
+      'transpose: expected a permutation of the axes of 2×2, got 10',
+    ],
+    ['sumAxis', () => T.sumAxis(any('1'))(any(x())), 'sumAxis: expected an axis of 2×2, got 1'],
+    ['refine', () => orThrow(refine(any('N'))(tf.ones([2]))), 'refine: expected a list of sizes and names, got "N"'],
+    ['dequantise', () => dequantise(key(0)).inverse(list), 'dequantise: expected a tensor, got a list'],
+    ['logProb', () => f.logProb(f.init(key(0)))(any(tf.ones([1, 2], 'int32'))), 'got one of int32; convert it'],
+    ['bitsPerDim', () => f.bitsPerDim(f.init(key(0)))(any(tf.ones([1, 2], 'bool'))), 'got one of bool; convert it'],
+    ['inverse', () => f.bijector.bind(f.init(key(0))).inverse(any(tf.ones([1, 2], 'int32'))), 'got one of int32'],
+    [
+      'sample',
+      () => f.sample(f.init(key(0)))(key(0), 2 ** 40),
+      'sample: expected at most 1073741824 draws at a time, got 1099511627776',
+    ],
+  ])('is refused by %s', (_, call, sentence) => {
+    tf.tidy(() => {
+      expect(call).toThrow(sentence)
+      expect(call).toThrow(DiffeoException)
+    })
+  })
+  it('is refused by values', async () => {
+    await expect(values(list)).rejects.toThrow('values: expected a tensor, got a list')
+    await expect(values(any(undefined))).rejects.toThrow('values: expected a tensor, got undefined')
   })
 })

@@ -165,3 +165,28 @@ describe('randomInt and permutation', () => {
     expect(chi2).toBeLessThan(49.7)
   })
 })
+
+describe('what is no key, seed or size', () => {
+  const any = (u: unknown) => u as never
+  const k = key(0)
+  it.each<[call: () => unknown, sentence: string]>([
+    [() => key(any('a')), 'key: expected a finite number, got "a"'],
+    [() => key(Number.NaN), 'key: expected a finite number, got NaN'],
+    [() => key(any(undefined)), 'key: expected a finite number, got undefined'],
+    [() => foldIn(any(5), 1), 'foldIn: expected a key, got 5; make one: key(42)'],
+    [() => foldIn(any([1]), 1), 'foldIn: expected a key, got a list; make one: key(42)'],
+    [() => foldIn(k, -1), 'foldIn: expected a whole number from 0 to 2³² − 1, got -1'],
+    [() => foldIn(k, 0.5), 'foldIn: expected a whole number from 0 to 2³² − 1, got 0.5'],
+    [() => foldIn(k, 2 ** 32), 'foldIn: expected a whole number from 0 to 2³² − 1, got 4294967296'],
+    [() => split(any(undefined)), 'split: expected a key, got undefined; make one: key(42)'],
+    [() => split(k, 1.5), 'split: expected a whole number of at least 0, got 1.5'],
+    [() => uniformArray(any([Number.NaN, 1]), 2), 'uniformArray: expected a key, got a list'],
+    [() => uniformArray(k, -1), 'uniformArray: expected a whole number of at least 0, got -1'],
+    [() => normalArray(any(['a', 'b']), 2), 'normalArray: expected a key, got a list'],
+    [() => normalArray(k, Number.NaN), 'normalArray: expected a whole number of at least 0, got NaN'],
+    [() => randomInt(k, 0), 'randomInt: expected a bound from 1 to 2³², got 0'],
+    [() => randomInt(k, 1.5), 'randomInt: expected a bound from 1 to 2³², got 1.5'],
+    [() => permutation(k, 2.5), 'permutation: expected a whole number of at least 0, got 2.5'],
+    [() => permutation(any(null), 2), 'permutation: expected a key, got null'],
+  ])('is refused: %#', (call, sentence) => expect(call).toThrow(sentence))
+})
