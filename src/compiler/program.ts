@@ -33,10 +33,12 @@ export interface Program {
 
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1)
 
-/** How often each value is read; an output of the program is read once more. */
-export const useCounts = ({ calls, outputs }: Program): Map<number, number> => {
-  const counts = new Map<number, number>()
-  const use = (v: number) => counts.set(v, (counts.get(v) ?? 0) + 1)
+/** How often each value is read, by its number; an output of the program is read once more. */
+export const useCounts = ({ values, calls, outputs }: Program): number[] => {
+  const counts = new Array<number>(values.length)
+  const use = (v: number): void => {
+    counts[v] = (counts[v] ?? 0) + 1
+  }
   for (const call of calls) call.inputs.forEach(use)
   outputs.forEach(use)
   return counts

@@ -66,12 +66,13 @@ const NO_ATTRS = {}
 const callKey = (kernel: Kernel, inputs: readonly number[], attrs: object = NO_ATTRS): string =>
   `${kernel}(${inputs.join()})${attrsKey(attrs)}`
 
-const readersIn = ({ calls }: Program): ReadonlyMap<number, readonly Call[]> => {
-  const readers = new Map<number, Call[]>()
+/** The calls that read each value, by its number. */
+const readersIn = ({ values, calls }: Program): readonly (readonly Call[] | undefined)[] => {
+  const readers = new Array<Call[] | undefined>(values.length)
   for (const call of calls)
     for (const v of call.inputs) {
-      const list = readers.get(v)
-      if (list === undefined) readers.set(v, [call])
+      const list = readers[v]
+      if (list === undefined) readers[v] = [call]
       else if (list.at(-1) !== call) list.push(call)
     }
   return readers
@@ -81,28 +82,29 @@ const readersIn = ({ calls }: Program): ReadonlyMap<number, readonly Call[]> => 
 export const rebuild = (program: Program, visit: Visit, { merge = false }: Options = {}): Program => {
   const values = [...program.values]
   const constants = new Map<number, Elements>()
-  const makers = new Map<number, Call>()
+  // by the numbers of values, as lists: maps of so many numbers take several times as long
+  const makers = new Array<Call | undefined>(values.length)
   const calls: Call[] = []
   const renamed = new Map<number, number>()
   const known = new Map<string, readonly number[]>()
-  let uses: Map<number, number> | undefined
-  let readers: ReadonlyMap<number, readonly Call[]> | undefined
+  let uses: number[] | undefined
+  let readers: ReturnType<typeof readersIn> | undefined
   const current = (v: number): number => renamed.get(v) ?? v
   const value = (info: ValueInfo): number => values.push(info) - 1
-  const addUses = (counts: Map<number, number>, v: number, more = 0): void =>
-    void counts.set(v, (counts.get(v) ?? 0) + more)
+  const addUses = (counts: number[], v: number, more = 0): void => {
+    counts[v] = (counts[v] ?? 0) + more
+  }
   /** Counted at the first question: not every pass asks. */
-  const counted = (): Map<number, number> => {
+  const counted = (): number[] => {
     if (uses !== undefined) return uses
-    const counts = useCounts(program)
-    for (const [v, by] of renamed) addUses(counts, by, counts.get(v))
-    uses = counts
-    return counts
+    uses = useCounts(program)
+    for (const [v, by] of renamed) addUses(uses, by, uses[v])
+    return uses
   }
   const replace = (v: number, by: number): void => {
     if (v === by) return
     renamed.set(v, by)
-    if (uses !== undefined) addUses(uses, by, uses.get(v))
+    if (uses !== undefined) addUses(uses, by, uses[v])
   }
   /** Whether an equal one stood before, whose results are taken then. */
   const isMerged = (key: string, results: readonly number[]): boolean => {
@@ -113,7 +115,7 @@ export const rebuild = (program: Program, visit: Visit, { merge = false }: Optio
   }
   const place = (call: Call): void => {
     if (merge && isMerged(callKey(call.kernel, call.inputs, call.attrs), call.outputs)) return
-    for (const v of call.outputs) makers.set(v, call)
+    for (const v of call.outputs) makers[v] = call
     calls.push(call)
   }
   const settle = (v: number, data: ArrayLike<number>): number => {
@@ -124,15 +126,15 @@ export const rebuild = (program: Program, visit: Visit, { merge = false }: Optio
     info: (v) => values[v]!,
     shape: (v) => values[v]!.shape,
     data: (v) => constants.get(v),
-    maker: (v) => makers.get(v),
+    maker: (v) => makers[v],
     made: (v, kernel) => {
-      const call = makers.get(v)
+      const call = makers[v]
       return isCall(call, kernel) ? call : undefined
     },
-    isReadOnce: (v) => (counted().get(v) ?? 1) === 1,
+    isReadOnce: (v) => (counted()[v] ?? 1) === 1,
     readers: (v) => {
       readers ??= readersIn(program)
-      return readers.get(v) ?? []
+      return readers[v] ?? []
     },
     find: (kernel, inputs) => known.get(callKey(kernel, inputs))?.[0],
     current,
@@ -154,7 +156,7 @@ export const rebuild = (program: Program, visit: Visit, { merge = false }: Optio
     if (!merge || !isMerged(constantKey(data, values[v]!), [v])) constants.set(v, data)
   for (const call of program.calls) {
     // a call before may have made these values already
-    if (makers.has(call.outputs[0]!)) continue
+    if (makers[call.outputs[0]!] !== undefined) continue
     const isStale = renamed.size > 0 && call.inputs.some((v) => renamed.has(v))
     visit(isStale ? { ...call, inputs: call.inputs.map(current) } : call, build)
   }
@@ -165,14 +167,15 @@ export const rebuild = (program: Program, visit: Visit, { merge = false }: Optio
 
 /** The program without calls and constants that no output needs. */
 export const dropUnused = (program: Program): Program => {
-  const needed = new Set(program.outputs)
-  const { calls } = program
+  const { values, calls, outputs } = program
+  const needed = new Uint8Array(values.length)
+  for (const v of outputs) needed[v] = 1
   const kept: Call[] = []
   for (let i = calls.length - 1; i >= 0; i--)
-    if (calls[i]!.outputs.some((v) => needed.has(v))) {
+    if (calls[i]!.outputs.some((v) => needed[v] === 1)) {
       kept.push(calls[i]!)
-      for (const v of calls[i]!.inputs) needed.add(v)
+      for (const v of calls[i]!.inputs) needed[v] = 1
     }
-  const constants = new Map([...program.constants].filter(([v]) => needed.has(v)))
+  const constants = new Map([...program.constants].filter(([v]) => needed[v] === 1))
   return { ...program, constants, calls: kept.reverse() }
 }

@@ -24,7 +24,8 @@ const normalisedBy = (call: CallOf<'ImageSum'>): number | undefined => {
 
 /** The program with far uses of normalised images served by a second computation. */
 export const rematerialise = (program: Program): Program => {
-  const lastUse = new Map<number, number>(program.calls.flatMap(({ inputs }, i) => inputs.map((v) => [v, i] as const)))
+  const lastUse = new Array<number>(program.values.length)
+  for (const [i, { inputs }] of program.calls.entries()) for (const v of inputs) lastUse[v] = i
   const norms = new Map<number, { readonly at: number; readonly x: number; readonly call: CallOf<'ImageSum'> }>()
   const copies = new Map<number, number>()
   let at = -1
@@ -32,7 +33,7 @@ export const rematerialise = (program: Program): Program => {
     at += 1
     const inputs = call.inputs.map((v) => {
       const norm = norms.get(v)
-      if (norm === undefined || at - norm.at <= FAR || lastUse.get(norm.x)! < at) return v
+      if (norm === undefined || at - norm.at <= FAR || lastUse[norm.x]! < at) return v
       const { kernel, inputs, attrs } = norm.call
       const copy = copies.get(v) ?? emit(kernel, inputs, info(v), attrs)
       copies.set(v, copy)

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { type CallOf, isCall } from '../call.js'
+import { type Call, type CallOf, isCall } from '../call.js'
 import type { Program } from '../program.js'
 import type { Build } from '../rebuild.js'
 import { any, rewrite, rule } from '../rewrite.js'
@@ -32,11 +32,12 @@ const split = rule('Slice', [any('x')], ({ x }, build, call) => {
   const [slice] = pieceOf(build, call)
   if (slice === undefined) return undefined
   const { axis } = slice
-  const pieces = build
-    .readers(x)
-    .flatMap((reader) => (isCall(reader, 'Slice') ? pieceOf(build, reader) : []))
-    .filter((piece) => piece.axis === axis)
-    .sort((a, b) => a.from - b.from)
+  const along = (reader: Call): readonly Piece[] =>
+    isCall(reader, 'Slice') ? pieceOf(build, reader).filter((piece) => piece.axis === axis) : []
+  const readers = build.readers(x)
+  // the first piece decides for all: to look at all of them from each one takes quadratic time
+  if (readers.find((reader) => along(reader).length > 0) !== call) return undefined
+  const pieces = readers.flatMap(along).sort((a, b) => a.from - b.from)
   const ends = pieces.map(({ to }) => to)
   const covers = ends.at(-1) === build.shape(x)[axis] && pieces.every(({ from }, i) => from === (ends[i - 1] ?? 0))
   return covers
