@@ -47,11 +47,10 @@ import { runPasses } from '../../../src/compiler/pipeline.js'
 import type { Program } from '../../../src/compiler/program.js'
 import { trace } from '../../../src/compiler/trace.js'
 import { jit } from '../../../src/jit.js'
-import { type Norm, normalise } from '../../../src/nn/conv.js'
 import { trust } from '../../../src/tensor/tensor.js'
 import { appears, command, main } from '../../cli/support.js'
-import { agrees, withGradients } from '../../compiler/agree.js'
-import type { Operation } from '../../compiler/functions.js'
+import { agrees } from '../../compiler/agree.js'
+import { norms } from '../../compiler/norms.js'
 import { collect, moonBatch, moons } from '../../train/toy.js'
 
 afterEach(() => {
@@ -137,28 +136,6 @@ const fused = (program: Program): Program => runPasses('tensorflow', passes, pro
 describe('a program as a graph of TensorFlow', () => {
   const float = (...shape: number[]) => ({ shape, dtype: 'float32' as const })
   it.each([
-    ['images', float(2, 4, 4, 3)],
-    ['matrices', float(7, 3)],
-  ])('has one operation for a bias, a gradient of a ReLU and a sum of %s', async (_, large) => {
-    await ready('cpu')
-    const made = (f: (given: tf.Tensor[]) => tf.Tensor): readonly string[] =>
-      fused(trace((given) => [f(given)], [large, large, large, float(3)])).calls.map(({ kernel }) => kernel)
-    expect(made(([x, , , a]) => tf.add(x!, a!))).toEqual(['BiasAdd'])
-    expect(made(([x, y]) => tf.mul(tf.step(x!), y!))).toEqual(['ReluGrad'])
-    expect(made(([x, y, z]) => tf.add(tf.add(x!, y!), z!))).toEqual(['AddN'])
-    expect(made(([x]) => tf.sum(x!, [0, 1, 2].slice(0, x!.rank - 1)))).toEqual(['BiasAddGrad'])
-    expect(made(([x]) => tf.sum(x!, -1))).toEqual(['Sum'])
-    // of one image by position, not by channel
-    expect(made(([x, y]) => tf.mul(tf.leakyRelu(x!), y!))).toEqual(['LeakyRelu', 'Multiply'])
-  })
-  it('has one operation for a scale by channel with a shift', async () => {
-    await ready('cpu')
-    const made = (x: { readonly shape: number[]; readonly dtype: 'float32' }): readonly string[] =>
-      fused(trace(([y, a, b]) => [tf.add(tf.mul(y!, a!), b!)], [x, float(3), float(3)])).calls.map((c) => c.kernel)
-    expect(made(float(2, 4, 4, 3))).toEqual(['ScaleShift'])
-    expect(made(float(7, 3))).toEqual(['Multiply', 'BiasAdd'])
-  })
-  it.each([
     ['a product in float32', 1, 1, 'float32', 'MatMul'],
     ['none in halves', 1, 1, 'bf16', 'Conv2DBackpropFilter'],
     ['none with strides', 1, 2, 'float32', 'Conv2DBackpropFilter'],
@@ -197,65 +174,6 @@ describe('a program as a graph of TensorFlow', () => {
     const text = new TextDecoder('latin1').decode(lowerProgram(program))
     for (const part of ['in0', 'Placeholder', 'Exp', 'Sum', 'keep_dims', 'Identity', 'out0'])
       expect(text).toContain(part)
-  })
-})
-
-const given = [[4, 6, 5, 3], [3], [3]] as const
-/** A norm of x in training, and its next statistics. */
-const normOf =
-  (norm: Norm = 'batch') =>
-  ([x, gain, bias]: tf.Tensor[]) => {
-    const statistics = { mean: tf.zeros([3]), variance: tf.ones([3]) }
-    const params = Object.fromEntries(Object.entries({ gain, bias, ...statistics }).map(([k, v]) => [k, trust(v!)]))
-    const [y, next] = normalise(norm, params, true)(trust(x!))
-    return [unwrap(y), next as Record<'mean' | 'variance', AnyTensor>] as const
-  }
-const norms: Readonly<Record<string, Operation>> = {
-  alone: { f: (...xs) => tf.tanh(normOf()(xs)[0]), shapes: given },
-  'in a residual sum': {
-    f: (...xs) => tf.mul(tf.add(tf.relu(normOf()(xs)[0]), xs[0]!), tf.exp(xs[0]!)),
-    shapes: given,
-  },
-  'twice of the same image': {
-    f: (...xs) => tf.mul(normOf()(xs)[0], tf.sin(normOf()([xs[0]!, xs[2]!, xs[1]!])[0])),
-    shapes: given,
-  },
-  statistics: {
-    f: (...xs) => {
-      const [y, { mean, variance }] = normOf()(xs)
-      // a twentieth of each is of this batch
-      return tf.add(y, tf.mul(tf.add(unwrap(mean), tf.sub(unwrap(variance), 0.95)), 100))
-    },
-    shapes: given,
-    constant: true,
-  },
-}
-
-describe('a batch norm as operations of TensorFlow', () => {
-  const kernelsOf = ({ f, constant }: Operation): readonly string[] => {
-    const infos = [...given, given[0]].map((shape) => ({ shape, dtype: 'float32' as const }))
-    const both = (xs: tf.Tensor[]) => withGradients({ f, shapes: given, constant: constant === true })(xs, xs.pop()!)
-    return fused(trace(both, infos)).calls.map(({ kernel }) => kernel)
-  }
-  const count = (kernels: readonly string[], wanted: string) => kernels.filter((kernel) => kernel === wanted).length
-  it('is one, and so is its gradient', async () => {
-    await ready('cpu')
-    for (const name of ['alone', 'in a residual sum', 'statistics']) {
-      const made = kernelsOf(norms[name]!)
-      expect(count(made, 'BatchNorm'), name).toBe(1)
-      expect(count(made, 'BatchNormGrad'), name).toBe(name === 'statistics' ? 0 : 1)
-      expect(made, name).not.toContain('Mean')
-    }
-  })
-  it('is left as it was where something else is meant', async () => {
-    await ready('cpu')
-    expect(kernelsOf({ f: (...xs) => normOf('instance')(xs)[0], shapes: given })).not.toContain('BatchNorm')
-    // the gradient goes through the mean in another way too
-    const through: Operation['f'] = (...xs) => {
-      const [y, { mean }] = normOf()(xs)
-      return tf.mul(y, unwrap(mean))
-    }
-    expect(kernelsOf({ f: through, shapes: given })).not.toContain('BatchNormGrad')
   })
 })
 
