@@ -32,9 +32,13 @@ const grouped = (infos: readonly ValueInfo[], counts: readonly number[]): readon
     const own = infos.slice(from, from + count)
     const parts = own.every(({ dtype }) => dtype === 'float32') ? [own] : own.map((info) => [info])
     return parts.map((part) => {
-      const sizes = part.map(({ shape }) => sizeOf(shape))
-      const offsets = sizes.map((_, i) => sizes.slice(0, i).reduce((a, b) => a + b, 0))
-      const group = { from, count: part.length, offsets, size: sizes.reduce((a, b) => a + b, 0) }
+      let size = 0
+      const offsets: number[] = []
+      for (const { shape } of part) {
+        offsets.push(size)
+        size += sizeOf(shape)
+      }
+      const group = { from, count: part.length, offsets, size }
       from += part.length
       return group
     })
