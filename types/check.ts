@@ -13,7 +13,7 @@ export interface HasShapeFn<F extends ShapeFn = ShapeFn> {
 export type FnOf<L> = L extends { readonly _F: infer F extends ShapeFn } ? F : never
 /** `O`, or `Latents` where the number of latents is known only at run time. */
 type OrLatents<O> = readonly Shape[] extends O ? Latents : O
-type Step<L, S> = OrLatents<Apply<FnOf<L>, S>>
+type Step<L, S, C> = OrLatents<Apply<FnOf<L>, S, C>>
 
 /** The latent that flows on. */
 type Flowing<O> = Latents extends O ? Shape : O extends readonly [...Shape[], infer H extends Shape] ? H : O
@@ -22,6 +22,11 @@ type Left<O> = O extends readonly [...infer Z extends readonly Shape[], Shape] ?
 
 /** The event shape of the first layer if it is a bijector, else `undefined`. */
 export type Start<Ls> = Ls extends readonly [{ readonly domain: infer A extends Shape }, ...unknown[]] ? A : undefined
+
+/** The context of the first layer if it is a conditional bijector, else `undefined`. */
+export type ContextOf<Ls> = Ls extends readonly [{ readonly context: infer C extends Shape }, ...unknown[]]
+  ? C
+  : undefined
 
 /** `unknown` if `L` is a layer, else the error that names what it is. */
 export type OnlyLayer<L> = L extends HasShapeFn
@@ -41,34 +46,37 @@ export type OnlyLayer<L> = L extends HasShapeFn
 export type Check<
   Ls extends readonly unknown[],
   S,
+  C,
   Acc extends readonly unknown[] = readonly [],
 > = Ls extends readonly [infer L, ...infer R]
   ? L extends HasShapeFn<Same>
-    ? Check<R, S, readonly [...Acc, L]>
+    ? Check<R, S, C, readonly [...Acc, L]>
     : L extends HasShapeFn
-      ? Step<L, S> extends infer O
+      ? Step<L, S, C> extends infer O
         ? [O] extends [ShapeError<string>]
           ? readonly [...Acc, O, ...R]
-          : Check<R, Flowing<O>, readonly [...Acc, L]>
+          : Check<R, Flowing<O>, C, readonly [...Acc, L]>
         : never
       : readonly [...Acc, OnlyLayer<L>, ...R]
   : Acc
 
-/** The latents of a list of layers at the shape `S`, or the first error. */
-export type Result<Ls extends readonly unknown[], S, Z extends readonly Shape[] = readonly []> = Ls extends readonly [
-  infer L,
-  ...infer R,
-]
+/** The latents of a list of layers at the shape `S`, with a context `C` (or `undefined`), or the first error. */
+export type Result<
+  Ls extends readonly unknown[],
+  S,
+  C = undefined,
+  Z extends readonly Shape[] = readonly [],
+> = Ls extends readonly [infer L, ...infer R]
   ? L extends HasShapeFn<Same>
-    ? Result<R, S, Z>
-    : Step<L, S> extends infer O
+    ? Result<R, S, C, Z>
+    : Step<L, S, C> extends infer O
       ? [O] extends [ShapeError<string>]
         ? O
         : Latents extends O
-          ? Result<R, Shape> extends infer E extends ShapeError<string>
+          ? Result<R, Shape, C> extends infer E extends ShapeError<string>
             ? E
             : Latents
-          : Result<R, Flowing<O>, readonly [...Z, ...Left<O>]>
+          : Result<R, Flowing<O>, C, readonly [...Z, ...Left<O>]>
       : never
   : Ls extends readonly []
     ? Z extends readonly []
@@ -77,8 +85,8 @@ export type Result<Ls extends readonly unknown[], S, Z extends readonly Shape[] 
     : Latents // a list whose length is known only at run time
 
 /** The layer at index `K`, or its error. */
-export type At<Ls extends readonly unknown[], S, K> =
-  Check<Ls, S> extends infer C ? (K extends keyof C ? C[K] : unknown) : unknown
+export type At<Ls extends readonly unknown[], S, C, K> =
+  Check<Ls, S, C> extends infer Checked ? (K extends keyof Checked ? Checked[K] : unknown) : unknown
 
 /** A list of layers as one shape function. */
 export interface Composed<in out Ls extends readonly unknown[]> extends ShapeFn {
@@ -87,7 +95,7 @@ export interface Composed<in out Ls extends readonly unknown[]> extends ShapeFn 
       ? 'any shape'
       : 'some shapes'
     : 'no shape'
-  readonly out: Result<Ls, this['in']>
+  readonly out: Result<Ls, this['in'], this['given']>
 }
 
 /** Whether `N` is a whole number of at least 1; `boolean` if `N` is known only at run time. */
@@ -108,21 +116,21 @@ type ListOf<L, N extends number, Acc extends readonly unknown[] = readonly []> =
     : ListOf<L, N, readonly [...Acc, L]>
 /** `F` applied `N` times */
 export interface Repeated<in out N extends number, in out F extends ShapeFn> extends ShapeFn {
-  readonly out: Result<ListOf<HasShapeFn<F>, N>, this['in']>
+  readonly out: Result<ListOf<HasShapeFn<F>, N>, this['in'], this['given']>
 }
 /** The shape function of a repeated layer: that of the layer itself if it keeps the shape. */
 export type RepeatedFn<N extends number, F extends ShapeFn> = [F] extends [KeepsShape] ? F : Repeated<N, F>
 
 /** The latents of `F` at the shape `S`; `never` if `F` rejects `S`. */
-export type LatentsAt<F extends ShapeFn, S> = F extends Same
+export type LatentsAt<F extends ShapeFn, S, C = undefined> = F extends Same
   ? S
-  : OrLatents<Apply<F, S>> extends infer O extends Latents
+  : OrLatents<Apply<F, S, C>> extends infer O extends Latents
     ? O
     : never
 /** `unknown` if `F` accepts `S`, else its error. */
-export type Refusal<F extends ShapeFn, S> = F extends Same
+export type Refusal<F extends ShapeFn, S, C = undefined> = F extends Same
   ? unknown
-  : OrLatents<Apply<F, S>> extends infer O extends ShapeError<string>
+  : OrLatents<Apply<F, S, C>> extends infer O extends ShapeError<string>
     ? O
     : unknown
 /** `unknown` if `L` is a bijector (a layer at a shape), else the error. */

@@ -61,10 +61,12 @@ type Sentence<
 /** A function from an input shape to latents, written as an interface: `F & { in: S }` is `F` at `S`. */
 export interface ShapeFn {
   readonly in: unknown
+  /** The shape of the context of a conditional flow, `undefined` in other flows. */
+  readonly given: unknown
   readonly out: unknown
 }
-/** `F` at the shape `S`: latents, or a {@link ShapeError}. */
-export type Apply<F extends ShapeFn, S> = (F & { readonly in: S })['out']
+/** `F` at the shape `S`, with a context of shape `C` if there is one: latents, or a {@link ShapeError}. */
+export type Apply<F extends ShapeFn, S, C = undefined> = (F & { readonly in: S; readonly given: C })['out']
 
 /** Whether `S` is `any` or a shape whose rank is known only at run time. */
 type Wide<S> = [S] extends [readonly unknown[]] ? (number extends S['length'] ? true : false) : false
@@ -155,6 +157,16 @@ type SameSize<A extends number, B extends number> = number extends A | B ? boole
 /** Exactly `A` → `B`: the shape function of a bijector */
 export interface Exactly<in out A extends Shape, in out B> extends ShapeFn {
   readonly out: this['in'] extends A ? B : Fits<A, this['in']> extends false ? ShapeError<Mismatch<A, this['in']>> : B
+}
+/** Exactly `A` → `B` with a context of shape `C`: the shape function of a conditional bijector */
+export interface ExactlyGiven<in out A extends Shape, in out C extends Shape, in out B> extends ShapeFn {
+  readonly out: Fits<A, this['in']> extends false
+    ? ShapeError<Mismatch<A, this['in']>>
+    : this['given'] extends undefined
+      ? ShapeError<`${Sentence<'compose', 'a bijector without context', `one given ${Show<C>}`>}; start with input(shape, { given })`>
+      : Fits<C, this['given']> extends false
+        ? ShapeError<Sentence<'compose', `a bijector given ${Show<this['given']>}`, `one given ${Show<C>}`>>
+        : B
 }
 /** Exactly the shape `A` → `A`, with `Op` in the error */
 export interface Only<in out Op extends string, in out A extends Shape> extends KeepsShape {

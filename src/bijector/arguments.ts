@@ -6,7 +6,7 @@
 import type { ShapeFn } from '../../types/shape.js'
 import { DiffeoException, usageError } from '../error.js'
 import { shown } from '../tensor/numbers.js'
-import type { AnyBijector, Layer } from './layer.js'
+import type { AnyBijector, AnyConditional, Layer } from './layer.js'
 
 /** What a value is, as far as its fields show. */
 const kindOf = (value: unknown): string => {
@@ -41,7 +41,7 @@ export const expectKind = (
  */
 export const layerIn =
   (op: string) =>
-  (value: unknown): AnyBijector | Layer<ShapeFn> => {
+  (value: unknown): AnyBijector | AnyConditional | Layer<ShapeFn> => {
     expectKind(op, 'a layer', value, ['a layer', 'a bijector'])
     return value as Layer<ShapeFn>
   }

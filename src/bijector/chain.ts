@@ -12,8 +12,8 @@ import { add, zeroPerExample } from '../tensor/ops.js'
 import { branch, type Params } from '../tensor/params.js'
 import { latentList } from '../tensor/shape.js'
 import type { AnyTensor, PerExample } from '../tensor/tensor.js'
-import { fromRuns } from './from-runs.js'
-import type { AnyBijector, Layer } from './layer.js'
+import { fromRunsGiven } from './from-runs.js'
+import type { AnyBijector, AnyConditional, Layer } from './layer.js'
 import type { Run, Runs } from './runs.js'
 
 const sum = (logDets: readonly PerExample[], like: AnyTensor): PerExample => {
@@ -21,15 +21,17 @@ const sum = (logDets: readonly PerExample[], like: AnyTensor): PerExample => {
   return first === undefined ? zeroPerExample(like) : others.reduce((a, b) => add(b)(a), first)
 }
 
+type Part = AnyBijector | AnyConditional
+
 /** A bijector, its name in the tree of parameters and how many latents it leaves behind. */
 interface Link {
-  readonly part: AnyBijector
+  readonly part: Part
   readonly name: string
   readonly left: number
   readonly hasParams: boolean
 }
 
-const chainOf = (shape: Shape, parts: readonly AnyBijector[]): AnyBijector => {
+const chainOf = (shape: Shape, parts: readonly Part[], given?: Shape): Part => {
   const links = parts.map(
     (part, i): Link => ({
       part,
@@ -73,7 +75,7 @@ const chainOf = (shape: Shape, parts: readonly AnyBijector[]): AnyBijector => {
   }
 
   const layers = parts.filter((part) => part.parts?.length !== 0)
-  return fromRuns({
+  return fromRunsGiven(given, {
     name: 'compose',
     domain: shape,
     codomain: latents.length === 1 ? latents[0]! : latents,
@@ -87,23 +89,23 @@ const chainOf = (shape: Shape, parts: readonly AnyBijector[]): AnyBijector => {
   })
 }
 
-/** Composes layers at a shape; returns the error of the first that does not fit. */
+/** Composes layers at a shape, with a context if there is one; returns the error of the first that does not fit. */
 export const chainAt =
   (layers: readonly Layer<ShapeFn>[]) =>
-  (shape: Shape): E.Either<DiffeoError, AnyBijector> =>
+  (shape: Shape, given?: Shape): E.Either<DiffeoError, Part> =>
     pipe(
-      layers.reduce<E.Either<DiffeoError, { readonly flowing: Shape; readonly parts: readonly AnyBijector[] }>>(
+      layers.reduce<E.Either<DiffeoError, { readonly flowing: Shape; readonly parts: readonly Part[] }>>(
         (state, next) =>
           pipe(
             state,
             E.chain(({ flowing, parts }) =>
               pipe(
-                next.at(flowing),
+                next.at(flowing, given),
                 E.map((b) => ({ flowing: latentList(b.codomain).at(-1)!, parts: [...parts, b] })),
               ),
             ),
           ),
         E.right({ flowing: shape, parts: [] }),
       ),
-      E.map(({ parts }) => chainOf(shape, parts)),
+      E.map(({ parts }) => chainOf(shape, parts, given)),
     )

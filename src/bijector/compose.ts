@@ -5,17 +5,19 @@
  * @module
  */
 import * as E from 'fp-ts/lib/Either.js'
-import type { At, Composed, CountRefusal, OnlyLayer, RepeatedFn, Result, Start } from '../../types/check.js'
+import type { At, Composed, ContextOf, CountRefusal, OnlyLayer, RepeatedFn, Result, Start } from '../../types/check.js'
 import type { Latents, Shape, ShapeFn } from '../../types/shape.js'
 import { orThrow, shapeError } from '../error.js'
 import { layerIn } from './arguments.js'
 import { chainAt } from './chain.js'
-import { type Bijector, type Layer, layer } from './layer.js'
+import { contextOf } from './from-runs.js'
+import { type Given, type Layer, layer } from './layer.js'
 
 /**
  * Composes layers in the order in which data flows. If the first layer has a shape (`input([32, 32, 3])`, or any
  * bijector), the result is a bijector; otherwise it is a reusable block. The compiler reports the first layer that does
- * not fit, at its argument.
+ * not fit, at its argument. If the
+ * first has a context (`input([2], { given: [10] })`), every coupling sees it and the result is conditional.
  *
  * @example
  * const b = compose(input([32, 32, 3]), squeeze, factorOut) // Bijector<[32, 32, 3], [[16, 16, 6], [16, 16, 6]]>
@@ -23,15 +25,20 @@ import { type Bijector, type Layer, layer } from './layer.js'
  */
 export const compose = <const Ls extends readonly unknown[]>(
   ...layers: {
-    [K in keyof Ls]: Start<Ls> extends infer S extends Shape ? At<Ls, S, K> & Ls[K] : OnlyLayer<Ls[K]> & Ls[K]
+    [K in keyof Ls]: Start<Ls> extends infer S extends Shape
+      ? At<Ls, S, ContextOf<Ls>, K> & Ls[K]
+      : OnlyLayer<Ls[K]> & Ls[K]
   }
 ): Start<Ls> extends infer S extends Shape
-  ? Bijector<S, Result<Ls, S> extends infer B extends Latents ? B : never>
+  ? Given<S, ContextOf<Ls>, Result<Ls, S, ContextOf<Ls>> extends infer B extends Latents ? B : never>
   : Layer<Composed<Ls>> => {
   const all = layers.map(layerIn('compose'))
   const [first] = all
   const at = chainAt(all)
-  const composed = first !== undefined && 'domain' in first ? orThrow(at(first.domain)) : layer<ShapeFn>('compose', at)
+  const composed =
+    first !== undefined && 'domain' in first
+      ? orThrow(at(first.domain, contextOf(first)))
+      : layer<ShapeFn>('compose', at)
   // the result type is conditional on `Ls`; the compiler resolves it only where `compose` is called
   return composed as never
 }
@@ -51,9 +58,9 @@ export const repeat = <const N extends number, F extends ShapeFn>(
   of: Layer<F>,
 ): Layer<RepeatedFn<N, F>> => {
   const repeated = layerIn('repeat')(of)
-  return layer('repeat', (shape) =>
+  return layer('repeat', (shape, given) =>
     Number.isSafeInteger(n) && n > 0
-      ? chainAt(Array.from({ length: n }, () => repeated))(shape)
+      ? chainAt(Array.from({ length: n }, () => repeated))(shape, given)
       : E.left(shapeError('repeat', 'a whole number of at least 1', `${n}`)),
   )
 }

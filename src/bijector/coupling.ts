@@ -13,7 +13,8 @@ import { oneOf } from '../tensor/options.js'
 import { branch, constant, type ParamsOf, type Spec } from '../tensor/params.js'
 import type { PerExample } from '../tensor/tensor.js'
 import { expectKind } from './arguments.js'
-import { fromRuns } from './from-runs.js'
+import { withContext } from './context.js'
+import { fromRunsGiven } from './from-runs.js'
 import { type Layer, layer } from './layer.js'
 import type { Mask, Split, Value } from './mask.js'
 import { withOptions } from './options.js'
@@ -52,6 +53,8 @@ export interface Transformer<S extends Spec> {
  * - Inverse: x = b⊙y + (1−b)⊙g⁻¹(y; θ(b⊙y))
  * - Inverse log-det: −Σ (1−b)⊙log |g′(x; θ)|
  *
+ * In a conditional flow, the net sees the context c as well: θ(b⊙x, c).
+ *
  * @example
  * const shift = couplingOf({
  *   name: 'shift',
@@ -72,23 +75,24 @@ export const couplingOf =
   ): Layer<F> => {
     expectKind(name, 'a mask', mask, ['a mask'], 'pass the mask first, then the net')
     expectKind(name, 'a net', net, ['a net'], 'pass the mask first, then the net')
-    return layer<F>(name, (shape) =>
+    return layer<F>(name, (shape, given) =>
       pipe(
         mask.at(shape),
         E.bindTo('split'),
-        E.bind('module', ({ split: { kept, changed } }) =>
-          net.at(kept, [...changed.slice(0, -1), changed.at(-1)! * width]),
+        E.let('seen', ({ split: { kept } }) => withContext(kept, given)),
+        E.bind('module', ({ seen, split: { changed } }) =>
+          net.at(seen.shape, [...changed.slice(0, -1), changed.at(-1)! * width]),
         ),
-        E.map(({ split, module }) => {
+        E.map(({ split, seen, module }) => {
           const through =
             (direction: keyof Elementwise, trains: boolean): Run =>
-            ({ params, values: [x] }) => {
+            ({ params, values: [x], given }) => {
               const [kept, changed] = split.split(x!)
-              const [theta, net] = module.run(branch(params, 'net'), kept, trains)
+              const [theta, net] = module.run(branch(params, 'net'), seen.join(kept, given), trains)
               const [y, logDet] = at(params as ParamsOf<S>, theta, split)[direction](changed)
               return { values: [split.merge(kept, y)], logDet, params: { ...params, net } }
             }
-          return fromRuns({
+          return fromRunsGiven(given, {
             name,
             domain: shape,
             codomain: shape,

@@ -1,13 +1,14 @@
 /**
  * `Layer<F>`: a family of bijectors, one for each event shape, with the shape function `F`. `Bijector<A, B>`: a layer at
- * one shape, from events of shape `A` to latents of shape `B` (Eq. 17). Parameters are values: `init` creates them,
- * `bind` takes them, `train` returns their next statistics.
+ * one shape, from events of shape `A` to latents of shape `B` (Eq. 17). `Conditional<A, C, B>`: a bijector for each
+ * context of shape `C`, such as a label or an observation. Parameters are values: `init` creates them, `bind` takes
+ * them, `train` returns their next statistics.
  *
  * @module
  */
 import type * as E from 'fp-ts/lib/Either.js'
 import type { HasShapeFn } from '../../types/check.js'
-import type { Exactly, Latents, Shape, ShapeFn } from '../../types/shape.js'
+import type { Exactly, ExactlyGiven, Latents, Shape, ShapeFn } from '../../types/shape.js'
 import type { DiffeoError } from '../error.js'
 import type { Params, Spec } from '../tensor/params.js'
 import type { Key } from '../tensor/random.js'
@@ -20,15 +21,22 @@ import type { Interval } from './support.js'
 /** A family of bijectors, one for each event shape. */
 export interface Layer<F extends ShapeFn> extends HasShapeFn<F> {
   readonly name: string
-  /** The bijector at one shape, or the error that says why there is none. */
-  readonly at: (shape: Shape) => E.Either<DiffeoError, AnyBijector>
+  /**
+   * The bijector at one shape, or the error that says why there is none. With the shape of a context, layers that use it
+   * return a conditional bijector.
+   */
+  readonly at: AtShape
+}
+export interface AtShape {
+  (shape: Shape): E.Either<DiffeoError, AnyBijector>
+  (shape: Shape, given: Shape | undefined): E.Either<DiffeoError, AnyBijector | AnyConditional>
 }
 
 /** A value, its log-det in nats, and the parameters with their next statistics. */
 export type Trained<B> = readonly [value: B, logDet: PerExample, params: Params]
 
-/** A bijection from events of shape `A` to latents of shape `B`, given parameters. */
-export interface Bijector<in out A extends Shape, in out B extends Latents> extends Layer<Exactly<A, B>> {
+/** What conditional bijectors and others have in common: shapes, supports, parameters and runs. */
+interface Described<A extends Shape, B extends Latents> {
   readonly domain: A
   readonly codomain: B
   /**
@@ -41,18 +49,46 @@ export interface Bijector<in out A extends Shape, in out B extends Latents> exte
   /** The names, shapes and roles of its parameters. */
   readonly spec: Spec
   /** The bijectors of a composition, in the order in which data flows; none in `input`. */
-  readonly parts?: readonly AnyBijector[]
+  readonly parts?: readonly (AnyBijector | AnyConditional)[]
   readonly init: (key: Key) => Params
+  /** Both directions and training on lists of tensors, for combinators. They trust the parameters. */
+  readonly runs: Runs
+}
+
+/** A bijection from events of shape `A` to latents of shape `B`, given parameters. */
+export interface Bijector<in out A extends Shape, in out B extends Latents>
+  extends Layer<Exactly<A, B>>,
+    Described<A, B> {
   readonly bind: (params: Params) => Diffeo<BatchOf<A>, BatchOf<B>>
   /** `forward` with batch statistics; returns the parameters with their next statistics. */
   readonly train: (params: Params) => (x: BatchOf<A>) => Trained<BatchOf<B>>
   /** Sets the parameters that depend on the first batch, once (ActNorm); the others stay as they are. */
   readonly start: (params: Params) => (x: BatchOf<A>) => Trained<BatchOf<B>>
-  /** The same four functions on lists of tensors, for combinators. They trust the parameters. */
-  readonly runs: Runs
 }
 // biome-ignore lint/suspicious/noExplicitAny: invariant parameters have no other top
 export type AnyBijector = Bijector<any, any>
+
+/**
+ * A bijector for each context of shape `C`. All of them share their parameters.
+ */
+export interface Conditional<in out A extends Shape, in out C extends Shape, in out B extends Latents>
+  extends Layer<ExactlyGiven<A, C, B>>,
+    Described<A, B> {
+  /** The shape of one context. */
+  readonly context: C
+  /**
+   * The bijector at a batch of contexts: one for all examples, or one for each.
+   *
+   * @throws DiffeoException if the contexts have another shape; from the bijector, if there are neither one nor as many as
+   *   there are examples
+   */
+  readonly given: (context: BatchOf<C>) => Bijector<A, B>
+}
+// biome-ignore lint/suspicious/noExplicitAny: invariant parameters have no other top
+export type AnyConditional = Conditional<any, any, any>
+
+/** A conditional bijector if there is a context, else a bijector. */
+export type Given<A extends Shape, C, B extends Latents> = C extends Shape ? Conditional<A, C, B> : Bijector<A, B>
 
 /**
  * A layer from its rule: the bijector at each event shape, or the error that says why there is none.
@@ -69,5 +105,10 @@ export type AnyBijector = Bijector<any, any>
  */
 export const layer = <F extends ShapeFn>(
   name: string,
-  at: (shape: Shape) => E.Either<DiffeoError, AnyBijector>,
-): Layer<F> => ({ _F: phantom(), name, at })
+  at: (shape: Shape, given?: Shape) => E.Either<DiffeoError, AnyBijector | AnyConditional>,
+): Layer<F> => ({
+  _F: phantom(),
+  name,
+  // no layer returns a conditional bijector unless there is a context
+  at: at as AtShape,
+})

@@ -11,12 +11,13 @@ import { type DiffeoError, orThrow, shapeError, usageError } from '../error.js'
 import { leaves, type Param } from '../tensor/params.js'
 import { isShape, showLatents } from '../tensor/shape.js'
 import { layerIn } from './arguments.js'
-import { fromRuns } from './from-runs.js'
-import { type AnyBijector, type Bijector, type Layer, layer } from './layer.js'
+import { contextOf, fromRunsGiven } from './from-runs.js'
+import { type AnyBijector, type AnyConditional, type Bijector, type Conditional, type Layer, layer } from './layer.js'
 
-const learnsFromData = (b: AnyBijector): boolean => leaves<Param>(b.spec).some(([, { role }]) => role === 'statistic')
+const learnsFromData = (b: AnyBijector | AnyConditional): boolean =>
+  leaves<Param>(b.spec).some(([, { role }]) => role === 'statistic')
 
-const reversed = (b: AnyBijector): E.Either<DiffeoError, AnyBijector> =>
+const reversed = (b: AnyBijector | AnyConditional): E.Either<DiffeoError, AnyBijector | AnyConditional> =>
   !isShape(b.codomain)
     ? E.left(shapeError('reverse', 'one latent', showLatents(b.codomain)))
     : learnsFromData(b)
@@ -29,7 +30,7 @@ const reversed = (b: AnyBijector): E.Either<DiffeoError, AnyBijector> =>
           ),
         )
       : E.right(
-          fromRuns({
+          fromRunsGiven(contextOf(b), {
             name: `reverse(${b.name})`,
             domain: b.codomain,
             codomain: b.domain,
@@ -54,7 +55,7 @@ export const reverse = <L extends HasShapeFn>(of: L & Reversible<L>): Reversed<L
   const back =
     'domain' in l
       ? orThrow(reversed(l))
-      : layer<ShapeFn>(`reverse(${l.name})`, (shape) => pipe(l.at(shape), E.chain(reversed)))
+      : layer<ShapeFn>(`reverse(${l.name})`, (shape, given) => pipe(l.at(shape, given), E.chain(reversed)))
   return back as HasShapeFn as Reversed<L>
 }
 
@@ -62,6 +63,8 @@ export const reverse = <L extends HasShapeFn>(of: L & Reversible<L>): Reversed<L
 export type Reversed<L> =
   L extends Bijector<infer A, infer B>
     ? Bijector<B extends Shape ? B : Shape, A>
-    : L extends Layer<infer F>
-      ? Layer<F>
-      : never
+    : L extends Conditional<infer A, infer C, infer B>
+      ? Conditional<B extends Shape ? B : Shape, C, A>
+      : L extends Layer<infer F>
+        ? Layer<F>
+        : never

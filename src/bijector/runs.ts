@@ -14,6 +14,8 @@ import { clamp, type Interval, isBounded, logInside } from './support.js'
 export interface RunInput {
   readonly params: Params
   readonly values: readonly AnyTensor[]
+  /** The contexts of a conditional bijector: one for all examples, or one for each. */
+  readonly given?: AnyTensor | undefined
 }
 
 /** The latents or the event, the log-det in nats, and the parameters with their next statistics. */

@@ -146,6 +146,23 @@ export const exactly =
       ? E.right(got)
       : E.left(shapeError('compose', show(shape), `${show(got)} from the layer before`))
 
+/** Exactly the context `shape`: what a conditional bijector is given */
+export const sameContext =
+  (shape: Shape) =>
+  (given: Shape | undefined): E.Either<DiffeoError, Shape> =>
+    given === undefined
+      ? E.left(
+          shapeError(
+            'compose',
+            'a bijector without context',
+            `one given ${show(shape)}`,
+            'start with input(shape, { given })',
+          ),
+        )
+      : sameShape(shape, given)
+        ? E.right(given)
+        : E.left(shapeError('compose', `a bijector given ${show(given)}`, `one given ${show(shape)}`))
+
 /** Exactly `shape`, where the operation has a name */
 export const only =
   (op: string, shape: Shape): Rule<Shape> =>

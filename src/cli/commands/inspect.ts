@@ -9,7 +9,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import type { Command } from 'commander'
 import type { Latents, Shape } from '../../../types/shape.js'
 import { describeEngine, useEngine } from '../../backends/engine.js'
-import type { AnyBijector } from '../../bijector/layer.js'
+import type { AnyBijector, AnyConditional } from '../../bijector/layer.js'
 import { integer } from '../../codec.js'
 import { bytes, flops } from '../../compiler/program.js'
 import type { Flow } from '../../distribution/flow.js'
@@ -18,16 +18,7 @@ import { jit } from '../../jit.js'
 import { branch, countParams, disposeParams, type Params } from '../../tensor/params.js'
 import { key } from '../../tensor/random.js'
 import { latentList, product, show, showLatents } from '../../tensor/shape.js'
-import {
-  type AnyTensor,
-  type BatchOf,
-  latentBatch,
-  latentTensors,
-  type PerExample,
-  trust,
-  unwrap,
-  values,
-} from '../../tensor/tensor.js'
+import { type AnyTensor, type BatchOf, type PerExample, trust, unwrap, values } from '../../tensor/tensor.js'
 import { examples, numbers, withDataOptions, withModelOptions } from '../flags.js'
 import { defaultRecipe, flagOf, type ModelConfig, type ModelOptions, modelConfig, optionsIn } from '../run/config.js'
 import { unitOf } from '../run/examples.js'
@@ -49,15 +40,19 @@ interface LayerRow {
   readonly share?: number
 }
 
-type Part = readonly [part: AnyBijector, params: Params]
+type Part = readonly [part: AnyBijector | AnyConditional, params: Params]
 
 /** The layers of a composition of compositions, in the order in which data flow. */
-const partsOf = (b: AnyBijector, params: Params): readonly Part[] =>
+const partsOf = (b: AnyBijector | AnyConditional, params: Params): readonly Part[] =>
   b.parts?.flatMap((part, i) => partsOf(part, branch(params, `${i}.${part.name}`))) ?? [[b, params]]
 
 /** What one more example costs: of a program for two and a program for one, the difference. */
 const costs = ([part, params]: Part): Pick<LayerRow, 'flops' | 'bytes'> => {
-  const run = jit((own: Params, x: AnyTensor) => part.bind(own).forward(latentBatch(part.domain, [x])))
+  const run = jit((own: Params, x: AnyTensor) => {
+    const given = 'context' in part ? trust<Shape>(tf.zeros([1, ...part.context])) : undefined
+    const { values, logDet } = part.runs.forward({ params: own, values: [x], given })
+    return [values, logDet]
+  })
   const [one, two] = [1, 2].map((n) => {
     const x = trust<Shape>(tf.zeros([n, ...(part.domain as Shape)]))
     const program = run.program(params, x)
@@ -83,10 +78,9 @@ const shares = async (
     let flowing: AnyTensor = x
     const left: AnyTensor[] = []
     const logDets = parts.map(([part], i) => {
-      const [z, logDet] = part.bind(params[i]!).forward(latentBatch(part.domain, [flowing]))
-      const all = latentTensors(z)
-      left.push(...all.slice(0, -1))
-      flowing = all.at(-1)!
+      const { values, logDet } = part.runs.forward({ params: params[i]!, values: [flowing] })
+      left.push(...values.slice(0, -1))
+      flowing = values.at(-1)!
       return logDet
     })
     return [...logDets, prior.logProb([...left, flowing])]
