@@ -5,7 +5,7 @@
  *
  *   params/<path>   every parameter, named by its path in the tree
  *   x               the batch, for training and for the density
- *   z/<i>           latents drawn from the prior, for sampling
+ *   z/<i>           latents drawn from the base distribution, for sampling
  */
 import { writeFileSync } from 'node:fs'
 import * as diffeo from '../dist/src/index.js'
@@ -116,7 +116,7 @@ export const writeRow = async (row, file) => {
   const [kParams, kData, kLatents] = diffeo.split(diffeo.key(0), 3)
   const x = /** @type {any} */ (diffeo.orThrow(diffeo.batch(row.shape, dataOf(row, kData))))
   const params = flow.bijector.start(perturbedParams(flow, kParams))(x)[2]
-  const z = flow.prior.sample(flow.bijector.codomain, kLatents, row.samples, 1)
+  const z = diffeo.drawBase(flow.base, flow.bijector.codomain, {}, kLatents, row.samples)
   /** @type {[string, diffeo.AnyTensor][]} */
   const named = [
     ...diffeo.leaves(params).map(([path, leaf]) => /** @type {[string, any]} */ ([`params/${path}`, leaf])),

@@ -65,7 +65,7 @@ for await (const event of fit(density, start, options))
       outputs: ['x', 'log_prob'],
       run: ([z]) => {
         const [x, logDet] = density.bijector.bind(params).inverse(points(z!))
-        return [unwrap(x), tf.sub(untyped(density.prior.logProb(points(z!))), untyped(logDet))]
+        return [unwrap(x), tf.sub(untyped(density.base.logProb({}, points(z!))), untyped(logDet))]
       },
     })
     mkdirSync('runs', { recursive: true })

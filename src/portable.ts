@@ -37,9 +37,26 @@ export * from './data/image-set.js'
 export * from './data/planes.js'
 export * from './data/split.js'
 export * from './data/toys.js'
+export {
+  type Base,
+  type DrawOptions,
+  drawBase,
+  drawNoise,
+  type Noise,
+  standardLogistic,
+  standardNormal,
+} from './distribution/base.js'
 export * from './distribution/compiled.js'
-export * from './distribution/flow.js'
-export * from './distribution/prior.js'
+export {
+  baseParams,
+  bijectorParams,
+  type ConditionalFlow,
+  type Flow,
+  type FlowOf,
+  flow,
+  toBitsPerDim,
+  type WithGiven,
+} from './distribution/flow.js'
 export * from './error.js'
 export * from './image/grid.js'
 export * from './image/heatmap.js'

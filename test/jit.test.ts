@@ -5,6 +5,7 @@ import {
   constantRate,
   dequantise,
   disposeState,
+  drawBase,
   type EngineName,
   flow,
   key,
@@ -129,7 +130,7 @@ describe('jit', () => {
     await expect(outer(x)).rejects.toThrow('a jit inside a jit; call the plain function')
     const density = flow(on([2], realNvpVector({ couplings: 2, hidden: [3] })), standardNormal)
     const draws: Readonly<Record<string, () => unknown>> = {
-      sample: () => standardNormal.sample([2], key(0), 3),
+      sample: () => drawBase(standardNormal, [2], {}, key(0), 3),
       dequantise: () => dequantise<readonly []>(key(0)).forward(trust(x)),
       init: () => density.init(key(0)),
     }

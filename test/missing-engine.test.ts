@@ -21,7 +21,7 @@ const standard = d.flow(d.on([6], d.sigmoid), d.standardNormal)
 const calls: Readonly<Record<string, () => unknown>> = {
   tensor: () => d.tensor([2], [1, 2]),
   batch: () => d.batch([2], [1, 2]),
-  'standardNormal.sample': () => d.standardNormal.sample([2], d.key(0), 3),
+  drawBase: () => d.drawBase(d.standardNormal, [2], {}, d.key(0), 3),
   'flow.sample': () => flow.sample({})(d.key(0), 2),
   'flow.logProb': () => standard.logProb({})(batchOf6()),
   'bijector.init': () => flow.bijector.init(d.key(0)),

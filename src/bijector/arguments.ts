@@ -14,7 +14,7 @@ const kindOf = (value: unknown): string => {
     typeof value === 'object' && value !== null && !Array.isArray(value) && field in value
   if (has('_fits')) return 'a mask'
   if (has('at')) return has('kind') ? 'a net' : has('domain') ? 'a bijector' : 'a layer'
-  return has('logProb') ? (has('bijector') ? 'a density' : 'a prior') : shown(value)
+  return has('bijector') ? 'a density' : has('logProb') ? 'a base' : shown(value)
 }
 
 /**

@@ -9,12 +9,20 @@ import { expectKind } from '../bijector/arguments.js'
 import { jit } from '../jit.js'
 import type { Params } from '../tensor/params.js'
 import type { Key } from '../tensor/random.js'
-import { type AnyTensor, type BatchOf, latentTensors, type PerExample, unwrap } from '../tensor/tensor.js'
-import type { Flow } from './flow.js'
-import { padded } from './padded.js'
+import { type AnyTensor, type BatchOf, type PerExample, unwrap } from '../tensor/tensor.js'
+import { drawNoise, temperatures } from './base.js'
+import {
+  type AnyConditionalFlow,
+  type AnyFlow,
+  bijectorParams,
+  type ConditionalFlow,
+  type Flow,
+  originOf,
+} from './flow.js'
+import { type Examples, padded } from './padded.js'
 
-/** A flow whose functions run on the engine as one program each. */
-export interface CompiledFlow<A extends Shape, B extends Latents> {
+/** The functions of a flow, each as one program of the engine. */
+export interface CompiledFunctions<A extends Shape, B extends Latents> {
   /** log p(x) in nats, one number per example. */
   readonly logProb: (params: Params) => (x: BatchOf<A>) => Promise<PerExample>
   /** −log p(x) / (D log 2), one number per example. */
@@ -25,53 +33,99 @@ export interface CompiledFlow<A extends Shape, B extends Latents> {
   readonly inverse: (params: Params) => (z: BatchOf<B>) => Promise<readonly [x: BatchOf<A>, logDet: PerExample]>
   /** `n` draws; a temperature below 1 draws nearer to the mode. */
   readonly sample: (params: Params) => (key: Key, n: number, temperature?: number) => Promise<BatchOf<A>>
+}
+
+interface Disposable {
   /** Frees the compiled programs. */
   readonly dispose: () => Promise<void>
 }
 
-const compile = <A extends Shape, B extends Latents>(flow: Flow<A, B>): CompiledFlow<A, B> => {
+/** A flow whose functions run on the engine as one program each. */
+export interface CompiledFlow<A extends Shape, B extends Latents> extends CompiledFunctions<A, B>, Disposable {}
+
+/** The same of a conditional flow. The contexts are arguments of the programs: other contexts need no other program. */
+export interface CompiledConditionalFlow<A extends Shape, C extends Shape, B extends Latents> extends Disposable {
+  /** The functions at contexts: one for all examples, or one for each. */
+  readonly given: (context: BatchOf<C>) => CompiledFunctions<A, B>
+}
+
+interface Draw {
+  readonly noise: readonly AnyTensor[]
+  readonly temperature?: PerExample | undefined
+}
+
+/** The functions of a flow, or of a conditional flow at any contexts. */
+const compile = (of: AnyFlow | AnyConditionalFlow) => {
   // `steady: 1`: the first argument, the parameters, is the same in many calls
-  const perExample = <X, R>(f: (params: Params, x: X) => R) => padded(jit(f, { steady: 1 }))
-  const logProb = perExample((params, x: BatchOf<A>) => flow.logProb(params)(x))
-  const bitsPerDim = perExample((params, x: BatchOf<A>) => flow.bitsPerDim(params)(x))
-  const forward = perExample((params, x: BatchOf<A>) => flow.bijector.bind(params).forward(x))
-  const inverse = perExample((params, z: BatchOf<B>) => flow.bijector.bind(params).inverse(z))
-  const generate = perExample((params, z: BatchOf<B>) => flow.bijector.bind(params).inverse(z)[0])
-  return {
-    logProb: (params) => (x) => logProb(params, x),
-    bitsPerDim: (params) => (x) => bitsPerDim(params, x),
-    forward: (params) => (x) => forward(params, x),
-    inverse: (params) => (z) => inverse(params, z),
+  const perExample = <X, R>(f: (flow: Flow<Shape, Latents>, params: Params, x: X) => R) =>
+    padded(
+      jit(
+        (params: Params, { x, given }: Examples<X>) =>
+          f('given' in of ? of.given(given!) : (of as Flow<Shape, Latents>), params, x),
+        { steady: 1 },
+      ),
+    )
+  const programs = {
+    logProb: perExample((flow, params, x: BatchOf<Shape>) => flow.logProb(params)(x)),
+    bitsPerDim: perExample((flow, params, x: BatchOf<Shape>) => flow.bitsPerDim(params)(x)),
+    forward: perExample((flow, params, x: BatchOf<Shape>) =>
+      flow.bijector.bind(bijectorParams(flow, params)).forward(x),
+    ),
+    inverse: perExample((flow, params, z: BatchOf<Latents>) =>
+      flow.bijector.bind(bijectorParams(flow, params)).inverse(z),
+    ),
+    make: perExample((flow, params, { noise, temperature }: Draw) => flow.make(params)(noise, temperature)),
+  }
+  const functions = (given?: AnyTensor): CompiledFunctions<Shape, Latents> => ({
+    logProb: (params) => (x) => programs.logProb(params, { x, given }),
+    bitsPerDim: (params) => (x) => programs.bitsPerDim(params, { x, given }),
+    forward: (params) => (x) => programs.forward(params, { x, given }),
+    inverse: (params) => (z) => programs.inverse(params, { x: z, given }),
     sample:
       (params) =>
       async (key, n, temperature = 1) => {
-        const z = flow.prior.sample(flow.bijector.codomain, key, n, temperature)
+        const at = temperatures(temperature, n)
+        const noise = drawNoise(of.base, of.bijector.codomain, key, n)
         try {
-          return await generate(params, z)
+          return await programs.make(params, { x: { noise, temperature: at }, given })
         } finally {
-          for (const part of latentTensors(z)) unwrap(part as AnyTensor).dispose()
+          for (const part of at === undefined ? noise : [...noise, at]) unwrap(part).dispose()
         }
       },
-    dispose: async () => {
-      for (const { dispose } of [logProb, bitsPerDim, forward, inverse, generate]) await dispose()
-    },
+  })
+  const dispose = async (): Promise<void> => {
+    for (const { dispose } of Object.values(programs)) await dispose()
   }
+  return 'given' in of ? { given: functions, dispose } : { ...functions(), dispose }
 }
 
-const compiledFlows = new WeakMap<object, unknown>()
+type AnyCompiled = ReturnType<typeof compile>
+const compiledFlows = new WeakMap<object, AnyCompiled>()
 
 /**
  * The compiled functions of a flow. Every call for the same flow returns the same functions, so that nothing is compiled
  * twice. The first eight batch sizes of each function have their own programs. Batches of other sizes are padded to the
- * next power of two, so that ever new sizes need few programs; padding does not change results.
+ * next power of two, so that ever new sizes need few programs; padding does not change results. Contexts of a conditional
+ * flow are arguments of the programs.
  *
  * @example
  * const nats = await compiled(moons).logProb(params)(x) // equals moons.logProb(params)(x), but is faster
  */
-export const compiled = <A extends Shape, B extends Latents>(flow: Flow<A, B>): CompiledFlow<A, B> => {
-  expectKind('compiled', 'a density', flow, ['a density'], 'make one: flow(bijector, prior)')
-  // the functions stored for a flow have the shapes of that flow
-  const functions = (compiledFlows.get(flow) ?? compile(flow)) as CompiledFlow<A, B>
-  compiledFlows.set(flow, functions)
-  return functions
+export const compiled: {
+  <A extends Shape, B extends Latents>(flow: Flow<A, B>): CompiledFlow<A, B>
+  <A extends Shape, C extends Shape, B extends Latents>(
+    flow: ConditionalFlow<A, C, B>,
+  ): CompiledConditionalFlow<A, C, B>
+} = (flow: AnyFlow | AnyConditionalFlow): never => {
+  // what is stored for a flow has the shapes and the kind of that flow
+  const stored = (of: AnyFlow | AnyConditionalFlow) => {
+    const functions = compiledFlows.get(of) ?? compile(of)
+    compiledFlows.set(of, functions)
+    return functions as never
+  }
+  expectKind('compiled', 'a density', flow, ['a density'], 'make one: flow(bijector, base)')
+  const origin = originOf(flow)
+  if (origin === undefined) return stored(flow)
+  const { given, dispose } = stored(origin.of) as CompiledConditionalFlow<Shape, Shape, Latents>
+  return { ...given(origin.given as BatchOf<Shape>), dispose } as never
 }

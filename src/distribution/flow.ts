@@ -1,5 +1,5 @@
 /**
- * A flow: the density of a bijector f and a prior (Eqs. 5–7, 15):
+ * A flow: the density of a bijector f and a base distribution (Eqs. 5–7, 15). A conditional flow: one for each context.
  *
  *     log p(x) = log p_Z(f(x)) + log |det ∂f/∂x|
  *
@@ -13,32 +13,79 @@
  */
 import { pipe } from 'fp-ts/lib/function.js'
 import type { OnlyBijector } from '../../types/check.js'
-import type { Latents, Shape } from '../../types/shape.js'
+import type { Latents, Shape, ShapeError, Show } from '../../types/shape.js'
 import { expectKind } from '../bijector/arguments.js'
-import type { Bijector } from '../bijector/layer.js'
+import { forEach } from '../bijector/context.js'
+import { contextOf } from '../bijector/from-runs.js'
+import type { AnyBijector, AnyConditional, Bijector, Conditional } from '../bijector/layer.js'
+import type { Run } from '../bijector/runs.js'
 import { clamp, isBounded, logInside, REALS } from '../bijector/support.js'
+import { checkParams } from '../tensor/check-params.js'
 import { floatSizesIn } from '../tensor/numbers.js'
 import { add, tidy, times } from '../tensor/ops.js'
-import type { Params } from '../tensor/params.js'
+import { branch, initialise, type Params, type Spec } from '../tensor/params.js'
 import type { Key } from '../tensor/random.js'
 import { product } from '../tensor/shape.js'
-import type { AnyTensor, BatchOf, PerExample } from '../tensor/tensor.js'
-import type { Prior } from './prior.js'
+import { type AnyTensor, type BatchOf, latentBatch, type PerExample, sizes } from '../tensor/tensor.js'
+import { type Base, drawNoise, temperatures } from './base.js'
 
 /** A density over events of shape `A`, given parameters. */
 export interface Flow<in out A extends Shape, in out B extends Latents> {
   readonly bijector: Bijector<A, B>
-  readonly prior: Prior
+  readonly base: Base
+  /** The parameters: the bijector's, or `{ bijector, base }` if the base has parameters too. */
+  readonly spec: Spec
   readonly init: (key: Key) => Params
   /** log p(x) in nats, one number per example: −∞ outside of the support and at infinities, NaN for NaN. */
   readonly logProb: (params: Params) => (x: BatchOf<A>) => PerExample
   /** log p(x) in nats with batch statistics, and the parameters with their next statistics. */
   readonly train: (params: Params) => (x: BatchOf<A>) => readonly [logProb: PerExample, params: Params]
+  /** Sets the parameters that depend on the first batch, once; the others stay as they are. */
+  readonly start: (params: Params) => (x: BatchOf<A>) => Params
   /** −log p(x) / (D log 2), one number per example. */
   readonly bitsPerDim: (params: Params) => (x: BatchOf<A>) => PerExample
   /** `n` draws; a temperature below 1 draws nearer to the mode. */
   readonly sample: (params: Params) => (key: Key, n: number, temperature?: number) => BatchOf<A>
+  /** Draws from random numbers: those of `drawNoise(flow.base, flow.bijector.codomain, key, n)`. */
+  readonly make: (params: Params) => (noise: readonly AnyTensor[], temperature?: PerExample) => BatchOf<A>
 }
+
+/** Examples, and a context for each of them. */
+export interface WithGiven<A extends Shape, C extends Shape> {
+  readonly x: BatchOf<A>
+  readonly given: BatchOf<C>
+}
+
+/** A density over events of shape `A` for each context of shape `C`, given parameters. */
+export interface ConditionalFlow<in out A extends Shape, in out C extends Shape, in out B extends Latents> {
+  readonly bijector: Conditional<A, C, B>
+  readonly base: Base
+  /** The parameters of the flows at all contexts: the bijector's, or `{ bijector, base }` if the base has parameters too. */
+  readonly spec: Spec
+  readonly init: (key: Key) => Params
+  /**
+   * The flow at contexts: one for all examples, or one for each.
+   *
+   * @throws DiffeoException if the contexts have another shape; from the flow, if there are neither one nor as many as
+   *   there are examples
+   */
+  readonly given: (context: BatchOf<C>) => Flow<A, B>
+  /** log p(x | given) in nats with batch statistics, and the parameters with their next statistics. */
+  readonly train: (params: Params) => (batch: WithGiven<A, C>) => readonly [logProb: PerExample, params: Params]
+  /** Sets the parameters that depend on the first batch, once; the others stay as they are. */
+  readonly start: (params: Params) => (batch: WithGiven<A, C>) => Params
+  readonly logProb: ShapeError<`logProb: expected a flow at a context of ${Show<C>}, got a conditional flow; use flow.given(context)`>
+  readonly sample: ShapeError<`sample: expected a flow at a context of ${Show<C>}, got a conditional flow; use flow.given(context)`>
+}
+// biome-ignore lint/suspicious/noExplicitAny: invariant parameters have no other top
+export type AnyFlow = Flow<any, any>
+// biome-ignore lint/suspicious/noExplicitAny: invariant parameters have no other top
+export type AnyConditionalFlow = ConditionalFlow<any, any, any>
+
+/** The flow of a bijector, conditional if the bijector is. */
+export type FlowOf<L, A extends Shape, B extends Latents> = L extends { readonly context: infer C extends Shape }
+  ? ConditionalFlow<A, C, B>
+  : Flow<A, B>
 
 /**
  * Nats to bits per dimension: −log p / (D log 2).
@@ -48,49 +95,150 @@ export interface Flow<in out A extends Shape, in out B extends Latents> {
 export const toBitsPerDim = (logProb: number, dimensions: number): number => -logProb / (dimensions * Math.LN2)
 
 /**
- * The density of a bijector and a prior.
+ * The bijector's part of a flow's parameters: all of them, unless the base has parameters too.
+ *
+ * @example moons.bijector.bind(bijectorParams(moons, params)).forward(x)
+ */
+export const bijectorParams = (flow: AnyFlow | AnyConditionalFlow, params: Params): Params =>
+  flow.spec === flow.bijector.spec ? params : branch(params, 'bijector')
+/** The base's part of a flow's parameters: none, unless it has some. */
+export const baseParams = (flow: AnyFlow | AnyConditionalFlow, params: Params): Params =>
+  flow.spec === flow.bijector.spec ? {} : branch(params, 'base')
+
+/** How the parameters of a flow consist of its bijector's and its base's. */
+const partsOf = (bijector: Spec, base: Spec) => {
+  const isFixed = Object.keys(base).length === 0
+  const spec: Spec = isFixed ? bijector : { bijector, base }
+  return {
+    spec,
+    split: (params: Params): { readonly bijector: Params; readonly base: Params } =>
+      isFixed ? { bijector: params, base: {} } : { bijector: branch(params, 'bijector'), base: branch(params, 'base') },
+    join: (own: Params, ofBase: Params): Params => (isFixed ? own : { bijector: own, base: ofBase }),
+  }
+}
+
+/** A flow at contexts, if its bijector is conditional. */
+const flowAt = <A extends Shape, B extends Latents>(
+  of: AnyBijector | AnyConditional,
+  bijector: Bijector<A, B>,
+  base: Base,
+  given?: AnyTensor,
+): Flow<A, B> => {
+  const { name, runs, domain, codomain } = of
+  const { spec, split, join } = partsOf(of.spec, base.spec(codomain, contextOf(of)))
+  // a bijector of bounded support handles infinities itself; others would turn them into NaN (0·∞, ∞ − ∞)
+  const isGuarded = isBounded(of.support)
+  const inside = (x: BatchOf<A>): AnyTensor => {
+    floatSizesIn(name)(x)
+    return isGuarded ? (x as AnyTensor) : clamp(REALS, x as AnyTensor)
+  }
+  /** The contexts for a base, one for each example. */
+  const contextsOf = ([first]: readonly AnyTensor[]) => given && forEach(sizes(first!)[0]!, given)
+  const through =
+    (run: Run, params: Params) =>
+    (x: BatchOf<A>): { readonly logProb: PerExample; readonly values: readonly AnyTensor[]; readonly next: Params } => {
+      const own = split(params)
+      const { values, logDet, params: next } = run({ params: own.bijector, values: [inside(x)], given })
+      const logP = add(logDet)(base.logProb(own.base, values, contextsOf(values)))
+      const logProb = isGuarded ? logP : add(logInside(REALS, x as AnyTensor))(logP)
+      return { logProb, values, next: join(next, own.base) }
+    }
+  const checked = (params: Params): Params => {
+    checkParams(name, spec, params)
+    return params
+  }
+  const logProb: Flow<A, B>['logProb'] = (params) => {
+    const density = through(runs.forward, checked(params))
+    return (x) => tidy(() => density(x).logProb)
+  }
+  const make: Flow<A, B>['make'] = (params) => {
+    const own = split(checked(params))
+    return (noise, temperature) =>
+      tidy(() => {
+        const values = base.make(codomain, own.base, noise, { temperature, given: contextsOf(noise) })
+        const { values: x } = runs.inverse({ params: own.bijector, values, given })
+        return latentBatch<A>(domain, x)
+      })
+  }
+  return {
+    bijector,
+    base,
+    spec,
+    init: (key) => tidy(() => initialise(spec, key)),
+    logProb,
+    train: (params) => {
+      const density = through(runs.train, checked(params))
+      return (x) =>
+        tidy(() => {
+          const { logProb: p, next } = density(x)
+          return [p, next] as const
+        })
+    },
+    start: (params) => {
+      const density = through(runs.start, checked(params))
+      return (x) =>
+        tidy(() => {
+          const { values, next } = density(x)
+          const { bijector: own, base: ofBase } = split(next)
+          return join(own, base.start?.(ofBase, values, contextsOf(values)) ?? ofBase)
+        })
+    },
+    bitsPerDim: (params) => (x) => tidy(() => pipe(logProb(params)(x), times(-1 / (product(domain) * Math.LN2)))),
+    sample:
+      (params) =>
+      (key, n, temperature = 1) =>
+        tidy(() => make(params)(drawNoise(base, codomain, key, n), temperatures(temperature, n))),
+    make,
+  }
+}
+
+/**
+ * The density of a bijector and a base distribution. Of a conditional bijector, the conditional flow: a density for each
+ * context.
  *
  * @example
  * const moons = flow(compose(input([2]), coupling(halves(), mlp()), coupling(halves('second'), mlp())), standardNormal)
  * const params = moons.init(key(0))
  * moons.logProb(params)(x) // Tensor<['N']>, nats
+ * @throws DiffeoException if the base does not fit the latents
  */
 export const flow = <A extends Shape, B extends Latents, L = Bijector<A, B>>(
-  bijector: L & OnlyBijector<L> & Bijector<A, B>,
-  prior: Prior,
-): Flow<A, B> => {
+  bijector: L & OnlyBijector<L> & { readonly domain: A; readonly codomain: B },
+  base: Base,
+): FlowOf<L, A, B> => {
   expectKind('flow', 'a bijector', bijector, ['a bijector'], 'put a layer at a shape: on(shape, layer)')
-  expectKind('flow', 'a prior', prior)
-  // a bijector of bounded support handles infinities itself; others would turn them into NaN (0·∞, ∞ − ∞)
-  const isGuarded = isBounded(bijector.support)
-  const inside = (x: BatchOf<A>): BatchOf<A> => {
-    floatSizesIn(bijector.name)(x)
-    return (isGuarded ? x : clamp(REALS, x as AnyTensor)) as BatchOf<A>
+  expectKind('flow', 'a base', base)
+  const of = bijector as object as Bijector<A, B> | Conditional<A, Shape, B>
+  const made = 'context' in of ? conditionalFlow(of, base) : flowAt<A, B>(of, of, base)
+  // the result type is conditional on `L`; the compiler resolves it only where `flow` is called
+  return made as FlowOf<L, A, B>
+}
+
+/** Which conditional flow, at which contexts, a flow is. */
+const origins = new WeakMap<object, { readonly of: AnyConditionalFlow; readonly given: AnyTensor }>()
+
+/** The conditional flow that `flow.given(contexts)` came from, and the contexts. */
+export const originOf = (flow: object) => origins.get(flow)
+
+const conditionalFlow = <A extends Shape, B extends Latents>(
+  of: Conditional<A, Shape, B>,
+  base: Base,
+): ConditionalFlow<A, Shape, B> => {
+  const { spec } = partsOf(of.spec, base.spec(of.codomain, of.context))
+  const given = (contexts: BatchOf<Shape>): Flow<A, B> => {
+    const made = flowAt(of, of.given(contexts), base, contexts as AnyTensor)
+    origins.set(made, { of: self, given: contexts as AnyTensor })
+    return made
   }
-  const density = (x: BatchOf<A>, z: BatchOf<B>, logDet: PerExample): PerExample => {
-    const logP = add(logDet)(prior.logProb(z))
-    return isGuarded ? logP : add(logInside(REALS, x as AnyTensor))(logP)
-  }
-  const logProb: Flow<A, B>['logProb'] = (params) => (x) =>
-    tidy(() => {
-      const [z, logDet] = bijector.bind(params).forward(inside(x))
-      return density(x, z, logDet)
-    })
-  return {
-    bijector,
-    prior,
-    init: bijector.init,
-    logProb,
-    train: (params) => (x) =>
-      tidy(() => {
-        const [z, logDet, next] = bijector.train(params)(inside(x))
-        return [density(x, z, logDet), next] as const
-      }),
-    bitsPerDim: (params) => (x) =>
-      tidy(() => pipe(logProb(params)(x), times(-1 / (product(bijector.domain) * Math.LN2)))),
-    sample:
-      (params) =>
-      (key, n, temperature = 1) =>
-        tidy(() => bijector.bind(params).inverse(prior.sample(bijector.codomain, key, n, temperature))[0]),
-  }
+  const self = {
+    bijector: of,
+    base,
+    spec,
+    init: (key: Key) => tidy(() => initialise(spec, key)),
+    given,
+    train: (params: Params) => (batch: WithGiven<A, Shape>) => given(batch.given).train(params)(batch.x),
+    start: (params: Params) => (batch: WithGiven<A, Shape>) => given(batch.given).start(params)(batch.x),
+    // those of a flow at a context, which the types refuse here
+  } as ConditionalFlow<A, Shape, B>
+  return self
 }

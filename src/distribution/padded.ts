@@ -13,6 +13,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { type Jitted, mapTree } from '../jit.js'
 import type { Params } from '../tensor/params.js'
+import type { AnyTensor } from '../tensor/tensor.js'
 
 /** How many sizes have their own programs: half the number that `jit` keeps. */
 const EXACT_SIZES = 8
@@ -32,30 +33,43 @@ const mapTensors = <T>(tree: T, f: (t: tf.Tensor) => tf.Tensor): T =>
   // a tree of tensors is a `TensorContainer`, which the type of `mapTree` does not say
   tf.tidy(() => mapTree(tree, tf.Tensor, f) as tf.TensorContainer) as T
 
-/** A batch with copies of its last example: `size` in all. */
+/** A batch of `from` examples with copies of its last: `size` in all. A context for all of them stays as it is. */
 const withCopies = <X>(x: X, from: number, size: number): X =>
-  mapTensors(x, (t) => tf.gather(t, tf.tensor1d(Int32Array.from({ length: size }, (_, i) => Math.min(i, from - 1)))))
+  mapTensors(x, (t) =>
+    t.shape[0] === from
+      ? tf.gather(t, tf.tensor1d(Int32Array.from({ length: size }, (_, i) => Math.min(i, from - 1))))
+      : tf.clone(t),
+  )
+
+/** Examples, and the contexts of a conditional flow: one for all examples, or one for each. */
+export interface Examples<X> {
+  readonly x: X
+  readonly given?: AnyTensor | undefined
+}
 
 /** A compiled function of examples. */
 export interface PerExampleFn<X, R> {
-  (params: Params, x: X): Promise<R>
+  (params: Params, examples: Examples<X>): Promise<R>
   /** Frees the compiled programs. */
   readonly dispose: () => Promise<void>
 }
 
 /** A compiled function that pads batches of any size after the first `exactSizes`. */
-export const padded = <X, R>(run: Jitted<[params: Params, x: X], R>, exactSizes = EXACT_SIZES): PerExampleFn<X, R> => {
+export const padded = <X, R>(
+  run: Jitted<[params: Params, examples: Examples<X>], R>,
+  exactSizes = EXACT_SIZES,
+): PerExampleFn<X, R> => {
   const exact = new Set<number>()
   const programSize = (size: number): number => {
     if (exact.size < exactSizes) exact.add(size)
     return exact.has(size) ? size : nextPowerOfTwo(size)
   }
-  const call = async (params: Params, x: X): Promise<R> => {
-    const size = batchSize(x)
+  const call = async (params: Params, examples: Examples<X>): Promise<R> => {
+    const size = batchSize(examples.x)
     const whole = size && programSize(size)
-    if (size === undefined || whole === undefined || whole === size) return run(params, x)
-    const longer = withCopies(x, size, whole)
-    const results = await run(params, longer).finally(() => tf.dispose(longer as tf.TensorContainer))
+    if (size === undefined || whole === undefined || whole === size) return run(params, examples)
+    const longer = withCopies(examples, size, whole)
+    const results = await run(params, longer).finally(() => tf.dispose(longer as object as tf.TensorContainer))
     try {
       return mapTensors(results, (t) => tf.slice(t, [0], [size]))
     } finally {

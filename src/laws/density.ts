@@ -5,8 +5,8 @@
  */
 import * as tf from '@tensorflow/tfjs-core'
 import type { AnyBijector } from '../bijector/layer.js'
+import { standardNormal } from '../distribution/base.js'
 import { flow } from '../distribution/flow.js'
-import { standardNormal } from '../distribution/prior.js'
 import { product } from '../tensor/shape.js'
 import { type AnyTensor, trust } from '../tensor/tensor.js'
 import type { Claims, Draw, Law } from './law.js'

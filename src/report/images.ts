@@ -7,8 +7,9 @@ import * as tf from '@tensorflow/tfjs-core'
 import type * as E from 'fp-ts/lib/Either.js'
 import type { Latents } from '../../types/shape.js'
 import type { ImageShape } from '../data/image-set.js'
+import { drawBase } from '../distribution/base.js'
 import { compiled } from '../distribution/compiled.js'
-import type { Flow } from '../distribution/flow.js'
+import { baseParams, type Flow } from '../distribution/flow.js'
 import type { DiffeoError } from '../error.js'
 import { imageGrid } from '../image/grid.js'
 import type { Raster } from '../image/png.js'
@@ -81,7 +82,7 @@ export const resampledRows = async <A extends ImageShape, B extends Latents>(
   const scales = latentList(flow.bijector.codomain).length
   const rows: Uint8Array[] = []
   for (let keep = scales; keep >= 1; keep--) {
-    const drawn = flow.prior.sample(flow.bijector.codomain, foldIn(key, keep), count)
+    const drawn = drawBase(flow.base, flow.bijector.codomain, baseParams(flow, params), foldIn(key, keep), count)
     const fresh = latentTensors(drawn)
     const mixed = fresh.map((t, i) => (i < scales - keep ? t : kept[i]!))
     const [x, inverseLogDet] = await inverse(params)(latentBatch(flow.bijector.codomain, mixed))

@@ -1,14 +1,14 @@
 /**
  * What tells a flow from another one whose parameters have the same names and shapes: a permutation, a mask, alpha,
- * bins, an activation, the prior.
+ * bins, an activation, the base.
  *
- * The fingerprint is what the flow computes: a few numbers at fixed parameters and fixed draws from its prior. A digest
+ * The fingerprint is what the flow computes: a few numbers at fixed parameters and fixed draws from its base. A digest
  * of its program would see as much, but every new compiler pass or rewritten bijector would change it and cost the users
  * their runs; a description of its structure would need the help of each bijector, and those of users give none. The
  * numbers depend on neither, nor on the engine: they are compared to 10⁻⁴, which is far more than engines differ by.
  *
  *   θ  = its start + 0.3 ε / √fan-in, so that nothing is an identity; statistics are 1, so data-dependent starts are over
- *   x  = f⁻¹(z; θ), z ~ prior: in the domain of f, whatever that is
+ *   x  = f⁻¹(z; θ), z ~ base: in the domain of f, whatever that is
  *   numbers: log p(x) and Σ wᵢ xᵢ, of two examples. log p alone would not see a permutation of x
  *
  * Not seen: what evaluation does not depend on, such as the momentum of batch norm.
@@ -17,7 +17,8 @@
  */
 import * as tf from '@tensorflow/tfjs-core'
 import type { Latents, Shape } from '../../types/shape.js'
-import type { Flow } from '../distribution/flow.js'
+import { drawBase } from '../distribution/base.js'
+import { baseParams, bijectorParams, type Flow } from '../distribution/flow.js'
 import { countParams, disposeParams, leaves, mapLeaves, type Param, type Params, type Spec } from '../tensor/params.js'
 import { foldIn, key, normalArray } from '../tensor/random.js'
 import { product } from '../tensor/shape.js'
@@ -55,15 +56,15 @@ const fixedParams = (spec: Spec): Params => {
 }
 
 const compute = (flow: Flow<Shape, Latents>): Fingerprint => {
-  const params = fixedParams(flow.bijector.spec)
+  const params = fixedParams(flow.spec)
   try {
     const numbers = tf.tidy(() => {
-      const z = flow.prior.sample(flow.bijector.codomain, key(1), EXAMPLES)
-      const [x] = flow.bijector.bind(params).inverse(z)
+      const z = drawBase(flow.base, flow.bijector.codomain, baseParams(flow, params), key(1), EXAMPLES)
+      const [x] = flow.bijector.bind(bijectorParams(flow, params)).inverse(z)
       const logProb = unwrap(flow.logProb(params)(x)).dataSync<'float32'>()
       const data = unwrap(x as AnyTensor).dataSync<'float32'>()
       const size = data.length / EXAMPLES
-      const weights = normals(size, leaves(flow.bijector.spec).length)
+      const weights = normals(size, leaves(flow.spec).length)
       const sums = Array.from({ length: EXAMPLES }, (_, n) =>
         data.subarray(n * size, (n + 1) * size).reduce((sum, v, i) => sum + weights[i]! * v, 0),
       )
@@ -88,7 +89,7 @@ export const fingerprint = (of: object): Fingerprint | undefined => {
   if (!taken.has(of)) {
     let computed: Fingerprint | undefined
     try {
-      computed = countParams(of.bijector.spec) > MOST_PARAMETERS ? undefined : compute(of)
+      computed = countParams(of.spec) > MOST_PARAMETERS ? undefined : compute(of)
     } catch {
       // a flow without an inverse, or an engine whose values cannot be read at once
     }

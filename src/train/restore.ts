@@ -10,6 +10,7 @@ import type { Shape } from '../../types/shape.js'
 import { type DiffeoError, shapeError, trainingError } from '../error.js'
 import { hosted } from '../host.js'
 import { leaves, mapLeaves, type Param, type Params, type Spec } from '../tensor/params.js'
+import type { Key } from '../tensor/random.js'
 import { product, sameShape, show } from '../tensor/shape.js'
 import { type AnyTensor, trust } from '../tensor/tensor.js'
 import { type Checkpoint, momentName } from './checkpoint.js'
@@ -76,12 +77,11 @@ const momentLists = (tensors: Found): number =>
   new Set([...tensors.keys()].flatMap((name) => /^moments\/([0-9]+)\//.exec(name)?.[1] ?? [])).size
 
 /** A flow, or its spec alone: then only the names and shapes of the parameters are compared. */
-type Target = Spec | { readonly bijector: { readonly spec: Spec }; readonly logProb: unknown }
+type Target = Spec | { readonly spec: Spec; readonly init: (key: Key) => Params }
 
-const specOf = (of: Target): Spec =>
-  'logProb' in of && typeof of.logProb === 'function'
-    ? (of as { bijector: { spec: Spec } }).bijector.spec
-    : (of as Spec)
+const isModel = (of: Target): of is Exclude<Target, Spec> => typeof of['init'] === 'function'
+
+const specOf = (of: Target): Spec => (isModel(of) ? of.spec : of)
 
 /** Refuses a flow whose parameters have the same names and shapes, but which computes other numbers. */
 const unchanged = (of: Target, { path, flow }: Checkpoint<unknown>): E.Either<DiffeoError, unknown> =>

@@ -33,7 +33,7 @@ export const trainable = (spec: Param): boolean => spec.role !== 'statistic'
 /** The trained leaves of a tree, in order. */
 export const trained = <A extends Shape, B extends Latents>(flow: Flow<A, B>, params: Params): readonly tf.Tensor[] => {
   const values = leaves<AnyTensor>(params)
-  return leaves<Param>(flow.bijector.spec).flatMap(([, spec], i) => (trainable(spec) ? [unwrap(values[i]![1])] : []))
+  return leaves<Param>(flow.spec).flatMap(([, spec], i) => (trainable(spec) ? [unwrap(values[i]![1])] : []))
 }
 
 /** `params` with its trained leaves replaced, in order. */
@@ -42,7 +42,7 @@ export const withTrained = <A extends Shape, B extends Latents>(
   params: Params,
   values: readonly tf.Tensor[],
 ): Params => {
-  const specs = leaves<Param>(flow.bijector.spec)
+  const specs = leaves<Param>(flow.spec)
   let place = 0
   let next = 0
   return mapLeaves(params, (leaf) => (trainable(specs[place++]![1]) ? trust<Shape>(values[next++]!) : leaf)) as Params
@@ -66,7 +66,7 @@ export const startTraining = async <A extends Shape, B extends Latents>(
   const bad = await notFiniteIn(first as AnyTensor)
   if (bad !== undefined)
     throw new DiffeoException(trainingError(op, 'a first batch of finite numbers', bad, 'fix the data'))
-  const begin = jit((params: Params, x: BatchOf<A>) => flow.bijector.start(params)(x)[2], { batch: 1 })
+  const begin = jit((params: Params, x: BatchOf<A>) => flow.start(params)(x), { batch: 1 })
   const drawn = flow.init(key)
   try {
     const params = await begin(drawn, first)

@@ -78,7 +78,7 @@ export const step = <A extends Shape, B extends Latents>(
 ): Stepper<A> => {
   const dimensions = product(flow.bijector.domain)
   const fitting = fits('step', optimiser)
-  const scales = leaves<Param>(flow.bijector.spec).flatMap(([, p]) => (trainable(p) ? [p.role === 'scale'] : []))
+  const scales = leaves<Param>(flow.spec).flatMap(([, p]) => (trainable(p) ? [p.role === 'scale'] : []))
   const next = jit(
     (state: Omit<TrainState, 'step'>, x: BatchOf<A>, rates: tf.Tensor) =>
       tidy(() => {

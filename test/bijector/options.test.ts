@@ -2,6 +2,7 @@
 import {
   type AnyBijector,
   affine,
+  type Base,
   batchNorm,
   channelwise,
   checkerboard,
@@ -23,7 +24,6 @@ import {
   mlp,
   normalCdf,
   on,
-  type Prior,
   permute,
   realNvp,
   realNvpVector,
@@ -167,11 +167,11 @@ describe('options from plain JavaScript', () => {
     [() => on([Number.NaN], layer), 'on: expected a shape of whole numbers, got [NaN]'],
     [
       () => compiled(any<Flow<[2], [2]>>({})),
-      'compiled: expected a density, got an object; make one: flow(bijector, prior)',
+      'compiled: expected a density, got an object; make one: flow(bijector, base)',
     ],
     [() => compiled(any<Flow<[2], [2]>>(on([2], layer))), 'compiled: expected a density, got a bijector'],
     [() => on([2], any<Layer<ShapeFn>>(half)), 'on: expected a layer, got a mask'],
-    [() => reverse(any<Layer<ShapeFn>>(standardNormal)), 'reverse: expected a layer, got a prior'],
+    [() => reverse(any<Layer<ShapeFn>>(standardNormal)), 'reverse: expected a layer, got a base'],
     [() => repeat(2, any<Layer<ShapeFn>>('affine')), 'repeat: expected a layer, got "affine"'],
     [() => coupling(any<typeof half>(net), net), 'coupling: expected a mask, got a net; pass the mask first'],
     [() => coupling(half, any<typeof net>(half)), 'coupling: expected a net, got a mask; pass the mask first'],
@@ -183,10 +183,10 @@ describe('options from plain JavaScript', () => {
       () => flow(any<AnyBijector>(layer), standardNormal),
       'flow: expected a bijector, got a layer; put a layer at a shape',
     ],
-    [() => flow(on([2], layer), any<Prior>(undefined)), 'flow: expected a prior, got undefined'],
+    [() => flow(on([2], layer), any<Base>(undefined)), 'flow: expected a base, got undefined'],
     [
-      () => flow(on([2], layer), any<Prior>(flow(on([2], layer), standardNormal))),
-      'flow: expected a prior, got a density',
+      () => flow(on([2], layer), any<Base>(flow(on([2], layer), standardNormal))),
+      'flow: expected a base, got a density',
     ],
   ])('so are arguments: %#', (call, sentence) => expect(call).toThrow(sentence))
 })

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import {
   type AnyBijector,
   affine,
+  type Base,
   type Bijector,
   bijector,
   compiled,
@@ -18,7 +19,6 @@ import {
   mlp,
   normalCdf,
   on,
-  type Prior,
   ready,
   realNvpVector,
   reverse,
@@ -110,7 +110,7 @@ const lines: Readonly<
 }
 
 describe.each(engines)('on %s', (engine) => {
-  const priors: Readonly<Record<string, Prior>> = { standardNormal, standardLogistic }
+  const bases: Readonly<Record<string, Base>> = { standardNormal, standardLogistic }
   it.each(Object.entries(lines))(
     '%s: log p is −∞ outside and at infinities, NaN for NaN, else a number',
     async (_, line) => {
@@ -118,8 +118,8 @@ describe.each(engines)('on %s', (engine) => {
       const params = b.init(key(0))
       await ready(engine)
       const bad = [...outside, INFINITE, -INFINITE]
-      for (const prior of Object.values(priors)) {
-        const f = flow(b, prior)
+      for (const base of Object.values(bases)) {
+        const f = flow(b, base)
         const x = column([...inside, ...bad, NONE])
         for (const logP of [f.logProb(params)(x as never), await compiled(f).logProb(params)(x as never)]) {
           const got = await numbers(logP)

@@ -85,10 +85,10 @@ describe.each(['onnxruntime', 'wasm', 'cpu'] as const)('a compiled flow on %s', 
       'inverse of forward': (x) => of.bijector.bind(params).inverse(of.bijector.bind(params).forward(x)[0]),
     }
     for (const [what, f] of Object.entries(functions)) {
-      const exact = jit((_: Params, x: BatchOf<Shape>) => f(x))
+      const exact = jit((_: Params, { x }: { readonly x: BatchOf<Shape> }) => f(x))
       const other = padded(exact, 0)
       const x = examples(of, 5)
-      const [got, wanted] = [await read(other({}, x)), await read(exact({}, x))]
+      const [got, wanted] = [await read(other({}, { x })), await read(exact({}, { x }))]
       expect(wanted.flat().every(Number.isFinite)).toBe(true)
       expect(distance(got, wanted), what).toBeLessThanOrEqual(1e-6 * Math.max(1, ...wanted.flat().map(Math.abs)))
       unwrap(x as AnyTensor).dispose()

@@ -4,11 +4,13 @@ import {
   type AnyTensor,
   actNorm,
   affine,
+  type Base,
   type BatchOf,
   type Bijector,
   compose,
   coupling,
   dequantise,
+  drawBase,
   exponentialCdf,
   type Flow,
   factorOut,
@@ -23,7 +25,6 @@ import {
   normalCdf,
   on,
   type Params,
-  type Prior,
   realNvp,
   realNvpVector,
   reverse,
@@ -45,13 +46,13 @@ type AnyFlow = Flow<any, any>
 /** A flow over one tensor, as the tests call it. */
 interface Calls {
   readonly bijector: AnyBijector
-  readonly prior: Prior
+  readonly base: Base
   readonly logProb: (params: Params) => (x: AnyTensor) => AnyTensor
   readonly train: (params: Params) => (x: AnyTensor) => readonly [AnyTensor, Params]
   readonly bitsPerDim: (params: Params) => (x: AnyTensor) => AnyTensor
   readonly sample: (params: Params) => (key: Key, n: number, temperature?: number) => AnyTensor
 }
-const calls = (f: AnyFlow): Calls => f as Calls
+const calls = (f: AnyFlow): Calls => f as object as Calls
 const meanOf = (v: readonly number[]) => v.reduce((a, b) => a + b, 0) / v.length
 const rows = (list: readonly (readonly number[])[]): AnyTensor =>
   trust(tf.tensor(list.flat(), [list.length, list[0]!.length]))
@@ -62,7 +63,7 @@ describe('logProb integrates to 1', () => {
   type Line = Bijector<readonly [1], readonly [1]>
   const both = [standardNormal, standardLogistic]
   const start = compose(input([1]), affine, logisticCdf(0.5, 1.5))
-  const line: Readonly<Record<string, readonly [b: Line, low: number, high: number, priors: readonly Prior[]]>> = {
+  const line: Readonly<Record<string, readonly [b: Line, low: number, high: number, bases: readonly Base[]]>> = {
     affine: [on([1], affine), -25, 25, both],
     // within ±17 no probability rounds to 1
     'affine, logistic, normal': [compose(start, reverse(normalCdf())), -17, 17, [standardNormal]],
@@ -89,8 +90,8 @@ describe('logProb integrates to 1', () => {
     ],
   }
   it.each(
-    Object.entries(line).flatMap(([name, [b, low, high, priors]]) =>
-      priors.map((prior) => [`${name}, ${prior.name}`, flow(b, prior), low, high] as const),
+    Object.entries(line).flatMap(([name, [b, low, high, bases]]) =>
+      bases.map((base) => [`${name}, ${base.name}`, flow(b, base), low, high] as const),
     ),
   )('in one dimension: %s', (_, f, low, high) => {
     for (const seed of [1, 2, 3]) {
@@ -129,7 +130,7 @@ describe('bitsPerDim of a density of known entropy', () => {
   }
 
   it('is 8 for bytes that are all as likely, by the uniform, the logistic and the logit', () => {
-    // uniform on [0, 256), turned into the prior's own distribution: each byte costs 8 bits, whatever it is
+    // uniform on [0, 256), turned into the base's own distribution: each byte costs 8 bits, whatever it is
     const toLogistic = reverse(logisticCdf())
     exactly(flow(compose(input(shape), uniformCdf(0, 256), toLogistic), standardLogistic), 8, 4)
     exactly(flow(compose(input(shape), logit({ alpha: 0 })), standardLogistic), 8, 4)
@@ -200,7 +201,7 @@ describe.each(Object.entries(flows))('a flow: %s', (_, [made, low, high, toleran
     tf.tidy(() => {
       const [p, x] = [params(), draw(3, 2)]
       const [z, logDet] = b.bind(p).forward(x)
-      const expected = values(f.prior.logProb(z)).map((l, i) => l + values(logDet)[i]!)
+      const expected = values(f.base.logProb({}, z)).map((l, i) => l + values(logDet)[i]!)
       values(f.logProb(p)(x)).forEach((l, i) => {
         expect(l).toBeCloseTo(expected[i]!, 4)
       })
@@ -209,10 +210,10 @@ describe.each(Object.entries(flows))('a flow: %s', (_, [made, low, high, toleran
       expect(next).toEqual(p)
     })
   })
-  it('sample is the inverse of the prior’s draw, and forward takes it back', () => {
+  it('sample is the inverse of the base’s draw, and forward takes it back', () => {
     tf.tidy(() => {
       const p = params()
-      const z = f.prior.sample(b.codomain as Shape, key(3), 4) as unknown
+      const z = drawBase(f.base, b.codomain as Shape, {}, key(3), 4) as unknown
       const x = f.sample(p)(key(3), 4)
       expect(unwrap(x).shape).toEqual([4, ...(b.domain as Shape)])
       expect(values(x)).toEqual(values(b.bind(p).inverse(z as never)[0]))
@@ -226,20 +227,20 @@ describe.each(Object.entries(flows))('a flow: %s', (_, [made, low, high, toleran
     tf.tidy(() => {
       const p = params()
       const at = (temperature: number) => {
-        const z = f.prior.sample(b.codomain as Shape, key(4), 50, temperature) as unknown
+        const z = drawBase(f.base, b.codomain as Shape, {}, key(4), 50, { temperature }) as unknown
         const [x, logDet] = b.bind(p).inverse(z as never)
         const logProb = values(f.logProb(p)(x as AnyTensor))
         expect(logProb.every(Number.isFinite)).toBe(true)
-        // the prior's part, without the volume
+        // the base's part, without the volume
         return meanOf(logProb.map((l, i) => l + values(logDet)[i]!))
       }
       expect(at(0.5)).toBeGreaterThan(at(1))
     })
   })
-  it('temperature 0 gives what the prior’s mode stands for, each time', () => {
+  it('temperature 0 gives what the base’s mode stands for, each time', () => {
     tf.tidy(() => {
       const p = params()
-      const mode = tensors(f.prior.sample(b.codomain as Shape, key(5), 1, 0) as unknown)
+      const mode = tensors(drawBase(f.base, b.codomain as Shape, {}, key(5), 1, { temperature: 0 }) as unknown)
       expect(mode.flatMap(values).every((v) => v === 0)).toBe(true)
       const [first, second] = tf.split(unwrap(f.sample(p)(key(6), 2, 0)), 2).map((t) => [...t.dataSync()])
       expect(second).toEqual(first)

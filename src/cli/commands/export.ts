@@ -12,7 +12,7 @@ import type { Command } from 'commander'
 import type { Latents, Shape } from '../../../types/shape.js'
 import { type OnnxFeed, runOnnx } from '../../backends/onnxruntime/backend.js'
 import { type OnnxFunction, toOnnx, toOnnxSampler } from '../../backends/onnxruntime/export.js'
-import type { Flow } from '../../distribution/flow.js'
+import { baseParams, bijectorParams, type Flow } from '../../distribution/flow.js'
 import { DiffeoException, engineError, orThrow } from '../../error.js'
 import { writeFileAtomic } from '../../file.js'
 import type { Params } from '../../tensor/params.js'
@@ -37,7 +37,8 @@ export const onnxFunctions = <A extends Shape, B extends Latents>(
 ): { readonly density: OnnxFunction; readonly inverse: OnnxFunction; readonly sampler: OnnxFunction } => {
   const latents = latentList(flow.bijector.codomain).map((shape, i) => ({ name: `z${i}`, shape }))
   const names = latents.map(({ name }) => name)
-  const bound = flow.bijector.bind(params)
+  const bound = flow.bijector.bind(bijectorParams(flow, params))
+  const ofBase = baseParams(flow, params)
   const eventOf = (x: tf.Tensor) => latentBatch(flow.bijector.domain, [trust(x)])
   const latentsOf = (z: readonly tf.Tensor[]) =>
     latentBatch(
@@ -52,8 +53,8 @@ export const onnxFunctions = <A extends Shape, B extends Latents>(
       run: ([x]) =>
         tf.tidy(() => {
           const [z, logDet] = bound.forward(eventOf(x!))
-          const prior = unwrap(flow.prior.logProb(z))
-          return [tf.add(prior, unwrap(logDet)), ...latentTensors(z).map(unwrap), unwrap(logDet)]
+          const base = unwrap(flow.base.logProb(ofBase, z))
+          return [tf.add(base, unwrap(logDet)), ...latentTensors(z).map(unwrap), unwrap(logDet)]
         }),
     },
     inverse: {
@@ -70,7 +71,7 @@ export const onnxFunctions = <A extends Shape, B extends Latents>(
       run: (z) =>
         tf.tidy(() => {
           const [x, logDet] = bound.inverse(latentsOf(z))
-          return [tensorOf(x), tf.sub(unwrap(flow.prior.logProb(latentsOf(z))), unwrap(logDet)), ...z]
+          return [tensorOf(x), tf.sub(unwrap(flow.base.logProb(ofBase, latentsOf(z))), unwrap(logDet)), ...z]
         }),
     },
   }

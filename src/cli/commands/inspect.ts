@@ -70,7 +70,7 @@ const meanOf = async (each: PerExample): Promise<number> => {
 
 /** The mean log-det of every layer and of the prior, on a batch, in nats. */
 const shares = async (
-  { prior }: Flow<Shape, Latents>,
+  { base }: Flow<Shape, Latents>,
   parts: readonly Part[],
   x: BatchOf<Shape>,
 ): Promise<readonly number[]> => {
@@ -83,7 +83,7 @@ const shares = async (
       flowing = values.at(-1)!
       return logDet
     })
-    return [...logDets, prior.logProb([...left, flowing])]
+    return [...logDets, base.logProb({}, [...left, flowing])]
   })
   const all = await run(
     parts.map(([, params]) => params),

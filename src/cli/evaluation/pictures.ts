@@ -5,8 +5,9 @@
  */
 import * as tf from '@tensorflow/tfjs-core'
 import type { Latents, Shape } from '../../../types/shape.js'
+import { drawBase } from '../../distribution/base.js'
 import { compiled } from '../../distribution/compiled.js'
-import type { Flow } from '../../distribution/flow.js'
+import { baseParams, type Flow } from '../../distribution/flow.js'
 import { DiffeoException, orThrow, shapeError } from '../../error.js'
 import { imageGrid } from '../../image/grid.js'
 import { type Box, heatMap } from '../../image/heatmap.js'
@@ -74,7 +75,7 @@ export const samplePicture = async (
 ): Promise<Raster> => {
   const parts: Float32Array[] = []
   for (const [i, temperature] of temperatures.entries()) {
-    const z = flow.prior.sample(flow.bijector.codomain, key, n, temperature)
+    const z = drawBase(flow.base, flow.bijector.codomain, baseParams(flow, params), key, n, { temperature })
     parts.push(...(await draw(flow, params, z, n, (done) => heard(i * n + done))))
     tf.dispose(latentTensors(z).map(unwrap))
   }

@@ -9,9 +9,9 @@
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import type { Latents, Shape } from '../../../types/shape.js'
-import type { AnyBijector } from '../../bijector/layer.js'
+import type { AnyBijector, Bijector } from '../../bijector/layer.js'
+import { standardNormal } from '../../distribution/base.js'
 import { type Flow, flow } from '../../distribution/flow.js'
-import { standardNormal } from '../../distribution/prior.js'
 import { type DiffeoError, usageError } from '../../error.js'
 import { realNvp, realNvpVector } from '../../models/realNvp.js'
 import { type Averaged, adam, averaged } from '../../train/optimiser.js'
@@ -62,7 +62,7 @@ export const modelOf = (
   pipe(
     bijectorOf(config, named),
     TE.map((bijector) => ({
-      flow: flow<Shape, Latents>(bijector, standardNormal),
+      flow: flow(bijector as Bijector<Shape, Latents>, standardNormal),
       optimiser: averaged(adam(), config.recipe.averageDecay),
     })),
   )

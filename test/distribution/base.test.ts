@@ -3,14 +3,15 @@ import {
   type AnyTensor,
   affine,
   asError,
+  type Base,
   compiled,
   disposeParams,
+  drawBase,
   flow,
   type Key,
   key,
   type Latents,
   on,
-  type Prior,
   standardLogistic,
   standardNormal,
   unwrap,
@@ -22,7 +23,7 @@ import { trust } from '../../src/tensor/tensor.js'
 import { tensors, values } from '../support.js'
 
 interface Known {
-  readonly prior: Prior
+  readonly base: Base
   readonly logDensity: (z: number) => number
   readonly cdf: (z: number) => number
   readonly variance: number
@@ -37,16 +38,16 @@ const normalCdf = (z: number): number => {
   const inside = Array.from({ length: n - 1 }, (_, i) => (i % 2 === 0 ? 4 : 2) * f((i + 1) * h))
   return 0.5 + (h / 3) * (f(0) + f(z) + inside.reduce((a, b) => a + b, 0))
 }
-const priors: Readonly<Record<string, Known>> = {
+const bases: Readonly<Record<string, Known>> = {
   standardNormal: {
-    prior: standardNormal,
+    base: standardNormal,
     logDensity: (z) => -0.5 * z * z - 0.5 * Math.log(2 * Math.PI),
     cdf: normalCdf,
     variance: 1,
     kurtosis: 3,
   },
   standardLogistic: {
-    prior: standardLogistic,
+    base: standardLogistic,
     logDensity: (z) => -Math.abs(z) - 2 * Math.log1p(Math.exp(-Math.abs(z))),
     cdf: (z) => 1 / (1 + Math.exp(-z)),
     variance: Math.PI ** 2 / 3,
@@ -57,10 +58,10 @@ const seeds = fc.integer({ min: 0, max: 2 ** 31 - 2 })
 const sumOf = (v: readonly number[]) => v.reduce((a, b) => a + b, 0)
 const moment = (v: readonly number[], power: number) => sumOf(v.map((z) => z ** power)) / v.length
 
-describe.each(Object.entries(priors))('%s', (_, { prior, logDensity, cdf, variance, kurtosis }) => {
+describe.each(Object.entries(bases))('%s', (_, { base, logDensity, cdf, variance, kurtosis }) => {
   const latents: readonly Latents[] = [[3], [2, 2, 2], [[4], [2, 1], [1, 1, 3]]]
   const draws = (of: Latents, k: Key, n: number, temperature?: number) => {
-    const z = prior.sample(of, k, n, temperature) as unknown
+    const z = drawBase(base, of, {}, k, n, temperature === undefined ? {} : { temperature }) as unknown
     return z as AnyTensor | readonly AnyTensor[]
   }
 
@@ -70,7 +71,7 @@ describe.each(Object.entries(priors))('%s', (_, { prior, logDensity, cdf, varian
         tf.tidy(() => {
           const shapes = (typeof of[0] === 'number' ? [of] : of) as readonly number[][]
           const parts = shapes.map((shape, i) => randomBatch(shape, [-6, 6], 3, key(seed + i)))
-          const got = prior.logProb(parts.length === 1 ? parts[0]! : parts)
+          const got = base.logProb({}, parts.length === 1 ? parts[0]! : parts)
           expect(unwrap(got).shape).toEqual([3])
           values(got).forEach((v, n) => {
             const all = parts.flatMap((part) =>
@@ -86,7 +87,7 @@ describe.each(Object.entries(priors))('%s', (_, { prior, logDensity, cdf, varian
   })
   it('logProb is finite far out', () => {
     tf.tidy(() => {
-      const [far] = values(prior.logProb(trust(tf.tensor([[100, -100]]))))
+      const [far] = values(base.logProb({}, trust(tf.tensor([[100, -100]]))))
       expect(far).toBeCloseTo(2 * logDensity(100), 2)
     })
   })
@@ -143,7 +144,7 @@ describe.each(Object.entries(priors))('%s', (_, { prior, logDensity, cdf, varian
     const before = tf.memory().numTensors
     const z = tensors(draws([[3], [2, 2]], key(5), 2))
     expect(tf.memory().numTensors).toBe(before + 2)
-    const logProb = prior.logProb(z)
+    const logProb = base.logProb({}, z)
     expect(tf.memory().numTensors).toBe(before + 3)
     for (const t of [...z, logProb]) unwrap(t).dispose()
   })
@@ -154,7 +155,8 @@ describe('what cannot be drawn is refused', () => {
   const params = f.init(key(0))
   afterAll(() => disposeParams(params))
   const calls: Readonly<Record<string, (n: number, temperature?: number) => unknown>> = {
-    'of a prior': (n, temperature) => standardLogistic.sample([[2], [3]], key(1), n, temperature),
+    'of a base': (n, temperature) =>
+      drawBase(standardLogistic, [[2], [3]], {}, key(1), n, temperature === undefined ? {} : { temperature }),
     'of a flow': (n, temperature) => f.sample(params)(key(1), n, temperature),
     'of a compiled flow': (n, temperature) => compiled(f).sample(params)(key(1), n, temperature),
   }

@@ -1,0 +1,173 @@
+import * as tf from '@tensorflow/tfjs-core'
+import {
+  type AnyBijector,
+  type AnyTensor,
+  actNorm,
+  additiveCoupling,
+  batch,
+  channelwise,
+  checkerboard,
+  compiled,
+  compose,
+  conditional,
+  convNet,
+  coupling,
+  disposeParams,
+  factorOut,
+  flip,
+  flow,
+  halves,
+  input,
+  key,
+  mlp,
+  normalArray,
+  on,
+  orThrow,
+  ready,
+  realNvp,
+  realNvpVector,
+  repeat,
+  reverse,
+  splineCoupling,
+  squeeze,
+  standardNormal,
+  T,
+  unwrap,
+} from 'diffeo'
+import { checkLaws, randomParams } from 'diffeo/laws'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { values } from '../support.js'
+
+const small = mlp({ hidden: [8], activation: 'tanh' })
+const given = [3] as const
+const contexts = <const S extends readonly number[]>(shape: S, n: number, seed: number) =>
+  orThrow(batch(shape, normalArray(key(seed), n * shape.reduce((a, b) => a * b, 1))))
+const conv = convNet({ hidden: [4] })
+const image = compose(
+  input([4, 4, 1], { given }),
+  coupling(checkerboard(), conv),
+  squeeze,
+  coupling(channelwise(), conv),
+  factorOut,
+  coupling(checkerboard(), conv),
+)
+const cases: Readonly<
+  Record<string, { readonly given: (c: never) => AnyBijector; readonly context: readonly number[] }>
+> = {
+  coupling: on([4], coupling(halves(), small), { given }),
+  splineCoupling: on([4], splineCoupling(halves('second'), small), { given }),
+  additiveCoupling: on([3], additiveCoupling(halves(), small), { given }),
+  'a composition': compose(
+    input([4], { given }),
+    repeat(2, compose(coupling(halves(), small), flip, actNorm)),
+    on([4], coupling(halves(), small), { given }),
+    on([4], realNvpVector({ couplings: 2, hidden: [4] })),
+  ),
+  reverse: reverse(on([4], coupling(halves(), small), { given })),
+  'two scales': image,
+  'an image given an image': compose(
+    input([4, 4, 1], { given: [4, 4, 2] }),
+    coupling(checkerboard(), conv),
+    squeeze,
+    coupling(channelwise(), conv),
+  ),
+  conditional: conditional({
+    name: 'shifted',
+    domain: [2],
+    codomain: [2],
+    given: [2],
+    spec: {},
+    forward: (_, x, c) => [T.sub(c)(x), T.zeroPerExample(x)],
+    inverse: (_, z, c) => [T.add(c)(z), T.zeroPerExample(z)],
+  }),
+}
+
+beforeAll(() => ready('cpu'))
+
+describe.each(Object.entries(cases))('%s', (_, b) => {
+  it.each([1, 2, 3])('is lawful at context %i', (seed) => {
+    const c = contexts(b.context, 1, seed)
+    checkLaws(b.given(c as never), { tolerance: 5e-4, seed, runs: 3 })
+    unwrap(c).dispose()
+  })
+})
+
+describe('contexts', () => {
+  const b = on([4], coupling(halves(), small), { given })
+  const f = flow(b, standardNormal)
+  const params = randomParams(b.spec, key(0))
+  const x = contexts([4], 5, 1) as never
+  const each = contexts([3], 5, 2)
+
+  it('of one each are those of the examples alone', () => {
+    const all = values(f.given(each).logProb(params)(x))
+    const alone = Array.from({ length: 5 }, (_, i) =>
+      T.tidy(() => {
+        const row = (t: unknown, width: number) => tf.slice(unwrap(t as AnyTensor), [i, 0], [1, width]) as never
+        return values(f.given(row(each, 3)).logProb(params)(row(x, 4)))[0]!
+      }),
+    )
+    alone.forEach((v, i) => expect(all[i]).toBeCloseTo(v, 5))
+    expect(new Set(all).size).toBe(5)
+  })
+  it('of one for all is that one repeated', () => {
+    const one = contexts([3], 1, 3)
+    const five = tf.tile(unwrap(one), [5, 1]) as never
+    expect(values(f.given(one).logProb(params)(x))).toEqual(values(f.given(five).logProb(params)(x)))
+  })
+  it('matter', () => {
+    const [a, c] = [contexts([3], 1, 3), contexts([3], 1, 4)]
+    expect(values(f.given(a).logProb(params)(x))).not.toEqual(values(f.given(c).logProb(params)(x)))
+  })
+  it('of another number of rows, or another shape, are refused', () => {
+    expect(() => f.given(contexts([3], 2, 1)).logProb(params)(x)).toThrow(
+      'coupling given: expected 1 context for all or 5, one for each example, got 2',
+    )
+    expect(() => f.given(contexts([2], 1, 1) as never)).toThrow('coupling given: expected N×3, got 1×2')
+  })
+  it('of bijectors that disagree are refused', () => {
+    const layers = (g?: readonly number[]) => [input([4], { given: g as never }), b] as never[]
+    expect(() => compose(...layers([2]))).toThrow('compose: expected a bijector given 2, got one given 3')
+    expect(() => compose(...layers())).toThrow(
+      'compose: expected a bijector without context, got one given 3; start with input(shape, { given })',
+    )
+  })
+  it('leave no tensors behind', () => {
+    const before = tf.memory().numTensors
+    const at = f.given(each)
+    unwrap(at.logProb(params)(x)).dispose()
+    unwrap(at.sample(params)(key(1), 5)).dispose()
+    disposeParams(f.init(key(0)))
+    expect(tf.memory().numTensors).toBe(before)
+  })
+  it('premade flows take them', () => {
+    const digits = flow(on([8, 8, 1], realNvp({ scales: 2, width: 2, blocks: 1 }), { given: [10] }), standardNormal)
+    const own = digits.init(key(0))
+    const c = contexts([10], 2, 1)
+    expect(unwrap(digits.given(c).sample(own)(key(1), 2)).shape).toEqual([2, 8, 8, 1])
+  })
+})
+
+describe.each(['onnxruntime', 'wasm'] as const)('compiled on %s', (engine) => {
+  it('takes contexts as arguments: another context needs no other program', async () => {
+    const f = flow(on([4], coupling(halves(), small), { given }), standardNormal)
+    await ready('cpu')
+    const params = randomParams(f.spec, key(0))
+    const x = contexts([4], 5, 1) as never
+    const all = [contexts([3], 5, 2), contexts([3], 1, 3), contexts([3], 5, 4)]
+    const expected = all.map((c) => values(f.given(c).logProb(params)(x)))
+    const drawn = values(f.given(all[1]!).sample(params)(key(5), 3, 0.7))
+    await ready(engine)
+    const c = compiled(f)
+    for (const [i, one] of all.entries()) {
+      const got = [...(await unwrap(await c.given(one).logProb(params)(x)).data())]
+      expected[i]!.forEach((v, k) => expect(got[k]).toBeCloseTo(v, 4))
+      const same = await compiled(f.given(one)).logProb(params)(x)
+      expect([...(await unwrap(same).data())]).toEqual(got)
+    }
+    const got = await unwrap(await c.given(all[1]!).sample(params)(key(5), 3, 0.7)).data()
+    drawn.forEach((v, k) => expect(got[k]).toBeCloseTo(v, 4))
+    await c.dispose()
+    await ready('cpu')
+  })
+})
