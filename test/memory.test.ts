@@ -97,6 +97,23 @@ const cases: Readonly<Record<string, () => unknown>> = {
     const events = await collect(diffeo.fit(moons, state, { ...options, steps: 2, batch: moonBatch(), validation }))
     return events.at(-1)
   },
+  bijectorParams: () => diffeo.bijectorParams(moons, state.params) === state.params && undefined,
+  baseParams: () => Object.keys(diffeo.baseParams(moons, state.params)).length === 0 && undefined,
+  drawNoise: () => diffeo.drawNoise(diffeo.standardNormal, [[2], [3, 1]], key(12), 2),
+  conditional: () =>
+    diffeo
+      .conditional({
+        name: 'shifted',
+        domain: [2],
+        codomain: [2],
+        given: [2],
+        spec: {},
+        forward: (_, v, c) => [diffeo.T.sub(c)(v), diffeo.T.zeroPerExample(v)],
+        inverse: (_, z, c) => [diffeo.T.add(c)(z), diffeo.T.zeroPerExample(z)],
+      })
+      .given(x)
+      .bind({})
+      .forward(x),
   'flow.init': () => moons.init(key(7)),
   'flow.logProb': () => moons.logProb(state.params)(x),
   'flow.bitsPerDim': () => tiny.bitsPerDim(own)(image),
@@ -128,9 +145,9 @@ const cases: Readonly<Record<string, () => unknown>> = {
   restoreBest: () => diffeo.restoreBest(moons.bijector.spec)(checkpoint),
   loadCheckpoint: () => diffeo.loadCheckpoint(path)(),
   saveCheckpoint: () => diffeo.saveCheckpoint(path)(snapshot)(),
-  'standardLogistic, drawBase': () => diffeo.drawBase(diffeo.standardLogistic, [[2], [3, 1]] as const, {}, key(12), 2),
+  drawBase: () => diffeo.drawBase(diffeo.standardLogistic, [[2], [3, 1]] as const, {}, key(12), 2),
   'standardLogistic.logProb': () => diffeo.standardLogistic.logProb({}, [x, x]),
-  'standardNormal, drawBase': () => diffeo.drawBase(diffeo.standardNormal, [2], {}, key(13), 2, { temperature: 0.5 }),
+  'drawBase, temperature': () => diffeo.drawBase(diffeo.standardNormal, [2], {}, key(13), 2, { temperature: 0.5 }),
   'standardNormal.logProb': () => diffeo.standardNormal.logProb({}, x),
   startTraining: () => diffeo.startTraining(tiny, adam, key(14), image),
   'step.call': () => stepper(state, x),

@@ -44,6 +44,13 @@ const oneTensor: readonly Name[] = [
   ...(['neg', 'exp', 'log', 'tanh', 'sigmoid', 'softplus', 'relu', 'square', 'sqrt', 'abs'] as const),
   ...(['sumEvent', 'mean', 'sum', 'zeroPerExample', 'spaceToDepth', 'depthToSpace'] as const),
 ]
+const derivatives: readonly Name[] = ['vjp', 'jvp', 'jacobian']
+/** Applies an operation to a function first, then to tensors until it returns one. */
+const derivative = (f: (g: typeof T.square) => unknown): unknown => {
+  let result = f(T.square)
+  while (typeof result === 'function') result = (result as (x: AnyTensor) => unknown)(vector)
+  return result
+}
 /** The first argument, and what the result is applied to, where they are not two vectors. */
 const curried: Readonly<Partial<Record<Name, readonly [argument: unknown, x?: AnyTensor]>>> = {
   plus: [1],
@@ -65,6 +72,7 @@ const operationCalls = (Object.keys(operations) as Name[]).map((name): [string, 
   const f = T[name] as (...args: readonly unknown[]) => unknown
   if (oneTensor.includes(name)) return [name, () => f(/depth/i.test(name) ? image : vector)]
   if (name === 'slice') return [name, () => (f(1, 2) as (x: AnyTensor) => unknown)(vector)]
+  if (derivatives.includes(name)) return [name, () => derivative(f)]
   const [argument, x = vector] = curried[name] ?? [vector]
   return [name, () => (f(argument) as (x: AnyTensor) => unknown)(x)]
 })

@@ -187,7 +187,10 @@ const flowAt = <A extends Shape, B extends Latents>(
     sample:
       (params) =>
       (key, n, temperature = 1) =>
-        tidy(() => make(params)(drawNoise(base, codomain, key, n), temperatures(temperature, n))),
+        tidy(() => {
+          const noise = drawNoise(base, codomain, key, n)
+          return make(params)(noise, temperatures(temperature, n))
+        }),
     make,
   }
 }

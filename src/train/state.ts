@@ -10,6 +10,7 @@ import type { Flow } from '../distribution/flow.js'
 import { type DiffeoError, DiffeoException, orThrow, trainingError } from '../error.js'
 import { hostedCopy } from '../host.js'
 import { jit } from '../jit.js'
+import { requireEngine } from '../missing-engine.js'
 import { disposeParams, leaves, mapLeaves, type Param, type Params } from '../tensor/params.js'
 import type { Key } from '../tensor/random.js'
 import { type AnyTensor, type BatchOf, refuseFreed, trust, unwrap, values } from '../tensor/tensor.js'
@@ -62,6 +63,7 @@ export const startTraining = async <A extends Shape, B extends Latents>(
   first: BatchOf<A>,
 ): Promise<TrainState> => {
   const op = 'startTraining'
+  requireEngine()
   refuseFreed(op, 'a first batch', [unwrap(first as AnyTensor)])
   const bad = await notFiniteIn(first as AnyTensor)
   if (bad !== undefined)
