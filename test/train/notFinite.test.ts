@@ -63,12 +63,8 @@ describe('a first batch', () => {
     tf.dispose(x as never)
   })
   it('that gives parameters that are not finite is refused, and the parameter named', async () => {
-    const broken = (params: Params) => () => [
-      undefined,
-      undefined,
-      mapLeaves(params, (leaf) => tf.mul(unwrap(leaf as never), nan)),
-    ]
-    const spoiling = { ...moons, bijector: { ...moons.bijector, start: broken } } as unknown as typeof moons
+    const broken = (params: Params) => () => mapLeaves(params, (leaf) => tf.mul(unwrap(leaf as never), nan))
+    const spoiling = { ...moons, start: broken } as unknown as typeof moons
     const x = moonBatch()(0)
     const refused = startTraining(spoiling, adam(), key(0), x)
     await expect(refused).rejects.toThrow(
