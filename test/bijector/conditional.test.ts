@@ -107,7 +107,9 @@ describe('contexts', () => {
         return values(f.given(row(each, 3)).logProb(params)(row(x, 4)))[0]!
       }),
     )
-    alone.forEach((v, i) => expect(all[i]).toBeCloseTo(v, 5))
+    alone.forEach((v, i) => {
+      expect(all[i]).toBeCloseTo(v, 5)
+    })
     expect(new Set(all).size).toBe(5)
   })
   it('of one for all is that one repeated', () => {
@@ -161,12 +163,16 @@ describe.each(['onnxruntime', 'wasm'] as const)('compiled on %s', (engine) => {
     const c = compiled(f)
     for (const [i, one] of all.entries()) {
       const got = [...(await unwrap(await c.given(one).logProb(params)(x)).data())]
-      expected[i]!.forEach((v, k) => expect(got[k]).toBeCloseTo(v, 4))
+      expected[i]!.forEach((v, k) => {
+        expect(got[k]).toBeCloseTo(v, 4)
+      })
       const same = await compiled(f.given(one)).logProb(params)(x)
       expect([...(await unwrap(same).data())]).toEqual(got)
     }
     const got = await unwrap(await c.given(all[1]!).sample(params)(key(5), 3, 0.7)).data()
-    drawn.forEach((v, k) => expect(got[k]).toBeCloseTo(v, 4))
+    drawn.forEach((v, k) => {
+      expect(got[k]).toBeCloseTo(v, 4)
+    })
     await c.dispose()
     await ready('cpu')
   })
