@@ -6,13 +6,12 @@
 import { existsSync, statSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { Argument, InvalidArgumentError } from 'commander'
-import * as E from 'fp-ts/lib/Either.js'
-import { type DiffeoError, usageError } from '../error.js'
+import { DiffeoException, usageError } from '../error.js'
 import { dataNames } from './run/examples.js'
 
 const PATHS = 'the path of a folder, a .zip archive or a .npy file of images'
 
-/** A name that no data set has is taken for a path if it looks like one, so that a missing file is named as such. */
+/** An unknown name that looks like a path is taken for one, so that the error names the missing file. */
 const parse = (text: string): string => {
   if (dataNames.includes(text) || /[./\\]/.test(text) || existsSync(text)) return text
   throw new InvalidArgumentError(`Allowed choices are ${dataNames.join(', ')}, or ${PATHS}.`)
@@ -31,20 +30,20 @@ interface PathFlags {
 }
 
 /**
- * The name of the data set and the flags that an argument stands for: `photos` is `folder --data photos`, and its run
- * goes to `runs/photos`.
+ * The data set and the flags that an argument stands for: `photos` is `folder --data photos` with the run in
+ * `runs/photos`.
  *
- * @returns left: a usage error, if both the argument and `--data` name a path.
- * @example namedData('photos.zip', {}) // right: { name: 'folder', flags: { data: 'photos.zip', out: 'runs/photos' } }
+ * @throws DiffeoException with a usage error, if both the argument and `--data` name a path
+ * @example namedData('photos.zip', {}) // { name: 'folder', flags: { data: 'photos.zip', out: 'runs/photos' } }
  */
 export const namedData = <F extends PathFlags>(
   argument: string,
   flags: F,
-): E.Either<DiffeoError, { readonly name: string; readonly flags: F }> => {
-  if (dataNames.includes(argument)) return E.right({ name: argument, flags })
+): { readonly name: string; readonly flags: F } => {
+  if (dataNames.includes(argument)) return { name: argument, flags }
   if (flags.data !== undefined)
-    return E.left(usageError('--data', `no path beside ${argument}`, flags.data, 'leave one of them out'))
+    throw new DiffeoException(usageError('--data', `no path beside ${argument}`, flags.data, 'leave one of them out'))
   const stem = basename(resolve(argument)).replace(/\.(zip|npy)$/i, '')
   const name = isArray(argument) ? 'npy' : 'folder'
-  return E.right({ name, flags: { ...flags, data: argument, out: flags.out ?? `runs/${stem}` } })
+  return { name, flags: { ...flags, data: argument, out: flags.out ?? `runs/${stem}` } }
 }

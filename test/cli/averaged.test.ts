@@ -43,7 +43,7 @@ beforeAll(async () => {
   const saved = orThrow(await loadCheckpoint(at('run/last.safetensors'))())
   state = orThrow(restore(moons.bijector.spec, optimiser)(saved))
   const config = json('run/config.json')
-  examples = orThrow(orThrow(await loadDataSet(config.data, config.recipe)()).examples(config.recipe))
+  examples = (await loadDataSet(config.data, config.recipe)).examples(config.recipe)
   both = [averageParams(moons, optimiser, state), state.params]
 })
 afterAll(() => {

@@ -157,7 +157,7 @@ describe('of a run', () => {
   it('of the first version has the figures that it had', async () => {
     const first = at('first')
     cpSync(resolve('test/cli/first'), first, { recursive: true })
-    const { saved } = orThrow(await loadSaved(first)())
+    const { saved } = await loadSaved(first)
     expect([saved.step, saved.config.recipe.schedule, saved.config.shape]).toEqual([20, 'constant', [28, 28, 1]])
     const { result } = await told((io) => evaluateRun(first, { ...flags, data }, io))
     // as the program that wrote it measured
@@ -318,9 +318,9 @@ describe('a model of a file', () => {
     writeFileSync(at('three.mjs'), 'export default { at: () => 3 }')
     writeFileSync(at('elsewhere.mjs'), 'import "diffeo"')
     expect(await say(at('throws.mjs'))).toContain(
-      'expected a layer whose at answers, got one that throws: no such shape; export it',
+      'expected a layer whose at returns, got one that throws: no such shape; export it',
     )
-    expect(await say(at('three.mjs'))).toContain('expected a layer whose at answers a bijector, got number; export it')
+    expect(await say(at('three.mjs'))).toContain('expected a layer whose at returns a bijector, got number; export it')
     expect((await started(folder, 'inspect', at('elsewhere.mjs'))).err).toMatch(
       /; npm install diffeo where that file is\n$/,
     )

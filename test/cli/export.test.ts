@@ -152,8 +152,8 @@ describe('diffeo export', () => {
   beforeAll(async () => {
     const { mkdir } = await import('node:fs/promises')
     await mkdir(run)
-    const config = orThrow(configure({ name: 'mnist' }, { shape: [28, 28, 1] }, { width: 2, blocks: 0 }))
-    const own = orThrow(await modelOf(config)())
+    const config = configure({ name: 'mnist' }, { shape: [28, 28, 1] }, { width: 2, blocks: 0 })
+    const own = await modelOf(config)
     const x = trust<readonly ['N', ...number[]]>(
       tf.tensor(
         uniformArray(key(2), 2 * 784).map((u) => u * 255),

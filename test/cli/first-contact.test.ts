@@ -1,8 +1,7 @@
 /** What a user meets who gives a folder of pictures and no flags, or flags that do not fit the data. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { describeError, encodePng, inMemory, loadData, orThrow, ready, batch as tensorOf } from 'diffeo'
+import { asError, describeError, encodePng, inMemory, loadData, orThrow, ready, batch as tensorOf } from 'diffeo'
 import { decode } from 'fast-png'
-import * as E from 'fp-ts/lib/Either.js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { namedData } from '../../src/cli/data-argument.js'
 import { type ConfigFlags, configure, dataConfig, sharingOf } from '../../src/cli/run/config-flags.js'
@@ -31,12 +30,13 @@ beforeAll(() => {
 /** The configuration and the examples of a new run, or why there are none. */
 const prepared = async (name: string, flags: ConfigFlags = {}) => {
   const data = dataConfig('npy', { data: at(name), ...flags })
-  const set = await loadDataSet(data, sharingOf(flags))()
-  if (E.isLeft(set)) return describeError(set.left)
-  const config = configure(data, set.right, flags)
-  if (E.isLeft(config)) return describeError(config.left)
-  const examples = set.right.examples(config.right.recipe)
-  return E.isLeft(examples) ? describeError(examples.left) : { ...config.right, examples: examples.right }
+  try {
+    const set = await loadDataSet(data, sharingOf(flags))
+    const config = configure(data, set, flags)
+    return { ...config, examples: set.examples(config.recipe) }
+  } catch (thrown) {
+    return describeError(asError(thrown))
+  }
 }
 
 describe('defaults shrink with the data', () => {
@@ -67,8 +67,8 @@ describe('defaults shrink with the data', () => {
     expect(await prepared(`${name}.npy`)).toMatchObject({ model: { name: 'realnvp', scales } }),
   )
   it('those of points are what they were', async () => {
-    const set = orThrow(await loadDataSet({ name: 'moons' }, sharingOf({}))())
-    expect(orThrow(configure({ name: 'moons' }, set, {})).recipe).toMatchObject({ batch: 256, validation: 2000 })
+    const set = await loadDataSet({ name: 'moons' }, sharingOf({}))
+    expect(configure({ name: 'moons' }, set, {}).recipe).toMatchObject({ batch: 256, validation: 2000 })
   })
   it('large sets hold out what they did: 512', async () =>
     expect(orThrow(await loadData({ name: 'mnist', seed: 0 })()).validation.count).toBe(512))
@@ -215,13 +215,12 @@ describe('200 pictures and no flags about data', () => {
     expect((await diffeo(folder, 'data', 'check', './28x28.npy')).err).toBe(
       'data: every pixel of all images is 0; nothing can be learned from them\n',
     )
-    expect(namedData('./data/pictures/', {})).toEqual(
-      E.right({ name: 'folder', flags: { data: './data/pictures/', out: 'runs/pictures' } }),
-    )
-    expect(namedData('a/B.NPY', { out: 'there' })).toEqual(
-      E.right({ name: 'npy', flags: { data: 'a/B.NPY', out: 'there' } }),
-    )
-    expect(namedData('moons', {})).toEqual(E.right({ name: 'moons', flags: {} }))
+    expect(namedData('./data/pictures/', {})).toEqual({
+      name: 'folder',
+      flags: { data: './data/pictures/', out: 'runs/pictures' },
+    })
+    expect(namedData('a/B.NPY', { out: 'there' })).toEqual({ name: 'npy', flags: { data: 'a/B.NPY', out: 'there' } })
+    expect(namedData('moons', {})).toEqual({ name: 'moons', flags: {} })
     expect((await diffeo(folder, 'train', 'gone.zip')).err).toMatch(/gone\.zip: expected a file, got nothing there/)
     expect((await diffeo(folder, 'train', './gone')).err).toMatch(
       /gone: expected a folder of pictures, got nothing there/,

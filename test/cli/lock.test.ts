@@ -3,8 +3,6 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { describeError, orThrow } from 'diffeo'
-import * as E from 'fp-ts/lib/Either.js'
 import { afterAll, describe, expect, it } from 'vitest'
 import { type TrainFlags, train } from '../../src/cli/commands/train.js'
 import { loadFlock } from '../../src/cli/run/flock.js'
@@ -30,11 +28,13 @@ const hasFlock = process.platform !== 'win32'
 /** For ever, as far as a test can wait. */
 const forever: LockOptions = { watch: 1e9 }
 const quick: LockOptions = { beat: 20, watch: 600 }
-const tried = async (of: string, options: LockOptions = forever) =>
-  E.match(describeError, (lock: { readonly release: () => void }) => {
-    lock.release()
-    return 'taken'
-  })(await lockFolder(of, options)())
+const tried = (of: string, options: LockOptions = forever) =>
+  endOf(
+    lockFolder(of, options).then((lock) => {
+      lock.release()
+      return 'taken'
+    }),
+  )
 const refused = expect.stringMatching(/^train in .*: expected a folder that no other run uses, got process \d+/)
 
 /** A process that takes a lock and keeps it: what it said first. `before` are words before the program's. */
@@ -55,9 +55,13 @@ const other = async (
   const script = `${code}
     const { lockFolder } = await import(${JSON.stringify(resolve('dist/src/cli/run/lock.js'))})
     const options = ${JSON.stringify(options)}
-    const taken = await lockFolder(${JSON.stringify(of)}, ${flock ? 'options' : '{ ...options, flock: () => undefined }'})()
-    process.stdout.write(taken._tag === 'Right' ? 'taken' : taken.left.got)
-    if (taken._tag === 'Right') setInterval(() => undefined, 1000)`
+    try {
+      await lockFolder(${JSON.stringify(of)}, ${flock ? 'options' : '{ ...options, flock: () => undefined }'})
+      process.stdout.write('taken')
+      setInterval(() => undefined, 1000)
+    } catch (thrown) {
+      process.stdout.write(thrown.error.got)
+    }`
   const [program, ...args] = [...before, process.execPath, '--input-type=module', '-e', script]
   const child = spawn(program!, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   children.push(child)
@@ -164,7 +168,7 @@ describe('the lock of another machine or boot', () => {
 describe('a process number that is used again', () => {
   it('is no holder', async () => {
     const of = run('again')
-    const lock = orThrow(await lockFolder(of, { flock: noFlock })())
+    const lock = await lockFolder(of, { flock: noFlock })
     const [line = ''] = lockOf(of).split('\n')
     const holder = JSON.parse(line)
     lock.release()
@@ -183,7 +187,7 @@ describe('a process number that is used again', () => {
 describe('a holder', () => {
   it('writes a beat', async () => {
     const of = run('beat')
-    const lock = orThrow(await lockFolder(of, quick)())
+    const lock = await lockFolder(of, quick)
     const first = lockOf(of)
     while (lockOf(of) === first) await new Promise((next) => setTimeout(next, 5))
     lock.release()
@@ -194,7 +198,7 @@ describe('a holder', () => {
     ['none', (path: string) => rmSync(path)],
   ])('whose lock is %s hears of it, and leaves what is there', async (name, change) => {
     const of = run(`foreign ${name}`)
-    const lock = orThrow(await lockFolder(of, quick)())
+    const lock = await lockFolder(of, quick)
     expect(lock.isHeld()).toBe(true)
     change(join(of, 'lock'))
     expect(lock.isHeld()).toBe(false)
@@ -205,7 +209,7 @@ describe('a holder', () => {
   })
   it('gives back without a throw on a disk that turned read-only, and nobody is locked out', async () => {
     const of = run('release')
-    const lock = orThrow(await lockFolder(of)())
+    const lock = await lockFolder(of)
     const stop = await hearCalls((kind, path) =>
       kind === 'unlink' && path.startsWith(of) ? Object.assign(new Error('EROFS'), { code: 'EROFS' }) : undefined,
     )
@@ -216,7 +220,7 @@ describe('a holder', () => {
   })
   it.skipIf(!hasFlock)('has the kernel’s lock where koffi is there', async () => {
     const of = run('kernel')
-    const lock = orThrow(await lockFolder(of)())
+    const lock = await lockFolder(of)
     expect(JSON.parse(lockOf(of).split('\n')[0]!).flock).toBe((await loadFlock()).name !== 'none')
     lock.release()
   })

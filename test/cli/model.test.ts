@@ -66,7 +66,7 @@ describe('a file that exports no model gets one sentence', () => {
     ['a promise', 'async () => 1', 'object'],
   ])('a layer whose at returns %s', async (_, source, got) => {
     const { code, err } = await inspectHere(`export default { at: ${source} }`)
-    expect([code, err]).toEqual([1, expect.stringContaining('expected a layer whose at answers a bijector, got ')])
+    expect([code, err]).toEqual([1, expect.stringContaining('expected a layer whose at returns a bijector, got ')])
     if (!got.includes('without at')) expect(err).toContain(`got ${got};`)
     expect(err.trim()).not.toContain('\n')
   })

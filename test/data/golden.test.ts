@@ -218,8 +218,8 @@ describe('pinned values', () => {
     `)
   })
   it('the examples of a run on images', async () => {
-    const set = orThrow(await loadDataSet({ name: 'npy', folder: numbered() }, { seed: 0, validation: 6 })())
-    const { batch, validation, test, large, limited } = orThrow(set.examples(recipe([1, 1, 1], { limit: 5 })))
+    const set = await loadDataSet({ name: 'npy', folder: numbered() }, { seed: 0, validation: 6 })
+    const { batch, validation, test, large, limited } = set.examples(recipe([1, 1, 1], { limit: 5 }))
     expect({
       batch: [await levels(batch(0)), await levels(batch(1))],
       validation: rounded(values(await validation.at(0)), 6),
@@ -275,8 +275,8 @@ describe('pinned values', () => {
     `)
   })
   it('the examples of a run on points', async () => {
-    const set = orThrow(await loadDataSet({ name: 'moons' }, { seed: 0 })())
-    const { batch, validation, test, large } = orThrow(set.examples(recipe([2])))
+    const set = await loadDataSet({ name: 'moons' }, { seed: 0 })
+    const { batch, validation, test, large } = set.examples(recipe([2]))
     expect({
       batch: [rounded(values(await batch(0))), rounded(values(await batch(1)))],
       validation: rounded(values(await validation.at(0))),
@@ -371,13 +371,13 @@ describe('keys', () => {
     for (let i = 0; i < count; i++) await batch(i)
   }
   it('that a run on images draws from are used once', async () => {
-    const open = () => loadDataSet({ name: 'npy', folder: numbered() }, { seed: 3, validation: 6 })()
+    const open = () => loadDataSet({ name: 'npy', folder: numbered() }, { seed: 3, validation: 6 })
     const split = await keysIn(open)
     expect(split.length).toBe(2)
-    const set = orThrow(await open())
+    const set = await open()
     let examples: Examples | undefined
     const limit = await keysIn(() => {
-      examples = orThrow(set.examples(recipe([1, 1, 1], { seed: 3, limit: 20 })))
+      examples = set.examples(recipe([1, 1, 1], { seed: 3, limit: 20 }))
     })
     const { init, sample } = keysOf(3)
     const { normalArray, foldIn } = await import('../../src/tensor/random.js')
@@ -397,8 +397,8 @@ describe('keys', () => {
     })
   })
   it('that a run on points draws from are used once', async () => {
-    const set = orThrow(await loadDataSet({ name: 'moons' }, { seed: 3 })())
-    const examples = orThrow(set.examples(recipe([2], { seed: 3 })))
+    const set = await loadDataSet({ name: 'moons' }, { seed: 3 })
+    const examples = set.examples(recipe([2], { seed: 3 }))
     disjoint({
       training: await keysIn(() => steps(examples)),
       validation: await keysIn(() => batches(examples.validation)),

@@ -6,7 +6,6 @@
 import type { Command } from 'commander'
 import { integer } from '../../codec.js'
 import { type ImageSet, range } from '../../data/image-set.js'
-import { orThrow } from '../../error.js'
 import { dataArgument, namedData } from '../data-argument.js'
 import { examples, number } from '../flags.js'
 import { dataConfig, sharingOf } from '../run/config-flags.js'
@@ -54,7 +53,7 @@ const readAll = (files: readonly ImageSet[], io: Io): Promise<Contents> => {
 
 /** The whole command. */
 export const checkData = async (name: string, flags: DataFlags, io: Io): Promise<Outcome> => {
-  const { shape, summary, files } = orThrow(await loadDataSet(dataConfig(name, flags), sharingOf(flags))())
+  const { shape, summary, files } = await loadDataSet(dataConfig(name, flags), sharingOf(flags))
   io.say(summary)
   const contents = files.length === 0 ? undefined : await readAll(files, io)
   if (contents !== undefined) {
@@ -90,7 +89,7 @@ export const dataCommand = (program: Command): Command =>
     )
     .action((data: string, flags: DataFlags, command: Command) =>
       perform(async (io) => {
-        const named = orThrow(namedData(data, flags))
+        const named = namedData(data, flags)
         return checkData(named.name, named.flags, io)
       }, command.optsWithGlobals<GlobalFlags>()),
     )

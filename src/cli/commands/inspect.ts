@@ -178,7 +178,7 @@ interface InspectFlags extends RunFlags, ModelOptions {
 /** The configuration of a model by its name or file. */
 const configOf = (name: string, shape: readonly number[], flags: InspectFlags): ModelConfig => {
   try {
-    return orThrow(modelConfig(name, shape, flags))
+    return modelConfig(name, shape, flags)
   } catch (thrown) {
     const error = asError(thrown)
     if (error.op !== '--model') throw thrown
@@ -189,7 +189,7 @@ const configOf = (name: string, shape: readonly number[], flags: InspectFlags): 
 const inspectModel = async (name: string, flags: InspectFlags, io: Io): Promise<void> => {
   const { shape = [32, 32, 3] } = flags
   const model = configOf(name, shape, flags)
-  const { flow } = orThrow(await modelOf({ model, shape, recipe: defaultRecipe(shape) }, name)())
+  const { flow } = await modelOf({ model, shape, recipe: defaultRecipe(shape) }, name)
   io.say(describeEngine(orThrow(await useEngine(flags.engine, flags)())))
   const params = flow.init(key(0))
   tell(flow, await inspect(flow, params, io), io)

@@ -5,7 +5,6 @@
  * @module
  */
 import type { Command } from 'commander'
-import { orThrow } from '../../error.js'
 import { disposeState } from '../../train/state.js'
 import { dataArgument, namedData } from '../data-argument.js'
 import { examples, flagsOf } from '../flags.js'
@@ -63,7 +62,7 @@ export const trainCommand = (program: Command): Command =>
     )
     .action((data: string, flags: TrainFlags, command: Command) =>
       perform(async (io) => {
-        const named = orThrow(namedData(data, flags))
+        const named = namedData(data, flags)
         return train(named.name, named.flags, io)
       }, command.optsWithGlobals<GlobalFlags>()),
     )

@@ -1,9 +1,3 @@
-/**
- * Test figures of a run, in evaluation mode: the mean, the worst, and those of every example in `evaluation.json`.
- *
- * @module
- */
-import { orThrow } from '../../error.js'
 import { evaluate, type Gap, trainingGap } from '../../train/evaluate.js'
 import { type Examples, unitOf } from '../run/examples.js'
 import { filesIn, writeJson } from '../run/folder.js'
@@ -92,7 +86,6 @@ export const measure = async (
   }
   io.say(describeEvaluation(evaluated))
   // a folder that cannot be written does not cost the printed figures
-  if (folder !== undefined)
-    await warnIfFails(async () => orThrow(await writeJson(filesIn(folder).evaluation)(evaluated)()), io)
+  if (folder !== undefined) await warnIfFails(() => writeJson(filesIn(folder).evaluation, evaluated), io)
   return evaluated
 }

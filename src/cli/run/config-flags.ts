@@ -1,11 +1,9 @@
 /**
- * The configuration that flags ask for: of a new run, or of one that goes on, whose numbers are settled.
+ * The configuration that flags ask for: of a new run, or of one that resumes, whose numbers are settled.
  *
  * @module
  */
-import * as E from 'fp-ts/lib/Either.js'
-import { pipe } from 'fp-ts/lib/function.js'
-import { type DiffeoError, usageError } from '../../error.js'
+import { DiffeoException, orThrow, usageError } from '../../error.js'
 import { sameShape, show } from '../../tensor/shape.js'
 import { decodeWith } from '../../train/safetensors.js'
 import {
@@ -20,7 +18,7 @@ import {
 } from './config.js'
 import type { DataSet, Sharing } from './examples.js'
 
-/** The flags of `train` that say what a run is; what is left out is as in `--config`, the run, or by default. */
+/** The flags of `train` that define a run. Missing flags take the value of `--config`, of the run, or a default. */
 export interface ConfigFlags extends ModelOptions {
   readonly data?: string
   readonly size?: number
@@ -64,43 +62,43 @@ export const sharingOf = (flags: ConfigFlags, base?: RunConfig): Sharing => {
 const countsOf = (contents: Contents | undefined, { limit }: ConfigFlags) =>
   contents === undefined ? undefined : { ...contents, train: Math.min(contents.train, limit ?? contents.train) }
 
-/** The configuration of a new run on data. */
+/**
+ * The configuration of a new run on data.
+ *
+ * @throws DiffeoException with a usage or format error, if the flags do not fit the data
+ */
 export const configure = (
   data: DataConfig,
   { shape, contents }: Pick<DataSet, 'shape' | 'contents'>,
   flags: ConfigFlags,
   base?: RunConfig,
-): E.Either<DiffeoError, RunConfig> =>
-  pipe(
-    flags.model === undefined && base !== undefined && !sameShape(base.shape, shape)
-      ? E.left(usageError('train', `data of ${show(base.shape)}, as the configuration has`, show(shape), 'add --model'))
-      : modelConfig(flags.model, shape, flags, base?.model),
-    E.map((model) => ({
-      data,
-      ...(contents === undefined ? {} : { contents }),
-      shape,
-      model,
-      recipe: {
-        ...(base?.recipe ?? defaultRecipe(shape, model, countsOf(contents, flags))),
-        ...(given(
-          flags,
-          'seed',
-          'batch',
-          'validation',
-          'validateEvery',
-          'learningRate',
-          'schedule',
-          'averageDecay',
-          'clip',
-          'l2',
-          'limit',
-          'steps',
-        ) as Partial<Recipe>),
-      },
-    })),
-    // nothing is trained whose checkpoint could not be read
-    E.flatMap(decodeWith('train', 'config', RunConfig, 'change the flag of that name')),
-  )
+): RunConfig => {
+  if (flags.model === undefined && base !== undefined && !sameShape(base.shape, shape))
+    throw new DiffeoException(
+      usageError('train', `data of ${show(base.shape)}, as the configuration has`, show(shape), 'add --model'),
+    )
+  const model = modelConfig(flags.model, shape, flags, base?.model)
+  const recipe = {
+    ...(base?.recipe ?? defaultRecipe(shape, model, countsOf(contents, flags))),
+    ...given(
+      flags,
+      'seed',
+      'batch',
+      'validation',
+      'validateEvery',
+      'learningRate',
+      'schedule',
+      'averageDecay',
+      'clip',
+      'l2',
+      'limit',
+      'steps',
+    ),
+  }
+  const config = { data, ...(contents === undefined ? {} : { contents }), shape, model, recipe }
+  // nothing is trained whose checkpoint could not be read
+  return orThrow(decodeWith('train', 'config', RunConfig, 'change the flag of that name')(config))
+}
 
 /** What may not change when a run goes on, with the flag that would change it. */
 const settled: readonly (readonly [flag: string, of: (config: RunConfig) => unknown])[] = [
@@ -121,44 +119,53 @@ const settled: readonly (readonly [flag: string, of: (config: RunConfig) => unkn
 
 const text = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value ?? 'none'))
 
+/** Whether data are split into the same parts; undefined: nothing is known of the first. */
+export const hasSameContents = (was: Contents | undefined, is: Contents | undefined): boolean =>
+  was === undefined || text(was) === text(is)
+
 const counts = ({ train, validation, test }: Contents): string =>
   `${train} examples to train, ${validation} to validate and ${test} to test`
 
 /**
- * Refuses data of which other parts would be made than the run has: what it was trained on would be among what it is
- * tested on. What an older version did not keep is believed.
+ * Refuses data that are split into other parts than the run's: the run would be tested on what it was trained on. Runs of
+ * older versions that stored no contents are accepted.
+ *
+ * @throws DiffeoException with a usage error
  */
-export const sameContents = (was: Contents | undefined, is: Contents | undefined): E.Either<DiffeoError, void> =>
-  was === undefined || text(was) === text(is)
-    ? E.right(undefined)
-    : E.left(
-        usageError(
-          'data',
-          `those that the run began with, ${counts(was)}`,
-          is === undefined ? 'none' : counts(is) === counts(was) ? 'as many of other files' : counts(is),
-          'put the files back as they were, or start a new run: parts made of others would test it on what it learned',
-        ),
-      )
+export const requireSameContents = (was: Contents | undefined, is: Contents | undefined): void => {
+  if (!hasSameContents(was, is))
+    throw new DiffeoException(
+      usageError(
+        'data',
+        `those that the run began with, ${counts(was!)}`,
+        is === undefined ? 'none' : counts(is) === counts(was!) ? 'as many of other files' : counts(is),
+        'put the files back as they were, or start a new run: parts made of others would test it on what it learned',
+      ),
+    )
+}
 
-/** The configuration of a run that goes on: its own, but for a learning rate that is told and a schedule without end. */
-export const goOn = (saved: RunConfig, asked: RunConfig): E.Either<DiffeoError, RunConfig> => {
+/**
+ * The configuration of a run that resumes: its own, except for a new learning rate, and for the end of a schedule that had
+ * none.
+ *
+ * @throws DiffeoException with a usage error, if the flags would change something else
+ */
+export const resumeConfig = (saved: RunConfig, asked: RunConfig): RunConfig => {
   const changed = settled.find(([, of]) => text(of(saved)) !== text(of(asked)))
   if (changed !== undefined) {
     const [flag, of] = changed
-    const [own, other] = [text(of(saved)), text(of(asked))]
-    return E.left(usageError(flag, `${own}, as the run that goes on has it`, other, 'keep to that, or start a new run'))
+    const expected = `${text(of(saved))}, as the run that goes on has it`
+    throw new DiffeoException(usageError(flag, expected, text(of(asked)), 'keep to that, or start a new run'))
   }
   const { contents, data, model } = asked
   const { learningRate, steps } = asked.recipe
   const end = saved.recipe.steps ?? steps
-  return pipe(
-    sameContents(saved.contents, contents),
-    E.map(() => ({
-      ...saved,
-      data,
-      ...(model.name === 'file' ? { model } : {}),
-      ...(contents === undefined ? {} : { contents }),
-      recipe: { ...saved.recipe, learningRate, ...(end === undefined ? {} : { steps: end }) },
-    })),
-  )
+  requireSameContents(saved.contents, contents)
+  return {
+    ...saved,
+    data,
+    ...(model.name === 'file' ? { model } : {}),
+    ...(contents === undefined ? {} : { contents }),
+    recipe: { ...saved.recipe, learningRate, ...(end === undefined ? {} : { steps: end }) },
+  }
 }

@@ -14,8 +14,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as t from 'io-ts'
 import { finite, guarded, integer, natural } from '../../codec.js'
-import type { DiffeoError } from '../../error.js'
-import { usageError } from '../../error.js'
+import { DiffeoException, usageError } from '../../error.js'
 import { product } from '../../tensor/shape.js'
 import { constantRate, cosineRate, type Schedule, warmUp } from '../../train/optimiser.js'
 
@@ -231,44 +230,49 @@ const mostScales = ([height = 1, width = 1]: readonly number[]): number => {
 }
 
 /** Refuses scales that images of a shape do not have. */
-const checkScales = (model: ModelConfig, shape: readonly number[]): E.Either<DiffeoError, ModelConfig> => {
-  if (model.name !== 'realnvp' || shape.length !== 3 || model.scales <= mostScales(shape)) return E.right(model)
+const checkScales = (model: ModelConfig, shape: readonly number[]): ModelConfig => {
+  if (model.name !== 'realnvp' || shape.length !== 3 || model.scales <= mostScales(shape)) return model
   const most = mostScales(shape)
   const possible = most === 1 ? '1, because a side is odd' : `1 to ${most}, because each scale halves both sides`
   const expected = `${possible} of images of ${shape.slice(0, 2).join('×')}`
-  return E.left(usageError('--scales', expected, `${model.scales}`, `use --scales ${most} or images of other sides`))
+  throw new DiffeoException(
+    usageError('--scales', expected, `${model.scales}`, `use --scales ${most} or images of other sides`),
+  )
 }
 
-/** The model of a name or a file, or the one that suits the shape; with what the flags tell of it. */
+const isPremade = (name: string): name is keyof typeof models => Object.hasOwn(models, name)
+
+/** The model of a name or a file, or the default for a shape, before any flags of it. */
+const startOf = (name: string | undefined, shape: readonly number[], base: ModelConfig | undefined): ModelConfig => {
+  if (name === undefined) return base ?? models[shape.length === 3 ? 'realnvp' : 'realnvp-vector']
+  if (base?.name === name) return base
+  if (isPremade(name)) return models[name]
+  if (/\.[cm]?[jt]s$/.test(name)) return { name: 'file', path: name }
+  throw new DiffeoException(
+    usageError('--model', `${Object.keys(models).join(', ')}, or a file ending in .js or .ts`, `'${name}'`),
+  )
+}
+
+/**
+ * The model of a name or a file, or the default for a shape, with the options of the flags.
+ *
+ * @throws DiffeoException with a usage error, if there is no such model or it lacks an option
+ */
 export const modelConfig = (
   name: string | undefined,
   shape: readonly number[],
   flags: ModelOptions,
   base?: ModelConfig,
-): E.Either<DiffeoError, ModelConfig> => {
-  const known = (n: string): n is keyof typeof models => Object.hasOwn(models, n)
-  const start: ModelConfig | undefined =
-    name === undefined
-      ? (base ?? models[shape.length === 3 ? 'realnvp' : 'realnvp-vector'])
-      : base?.name === name
-        ? base
-        : known(name)
-          ? models[name]
-          : /\.[cm]?[jt]s$/.test(name)
-            ? { name: 'file', path: name }
-            : undefined
-  if (start === undefined)
-    return E.left(
-      usageError('--model', `${Object.keys(models).join(', ')}, or a file ending in .js or .ts`, `'${name}'`),
-    )
-  const told = optionsIn(flags)
+): ModelConfig => {
+  const start = startOf(name, shape, base)
+  const options = optionsIn(flags)
   const whole = wholeModel(start)
-  const strange = Object.keys(told).find((option) => !Object.hasOwn(whole, option))
+  const strange = Object.keys(options).find((option) => !Object.hasOwn(whole, option))
+  if (strange !== undefined)
+    throw new DiffeoException(usageError(flagOf(strange), `a model with ${strange}`, `'${start.name}'`, 'leave it out'))
   const fitting =
     start.name === 'realnvp' && base === undefined ? { scales: Math.min(start.scales, mostScales(shape)) } : {}
-  return strange === undefined
-    ? checkScales({ ...whole, ...fitting, ...told } as ModelConfig, shape)
-    : E.left(usageError(flagOf(strange), `a model with ${strange}`, `'${start.name}'`, 'leave it out'))
+  return checkScales({ ...whole, ...fitting, ...options } as ModelConfig, shape)
 }
 
 /** The learning rate of each step. */

@@ -5,17 +5,15 @@
  * @module
  */
 import * as E from 'fp-ts/lib/Either.js'
-import { pipe } from 'fp-ts/lib/function.js'
-import * as TE from 'fp-ts/lib/TaskEither.js'
 import type { Shape } from '../../../types/shape.js'
 import { evaluationBatches, trainBatches } from '../../data/batches.js'
 import { type Data, type DataName, dataSets, loadData } from '../../data/catalog.js'
-import { type ImageSet, subset } from '../../data/image-set.js'
+import { type ImageSet, type ImageShape, subset } from '../../data/image-set.js'
 import { type PlaneName, planes } from '../../data/planes.js'
 import type { Toy } from '../../data/toys.js'
-import { type DiffeoError, orThrow, usageError } from '../../error.js'
+import { type DiffeoError, DiffeoException, orThrow, usageError } from '../../error.js'
 import { foldIn, type Key, key, permutation } from '../../tensor/random.js'
-import { type BatchOf, batch, unwrap } from '../../tensor/tensor.js'
+import { type BatchOf, batch, latentBatch, unwrap } from '../../tensor/tensor.js'
 import type { MaybeLater } from '../../train/ahead.js'
 import type { Batches } from '../../train/evaluate.js'
 import type { Contents, DataConfig, Recipe } from './config.js'
@@ -65,7 +63,8 @@ export interface DataSet {
   readonly contents?: Contents
   /** All images that lie in files; none of what is drawn from a density. */
   readonly files: readonly ImageSet[]
-  readonly examples: (recipe: Recipe) => E.Either<DiffeoError, Examples>
+  /** Throws a usage error where the recipe does not fit the data. */
+  readonly examples: (recipe: Recipe) => Examples
 }
 
 /** How many examples are evaluated at once: memory, not results. */
@@ -88,46 +87,44 @@ export const keysOf = (seed: number) => {
   }
 }
 
+/** A batch of images as one of a shape that is known only at run time. */
+const ofAnyShape = (set: ImageSet, images: BatchOf<ImageShape>): BatchOf<Shape> =>
+  latentBatch<Shape>(set.shape, [images])
+
+/** All images of a set, in batches of `size`. */
+const allOf = (set: ImageSet, key: Key, size = EVALUATION_BATCH.image): Batches<Shape> => {
+  const { count, at } = orThrow(evaluationBatches(set, key, size))
+  return { count, at: async (index) => ofAnyShape(set, await at(index)) }
+}
+
 const images = ({ train, validation, test, flips, summary, digest }: Data): DataSet => ({
   shape: train.shape,
   summary,
   contents: { train: train.count, validation: validation.count, test: test.count, digest },
   files: [train, validation, test],
-  examples: ({ seed, batch, limit }): E.Either<DiffeoError, Examples> => {
+  examples: ({ seed, batch: size, limit }) => {
+    if (limit !== undefined && limit > train.count)
+      throw new DiffeoException(usageError('--limit', `1 to ${train.count}, the number of training images`, `${limit}`))
     const keys = keysOf(seed)
+    const trained = limit === undefined ? train : subset(permutation(keys.limit, train.count).slice(0, limit))(train)
+    if (size > trained.count)
+      throw new DiffeoException(
+        usageError('--batch', `a batch size from 1 to ${trained.count}, the number of training images`, `${size}`),
+      )
     const [heldOut, heldOutKey] = validation.count > 0 ? [validation, keys.validation] : [test, keys.test]
-    // a shape that is known at run time alone is, for the invariant type, another one
-    const all = (set: ImageSet, key: Key, size = EVALUATION_BATCH.image) =>
-      evaluationBatches(set, key, size) as E.Either<DiffeoError, never>
-    const size = Math.min(LARGE_BATCH, heldOut.count)
-    return pipe(
-      limit !== undefined && limit > train.count
-        ? E.left(usageError('--limit', `1 to ${train.count}, the number of training images`, `${limit}`))
-        : E.right(limit === undefined ? train : subset(permutation(keys.limit, train.count).slice(0, limit))(train)),
-      E.bindTo('trained'),
-      E.bind('batch', ({ trained }) =>
-        batch > trained.count
-          ? E.left(
-              usageError(
-                '--batch',
-                `a batch size from 1 to ${trained.count}, the number of training images`,
-                `${batch}`,
-              ),
-            )
-          : trainBatches(trained, keys.batches, batch, { flips }),
-      ),
-      E.bind('validation', () => all(validation, keys.validation)),
-      E.bind('large', (): E.Either<DiffeoError, Batches<Shape>> => all(heldOut, heldOutKey, size)),
-      E.bind('test', () => all(test, keys.test)),
-      E.bind('limited', ({ trained }) => all(trained, keys.limit)),
-      E.map(({ batch, validation: chosenBy, large, test, limited }) => ({
-        batch: batch as never,
-        validation: chosenBy,
-        large: { ...large, count: Math.floor(heldOut.count / size), size },
-        test,
-        ...(limit === undefined ? {} : { limited }),
-      })),
-    )
+    const largeSize = Math.min(LARGE_BATCH, heldOut.count)
+    const next = orThrow(trainBatches(trained, keys.batches, size, { flips }))
+    return {
+      batch: async (step) => ofAnyShape(train, await next(step)),
+      validation: allOf(validation, keys.validation),
+      large: {
+        ...allOf(heldOut, heldOutKey, largeSize),
+        count: Math.floor(heldOut.count / largeSize),
+        size: largeSize,
+      },
+      test: allOf(test, keys.test),
+      ...(limit === undefined ? {} : { limited: allOf(trained, keys.limit) }),
+    }
   },
 })
 
@@ -140,7 +137,9 @@ const plane = (toy: Toy): DataSet => ({
   },
   examples: ({ seed, validation, batch: size, limit }) => {
     if (limit !== undefined)
-      return E.left(usageError('--limit', 'a data set of images', toy.name, 'leave it out: points do not run out'))
+      throw new DiffeoException(
+        usageError('--limit', 'a data set of images', toy.name, 'leave it out: points do not run out'),
+      )
     const keys = keysOf(seed)
     const draw = (k: Key, n: number): BatchOf<Shape> => orThrow(batch<Shape>([2], toy.sample(k, n)))
     const per = EVALUATION_BATCH.point
@@ -148,8 +147,8 @@ const plane = (toy: Toy): DataSet => ({
       count: Math.ceil(n / per),
       at: (i) => draw(foldIn(k, i), Math.min(per, n - i * per)),
     })
-    return E.right({
-      batch: (step: number) => draw(foldIn(keys.batches, step), size),
+    return {
+      batch: (step) => draw(foldIn(keys.batches, step), size),
       validation: fixed(keys.validation, validation),
       large: {
         ...(validation === 0
@@ -159,7 +158,7 @@ const plane = (toy: Toy): DataSet => ({
       },
       test: fixed(keys.test, TEST_POINTS),
       floor: toy.entropy,
-    })
+    }
   },
 })
 
@@ -178,21 +177,25 @@ export interface Sharing extends Pick<Recipe, 'seed'> {
 /** The flags that set what `loadData` refuses. */
 const FLAGS: Readonly<Partial<Record<string, string>>> = { size: '--size', validation: '--validation' }
 
-/** The data of that name. What their authors did not share out is, by the seed of the run. */
-export const loadDataSet = (
+/**
+ * The data of a name. What their authors did not split is split by the seed of the run.
+ *
+ * @throws DiffeoException if there is no such data set, or its files cannot be read
+ */
+export const loadDataSet = async (
   { name, folder, size }: DataConfig,
   { seed, validation }: Sharing,
-): TE.TaskEither<DiffeoError, DataSet> => {
+): Promise<DataSet> => {
   const where = { ...(folder === undefined ? {} : { folder }), ...(size === undefined ? {} : { size }) }
-  const [needless] = Object.keys(where)
-  if (isPlane(name) && needless !== undefined)
-    return TE.left(usageError(needless === 'size' ? '--size' : '--data', 'a data set of images', name, 'leave it out'))
-  return isPlane(name)
-    ? TE.right(plane(planes[name]))
-    : isImageSet(name)
-      ? pipe(
-          loadData({ name, seed, ...(validation === undefined ? {} : { validation }), ...where }),
-          TE.mapBoth((error) => ({ ...error, op: FLAGS[error.op] ?? error.op }), images),
-        )
-      : TE.left(usageError('data', `one of ${dataNames.join(', ')}`, `'${name}'`))
+  if (isPlane(name)) {
+    const [needless] = Object.keys(where)
+    if (needless !== undefined) {
+      const flag = needless === 'size' ? '--size' : '--data'
+      throw new DiffeoException(usageError(flag, 'a data set of images', name, 'leave it out'))
+    }
+    return plane(planes[name])
+  }
+  if (!isImageSet(name)) throw new DiffeoException(usageError('data', `one of ${dataNames.join(', ')}`, `'${name}'`))
+  const loaded = await loadData({ name, seed, ...(validation === undefined ? {} : { validation }), ...where })()
+  return images(orThrow(E.mapLeft((error: DiffeoError) => ({ ...error, op: FLAGS[error.op] ?? error.op }))(loaded)))
 }

@@ -23,10 +23,9 @@ import { join } from 'node:path'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as J from 'fp-ts/lib/Json.js'
-import * as TE from 'fp-ts/lib/TaskEither.js'
 import * as t from 'io-ts'
 import { natural } from '../../codec.js'
-import { type DiffeoError, fileError } from '../../error.js'
+import { type DiffeoError, DiffeoException, fileError } from '../../error.js'
 import { fileFailure, hasCode } from '../../file.js'
 import { isAlive, startOf } from '../../process.js'
 import { type Flock, loadFlock } from './flock.js'
@@ -135,10 +134,10 @@ const judge = (path: string, holder: Holder | undefined, flock: Flock): Verdict 
   return ['', holder.start].includes(startOf(holder.pid)) ? 'held' : 'stale'
 }
 
-/** Whether a lock changes while it is watched; throws when it is gone. */
-const beats = async (path: string, text: string, { watch = 30_000 }: LockOptions): Promise<boolean> => {
+/** Whether a lock changes while it is watched, with a look every `every` milliseconds; throws when it is gone. */
+const beats = async (path: string, text: string, { watch = 30_000 }: LockOptions, every: number): Promise<boolean> => {
   for (const until = performance.now() + watch; performance.now() < until; ) {
-    await new Promise((resolve) => setTimeout(resolve, Math.min(500, watch / 10)))
+    await new Promise((resolve) => setTimeout(resolve, Math.min(every, watch / 10)))
     if (textOf(path) !== text) return true
   }
   return false
@@ -231,40 +230,44 @@ const create = async (path: string, flock: Flock, { beat = 5000 }: LockOptions):
 }
 
 /**
- * Takes the lock of a folder; it goes by itself when the process ends. Where only its beat can say whether another run
- * lives, that is watched for half a minute.
+ * Takes the lock of a folder, which the end of the process releases. Where only the beat can tell whether another run
+ * lives, it watches for half a minute.
  *
- * @returns left: a file error, if another process has it or the folder cannot be written.
+ * @throws DiffeoException with a file error, if another process holds the lock or the folder cannot be written
  */
-export const lockFolder = (folder: string, options: LockOptions = {}): TE.TaskEither<DiffeoError, FolderLock> => {
+export const lockFolder = async (folder: string, options: LockOptions = {}): Promise<FolderLock> => {
   const path = join(folder, 'lock')
-  const take = async (flock: Flock, triesLeft: number): Promise<E.Either<DiffeoError, FolderLock>> => {
+  const refusal = (holder?: string): DiffeoException => new DiffeoException(foreignFolder(folder, holder))
+  const take = async (flock: Flock, triesLeft: number): Promise<FolderLock> => {
     try {
-      return E.right(await create(path, flock, options))
+      return await create(path, flock, options)
     } catch (thrown) {
       if (!hasCode(thrown, 'EEXIST')) throw thrown
     }
-    if (triesLeft === 0) return E.left(foreignFolder(folder))
+    if (triesLeft === 0) throw refusal()
     try {
       const text = textOf(path)
       const holder = holderIn(text)
       const verdict = judge(path, holder, flock)
-      if (verdict === 'held') return E.left(foreignFolder(folder, nameOf(holder)))
+      if (verdict === 'held') throw refusal(nameOf(holder))
       if (verdict === 'unknown') {
         if (holder !== undefined) options.say?.(`${path} names ${nameOf(holder)}; watching whether it lives …`)
-        if (await beats(path, text, options))
-          // what was empty is being written, and is judged then
-          return holder === undefined ? take(flock, triesLeft - 1) : E.left(foreignFolder(folder, nameOf(holder)))
+        // a file without a holder may be one that is being written: it is judged when it is complete
+        if (await beats(path, text, options, holder === undefined ? 20 : 500)) {
+          if (holder !== undefined) throw refusal(nameOf(holder))
+          return await take(flock, triesLeft - 1)
+        }
       }
       putAside(path, text)
     } catch (thrown) {
-      // gone in the meantime: the next try sees
+      // it is gone meanwhile: the next try sees why
       if (!hasCode(thrown, 'ENOENT', 'EEXIST')) throw thrown
     }
     return take(flock, triesLeft - 1)
   }
-  return pipe(
-    TE.tryCatch(async () => take(options.flock ?? (await loadFlock()), 3), fileFailure('write', path)),
-    TE.flatMapEither((taken) => taken),
-  )
+  try {
+    return await take(options.flock ?? (await loadFlock()), 3)
+  } catch (thrown) {
+    throw new DiffeoException(fileFailure('write', path)(thrown))
+  }
 }

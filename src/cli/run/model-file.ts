@@ -7,9 +7,6 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import * as E from 'fp-ts/lib/Either.js'
-import { pipe } from 'fp-ts/lib/function.js'
-import * as TE from 'fp-ts/lib/TaskEither.js'
 import type { Shape } from '../../../types/shape.js'
 import type { AnyBijector } from '../../bijector/layer.js'
 import { type DiffeoError, DiffeoException, fileError, formatError, shapeError } from '../../error.js'
@@ -57,30 +54,29 @@ const refusal = (path: string, exported: Exports): DiffeoError => {
   return formatError(path, WANTED, `${got} as ${name}`, fix)
 }
 
-/** What a function of the user's returned for a shape. */
-const placed = (path: string, returned: unknown, shape: Shape): E.Either<DiffeoError, AnyBijector> => {
-  const refused = (got: string) => E.left(formatError(path, 'a layer whose at answers a bijector', got, EXPORT))
+/** The bijector in what a layer's `at` returned for a shape. */
+const placed = (path: string, returned: unknown, shape: Shape): AnyBijector => {
+  const refused = (got: string): never => {
+    throw new DiffeoException(formatError(path, 'a layer whose at returns a bijector', got, EXPORT))
+  }
   if (!isRecord(returned) || !('_tag' in returned)) return refused(returned === null ? 'null' : typeof returned)
   const { left, right } = returned as { readonly left?: unknown; readonly right?: unknown }
-  if (isError(left)) return E.left(left)
+  if (isError(left)) throw new DiffeoException(left)
   if (!isBijector(right)) return refused(right === undefined ? 'a left without an error' : strange(right)[0])
-  return sameShape(right.domain, shape)
-    ? E.right(right)
-    : E.left(shapeError(path, `a bijector of events of shape ${show(shape)}`, show(right.domain)))
+  if (sameShape(right.domain, shape)) return right
+  throw new DiffeoException(shapeError(path, `a bijector of events of shape ${show(shape)}`, show(right.domain)))
 }
 
-/** What a module exports, at the shape of the data. */
-const fromModule =
-  (path: string, shape: Shape) =>
-  (exported: Exports): E.Either<DiffeoError, AnyBijector> => {
-    const common = isRecord(exported['default']) ? exported['default'] : {}
-    const layer = [exported['default'], exported['model'], common['default'], common['model']].find(isLayer)
-    if (layer === undefined) return E.left(refusal(path, exported))
-    const { domain }: { readonly domain?: unknown } = layer as object
-    if (Array.isArray(domain) && !sameShape(domain, shape))
-      return E.left(shapeError(path, `events of shape ${show(shape)}, as the data have`, show(domain)))
-    return placed(path, layer.at(shape), shape)
-  }
+/** The bijector that a module exports, at the shape of the data. */
+const fromModule = (path: string, shape: Shape, exported: Exports): AnyBijector => {
+  const common = isRecord(exported['default']) ? exported['default'] : {}
+  const layer = [exported['default'], exported['model'], common['default'], common['model']].find(isLayer)
+  if (layer === undefined) throw new DiffeoException(refusal(path, exported))
+  const { domain }: { readonly domain?: unknown } = layer as object
+  if (Array.isArray(domain) && !sameShape(domain, shape))
+    throw new DiffeoException(shapeError(path, `events of shape ${show(shape)}, as the data have`, show(domain)))
+  return placed(path, layer.at(shape), shape)
+}
 
 /** Rejects when nothing is left to do, though the module still waits: its `await` never ends. */
 const unsettled = (path: string) => {
@@ -105,25 +101,31 @@ const load = async (path: string): Promise<Exports> => {
   return createJiti(import.meta.url, { fsCache: false }).import(path)
 }
 
-const loadFailure =
-  (path: string) =>
-  (thrown: unknown): DiffeoError => {
-    if (thrown instanceof DiffeoException) return thrown.error
-    const line = firstLine(thrown)
-    const lacks = /Cannot find (module|package) 'diffeo'/.test(line)
-    return formatError(path, 'a module that loads', line, lacks ? 'npm install diffeo where that file is' : undefined)
+const loadFailure = (path: string, thrown: unknown): DiffeoError => {
+  const line = firstLine(thrown)
+  const lacks = /Cannot find (module|package) 'diffeo'/.test(line)
+  return formatError(path, 'a module that loads', line, lacks ? 'npm install diffeo where that file is' : undefined)
+}
+
+const placeFailure = (path: string, thrown: unknown): DiffeoError =>
+  formatError(path, 'a layer whose at returns', `one that throws: ${firstLine(thrown)}`, EXPORT)
+
+/** Runs code of the user's: whatever it throws becomes an expected failure. */
+const attempt = async <A>(run: () => A | Promise<A>, describe: (thrown: unknown) => DiffeoError): Promise<A> => {
+  try {
+    return await run()
+  } catch (thrown) {
+    throw thrown instanceof DiffeoException ? thrown : new DiffeoException(describe(thrown))
   }
+}
 
-const placeFailure =
-  (path: string) =>
-  (thrown: unknown): DiffeoError =>
-    thrown instanceof DiffeoException
-      ? thrown.error
-      : formatError(path, 'a layer whose at answers', `one that throws: ${firstLine(thrown)}`, EXPORT)
-
-/** The bijector that a file exports, at a shape. */
-export const importModel = (path: string, shape: Shape): TE.TaskEither<DiffeoError, AnyBijector> => {
-  if (!existsSync(path)) return TE.left(fileError(path, 'a file', 'nothing there', 'check the path'))
+/**
+ * The bijector that a file exports, at a shape.
+ *
+ * @throws DiffeoException if the file is missing, does not load, or exports no bijector of that shape
+ */
+export const importModel = async (path: string, shape: Shape): Promise<AnyBijector> => {
+  if (!existsSync(path)) throw new DiffeoException(fileError(path, 'a file', 'nothing there', 'check the path'))
   const loaded = async (): Promise<Exports> => {
     const { ended, stop } = unsettled(path)
     try {
@@ -132,10 +134,11 @@ export const importModel = (path: string, shape: Shape): TE.TaskEither<DiffeoErr
       stop()
     }
   }
-  const task = pipe(
-    TE.tryCatch(loaded, loadFailure(path)),
-    TE.flatMap((exported) => TE.tryCatch(async () => fromModule(path, shape)(exported), placeFailure(path))),
-    TE.flatMapEither((bijector) => bijector),
-  )
-  return () => interruptible(task)
+  return interruptible(async () => {
+    const exported = await attempt(loaded, (thrown) => loadFailure(path, thrown))
+    return attempt(
+      () => fromModule(path, shape, exported),
+      (thrown) => placeFailure(path, thrown),
+    )
+  })
 }

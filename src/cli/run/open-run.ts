@@ -13,9 +13,9 @@ import { averageParams, disposeState, type TrainState } from '../../train/state.
 import type { EngineFlags } from '../flags.js'
 import type { Io } from '../terminal/console.js'
 import type { RunConfig } from './config.js'
-import { sameContents } from './config-flags.js'
+import { requireSameContents } from './config-flags.js'
 import { type Examples, loadDataSet } from './examples.js'
-import { filesIn, isRun, loadSaved, readConfig, toldOf, type Which } from './folder.js'
+import { filesIn, isRun, loadSaved, readConfig, type Which, warningsOf } from './folder.js'
 import { type Model, modelOf } from './model.js'
 
 /** The flags of commands that use a run. */
@@ -45,14 +45,16 @@ export interface OpenRun extends Model {
 export const requireBest = async (folder: string, which: Which | undefined): Promise<void> => {
   const { best, config } = filesIn(folder)
   if (which !== 'best' || existsSync(best) || !isRun(folder)) return
-  const saved = await readConfig(config)()
-  const hasNoValidation = saved._tag === 'Right' && saved.right.recipe.validation === 0
+  const validation = await readConfig(config).then(
+    ({ recipe }) => recipe.validation,
+    () => undefined,
+  )
   throw new DiffeoException(
     usageError(
       '--checkpoint best',
       `${best}, which a validation leaves`,
       'a run without',
-      hasNoValidation
+      validation === 0
         ? 'leave it out: the run has no validation set'
         : 'leave it out, or train with a smaller --validate-every',
     ),
@@ -71,10 +73,10 @@ export const withRun = async <const A>(
   use: (run: OpenRun) => Promise<A>,
 ): Promise<A> => {
   await requireBest(folder, flags.checkpoint)
-  const loaded = orThrow(await loadSaved(folder, flags.checkpoint)())
-  toldOf(loaded).forEach(warn)
+  const loaded = await loadSaved(folder, flags.checkpoint)
+  warningsOf(loaded).forEach(warn)
   const { saved } = loaded
-  const model = orThrow(await modelOf(saved.config, flags.model)())
+  const model = await modelOf(saved.config, flags.model)
   const engine = orThrow(await useEngine(flags.engine, flags)())
   say(`${describeEngine(engine)}\n${saved.path}, step ${saved.step}`)
   const state = orThrow(restore(model.flow, model.optimiser)(saved))
@@ -99,7 +101,7 @@ export const withRun = async <const A>(
  */
 export const examplesOf = async ({ config }: OpenRun, flags: RunFlags): Promise<Examples> => {
   const data = flags.data === undefined ? config.data : { ...config.data, folder: flags.data }
-  const set = orThrow(await loadDataSet(data, config.recipe)())
-  orThrow(sameContents(config.contents, set.contents))
-  return orThrow(set.examples(config.recipe))
+  const set = await loadDataSet(data, config.recipe)
+  requireSameContents(config.contents, set.contents)
+  return set.examples(config.recipe)
 }

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import * as E from 'fp-ts/lib/Either.js'
 import { describeEngine, useEngine } from '../../backends/engine.js'
 import type { Workers } from '../../backends/tensorflow/workers.js'
 import { orThrow } from '../../error.js'
@@ -12,9 +11,9 @@ import { restore } from '../../train/restore.js'
 import type { TrainState } from '../../train/state.js'
 import { addAbout } from '../run/about.js'
 import type { RunConfig } from '../run/config.js'
-import { configure, dataConfig, goOn, sameContents, sharingOf } from '../run/config-flags.js'
+import { configure, dataConfig, hasSameContents, resumeConfig, sharingOf } from '../run/config-flags.js'
 import { type DataSet, loadDataSet } from '../run/examples.js'
-import { filesIn, type Loaded, readConfig, takeUp, toldOf, writeJson } from '../run/folder.js'
+import { filesIn, type Loaded, readConfig, takeUp, warningsOf, writeJson } from '../run/folder.js'
 import { noMetrics, openMetrics } from '../run/metrics.js'
 import { modelOf } from '../run/model.js'
 import type { Io } from '../terminal/console.js'
@@ -41,7 +40,7 @@ const verifiedOf = ({ contents, summary }: DataSet, { recipe: { limit } }: RunCo
 const warnOfOtherData = (base: RunConfig | undefined, config: RunConfig, flags: TrainFlags, { warn }: Io): void => {
   // with another validation set, the parts have other sizes anyway
   const isComparable = config.data.name === base?.data.name && config.recipe.validation === base.recipe.validation
-  if (isComparable && E.isLeft(sameContents(base.contents, config.contents)))
+  if (isComparable && !hasSameContents(base.contents, config.contents))
     warn(`data: others than those of ${flags.config}: not the same run again`)
 }
 
@@ -61,28 +60,28 @@ export const prepare = async (
   const writes = isChief(workers)
   const files = filesIn(out)
   const saved = await sharedCheckpoint(workers, loaded)
-  const base = flags.config === undefined ? saved?.config : orThrow(await readConfig(flags.config)())
+  const base = flags.config === undefined ? saved?.config : await readConfig(flags.config)
   const data = dataConfig(name, flags, base?.data)
-  const set = orThrow(await loadDataSet(data, sharingOf(flags, base))())
-  const asked = orThrow(configure(data, set, flags, base))
-  const config = saved === undefined ? asked : orThrow(goOn(saved.config, asked))
+  const set = await loadDataSet(data, sharingOf(flags, base))
+  const asked = configure(data, set, flags, base)
+  const config = saved === undefined ? asked : resumeConfig(saved.config, asked)
   if (saved === undefined) warnOfOtherData(base, config, flags, io)
   await sameConfig(workers, config)
   const budget = budgetOf(flags, config, out, saved?.step ?? 0)
-  const examples = orThrow(set.examples(config.recipe))
-  const model = orThrow(await modelOf(config, flags.model)())
+  const examples = set.examples(config.recipe)
+  const model = await modelOf(config, flags.model)
   const engine = workers === undefined ? orThrow(await useEngine(flags.engine, flags)()) : workers.engine
   if (saved === undefined && writes) await warnOf(config, examples, io)
   const start =
     saved === undefined
       ? await begin(model, examples, config.recipe.seed)
       : orThrow(restore(model.flow, model.optimiser)(saved))
-  if (loaded !== undefined) orThrow(await takeUp(out, loaded)())
+  if (loaded !== undefined) await takeUp(out, loaded)
   const metrics = writes ? await openMetrics(files.metrics, start.step) : noMetrics
   const verified = verifiedOf(set, config)
   if (writes) {
-    orThrow(await writeJson(files.config)(config)())
-    orThrow(await addAbout(files.about, describeEngine(engine), verified)())
+    await writeJson(files.config, config)
+    await addAbout(files.about, describeEngine(engine), verified)
   }
   const { seed, batch } = config.recipe
   const size = countParams(model.flow.bijector.spec).toLocaleString('en')
@@ -90,6 +89,6 @@ export const prepare = async (
   io.say(`${config.model.name} of ${size} parameters on ${config.data.name}, seed ${seed}, batch ${batch}`)
   if (saved !== undefined) io.say(`from ${saved.path}, step ${saved.step}`)
   if (writes) io.say(`configuration, for --config to make the same run of: ${files.config}`)
-  if (loaded !== undefined) toldOf(loaded).forEach(io.warn)
+  if (loaded !== undefined) warningsOf(loaded).forEach(io.warn)
   return { training: { out, config, model, engine, examples, metrics, best: saved?.best, workers }, start, budget }
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { DiffeoException, orThrow } from '../../error.js'
+import { DiffeoException } from '../../error.js'
 import { EARLIER } from '../../train/fit.js'
 import { disposeState } from '../../train/state.js'
 import { filesIn, writeJson } from '../run/folder.js'
@@ -28,7 +28,7 @@ const endAsChief = async (
   const { step } = end.state
   await saveLast(training, snapshot(training, config, end.state, best), savedBest)
   // the checkpoint holds the configuration too
-  await warnIfFails(async () => orThrow(await writeJson(filesIn(training.out).config)(config)()), io)
+  await warnIfFails(() => writeJson(filesIn(training.out).config, config), io)
   release()
   if (end.error?.fix?.endsWith(EARLIER)) {
     const fix = end.error.fix.replace(EARLIER, wayBack(flags, config, training.out, resumeWith))

@@ -102,7 +102,7 @@ const show = async (
       : { n: PROGRESS_POINTS, box: boxAround(await firstBatch(examples)) }
   const params = averageParams(flow, optimiser, state)
   const picture = await samplePicture(flow, params, keysOf(config.recipe.seed).sample, options)
-  orThrow(await makeFolder(progress)())
+  await makeFolder(progress)
   orThrow(await writePng(join(progress, `${state.step}.png`))(picture)())
 }
 
@@ -159,7 +159,7 @@ export const learn = async (training: Training, start: TrainState, budget: Budge
     if (steps !== undefined || schedule !== 'cosine' || budget.seconds === undefined || step < warmUp) return
     const more = await largest(Math.max(1, Math.floor((STEPPING * (limit - elapsed())) / Math.max(1e-9, perStep))))
     config = { ...config, recipe: { ...config.recipe, steps: step + more } }
-    if (writes) await attempt(async () => orThrow(await writeJson(filesIn(out).config)(config)()))
+    if (writes) await attempt(() => writeJson(filesIn(out).config, config))
   }
   /** Sees whether this step is the last, and among workers whether one of them wants it to be. */
   const endWhereDue = async (step: number): Promise<void> => {
