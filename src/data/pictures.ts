@@ -12,6 +12,7 @@ import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import { asError, type DiffeoError, DiffeoException, formatError } from '../error.js'
 import { importSharp } from '../image/sharp.js'
+import { messageOf } from '../thrown.js'
 import type { ImageSet } from './image-set.js'
 import { choosePictures, findPictures, type Pictures } from './picture-files.js'
 import { pictureHeader } from './picture-format.js'
@@ -79,7 +80,7 @@ export const pictureSet = (
               .raw({ depth: 'uchar' })
               .toBuffer()
           } catch (thrown) {
-            throw refuse((thrown instanceof Error ? thrown.message : String(thrown)).trim().replaceAll('\n', ', '))
+            throw refuse(messageOf(thrown).trim().replaceAll('\n', ', '))
           }
         })
       }

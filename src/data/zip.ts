@@ -13,6 +13,7 @@ import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
 import { openPromise } from 'yauzl'
 import { type DiffeoError, DiffeoException, formatError } from '../error.js'
+import { messageOf } from '../thrown.js'
 import { fileSize, withFile } from './records.js'
 
 /** Where an entry lies in its archive, and how it is packed. */
@@ -64,8 +65,7 @@ export const listZip = (
     TE.flatMap(() =>
       TE.tryCatch(
         () => directory(path, wanted),
-        (thrown) =>
-          formatError(path, 'a whole zip archive', thrown instanceof Error ? thrown.message : `${thrown}`, FIX),
+        (thrown) => formatError(path, 'a whole zip archive', messageOf(thrown), FIX),
       ),
     ),
   )

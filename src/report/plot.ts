@@ -42,7 +42,9 @@ const look: Config = {
  * const svg = await toSvg(plot)
  */
 export const toSvg = async (plot: Plot): Promise<string> => {
-  const [{ compile }, vega] = await Promise.all([import('vega-lite'), import('vega')])
+  // one after the other: the sandbox of vitest cannot load modules that two imports share at a time
+  const { compile } = await import('vega-lite')
+  const vega = await import('vega')
   const { spec } = compile(plot, { config: look })
   const view = new vega.View(vega.parse(spec), { renderer: 'none' })
   const svg = await view.toSVG()

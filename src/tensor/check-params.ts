@@ -17,7 +17,7 @@ const kindOf = (leaf: unknown): string =>
 /** What is wrong with parameters for a spec: what was expected, and what there is. */
 const misfit = (spec: Spec, params: Params): readonly [expected: string, got: string] | undefined => {
   if (typeof params !== 'object' || params === null) return ['a tree of parameters', String(params)]
-  if (params instanceof Promise) return ['a tree of parameters', 'a promise of one']
+  if (typeof params['then'] === 'function') return ['a tree of parameters', 'a promise of one']
   const there = pathsOf(params)
   for (const [path, { shape }] of leaves<Param>(spec)) {
     const leaf = there.get(path)

@@ -1,10 +1,5 @@
-/** `npm run test:realms`: in a realm of its own, as jest and vitest's `vmThreads` run tests. */
+/** In a realm of its own, as vitest's `vmThreads` runs tests. */
 import { expect, it } from 'vitest'
-import { train } from './program.mjs'
+import { declare } from './realm-tests.mjs'
 
-it.each(['onnxruntime', 'wasm', 'cpu'])('trains on %s', async (engine) => {
-  const { name, nats, points } = await train(engine)
-  expect(name).toBe(engine)
-  expect(nats).toBeCloseTo(1.8354, 3)
-  expect(points).toHaveLength(6)
-})
+declare({ it, expect })

@@ -45,32 +45,36 @@ const missing = (platform: string): NotInstalled =>
 type ArrayName = 'Float32Array' | 'Int32Array' | 'Uint8Array' | 'BigInt64Array'
 type TypedArray = Float32Array | Int32Array | Uint8Array | BigInt64Array
 
-/** The typed arrays of Node's main realm. The sandbox of a test runner (jest, vitest's `vmThreads`) has classes of its own. */
-const nodeArrays = (): Pick<typeof globalThis, ArrayName> =>
-  globalThis.process
-    .getBuiltinModule?.('node:vm')
-    .runInThisContext('({ Float32Array, Int32Array, Uint8Array, BigInt64Array })') ?? globalThis
+/** What a sandbox (jest, vitest's `vmThreads`) has its own of: typed arrays, and `node:module`, which jest replaces. */
+interface MainRealm extends Pick<typeof globalThis, ArrayName> {
+  readonly getBuiltinModule: typeof process.getBuiltinModule
+}
 
-const isSandboxed = (): boolean => nodeArrays().Float32Array !== Float32Array
+/** Those of Node's main realm; undefined where this is the main realm, or a browser. */
+const mainRealm = ((): MainRealm | undefined => {
+  const classes = 'Float32Array, Int32Array, Uint8Array, BigInt64Array'
+  const realm = globalThis.process
+    ?.getBuiltinModule?.('node:vm')
+    .runInThisContext(`({ ${classes}, getBuiltinModule: process.getBuiltinModule })`) as MainRealm | undefined
+  return realm?.Float32Array === Float32Array ? undefined : realm
+})()
 
 /**
  * The same memory as an array of Node's main realm, whose classes the runtime compares with. Outside of a sandbox the
  * array itself.
  */
 export const toRuntime = <A extends TypedArray>(data: A): A => {
-  if (!sandboxed) return data
+  if (mainRealm === undefined) return data
   const name = Object.prototype.toString.call(data).slice('[object '.length, -1) as ArrayName
   // the class of the same name over the same memory
-  return new nodeClasses[name](data.buffer as ArrayBuffer, data.byteOffset, data.length) as unknown as A
+  return new mainRealm[name](data.buffer as ArrayBuffer, data.byteOffset, data.length) as unknown as A
 }
-const sandboxed = globalThis.process !== undefined && isSandboxed()
-const nodeClasses = sandboxed ? nodeArrays() : globalThis
 
 // A name that bundlers do not see: they would refuse a package that is not installed. In a sandbox Node's own `require`:
 // the binding makes arrays of the main realm, so the JavaScript around it has to be there too.
 const load = async (name: string): Promise<Runtime> => {
-  if (sandboxed)
-    return globalThis.process.getBuiltinModule('node:module').createRequire(import.meta.url)(name) as Runtime
+  if (mainRealm !== undefined)
+    return mainRealm.getBuiltinModule('node:module').createRequire(import.meta.url)(name) as Runtime
   const imported = (await import(name)) as Runtime & { readonly default?: Runtime }
   return imported.default ?? imported
 }
