@@ -85,7 +85,7 @@ const mean = (/** @type {readonly number[]} */ all) => all.reduce((a, b) => a + 
 const testWith = async (peer, { test }, work) => {
   /** @type {{ n: number, result: any }[]} */
   const results = []
-  for await (const x of ahead(test.at, 0, test.count))
+  for await (const x of ahead((n) => `batch ${n}`, test.at, 0, test.count))
     results.push({ n: diffeo.sizes(x)[0] ?? 0, result: await runOn(peer, x, work) })
   return results
 }
@@ -115,7 +115,7 @@ const trainBoth = async ({ flow, optimiser, config, state }, examples, peer, sta
   let began = performance.now()
   const line = io.progress('{bar} step {value} of {total} by PyTorch · {left} left', state.step, { left: '…' })
   io.say('bits/dim of the first steps')
-  for await (const x of ahead(examples.batch, 0, state.step)) {
+  for await (const x of ahead((n) => `step ${n + 1}`, examples.batch, 0, state.step)) {
     const { bitsPerDim, ms } = await runOn(peer, x, 'step', rate(losses.length))
     const step = losses.push(bitsPerDim)
     times.pytorch.push(ms[0])

@@ -8,7 +8,8 @@ import { posix } from 'node:path'
 const layers = {
   printable: [],
   thrown: [],
-  error: ['printable', 'thrown'],
+  tree: ['thrown'],
+  error: ['printable', 'thrown', 'tree'],
   types: [],
   'missing-engine': ['error'],
   freed: ['error'],

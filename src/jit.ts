@@ -21,24 +21,11 @@ import { trace } from './compiler/trace.js'
 import { DiffeoException, engineError, usageError } from './error.js'
 import { FREED } from './freed.js'
 import { isPlainObject } from './thrown.js'
+import { mapTree } from './tree.js'
 
 // -------------------------------------------------------------------------------------
 // trees
 // -------------------------------------------------------------------------------------
-
-/** The same tree, each leaf of a class replaced. */
-export const mapTree = <Leaf>(
-  tree: unknown,
-  kind: abstract new (...args: never[]) => Leaf,
-  f: (leaf: Leaf) => unknown,
-): unknown =>
-  tree instanceof kind
-    ? f(tree)
-    : Array.isArray(tree)
-      ? tree.map((sub) => mapTree(sub, kind, f))
-      : isPlainObject(tree)
-        ? Object.fromEntries(Object.entries(tree).map(([name, sub]) => [name, mapTree(sub, kind, f)]))
-        : tree
 
 const infoOf = ({ shape, dtype }: tf.Tensor): ValueInfo => ({ shape, dtype: dtype as ProgramType })
 

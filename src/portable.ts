@@ -88,6 +88,7 @@ export {
   type Evaluation,
   type EvaluationProgress,
   evaluate,
+  type Figures,
   type Gap,
   summarise,
   trainingGap,
@@ -103,6 +104,7 @@ export {
   type Validated,
 } from './train/fit.js'
 export { dynamicLossScale, type LossScale, type LossScaling } from './train/lossScale.js'
+export { maximumLikelihood, type Objective, type ObjectiveKind, type Trainable } from './train/objective.js'
 export * from './train/optimiser.js'
 export { decodeSafetensors, encodeSafetensors, type RawTensor, type Safetensors } from './train/safetensors.js'
 export {
@@ -112,4 +114,4 @@ export {
   startTraining,
   type TrainState,
 } from './train/state.js'
-export * from './train/step.js'
+export { type StepMetrics, type StepOptions, type Stepper, step } from './train/step.js'

@@ -126,6 +126,7 @@ const cases: Readonly<Record<string, () => unknown>> = {
   'jit.dispose': () => square.dispose(),
   latentGrid: () => diffeo.latentGrid(moons, state.params),
   mapLeaves: () => diffeo.mapLeaves<AnyTensor, AnyTensor>(own, (leaf) => leaf),
+  maximumLikelihood: () => diffeo.maximumLikelihood(moons).loss(state.params)(x),
   mlp: () => run(diffeo.mlp({ hidden: [3], activation: 'tanh' }), x, [4], false),
   planeDensity: () => diffeo.planeDensity(moons, state.params, { box: { x: [0, 1], y: [0, 1] }, width: 3, height: 2 }),
   planePicture: () =>

@@ -26,7 +26,8 @@ const started = (): AnyTensor => trust(tf.ones([1]))
 /** A first batch as one row for each position of each example; refused if it is empty or not finite. */
 const firstRows = (op: string, x: AnyTensor): tf.Tensor => {
   const batch = unwrap(x)
-  const wrong = batch.size === 0 ? 'an empty one' : isReadable() ? firstNotFinite(x, batch.dataSync()) : undefined
+  const wrong =
+    batch.size === 0 ? 'an empty one' : isReadable() ? firstNotFinite(batch.shape, batch.dataSync()) : undefined
   if (wrong !== undefined)
     throw new DiffeoException(
       usageError(op, 'a first batch of finite numbers', wrong, 'fix the data or the batch function'),

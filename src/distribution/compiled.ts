@@ -74,7 +74,7 @@ const compile = (of: AnyFlow | AnyConditionalFlow) => {
     inverse: perExample((flow, params, z: BatchOf<Latents>) =>
       flow.bijector.bind(bijectorParams(flow, params)).inverse(z),
     ),
-    make: perExample((flow, params, { noise, temperature }: Draw) => flow.make(params)(noise, temperature)),
+    make: perExample((flow, params, { noise, temperature }: Draw) => flow.make(params)(noise, temperature)[0]),
   }
   const functions = (given?: AnyTensor): CompiledFunctions<Shape, Latents> => ({
     logProb: (params) => (x) => programs.logProb(params, { x, given }),

@@ -22,7 +22,7 @@ import type { Run } from '../bijector/runs.js'
 import { clamp, isBounded, logInside, REALS } from '../bijector/support.js'
 import { checkParams } from '../tensor/check-params.js'
 import { floatSizesIn } from '../tensor/numbers.js'
-import { add, tidy, times } from '../tensor/ops.js'
+import { add, sub, tidy, times } from '../tensor/ops.js'
 import { branch, initialise, type Params, type Spec } from '../tensor/params.js'
 import type { Key } from '../tensor/random.js'
 import { product } from '../tensor/shape.js'
@@ -46,8 +46,13 @@ export interface Flow<in out A extends Shape, in out B extends Latents> {
   readonly bitsPerDim: (params: Params) => (x: BatchOf<A>) => PerExample
   /** `n` draws; a temperature below 1 draws nearer to the mode. */
   readonly sample: (params: Params) => (key: Key, n: number, temperature?: number) => BatchOf<A>
-  /** Draws from random numbers: those of `drawNoise(flow.base, flow.bijector.codomain, key, n)`. */
-  readonly make: (params: Params) => (noise: readonly AnyTensor[], temperature?: PerExample) => BatchOf<A>
+  /**
+   * Draws x from random numbers, those of `drawNoise(flow.base, flow.bijector.codomain, key, n)`, and log p(x) in nats. The
+   * temperature, one number per example, moves the draws; log p is the density at temperature 1.
+   */
+  readonly make: (
+    params: Params,
+  ) => (noise: readonly AnyTensor[], temperature?: PerExample) => readonly [x: BatchOf<A>, logProb: PerExample]
 }
 
 /** Examples, and a context for each of them. */
@@ -156,8 +161,8 @@ const flowAt = <A extends Shape, B extends Latents>(
     return (noise, temperature) =>
       tidy(() => {
         const values = base.make(codomain, own.base, noise, { temperature, given: contextsOf(noise) })
-        const { values: x } = runs.inverse({ params: own.bijector, values, given })
-        return latentBatch<A>(domain, x)
+        const { values: x, logDet } = runs.inverse({ params: own.bijector, values, given })
+        return [latentBatch<A>(domain, x), sub(logDet)(base.logProb(own.base, values, contextsOf(values)))]
       })
   }
   return {
@@ -189,7 +194,7 @@ const flowAt = <A extends Shape, B extends Latents>(
       (key, n, temperature = 1) =>
         tidy(() => {
           const noise = drawNoise(base, codomain, key, n)
-          return make(params)(noise, temperatures(temperature, n))
+          return make(params)(noise, temperatures(temperature, n))[0]
         }),
     make,
   }

@@ -11,17 +11,17 @@
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
-import { type Jitted, mapTree } from '../jit.js'
+import type { Jitted } from '../jit.js'
 import type { Params } from '../tensor/params.js'
 import type { AnyTensor } from '../tensor/tensor.js'
+import { mapTensors, tensorsIn } from '../tree.js'
 
 /** How many sizes have their own programs: half the number that `jit` keeps. */
 const EXACT_SIZES = 8
 
 /** The common first size of the tensors of a tree; `undefined` if their sizes differ or are 0. */
 const batchSize = (tree: unknown): number | undefined => {
-  const sizes = new Set<number | undefined>()
-  mapTree(tree, tf.Tensor, ({ shape }) => sizes.add(shape[0]))
+  const sizes = new Set(tensorsIn(tree).map(({ shape }) => shape[0]))
   const [size] = sizes
   return sizes.size === 1 && size !== 0 ? size : undefined
 }
@@ -29,13 +29,13 @@ const batchSize = (tree: unknown): number | undefined => {
 const nextPowerOfTwo = (n: number): number => 2 ** Math.ceil(Math.log2(n))
 
 /** The same tree with each tensor replaced. Intermediate tensors of `f` are freed. */
-const mapTensors = <T>(tree: T, f: (t: tf.Tensor) => tf.Tensor): T =>
-  // a tree of tensors is a `TensorContainer`, which the type of `mapTree` does not say
-  tf.tidy(() => mapTree(tree, tf.Tensor, f) as tf.TensorContainer) as T
+const replaced = <T>(tree: T, f: (t: tf.Tensor) => tf.Tensor): T =>
+  // a tree of tensors is a `TensorContainer`, which its type does not say
+  tf.tidy(() => mapTensors(tree, f) as tf.TensorContainer) as T
 
 /** A batch of `from` examples with copies of its last: `size` in all. A context for all of them stays as it is. */
 const withCopies = <X>(x: X, from: number, size: number): X =>
-  mapTensors(x, (t) =>
+  replaced(x, (t) =>
     t.shape[0] === from
       ? tf.gather(t, tf.tensor1d(Int32Array.from({ length: size }, (_, i) => Math.min(i, from - 1))))
       : tf.clone(t),
@@ -71,7 +71,7 @@ export const padded = <X, R>(
     const longer = withCopies(examples, size, whole)
     const results = await run(params, longer).finally(() => tf.dispose(longer as object as tf.TensorContainer))
     try {
-      return mapTensors(results, (t) => tf.slice(t, [0], [size]))
+      return replaced(results, (t) => tf.slice(t, [0], [size]))
     } finally {
       tf.dispose(results as tf.TensorContainer)
     }

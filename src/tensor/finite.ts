@@ -3,13 +3,13 @@
  *
  * @module
  */
-
+import type { Shape } from '../../types/shape.js'
 import { product } from './shape.js'
-import { type AnyTensor, sizes } from './tensor.js'
 
 /** The first value of a batch that is not finite, and its example; nothing if all are finite. */
-export const firstNotFinite = (batch: AnyTensor, data: ArrayLike<number>): string | undefined => {
+export const firstNotFinite = (shape: Shape, data: ArrayLike<number>): string | undefined => {
+  const size = product(shape.slice(1))
   for (let i = 0; i < data.length; i++)
-    if (!Number.isFinite(data[i])) return `${data[i]} in example ${Math.floor(i / product(sizes(batch).slice(1)))}`
+    if (!Number.isFinite(data[i])) return `${data[i]} in example ${Math.floor(i / size)}`
   return undefined
 }

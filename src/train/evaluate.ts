@@ -5,35 +5,53 @@
  */
 import type { Latents, Shape } from '../../types/shape.js'
 import { compiled } from '../distribution/compiled.js'
-import type { Flow } from '../distribution/flow.js'
+import type { ConditionalFlow, Flow, WithGiven } from '../distribution/flow.js'
 import { jit } from '../jit.js'
 import { times } from '../tensor/ops.js'
 import type { Params } from '../tensor/params.js'
-import { product } from '../tensor/shape.js'
 import { type BatchOf, type PerExample, unwrap } from '../tensor/tensor.js'
 import { ahead, breathe, type MaybeLater } from './ahead.js'
+import { flowOf, type ObjectiveKind, objectiveOf, type Trainable } from './objective.js'
 
-/** −log p(x)/(D log 2) of every example, and what one reads first. */
-export interface Evaluation {
+/** The figure of every example, and what one reads first. */
+export interface Figures {
   readonly mean: number
-  /** The mean in nats for an example: −log p(x). */
-  readonly nats: number
   /** The largest of one example. */
   readonly worst: number
   readonly count: number
-  /** How many examples have no finite figure. If there are any, `mean` and `nats` are not finite either. */
+  /** How many examples have no finite figure. If there are any, the means are not finite either. */
   readonly notFinite: number
   readonly each: Float32Array
 }
+
+/** −log p(x)/(D log 2) of every example; of an objective, its loss. */
+export type Evaluation<K extends ObjectiveKind = 'likelihood'> = Figures &
+  (K extends 'likelihood'
+    ? {
+        /** The mean in nats for an example: −log p(x). */
+        readonly nats: number
+      }
+    : {
+        /** What the figures are: the name of the objective. */
+        readonly name: string
+      })
 
 /**
  * A number of batches, each begun while the engine computes with the one before. A tensor that a call of `at` makes is
  * freed after use, unless the next call returns it too; one that was there before stays the caller's.
  */
-export interface Batches<A extends Shape> {
+export interface Batches<X> {
   readonly count: number
-  readonly at: (index: number) => MaybeLater<A>
+  readonly at: (index: number) => MaybeLater<X>
 }
+
+const figuresOf = (each: Float32Array): Figures => ({
+  mean: each.reduce((a, b) => a + b, 0) / each.length,
+  worst: each.reduce((a, b) => (b > a || Number.isNaN(b) ? b : a), Number.NEGATIVE_INFINITY),
+  count: each.length,
+  notFinite: each.reduce((n, bits) => (Number.isFinite(bits) ? n : n + 1), 0),
+  each,
+})
 
 /**
  * What the bits/dim of examples of so many dimensions come to.
@@ -41,64 +59,97 @@ export interface Batches<A extends Shape> {
  * @example summarise(Float32Array.of(1, 2, 6), 784).worst // 6
  */
 export const summarise = (each: Float32Array, dimensions: number): Evaluation => {
-  const mean = each.reduce((a, b) => a + b, 0) / each.length
-  return {
-    mean,
-    nats: mean * dimensions * Math.LN2,
-    worst: each.reduce((a, b) => (b > a || Number.isNaN(b) ? b : a), Number.NEGATIVE_INFINITY),
-    count: each.length,
-    notFinite: each.reduce((n, bits) => (Number.isFinite(bits) ? n : n + 1), 0),
-    each,
-  }
+  const figures = figuresOf(each)
+  return { ...figures, nats: figures.mean * dimensions * Math.LN2 }
 }
 
 /** Hears how many batches are done, and how many examples those were. */
 export type EvaluationProgress = (batches: number, examples: number) => void
 
-const scored = async <A extends Shape>(
-  dimensions: number,
-  bitsPerDim: (x: BatchOf<A>) => Promise<PerExample>,
-  batches: Batches<A>,
+const figuresOfAll = async <X>(
+  figure: (batch: X) => Promise<PerExample>,
+  batches: Batches<X>,
   progress: EvaluationProgress = () => undefined,
-): Promise<Evaluation> => {
+): Promise<Float32Array> => {
   const each: number[] = []
   let done = 0
-  for await (const x of ahead(batches.at, 0, batches.count)) {
-    const bits = await bitsPerDim(x)
-    for (const bit of await unwrap(bits).data()) each.push(bit)
-    unwrap(bits).dispose()
+  for await (const batch of ahead((n) => `evaluate at batch ${n}`, batches.at, 0, batches.count)) {
+    const figures = await figure(batch)
+    for (const one of await unwrap(figures).data()) each.push(one)
+    unwrap(figures).dispose()
     progress(++done, each.length)
     await breathe()
   }
-  return summarise(Float32Array.from(each), dimensions)
+  return Float32Array.from(each)
+}
+
+/** What a loss in nats is divided by to be bits/dim, if it is a likelihood. */
+const unitOf = (of: Trainable<never>): number => {
+  const { kind, dimensions = 1 } = objectiveOf(of)
+  return kind === 'likelihood' ? dimensions * Math.LN2 : 1
 }
 
 /**
- * Bits/dim of every example in evaluation mode, and their mean in nats. Yields to the event loop between batches. What it
- * compiles stays for the next evaluation: `compiled(flow).dispose()` frees it.
+ * The figure of every example as training sees it: with the statistics of its batch.
+ *
+ * @internal
+ */
+export const trainingFigures = <X>(of: Trainable<X>) => {
+  const { loss } = objectiveOf(of)
+  const scaled = times(1 / unitOf(of))
+  return jit((params: Params, batch: X) => scaled(loss(params)(batch)[0]) as PerExample)
+}
+
+type Evaluate<X> = (params: Params, batch: X) => Promise<PerExample>
+const evaluations = new WeakMap<object, Evaluate<never>>()
+
+/** The figure of every example in evaluation mode, compiled. */
+const evaluationFigures = <X>(of: Trainable<X>): Evaluate<X> => {
+  const known = evaluations.get(of)
+  if (known !== undefined) return known as Evaluate<X>
+  const flow = flowOf(of)
+  const made = flow === undefined ? ofObjective(of) : (ofFlow(flow) as Evaluate<never> as Evaluate<X>)
+  evaluations.set(of, made)
+  return made
+}
+
+const ofObjective = <X>(of: Trainable<X>): Evaluate<X> => {
+  const objective = objectiveOf(of)
+  const own = objective.evaluate ?? ((params: Params) => (batch: X) => objective.loss(params)(batch)[0])
+  const scaled = times(1 / unitOf(of))
+  return jit((params: Params, batch: X) => scaled(own(params)(batch)) as PerExample, { steady: 1 })
+}
+
+/** Those of a flow are programs that `compiled` has already. */
+const ofFlow = (
+  flow: Flow<Shape, Latents> | ConditionalFlow<Shape, Shape, Latents>,
+): Evaluate<BatchOf<Shape> & WithGiven<Shape, Shape>> =>
+  'given' in flow
+    ? (params, { x, given }) => compiled(flow).given(given).bitsPerDim(params)(x)
+    : (params, x) => compiled(flow).bitsPerDim(params)(x)
+
+/**
+ * Bits/dim of every example in evaluation mode, and their mean in nats; of an objective, its losses. Yields to the event
+ * loop between batches. What it compiles stays for the next evaluation: `compiled(flow).dispose()` frees it.
  *
  * @throws DiffeoException (as a rejection) if a batch cannot be read.
  * @example
  * const { nats } = await evaluate(moons, params, { count: 10, at: (i) => draw(foldIn(key(1), i), 1000) })
  */
-export const evaluate = <A extends Shape, B extends Latents>(
-  flow: Flow<A, B>,
+export const evaluate = async <X, K extends ObjectiveKind = 'likelihood'>(
+  of: Trainable<X, K>,
   params: Params,
-  batches: Batches<A>,
+  batches: Batches<NoInfer<X>>,
   progress?: EvaluationProgress,
-): Promise<Evaluation> => scored(product(flow.bijector.domain), compiled(flow).bitsPerDim(params), batches, progress)
-
-/**
- * Bits/dim of every example as training sees them: with the statistics of their batch.
- *
- * @internal
- */
-export const trainingBits = <A extends Shape, B extends Latents>(flow: Flow<A, B>) => {
-  const toBits = times(-1 / (product(flow.bijector.domain) * Math.LN2))
-  return jit((params: Params, x: BatchOf<A>) => toBits(flow.train(params)(x)[0]) as PerExample)
+): Promise<Evaluation<K>> => {
+  const figure = evaluationFigures(of)
+  const each = await figuresOfAll((batch) => figure(params, batch), batches, progress)
+  const { kind, name, dimensions = 1 } = objectiveOf(of)
+  // `K` is the kind of the objective
+  return (kind === 'likelihood' ? summarise(each, dimensions) : { ...figuresOf(each), name }) as object as Evaluation<K>
 }
 
-/** Mean bits/dim of the same examples at the same parameters, as training sees them and as evaluation does. */
+/** Mean bits/dim (of an objective, mean loss) of the same examples at the same parameters, as training sees them and as evaluation does. */
 export interface Gap {
   readonly count: number
   readonly training: number
@@ -117,18 +168,17 @@ export interface Gap {
  * @throws DiffeoException (as a rejection) if a batch cannot be read.
  * @example const { gap } = await trainingGap(moons, params, { count: 10, at: (i) => draw(foldIn(key(1), i), 1000) })
  */
-export const trainingGap = async <A extends Shape, B extends Latents>(
-  flow: Flow<A, B>,
+export const trainingGap = async <X>(
+  of: Trainable<X>,
   params: Params,
-  batches: Batches<A>,
+  batches: Batches<NoInfer<X>>,
   progress: EvaluationProgress = () => undefined,
 ): Promise<Gap> => {
-  const dimensions = product(flow.bijector.domain)
-  const inTraining = trainingBits(flow)
+  const inTraining = trainingFigures(of)
   try {
-    const seen = await scored(dimensions, (x) => inTraining(params, x), batches, progress)
+    const seen = figuresOf(await figuresOfAll((batch: X) => inTraining(params, batch), batches, progress))
     const { count, mean: training } = seen
-    const { mean: evaluation, each } = await evaluate(flow, params, batches, (done, examples) =>
+    const { mean: evaluation, each } = await evaluate(of, params, batches, (done, examples) =>
       progress(batches.count + done, count + examples),
     )
     const notFinite = each.filter((bits, i) => !Number.isFinite(bits) || !Number.isFinite(seen.each[i])).length

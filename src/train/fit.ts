@@ -4,17 +4,16 @@
  *
  * @module
  */
-import * as E from 'fp-ts/lib/Either.js'
-import * as TE from 'fp-ts/lib/TaskEither.js'
-import type { Latents, Shape } from '../../types/shape.js'
-import type { Flow } from '../distribution/flow.js'
 import { type DiffeoError, DiffeoException, trainingError } from '../error.js'
+import { shown } from '../tensor/numbers.js'
 import type { Params } from '../tensor/params.js'
-import { type AnyTensor, type BatchOf, refuseFreed, unwrap } from '../tensor/tensor.js'
+import { refuseFreed, unwrap } from '../tensor/tensor.js'
+import { tensorsIn } from '../tree.js'
 import { ahead, breathe, type MaybeLater, notFiniteIn } from './ahead.js'
-import { type Batches, type Evaluation, type EvaluationProgress, evaluate, trainingBits } from './evaluate.js'
+import { type Batches, type Evaluation, type EvaluationProgress, evaluate, trainingFigures } from './evaluate.js'
+import type { ObjectiveKind, Trainable } from './objective.js'
 import { copyState, disposeState, type TrainState, tensorsOf } from './state.js'
-import { type StepMetrics, type StepOptions, step } from './step.js'
+import { hasFiniteLoss, type StepMetrics, type StepOptions, type Stepper, step } from './step.js'
 
 // -------------------------------------------------------------------------------------
 // model
@@ -34,7 +33,7 @@ export interface Compiled {
 }
 
 /** One step was taken. `state` is valid until the next event. */
-export interface Stepped extends StepMetrics {
+export type Stepped<K extends ObjectiveKind = 'likelihood'> = StepMetrics<K> & {
   readonly _tag: 'Stepped'
   readonly state: TrainState
   /** Seconds of this step, the waiting for its batch included. */
@@ -42,7 +41,7 @@ export interface Stepped extends StepMetrics {
 }
 
 /** A validation was made, in evaluation mode. `state` is valid until the next event. */
-export interface Validated extends Evaluation {
+export type Validated<K extends ObjectiveKind = 'likelihood'> = Evaluation<K> & {
   readonly _tag: 'Validated'
   readonly state: TrainState
   /** Whether it is the best so far. */
@@ -66,18 +65,23 @@ export interface Stopped {
   readonly error?: DiffeoError
 }
 
-export type FitEvent = Compiling | Compiled | Stepped | Validated | Stopped
+export type FitEvent<K extends ObjectiveKind = 'likelihood'> =
+  | Compiling
+  | Compiled
+  | Stepped<K>
+  | Validated<K>
+  | Stopped
 
-export interface FitOptions<A extends Shape> extends StepOptions {
+export interface FitOptions<X> extends StepOptions {
   /**
    * The batch of a step, counted from 0: a pure function, so that runs can be resumed. The next is begun one step early.
    * A tensor that the call makes is freed after use, unless the next call returns it too; one that was there before stays
    * the caller's.
    */
-  readonly batch: (step: number) => MaybeLater<A>
+  readonly batch: (step: number) => MaybeLater<X>
   /** What it compiles stays for the next: `compiled(flow).dispose()` frees it. */
   readonly validation?: {
-    readonly batches: Batches<A>
+    readonly batches: Batches<X>
     /** Validate after each so many steps. */
     readonly every: number
     /** Stop after so many validations without a better one. */
@@ -98,14 +102,24 @@ export interface FitOptions<A extends Shape> extends StepOptions {
 }
 
 // -------------------------------------------------------------------------------------
-// the loop
+// why it ends
 // -------------------------------------------------------------------------------------
 
-/** What a part of the step that comes next answers, or why not. A fault of the program, too, must not cost the state. */
-const made = <X>(when: string, what: string, f: () => Promise<X>): Promise<E.Either<DiffeoError, X>> =>
-  TE.tryCatch(f, (thrown) =>
-    thrown instanceof DiffeoException ? thrown.error : trainingError(`fit ${when}`, what, `${thrown}`),
-  )()
+/** How a training ends. */
+interface End {
+  readonly reason: Stopped['reason']
+  readonly error?: DiffeoError
+}
+
+/** What a part of the step returns. Whatever it throws becomes an error of `fit`: a fault must not cost the state. */
+const attempt = async <R>(when: string, what: string, f: () => Promise<R>): Promise<R> => {
+  try {
+    return await f()
+  } catch (thrown) {
+    if (thrown instanceof DiffeoException) throw thrown
+    throw new DiffeoException(trainingError(`fit ${when}`, what, `${thrown}`))
+  }
+}
 
 /** What to do about a batch that was freed before its step. */
 const FRESH =
@@ -119,45 +133,26 @@ const FRESH =
 export const EARLIER = 'go on from an earlier state, with a lower learning rate or gradient clip'
 
 /** Why a step had no finite loss or gradient: its batch, or the numbers that ran away. */
-const whyNotFinite = async (at: string, x: AnyTensor, { bitsPerDim }: StepMetrics): Promise<DiffeoError> => {
-  const bad = await notFiniteIn(x)
-  return bad === undefined
-    ? trainingError(
-        `fit ${at}`,
-        `a finite ${Number.isFinite(bitsPerDim) ? 'gradient' : 'loss'}`,
-        'one that is not',
-        at.endsWith(' 1') ? `check that the data lie in the flow's domain, or ${EARLIER}` : EARLIER,
-      )
-    : trainingError(`fit ${at}`, 'a batch of finite numbers', bad, 'mend the data, or what makes batches of them')
-}
-
-const hasFiniteLoss = async <A extends Shape, B extends Latents>(
-  flow: Flow<A, B>,
-  { params }: TrainState,
-  x: BatchOf<A>,
-): Promise<boolean> => {
-  const run = trainingBits(flow)
-  try {
-    const bits = unwrap(await run(params, x))
-    const all = await bits.data()
-    bits.dispose()
-    return all.every(Number.isFinite)
-  } finally {
-    await run.dispose()
-  }
+const whyNotFinite = async (at: string, batch: unknown, metrics: StepMetrics<ObjectiveKind>): Promise<DiffeoError> => {
+  const bad = await notFiniteIn(batch)
+  if (bad !== undefined)
+    return trainingError(`fit ${at}`, 'a batch of finite numbers', bad, 'mend the data, or what makes batches of them')
+  const what = hasFiniteLoss(metrics) ? 'gradient' : 'loss'
+  const fix = at.endsWith(' 1') ? `check that the data lie in the flow's domain, or ${EARLIER}` : EARLIER
+  return trainingError(`fit ${at}`, `a finite ${what}`, 'one that is not', fix)
 }
 
 /** Why the figure of a validation is not finite: its data, or the parameters. */
-const whyNotValid = async <A extends Shape>(
+const whyNotValid = async <X>(
   when: string,
-  batches: Batches<A>,
-  { count, notFinite, each }: Evaluation,
+  batches: Batches<X>,
+  { count, notFinite, each }: Evaluation<ObjectiveKind>,
 ): Promise<DiffeoError> => {
   const op = `fit ${when}`
   if (count === 0) return trainingError(op, 'a validation of at least one example', 'none')
   let index = 0
-  for await (const x of ahead(batches.at, 0, batches.count)) {
-    const bad = await notFiniteIn(x as AnyTensor)
+  for await (const batch of ahead(() => op, batches.at, 0, batches.count)) {
+    const bad = await notFiniteIn(batch)
     const fix = 'fix the validation data'
     if (bad !== undefined) return trainingError(op, 'validation data of finite numbers', `${bad} (batch ${index})`, fix)
     index++
@@ -165,6 +160,137 @@ const whyNotValid = async <A extends Shape>(
   const first = each.findIndex((bits) => !Number.isFinite(bits))
   const got = `${notFinite} of ${count} examples without one, the first of them ${first}`
   return trainingError(op, 'a validation with finite figures', got, EARLIER)
+}
+
+// -------------------------------------------------------------------------------------
+// what a run owns
+// -------------------------------------------------------------------------------------
+
+/** The newest state, and the one before it: whether the newest has a finite loss is known only one step later. */
+const lastStates = <X, K extends ObjectiveKind>(of: Trainable<X, K>, from: TrainState) => {
+  let newest = from
+  let before: { readonly state: TrainState; readonly batch: X } | undefined
+  const forget = (): void => {
+    if (before !== undefined) disposeState(before.state)
+    before = undefined
+  }
+  const isFinite = async (batch: X): Promise<boolean> => {
+    const run = trainingFigures(of)
+    try {
+      const figures = unwrap(await run(newest.params, batch))
+      const all = await figures.data()
+      figures.dispose()
+      return all.every(Number.isFinite)
+    } catch {
+      return true // what cannot be measured is kept
+    } finally {
+      await run.dispose()
+    }
+  }
+  return {
+    newest: () => newest,
+    advance: (state: TrainState, batch: X): void => {
+      forget()
+      before = { state: newest, batch }
+      newest = state
+    },
+    /** Goes back to the last state whose loss was finite: the newest, unless its loss on the batch before is not. */
+    goBack: async (): Promise<void> => {
+      if (before === undefined || (await isFinite(before.batch))) return
+      disposeState(newest)
+      newest = before.state
+      before = undefined
+    },
+    forget,
+  }
+}
+
+/** The best validation so far. */
+const bestOf = ({ best, worse = 0 }: { readonly best?: number; readonly worse?: number } = {}) => {
+  let least = best !== undefined && Number.isFinite(best) ? best : Number.POSITIVE_INFINITY
+  let sinceThen = worse
+  return {
+    /** How many validations in a row were no better. */
+    worse: () => sinceThen,
+    /** Whether a figure is the best so far. */
+    isBest: (figure: number): boolean => {
+      const better = figure < least
+      sinceThen = better ? 0 : sinceThen + 1
+      if (better) least = figure
+      return better
+    },
+  }
+}
+
+// -------------------------------------------------------------------------------------
+// the loop
+// -------------------------------------------------------------------------------------
+
+/** The events of a training until it ends. */
+async function* training<X, K extends ObjectiveKind>(
+  of: Trainable<X, K>,
+  states: ReturnType<typeof lastStates<X, K>>,
+  next: Stepper<X, K>,
+  batches: AsyncGenerator<X, undefined, undefined>,
+  options: FitOptions<X>,
+): AsyncGenerator<Compiling | Compiled | Stepped<K> | Validated<K>, End, undefined> {
+  const { validation, steps = Number.POSITIVE_INFINITY, seconds = Number.POSITIVE_INFINITY, signal } = options
+  const patience = validation?.patience ?? Number.POSITIVE_INFINITY
+  const best = bestOf(validation)
+  let began = performance.now()
+  const ended = (): Stopped['reason'] | undefined =>
+    signal?.aborted
+      ? 'aborted'
+      : best.worse() >= patience
+        ? 'patience'
+        : states.newest().step >= steps
+          ? 'steps'
+          : performance.now() - began >= seconds * 1000
+            ? 'time'
+            : undefined
+
+  for (let compiled = false; ; ) {
+    const reason = ended()
+    if (reason !== undefined) return { reason }
+    const state = states.newest()
+    const at = `at step ${state.step + 1}`
+    if (!compiled) yield { _tag: 'Compiling', state }
+    let started = performance.now()
+    const { value: batch } = await attempt(at, 'a batch', () => batches.next())
+    if (batch === undefined) {
+      const fix = `make steps a number: it is ${shown(options.steps)}`
+      return { reason: 'failed', error: trainingError(`fit ${at}`, 'a batch', 'none', fix) }
+    }
+    if (!compiled) {
+      await attempt(at, 'a step that compiles', () => next.prepare(state, batch))
+      compiled = true
+      yield { _tag: 'Compiled', state, seconds: (performance.now() - started) / 1000 }
+      started = began = performance.now()
+    }
+    const [after, metrics] = await attempt(at, 'a step', () => next(state, batch)).catch((thrown: DiffeoException) => {
+      const wasFreed = tensorsIn(batch).some(({ isDisposed }) => isDisposed)
+      throw wasFreed ? new DiffeoException({ ...thrown.error, fix: FRESH }) : thrown
+    })
+    if (!hasFiniteLoss(metrics) || !Number.isFinite(metrics.gradientNorm)) {
+      disposeState(after)
+      return { reason: 'notFinite', error: await whyNotFinite(at, batch, metrics) }
+    }
+    states.advance(after, batch)
+    const took = (performance.now() - started) / 1000
+    // a spread of figures that depend on `K`
+    yield { _tag: 'Stepped', state: after, ...metrics, seconds: took } as Stepped<K>
+    if (validation !== undefined && after.step % validation.every === 0) {
+      const when = `after step ${after.step}`
+      const evaluation = await attempt(when, 'a validation', async () =>
+        evaluate(of, validation.params?.(after) ?? after.params, validation.batches, validation.progress),
+      )
+      const isBest = best.isBest(evaluation.mean)
+      yield { _tag: 'Validated', state: after, ...evaluation, best: isBest, worse: best.worse() } as Validated<K>
+      if (!Number.isFinite(evaluation.mean))
+        return { reason: 'notFinite', error: await whyNotValid(when, validation.batches, evaluation) }
+    }
+    await breathe()
+  }
 }
 
 /**
@@ -178,119 +304,32 @@ const whyNotValid = async <A extends Shape>(
  * for await (const event of fit(moons, start, { ...options, steps: 1000 }))
  *   if (event._tag === 'Stepped') console.log(event.state.step, event.bitsPerDim)
  */
-export async function* fit<A extends Shape, B extends Latents>(
-  flow: Flow<A, B>,
+export async function* fit<X, K extends ObjectiveKind = 'likelihood'>(
+  of: Trainable<X, K>,
   from: TrainState,
-  options: FitOptions<A>,
-): AsyncGenerator<FitEvent, void, undefined> {
-  const { batch, validation, steps = Number.POSITIVE_INFINITY, seconds = Number.POSITIVE_INFINITY, signal } = options
-  const next = step(flow, options)
-  let began = performance.now()
-  let compiled = false
+  options: FitOptions<NoInfer<X>>,
+): AsyncGenerator<FitEvent<K>, void, undefined> {
+  const next = step(of, options)
   refuseFreed('fit', 'a state with its tensors', tensorsOf(from))
-  let state = copyState(from)
-  /** The one before `state`, and the batch of the step from one to the other: the loss of that was finite. */
-  let before: TrainState | undefined
-  let seen: BatchOf<A> | undefined
-  let best = Number.isFinite(validation?.best) ? validation!.best! : Number.POSITIVE_INFINITY
-  let worse = validation?.worse ?? 0
-  const patience = validation?.patience ?? Number.POSITIVE_INFINITY
+  const states = lastStates(of, copyState(from))
+  const steps = options.steps ?? Number.POSITIVE_INFINITY
+  const batches = ahead((n) => `fit at step ${n + 1}`, options.batch, from.step, steps, 2)
   let handedOver = false
-  const stopped = (reason: Stopped['reason'], error?: DiffeoError): Stopped => {
-    handedOver = true
-    const final = { _tag: 'Stopped', reason, state } as const
-    return error === undefined ? final : { ...final, error }
-  }
-  /** Goes back to the last state whose loss was finite: the newest, unless its loss on the batch before is not. */
-  const goBack = async (): Promise<void> => {
-    if (before === undefined || seen === undefined) return
-    const measured = await made('at its end', 'a loss', () => hasFiniteLoss(flow, state, seen!))
-    if (E.isLeft(measured) || measured.right) return
-    disposeState(state)
-    state = before
-    before = undefined
-  }
-  const batches = ahead(batch, state.step, steps, 2)
   try {
-    for (;;) {
-      const ended: Stopped['reason'] | undefined = signal?.aborted
-        ? 'aborted'
-        : worse >= patience
-          ? 'patience'
-          : state.step >= steps
-            ? 'steps'
-            : performance.now() - began >= seconds * 1000
-              ? 'time'
-              : undefined
-      if (ended !== undefined) {
-        yield stopped(ended)
-        return
-      }
-      if (!compiled) yield { _tag: 'Compiling', state }
-      let started = performance.now()
-      const at = `at step ${state.step + 1}`
-      const x = await made(at, 'a batch', () => batches.next())
-      if (E.isLeft(x)) {
-        yield stopped('failed', x.left)
-        return
-      }
-      if (!compiled) {
-        const prepared = await made(at, 'a step that compiles', () => next.prepare(state, x.right.value!))
-        if (E.isLeft(prepared)) {
-          yield stopped('failed', prepared.left)
-          return
-        }
-        compiled = true
-        yield { _tag: 'Compiled', state, seconds: (performance.now() - started) / 1000 }
-        started = began = performance.now()
-      }
-      const stepped = await made(at, 'a step', () => next(state, x.right.value!))
-      if (E.isLeft(stepped)) {
-        const { isDisposed } = unwrap(x.right.value as unknown as AnyTensor)
-        yield stopped('failed', isDisposed ? { ...stepped.left, fix: FRESH } : stepped.left)
-        return
-      }
-      const [after, metrics] = stepped.right
-      if (!Number.isFinite(metrics.bitsPerDim) || !Number.isFinite(metrics.gradientNorm)) {
-        disposeState(after)
-        const why = await whyNotFinite(at, x.right.value as unknown as AnyTensor, metrics)
-        await goBack()
-        yield stopped('notFinite', why)
-        return
-      }
-      if (before !== undefined) disposeState(before)
-      before = state
-      seen = x.right.value!
-      state = after
-      yield { _tag: 'Stepped', state, ...metrics, seconds: (performance.now() - started) / 1000 }
-      if (validation !== undefined && state.step % validation.every === 0) {
-        const { batches, progress } = validation
-        const evaluated = await made(`after step ${state.step}`, 'a validation', async () =>
-          evaluate(flow, validation.params?.(state) ?? state.params, batches, progress),
-        )
-        if (E.isLeft(evaluated)) {
-          yield stopped('failed', evaluated.left)
-          return
-        }
-        const evaluation = evaluated.right
-        const valid = Number.isFinite(evaluation.mean)
-        const better = valid && evaluation.mean < best
-        worse = better ? 0 : worse + 1
-        if (better) best = evaluation.mean
-        yield { _tag: 'Validated', state, ...evaluation, best: better, worse }
-        if (!valid) {
-          const why = await whyNotValid(`after step ${state.step}`, batches, evaluation)
-          await goBack()
-          yield stopped('notFinite', why)
-          return
-        }
-      }
-      await breathe()
+    let end: End
+    try {
+      end = yield* training(of, states, next, batches, options)
+    } catch (thrown) {
+      if (!(thrown instanceof DiffeoException)) throw thrown
+      end = { reason: 'failed', error: thrown.error }
     }
+    if (end.reason === 'notFinite') await states.goBack()
+    handedOver = true
+    yield { _tag: 'Stopped', state: states.newest(), ...end }
   } finally {
     await batches.return(undefined)
-    if (before !== undefined) disposeState(before)
-    if (!handedOver) disposeState(state)
+    states.forget()
+    if (!handedOver) disposeState(states.newest())
     await next.dispose()
   }
 }

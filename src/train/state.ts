@@ -5,17 +5,18 @@
  */
 import * as tf from '@tensorflow/tfjs-core'
 import * as E from 'fp-ts/lib/Either.js'
-import type { Latents, Shape } from '../../types/shape.js'
-import type { Flow } from '../distribution/flow.js'
+import type { Shape } from '../../types/shape.js'
 import { type DiffeoError, DiffeoException, orThrow, trainingError } from '../error.js'
 import { hostedCopy } from '../host.js'
 import { jit } from '../jit.js'
 import { requireEngine } from '../missing-engine.js'
-import { disposeParams, leaves, mapLeaves, type Param, type Params } from '../tensor/params.js'
+import { disposeParams, leaves, mapLeaves, type Param, type Params, type Spec } from '../tensor/params.js'
 import type { Key } from '../tensor/random.js'
-import { type AnyTensor, type BatchOf, refuseFreed, trust, unwrap, values } from '../tensor/tensor.js'
+import { type AnyTensor, refuseFreed, trust, unwrap, values } from '../tensor/tensor.js'
+import { tensorsIn } from '../tree.js'
 import { notFiniteIn } from './ahead.js'
 import type { LossScale } from './lossScale.js'
+import { objectiveOf, type Trainable } from './objective.js'
 import type { Averaged, Moments, Optimiser } from './optimiser.js'
 
 /** Everything that training needs to go on: a value, and all of a checkpoint. */
@@ -31,19 +32,20 @@ export interface TrainState {
 /** @internal */
 export const trainable = (spec: Param): boolean => spec.role !== 'statistic'
 
+/** What has parameters. */
+interface Specified {
+  readonly spec: Spec
+}
+
 /** The trained leaves of a tree, in order. */
-export const trained = <A extends Shape, B extends Latents>(flow: Flow<A, B>, params: Params): readonly tf.Tensor[] => {
+export const trained = ({ spec: all }: Specified, params: Params): readonly tf.Tensor[] => {
   const values = leaves<AnyTensor>(params)
-  return leaves<Param>(flow.spec).flatMap(([, spec], i) => (trainable(spec) ? [unwrap(values[i]![1])] : []))
+  return leaves<Param>(all).flatMap(([, spec], i) => (trainable(spec) ? [unwrap(values[i]![1])] : []))
 }
 
 /** `params` with its trained leaves replaced, in order. */
-export const withTrained = <A extends Shape, B extends Latents>(
-  flow: Flow<A, B>,
-  params: Params,
-  values: readonly tf.Tensor[],
-): Params => {
-  const specs = leaves<Param>(flow.spec)
+export const withTrained = ({ spec }: Specified, params: Params, values: readonly tf.Tensor[]): Params => {
+  const specs = leaves<Param>(spec)
   let place = 0
   let next = 0
   return mapLeaves(params, (leaf) => (trainable(specs[place++]![1]) ? trust<Shape>(values[next++]!) : leaf)) as Params
@@ -56,20 +58,22 @@ export const withTrained = <A extends Shape, B extends Latents>(
  *   its example; or if a parameter that comes from it is not finite
  * @example const start = await startTraining(moons, adam(), key(0), draw(key(1), 256))
  */
-export const startTraining = async <A extends Shape, B extends Latents>(
-  flow: Flow<A, B>,
+export const startTraining = async <X>(
+  of: Trainable<X>,
   optimiser: Optimiser,
   key: Key,
-  first: BatchOf<A>,
+  first: NoInfer<X>,
 ): Promise<TrainState> => {
   const op = 'startTraining'
   requireEngine()
-  refuseFreed(op, 'a first batch', [unwrap(first as AnyTensor)])
-  const bad = await notFiniteIn(first as AnyTensor)
+  const objective = objectiveOf(of)
+  const { start = (params: Params) => () => params } = objective
+  refuseFreed(op, 'a first batch', tensorsIn(first))
+  const bad = await notFiniteIn(first)
   if (bad !== undefined)
     throw new DiffeoException(trainingError(op, 'a first batch of finite numbers', bad, 'fix the data'))
-  const begin = jit((params: Params, x: BatchOf<A>) => flow.start(params)(x), { batch: 1 })
-  const drawn = flow.init(key)
+  const begin = jit((params: Params, batch: X) => start(params)(batch), { batch: 1 })
+  const drawn = objective.init(key)
   try {
     const params = await begin(drawn, first)
     for (const [path, leaf] of leaves<AnyTensor>(params))
@@ -84,7 +88,7 @@ export const startTraining = async <A extends Shape, B extends Latents>(
           ),
         )
       }
-    const state = { step: 0, params, moments: optimiser.init(trained(flow, params)) }
+    const state = { step: 0, params, moments: optimiser.init(trained(objective, params)) }
     // optimisers compute outside of jit
     const start = copyState(state)
     disposeState(state)
@@ -112,10 +116,8 @@ export const fits = (op: string, optimiser: Optimiser): ((moments: Moments) => E
 }
 
 /** Every tensor of a state. */
-export const tensorsOf = ({ params, moments }: Pick<TrainState, 'params' | 'moments'>): readonly tf.Tensor[] => [
-  ...leaves<AnyTensor>(params).map(([, leaf]) => unwrap(leaf)),
-  ...moments.flat(),
-]
+export const tensorsOf = ({ params, moments }: Pick<TrainState, 'params' | 'moments'>): readonly tf.Tensor[] =>
+  tensorsIn([params, moments])
 
 /**
  * Frees a state's tensors.
@@ -151,11 +153,7 @@ export const copyState = (state: TrainState): TrainState => {
  * const [next] = await step(moons, { optimiser, learningRate: constantRate(1e-3) })(start, x)
  * const params = averageParams(moons, optimiser, next)
  */
-export const averageParams = <A extends Shape, B extends Latents>(
-  flow: Flow<A, B>,
-  optimiser: Averaged,
-  state: TrainState,
-): Params => {
+export const averageParams = (of: Specified, optimiser: Averaged, state: TrainState): Params => {
   refuseFreed('averageParams', 'a state with its tensors', tensorsOf(state))
-  return withTrained(flow, state.params, optimiser.average(orThrow(fits('averageParams', optimiser)(state.moments))))
+  return withTrained(of, state.params, optimiser.average(orThrow(fits('averageParams', optimiser)(state.moments))))
 }

@@ -1,42 +1,60 @@
 /**
- * One training step as a pure function of state and batch. The loss is Eq. 20: −mean log p(x) in nats per dimension,
- * plus an L2 term on the scales of couplings.
+ * One training step as a pure function of state and batch. It makes mean loss / D smaller, of D dimensions, plus an L2
+ * term on the scales of couplings; for a flow this is Eq. 20, −mean log p(x) in nats per dimension.
+ *
+ *   g  = ∇θ (mean loss(θ, batch) + λ Σ scale²) / D
+ *   θ′ = update(clip(g), θ)
  *
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
-import type { Latents, Shape } from '../../types/shape.js'
-import type { Flow } from '../distribution/flow.js'
+import type { Shape } from '../../types/shape.js'
 import { orThrow } from '../error.js'
 import { jit } from '../jit.js'
 import { gradientsBy } from '../tensor/derivatives.js'
 import { tidy } from '../tensor/ops.js'
 import { leaves, mapLeaves, type Param, type Params } from '../tensor/params.js'
-import { product } from '../tensor/shape.js'
-import { type AnyTensor, type BatchOf, refuseFreed, trust, unwrap } from '../tensor/tensor.js'
+import { type AnyTensor, refuseFreed, trust, unwrap } from '../tensor/tensor.js'
+import { mapTensors, tensorsIn } from '../tree.js'
 import { halved, type LossScale, type LossScaling, raised } from './lossScale.js'
-import { clipByGlobalNorm, type Optimiser, type Schedule } from './optimiser.js'
+import { type Objective, type ObjectiveKind, objectiveOf, type Trainable } from './objective.js'
+import { clipByGlobalNorm, type Moments, type Optimiser, type Schedule } from './optimiser.js'
 import { disposeState, fits, type TrainState, tensorsOf, trainable, trained, withTrained } from './state.js'
 
 export interface StepOptions {
   readonly optimiser: Optimiser
   readonly learningRate: Schedule
-  /** The largest joint norm of the gradients. Default 100, as the authors have it. */
+  /** The largest joint norm of the gradients. Default: 100, as the authors have it */
   readonly clip?: number
-  /** The factor of Σ scale². Default 5e-5 */
+  /** The factor of Σ scale². Default: 5e-5 */
   readonly l2?: number
-  /** For fp16, as {@link dynamicLossScale} has it. Default: the loss as it is. */
+  /** For fp16, as {@link dynamicLossScale} has it. Default: the loss as it is */
   readonly lossScaling?: LossScaling
 }
 
-/** What a step answers beside the next state. */
-export interface StepMetrics {
-  /** −log p(x)/(D log 2), averaged over the batch, with batch statistics. */
-  readonly bitsPerDim: number
-  /** The same in nats for an example: −log p(x). */
-  readonly nats: number
+/** What a step returns beside the next state. */
+export type StepMetrics<K extends ObjectiveKind = 'likelihood'> = {
   /** Joint norm of the gradients before clipping. */
   readonly gradientNorm: number
+} & (K extends 'likelihood'
+  ? {
+      /** −log p(x)/(D log 2), averaged over the batch, with batch statistics. */
+      readonly bitsPerDim: number
+      /** The same in nats for an example: −log p(x). */
+      readonly nats: number
+    }
+  : {
+      /** The mean of the objective's loss over the batch. */
+      readonly loss: number
+    })
+
+/** A step, compiled at its first call: see {@link step}. */
+export interface Stepper<X, K extends ObjectiveKind = 'likelihood'> {
+  (state: TrainState, batch: X): Promise<readonly [TrainState, StepMetrics<K>]>
+  /** Compiles for a state and a batch like these, and takes no step. */
+  readonly prepare: (state: TrainState, batch: X) => Promise<void>
+  /** Frees what was compiled. */
+  readonly dispose: () => Promise<void>
 }
 
 /** All elements of a list of tensors, one after another. */
@@ -51,13 +69,47 @@ const unflat = (vector: tf.Tensor, like: readonly tf.Tensor[]): readonly tf.Tens
     )
     .map((piece, i) => tf.reshape(piece, like[i]!.shape))
 
-/** A step, compiled at its first call: see {@link step}. */
-export interface Stepper<A extends Shape> {
-  (state: TrainState, x: BatchOf<A>): Promise<readonly [TrainState, StepMetrics]>
-  /** Compiles for a state and a batch like these, and takes no step. */
-  readonly prepare: (state: TrainState, x: BatchOf<A>) => Promise<void>
-  /** Frees what was compiled. */
-  readonly dispose: () => Promise<void>
+/**
+ * The gradients of a scalar, and whatever else the function computes. TensorFlow.js frees all that the function does not
+ * return, so the rest leaves it in kept clones.
+ */
+const gradientsAnd = <R>(
+  f: () => { readonly value: tf.Tensor; readonly rest: R },
+  by: readonly tf.Tensor[],
+): { readonly gradients: readonly tf.Tensor[]; readonly rest: R } => {
+  let kept: R | undefined
+  const gradients = gradientsBy(() => {
+    const { value, rest } = f()
+    kept = mapTensors(rest, (t) => tf.keep(tf.clone(t)))
+    return value
+  }, by)
+  // clones belong to the scope of the caller
+  const rest = mapTensors(kept!, (t) => tf.clone(t))
+  tf.dispose([...tensorsIn(kept)])
+  return { gradients, rest }
+}
+
+/** The mean loss of a batch, what the step makes smaller, and the parameters with their next statistics. */
+const lossOf = <X>(objective: Objective<X, ObjectiveKind>, l2: number) => {
+  const { dimensions = 1 } = objective
+  const scales = leaves<Param>(objective.spec).flatMap(([, p]) => (trainable(p) ? [p.role === 'scale'] : []))
+  return (params: Params, values: readonly tf.Tensor[], batch: X) => {
+    const [loss, next] = objective.loss(withTrained(objective, params, values))(batch)
+    const mean = tf.div(tf.mean(unwrap(loss)), dimensions)
+    const penalty = values.filter((_, i) => scales[i]).map((s) => tf.sum(tf.square(s)))
+    const total = penalty.length === 0 ? mean : tf.add(mean, tf.mul(tf.addN(penalty), l2 / dimensions))
+    return { total, mean, next }
+  }
+}
+
+/** The figures of a step from its mean loss for each dimension. */
+const metricsOf = <K extends ObjectiveKind>(
+  { kind, dimensions = 1 }: Objective<never, ObjectiveKind>,
+  [bits, gradientNorm]: Float32Array | readonly number[],
+): StepMetrics<K> => {
+  const loss = bits! * dimensions * Math.LN2
+  const own = kind === 'likelihood' ? { bitsPerDim: bits!, nats: loss } : { loss }
+  return { ...own, gradientNorm: gradientNorm! } as object as StepMetrics<K>
 }
 
 /**
@@ -72,92 +124,81 @@ export interface Stepper<A extends Shape> {
  * const [after, { bitsPerDim }] = await next(start, x)
  * disposeState(start)
  */
-export const step = <A extends Shape, B extends Latents>(
-  flow: Flow<A, B>,
+export const step = <X, K extends ObjectiveKind = 'likelihood'>(
+  of: Trainable<X, K>,
   { optimiser, learningRate, clip = 100, l2 = 5e-5, lossScaling }: StepOptions,
-): Stepper<A> => {
-  const dimensions = product(flow.bijector.domain)
+): Stepper<X, K> => {
+  const objective = objectiveOf(of)
   const fitting = fits('step', optimiser)
-  const scales = leaves<Param>(flow.spec).flatMap(([, p]) => (trainable(p) ? [p.role === 'scale'] : []))
-  const next = jit(
-    (state: Omit<TrainState, 'step'>, x: BatchOf<A>, rates: tf.Tensor) =>
+  const loss = lossOf(objective, l2)
+
+  const program = jit(
+    (state: { readonly params: Params; readonly moments: Moments }, batch: X, numbers: tf.Tensor) =>
       tidy(() => {
-        let after: Params = state.params
-        let nats: tf.Tensor = tf.scalar(0)
-        const given = tf.unstack(rates)
-        const factor = lossScaling && given.pop()
-        const loss = (...values: tf.Tensor[]): tf.Scalar => {
-          const [logProb, params] = flow.train(withTrained(flow, state.params, values))(x)
-          // the tape frees what it does not answer: statistics outlive it
-          after = mapLeaves(params, (leaf) => trust<Shape>(tf.keep(tf.clone(unwrap(leaf))))) as Params
-          const own = tf.div(tf.neg(tf.mean(unwrap(logProb))), dimensions)
-          // reported without the penalty, which is no part of the likelihood
-          nats = tf.keep(tf.clone(own))
-          const penalty = values.filter((_, i) => scales[i]).map((s) => tf.sum(tf.square(s)))
-          const whole = penalty.length === 0 ? own : tf.add(own, tf.mul(tf.addN(penalty), l2 / dimensions))
-          return (factor === undefined ? whole : tf.mul(whole, factor)) as tf.Scalar
+        const rates = tf.unstack(numbers)
+        const factor = lossScaling && rates.pop()
+        const values = trained(objective, state.params)
+        const { gradients, rest } = gradientsAnd(() => {
+          const { total, mean, next } = loss(state.params, values, batch)
+          return { value: factor === undefined ? total : tf.mul(total, factor), rest: { mean, next } }
+        }, values)
+        const gradient = factor === undefined ? flat(gradients) : tf.div(flat(gradients), factor)
+        const [clipped, norm] = clipByGlobalNorm([gradient], clip)
+        const vectors = state.moments.map((list) => [flat(list)])
+        const [[moved], moments] = optimiser.update(clipped, vectors, [flat(values)], rates)
+        const params = withTrained(objective, rest.next, unflat(moved!, values))
+        return {
+          // a statistic that stays is an argument: the result has a tensor of its own
+          params: mapLeaves<AnyTensor, AnyTensor>(params, (leaf) => trust<Shape>(tf.clone(unwrap(leaf)))),
+          moments: moments.map(([vector]) => unflat(vector!, values)),
+          // reported without the penalty, which is no part of the loss
+          metrics: tf.stack([tf.div(rest.mean, Math.LN2), norm]),
         }
-        const values = trained(flow, state.params)
-        const grads = gradientsBy(() => loss(...values), values)
-        const gradients = factor === undefined ? flat(grads) : tf.div(flat(grads), factor)
-        const [clipped, norm] = clipByGlobalNorm([gradients], clip)
-        const moments = state.moments.map((list) => [flat(list)])
-        const [moved, nextMoments] = optimiser.update(clipped, moments, [flat(values)], given)
-        const next = {
-          // clones belong to this scope, so that the kept ones can go
-          params: mapLeaves(withTrained(flow, after, unflat(moved[0]!, values)), (leaf) =>
-            trust<Shape>(tf.clone(unwrap(leaf))),
-          ) as Params,
-          moments: nextMoments.map(([vector]) => unflat(vector!, values)),
-          metrics: tf.stack([tf.div(nats, Math.LN2), norm]),
-        }
-        tf.dispose([nats, leaves<AnyTensor>(after).map(([, leaf]) => unwrap(leaf))] as tf.TensorContainer)
-        return next
       }),
     { batch: 1 },
   )
+
   const scaleOf = ({ lossScale }: TrainState): LossScale | undefined =>
     lossScaling && (lossScale ?? { factor: lossScaling.start, good: 0 })
-  const inputs = ({ step, params, moments }: TrainState, scale: LossScale | undefined) => {
+  /** Runs `f` on the arguments of the program; its own tensor is freed afterwards. */
+  const withArguments = async <R>(
+    { step, params, moments }: TrainState,
+    batch: X,
+    scale: LossScale | undefined,
+    f: (...args: Parameters<typeof program>) => Promise<R>,
+  ): Promise<R> => {
     refuseFreed('step', 'a state with its tensors', tensorsOf({ params, moments }))
     orThrow(fitting(moments))
-    const rates = [...optimiser.rates(step + 1, learningRate(step)), ...(scale ? [scale.factor] : [])]
-    return { state: { params, moments }, rates: tf.tensor1d(rates) }
+    const numbers = tf.tensor1d([
+      ...optimiser.rates(step + 1, learningRate(step)),
+      ...(scale === undefined ? [] : [scale.factor]),
+    ])
+    return f({ params, moments }, batch, numbers).finally(() => numbers.dispose())
   }
-  const scaled = async (
-    before: TrainState,
-    x: BatchOf<A>,
-    scale: LossScale | undefined,
-  ): Promise<readonly [TrainState, StepMetrics]> => {
-    const { state, rates } = inputs(before, scale)
-    try {
-      const { params, moments, metrics } = await next(state, x, rates)
-      const [bitsPerDim, gradientNorm] = await metrics.data()
-      metrics.dispose()
-      return [
-        { step: before.step + 1, params, moments },
-        { bitsPerDim: bitsPerDim!, nats: bitsPerDim! * dimensions * Math.LN2, gradientNorm: gradientNorm! },
-      ]
-    } finally {
-      rates.dispose()
-    }
+  const once = async (before: TrainState, batch: X, scale: LossScale | undefined) => {
+    const { params, moments, metrics } = await withArguments(before, batch, scale, program)
+    const figures = await metrics.data<'float32'>()
+    metrics.dispose()
+    const after: TrainState = { step: before.step + 1, params, moments }
+    return [after, metricsOf<K>(objective, figures)] as const
   }
-  const run = async (before: TrainState, x: BatchOf<A>): Promise<readonly [TrainState, StepMetrics]> => {
+  const run = async (before: TrainState, batch: X): Promise<readonly [TrainState, StepMetrics<K>]> => {
     for (let scale = scaleOf(before); ; ) {
-      const [after, metrics] = await scaled(before, x, scale)
+      const [after, metrics] = await once(before, batch, scale)
       if (scale === undefined || lossScaling === undefined) return [after, metrics]
       if (Number.isFinite(metrics.gradientNorm)) return [{ ...after, lossScale: raised(scale, lossScaling) }, metrics]
       const less = halved(scale)
-      if (less === undefined || !Number.isFinite(metrics.bitsPerDim)) return [after, metrics]
+      if (less === undefined || !hasFiniteLoss(metrics)) return [after, metrics]
       disposeState(after)
       scale = less
     }
   }
   return Object.assign(run, {
-    prepare: async (before: TrainState, x: BatchOf<A>) => {
-      const { state, rates } = inputs(before, scaleOf(before))
-      await next.prepare(state, x, rates).finally(() => rates.dispose())
-    },
-    dispose: next.dispose,
+    prepare: (before: TrainState, batch: X) => withArguments(before, batch, scaleOf(before), program.prepare),
+    dispose: program.dispose,
   })
 }
+
+/** Whether the loss of a step was finite. */
+export const hasFiniteLoss = (metrics: StepMetrics<ObjectiveKind>): boolean =>
+  Number.isFinite('nats' in metrics ? metrics.nats : metrics.loss)

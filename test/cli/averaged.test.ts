@@ -5,6 +5,7 @@ import {
   averaged,
   averageParams,
   type Batches,
+  type BatchOf,
   disposeState,
   encodePng,
   evaluate,
@@ -52,7 +53,7 @@ afterAll(() => {
 })
 
 /** Means in nats of the averaged and of the trained parameters, which differ. */
-const means = async (batches: Batches<Shape>): Promise<readonly number[]> => {
+const means = async (batches: Batches<BatchOf<Shape>>): Promise<readonly number[]> => {
   const figures: number[] = []
   for (const params of both) {
     const { mean } = await evaluate(moons, params, batches as never)

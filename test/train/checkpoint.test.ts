@@ -6,6 +6,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import {
   adam,
   averaged,
+  type BatchOf,
   type Checkpoint,
   constantRate,
   cosineRate,
@@ -62,7 +63,7 @@ afterEach(async () => {
 /** Some steps on, so that nothing is at its start any more. */
 const trained = async <A extends Shape, B extends Latents>(
   flow: Flow<A, B>,
-  batch: (step: number) => MaybeLater<A>,
+  batch: (step: number) => MaybeLater<BatchOf<A>>,
   options: StepOptions,
   steps: number,
 ): Promise<TrainState> => {
@@ -431,7 +432,7 @@ describe('a run that is saved, restored and continued', () => {
   /** The last state of a run, which stops for a while after the given steps. */
   const run = async <A extends Shape, B extends Latents>(
     flow: Flow<A, B>,
-    batch: (step: number) => MaybeLater<A>,
+    batch: (step: number) => MaybeLater<BatchOf<A>>,
     options: StepOptions,
     steps: number,
     stops: readonly number[],

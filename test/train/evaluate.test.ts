@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import {
   type Batches,
+  type BatchOf,
   DiffeoException,
   evaluate,
   evaluationBatches,
@@ -55,7 +56,10 @@ describe('figures that are not finite', () => {
   })
   it('are counted by evaluate and trainingGap, whose means say so too', async () => {
     const identity = flow(input([1]), standardNormal)
-    const batches: Batches<readonly [1]> = { count: 2, at: (i) => trust(tf.tensor2d([[1], [i === 1 ? nan : 2]])) }
+    const batches: Batches<BatchOf<readonly [1]>> = {
+      count: 2,
+      at: (i) => trust(tf.tensor2d([[1], [i === 1 ? nan : 2]])),
+    }
     const evaluation = await evaluate(identity, {}, batches)
     expect([evaluation.notFinite, evaluation.count, evaluation.mean]).toEqual([1, 4, nan])
     const gap = await trainingGap(identity, {}, batches)
@@ -75,7 +79,7 @@ describe('evaluate', () => {
   it('answers the bits/dim of each example with running statistics, whatever else is in its batch', async () => {
     const batches = orThrow(evaluationBatches(images, key(5), 20))
     const whole = await evaluate(tiny, params, batches)
-    const single: Batches<readonly [4, 4, 1]> = {
+    const single: Batches<BatchOf<readonly [4, 4, 1]>> = {
       count: 20,
       at: async (i) => {
         const x = await batches.at(0)
@@ -106,7 +110,7 @@ describe('evaluate', () => {
   })
   it('takes a batch larger than a call can have arguments', async () => {
     const identity = flow(input([1]), standardNormal)
-    const large: Batches<readonly [1]> = { count: 1, at: () => trust(tf.zeros([300_000, 1])) }
+    const large: Batches<BatchOf<readonly [1]>> = { count: 1, at: () => trust(tf.zeros([300_000, 1])) }
     const { count, mean } = await evaluate(identity, {}, large)
     expect(count).toBe(300_000)
     expect(mean).toBeCloseTo(Math.log2(2 * Math.PI) / 2, 5)

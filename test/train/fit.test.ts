@@ -33,9 +33,9 @@ import '../support.js'
 import { collect, grown, images, moonBatch, moons, stateBits, tiny } from './toy.js'
 
 const optimiser = adam()
-const options: FitOptions<readonly [2]> = { optimiser, learningRate: constantRate(1e-2), batch: moonBatch() }
+const options: FitOptions<BatchOf<readonly [2]>> = { optimiser, learningRate: constantRate(1e-2), batch: moonBatch() }
 const lost = new DiffeoException(fileError('read a.bin', 'a file', 'nothing there'))
-const heldOut: Batches<readonly [2]> = { count: 2, at: moonBatch(32, 9) }
+const heldOut: Batches<BatchOf<readonly [2]>> = { count: 2, at: moonBatch(32, 9) }
 
 let start: TrainState
 beforeEach(async () => {
@@ -45,7 +45,7 @@ afterEach(() => disposeState(start))
 
 /** All events; the last state is freed after `look`. */
 const run = async (
-  more: Partial<FitOptions<readonly [2]>>,
+  more: Partial<FitOptions<BatchOf<readonly [2]>>>,
   look: (end: Stopped) => void = () => undefined,
 ): Promise<{ readonly events: FitEvent[]; readonly end: Stopped; readonly steps: number }> => {
   const events = await collect(train(moons, start, { ...options, ...more }))
@@ -217,8 +217,8 @@ describe('fit', () => {
     expect(list[0]?.best).toBe(true)
   })
   it('takes no validation for better than the best before this run, nor a NaN for better than anything', async () => {
-    const nan: Batches<readonly [2]> = { count: 1, at: () => trust(tf.fill([2, 2], Number.NaN)) }
-    const flags = async (validation: NonNullable<FitOptions<readonly [2]>['validation']>) =>
+    const nan: Batches<BatchOf<readonly [2]>> = { count: 1, at: () => trust(tf.fill([2, 2], Number.NaN)) }
+    const flags = async (validation: NonNullable<FitOptions<BatchOf<readonly [2]>>['validation']>) =>
       validations((await run({ steps: 1, validation })).events).map(({ best }) => best)
     expect(await flags({ batches: heldOut, every: 1, best: -1e9 })).toEqual([false])
     expect(await flags({ batches: heldOut, every: 1, best: 1e9 })).toEqual([true])
@@ -254,7 +254,7 @@ describe('fit', () => {
   const broken = (): never => {
     throw new TypeError('no more data')
   }
-  const faults: Readonly<Record<string, readonly [Partial<FitOptions<readonly [2]>>, string]>> = {
+  const faults: Readonly<Record<string, readonly [Partial<FitOptions<BatchOf<readonly [2]>>>, string]>> = {
     'its batch': [{ batch: (n) => (n === 2 ? broken() : moonBatch()(n)) }, 'at step 3: expected a batch'],
     'its learning rate': [{ learningRate: (n) => (n === 2 ? broken() : 1e-3) }, 'at step 3: expected a step'],
     'the parameters to validate': [

@@ -35,7 +35,7 @@ const { NaN: nan, POSITIVE_INFINITY: infinity } = Number
 const folder = mkdtempSync(join(tmpdir(), 'diffeo-finite-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-const options: FitOptions<Plane> = { optimiser: adam(), learningRate: constantRate(1e-2), batch: moonBatch() }
+const options: FitOptions<BatchOf<Plane>> = { optimiser: adam(), learningRate: constantRate(1e-2), batch: moonBatch() }
 /** Four examples, of which the third has this value. */
 const spoilt = (value: number): BatchOf<Plane> => trust(tf.tensor2d([0, 1, 1, 0, 0, value, 1, 0], [4, 2]))
 
@@ -45,7 +45,9 @@ beforeEach(async () => {
 })
 afterEach(() => disposeState(start))
 
-const ended = async (more: Partial<FitOptions<Plane>>): Promise<{ events: FitEvent[]; end: Stopped; said: string }> => {
+const ended = async (
+  more: Partial<FitOptions<BatchOf<Plane>>>,
+): Promise<{ events: FitEvent[]; end: Stopped; said: string }> => {
   const events = await collect(fit(moons, start, { ...options, steps: 9, ...more }))
   const end = events.at(-1) as Stopped
   return { events, end, said: end.error === undefined ? '' : describeError(end.error) }
@@ -115,7 +117,7 @@ describe('the last good state', () => {
 describe('a validation that is not finite', () => {
   const validation = (value: number, more = {}) => ({
     every: 2,
-    batches: { count: 2, at: (i: number) => (i === 1 ? spoilt(value) : moonBatch(8, 9)(0)) } as Batches<Plane>,
+    batches: { count: 2, at: (i: number) => (i === 1 ? spoilt(value) : moonBatch(8, 9)(0)) } as Batches<BatchOf<Plane>>,
     ...more,
   })
   it.each([nan, infinity, -infinity])(
@@ -145,7 +147,7 @@ describe('a validation that is not finite', () => {
     }
   })
   it('is never a best one, and a best of NaN is none', async () => {
-    const batches: Batches<Plane> = { count: 1, at: moonBatch(8, 9) }
+    const batches: Batches<BatchOf<Plane>> = { count: 1, at: moonBatch(8, 9) }
     const { events, end } = await ended({ steps: 2, validation: { every: 2, batches, best: nan } })
     expect(events.flatMap((e) => (e._tag === 'Validated' ? [e.best] : []))).toEqual([true])
     disposeState(end.state)

@@ -43,14 +43,17 @@ beforeAll(async () => {
 })
 afterAll(() => disposeState(start))
 
-const trained = async (batch: FitOptions<Plane>['batch'], more: Partial<FitOptions<Plane>> = {}): Promise<Stopped> => {
+const trained = async (
+  batch: FitOptions<BatchOf<Plane>>['batch'],
+  more: Partial<FitOptions<BatchOf<Plane>>> = {},
+): Promise<Stopped> => {
   const end = (await collect(fit(moons, start, { ...options, batch, ...more }))).at(-1) as Stopped
   disposeState(end.state)
   return end
 }
 
 /** Each way to return a batch that was there before. */
-const held: Readonly<Record<string, (x: BatchOf<Plane>) => FitOptions<Plane>['batch']>> = {
+const held: Readonly<Record<string, (x: BatchOf<Plane>) => FitOptions<BatchOf<Plane>>['batch']>> = {
   'the same tensor': (x) => () => x,
   'the promise of the same tensor': (x) => async () => x,
   'the same tensor later': (x) => async () => {
@@ -105,13 +108,13 @@ describe.each([
 ])('a batch that the first call makes and keeps, returned %s', (_, returned) => {
   const keeping = () => {
     let kept: BatchOf<Plane> | undefined
-    const batch: FitOptions<Plane>['batch'] = returned(() => {
+    const batch: FitOptions<BatchOf<Plane>>['batch'] = returned(() => {
       kept ??= moonBatch()(0)
       return kept
     })
     return { batch, disposed: () => unwrap(kept!).isDisposed, free: () => unwrap(kept!).dispose() }
   }
-  const uses: Readonly<Record<string, (batch: FitOptions<Plane>['batch']) => Promise<unknown>>> = {
+  const uses: Readonly<Record<string, (batch: FitOptions<BatchOf<Plane>>['batch']) => Promise<unknown>>> = {
     fit: async (batch) => expect((await trained(batch)).reason).toBe('steps'),
     'fit, its validation': (batch) =>
       trained(moonBatch(), { validation: { every: 2, batches: { count: 3, at: batch } } }),

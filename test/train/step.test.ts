@@ -65,7 +65,10 @@ describe('step', () => {
     ['in the plane', () => [moons, moonBatch()] as const],
     ['with batch statistics', () => [tiny, tinyBatch] as const],
   ])('is a function: the same state and batch give the same bits, and are not changed, %s', async (_, make) => {
-    const [f, batch] = make() as unknown as readonly [Flow<Shape, Latents>, (step: number) => MaybeLater<Shape>]
+    const [f, batch] = make() as unknown as readonly [
+      Flow<Shape, Latents>,
+      (step: number) => MaybeLater<BatchOf<Shape>>,
+    ]
     const state = await startTraining(f, options.optimiser, key(0), await batch(0))
     const x = await batch(1)
     const before = [stateBits(state), values(x)]

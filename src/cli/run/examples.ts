@@ -32,16 +32,16 @@ export const unitOf = (shape: readonly number[]): Unit =>
 
 /** The data of a run. */
 export interface Examples {
-  readonly batch: (step: number) => MaybeLater<Shape>
-  readonly validation: Batches<Shape>
-  readonly test: Batches<Shape>
+  readonly batch: (step: number) => MaybeLater<BatchOf<Shape>>
+  readonly validation: Batches<BatchOf<Shape>>
+  readonly test: Batches<BatchOf<Shape>>
   /**
    * Those held out for validation, or without any those to test, in whole batches of `size`: the noise of a batch's
    * statistics goes as one over that.
    */
-  readonly large: Batches<Shape> & { readonly size: number }
+  readonly large: Batches<BatchOf<Shape>> & { readonly size: number }
   /** The training examples, of a run on a few of them. */
-  readonly limited?: Batches<Shape>
+  readonly limited?: Batches<BatchOf<Shape>>
   /** The least mean that a model can reach, in nats, where it is known. */
   readonly floor?: () => number
 }
@@ -92,7 +92,7 @@ const ofAnyShape = (set: ImageSet, images: BatchOf<ImageShape>): BatchOf<Shape> 
   latentBatch<Shape>(set.shape, [images])
 
 /** All images of a set, in batches of `size`. */
-const allOf = (set: ImageSet, key: Key, size = EVALUATION_BATCH.image): Batches<Shape> => {
+const allOf = (set: ImageSet, key: Key, size = EVALUATION_BATCH.image): Batches<BatchOf<Shape>> => {
   const { count, at } = orThrow(evaluationBatches(set, key, size))
   return { count, at: async (index) => ofAnyShape(set, await at(index)) }
 }
@@ -143,7 +143,7 @@ const plane = (toy: Toy): DataSet => ({
     const keys = keysOf(seed)
     const draw = (k: Key, n: number): BatchOf<Shape> => orThrow(batch<Shape>([2], toy.sample(k, n)))
     const per = EVALUATION_BATCH.point
-    const fixed = (k: Key, n: number): Batches<Shape> => ({
+    const fixed = (k: Key, n: number): Batches<BatchOf<Shape>> => ({
       count: Math.ceil(n / per),
       at: (i) => draw(foldIn(k, i), Math.min(per, n - i * per)),
     })
