@@ -35,10 +35,8 @@ export interface AtShape {
 /** A value, its log-det in nats, and the parameters with their next statistics. */
 export type Trained<B> = readonly [value: B, logDet: PerExample, params: Params]
 
-/** What conditional bijectors and others have in common: shapes, supports, parameters and runs. */
-interface Described<A extends Shape, B extends Latents> {
-  readonly domain: A
-  readonly codomain: B
+/** What conditional bijectors and others have in common, besides their shapes. */
+interface Described {
   /**
    * The values that each element of an event may have. Outside them the density is 0 and the log-det of `forward` is −∞.
    * A composition has the support of its first layer; later layers may accept fewer values.
@@ -56,9 +54,9 @@ interface Described<A extends Shape, B extends Latents> {
 }
 
 /** A bijection from events of shape `A` to latents of shape `B`, given parameters. */
-export interface Bijector<in out A extends Shape, in out B extends Latents>
-  extends Layer<Exactly<A, B>>,
-    Described<A, B> {
+export interface Bijector<in out A extends Shape, in out B extends Latents> extends Layer<Exactly<A, B>>, Described {
+  readonly domain: A
+  readonly codomain: B
   readonly bind: (params: Params) => Diffeo<BatchOf<A>, BatchOf<B>>
   /** `forward` with batch statistics; returns the parameters with their next statistics. */
   readonly train: (params: Params) => (x: BatchOf<A>) => Trained<BatchOf<B>>
@@ -73,7 +71,9 @@ export type AnyBijector = Bijector<any, any>
  */
 export interface Conditional<in out A extends Shape, in out C extends Shape, in out B extends Latents>
   extends Layer<ExactlyGiven<A, C, B>>,
-    Described<A, B> {
+    Described {
+  readonly domain: A
+  readonly codomain: B
   /** The shape of one context. */
   readonly context: C
   /**

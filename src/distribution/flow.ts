@@ -106,7 +106,11 @@ export const toBitsPerDim = (logProb: number, dimensions: number): number => -lo
  */
 export const bijectorParams = (flow: AnyFlow | AnyConditionalFlow, params: Params): Params =>
   flow.spec === flow.bijector.spec ? params : branch(params, 'bijector')
-/** The base's part of a flow's parameters: none, unless it has some. */
+/**
+ * The base's part of a flow's parameters: none, unless it has some.
+ *
+ * @example moons.base.logProb(baseParams(moons, params), z)
+ */
 export const baseParams = (flow: AnyFlow | AnyConditionalFlow, params: Params): Params =>
   flow.spec === flow.bijector.spec ? {} : branch(params, 'base')
 

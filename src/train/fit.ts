@@ -174,7 +174,7 @@ const lastStates = <X, K extends ObjectiveKind>(of: Trainable<X, K>, from: Train
     if (before !== undefined) disposeState(before.state)
     before = undefined
   }
-  const isFinite = async (batch: X): Promise<boolean> => {
+  const hasFinite = async (batch: X): Promise<boolean> => {
     const run = trainingFigures(of)
     try {
       const figures = unwrap(await run(newest.params, batch))
@@ -196,7 +196,7 @@ const lastStates = <X, K extends ObjectiveKind>(of: Trainable<X, K>, from: Train
     },
     /** Goes back to the last state whose loss was finite: the newest, unless its loss on the batch before is not. */
     goBack: async (): Promise<void> => {
-      if (before === undefined || (await isFinite(before.batch))) return
+      if (before === undefined || (await hasFinite(before.batch))) return
       disposeState(newest)
       newest = before.state
       before = undefined

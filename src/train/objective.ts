@@ -63,7 +63,7 @@ export const flowOf = (
 /**
  * −log p(x) in nats, of a conditional flow −log p(x | given): what `fit(flow, …)` makes smaller.
  *
- * @example fit(maximumLikelihood(moons), start, options) // the same as fit(moons, start, options)
+ * @example step(maximumLikelihood(moons), { optimiser: adam(), learningRate: constantRate(1e-3) }) // as step(moons, …)
  */
 export const maximumLikelihood = <X>(flow: FlowOver<X>): Objective<X, 'likelihood'> => {
   const known = likelihoods.get(flow)
