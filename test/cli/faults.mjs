@@ -50,6 +50,8 @@ export const hearCalls = async (hear) => {
       if (kind === 'open' && !isSync)
         return result.then((opened) => {
           paths.set(opened, path)
+          // Node 20 gives each handle a `close` of its own
+          if (Object.hasOwn(opened, 'close')) wrap(opened, 'close', 'close')
           return opened
         })
       if (error !== undefined) return isSync ? fail() : result.then(fail)
