@@ -1,5 +1,5 @@
 /**
- * The argument `<data>`: a data set by its name, or images by their path.
+ * The argument `<data>`: the name of a data set, or the path of images.
  *
  * @module
  */
@@ -19,7 +19,7 @@ const parse = (text: string): string => {
 
 /** The argument of commands that read data. */
 export const dataArgument = (): Argument =>
-  new Argument('<data>', `a data set, a density of the plane, or ${PATHS}`).choices(dataNames).argParser(parse)
+  new Argument('<data>', `data set, density of the plane, or ${PATHS}`).choices(dataNames).argParser(parse)
 
 const isArray = (path: string): boolean =>
   /\.np[yz]$/i.test(path) || (existsSync(path) && statSync(path).isDirectory() && existsSync(join(path, 'train.npy')))

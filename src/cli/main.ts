@@ -2,7 +2,7 @@
 import { run } from './program.js'
 import { crash } from './terminal/console.js'
 
-// what is thrown in a timer or rejected unheard: escaped as all output is, and the locks are released on the way out
+// errors of timers and unhandled rejections: printed with escapes, as all output is; exiting releases the locks
 process.on('uncaughtException', (thrown) => {
   crash(thrown)
   process.exit()

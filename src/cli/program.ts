@@ -1,5 +1,5 @@
 /**
- * The command `diffeo`: the table of its commands, and nothing more.
+ * The command `diffeo`: the table of its commands, and the one place that catches their errors.
  *
  * @module
  */
@@ -23,7 +23,7 @@ import { withCompletion } from './terminal/completion.js'
 import { checkOutput, crash, fail, type GlobalFlags } from './terminal/console.js'
 import { guardOutput, writeRaw } from './terminal/output.js'
 
-/** In the order of the help. */
+/** The commands, in the order of the help. */
 const commands: readonly ((program: Command) => unknown)[] = [
   trainCommand,
   evaluateCommand,
@@ -37,12 +37,12 @@ const commands: readonly ((program: Command) => unknown)[] = [
   engineCommand,
 ]
 
-/** All commands. */
+/** Builds the program with all commands. */
 export const programOf = (): Command => {
   const program: Command = new Command('diffeo')
     .description('normalizing flows whose tensor shapes the compiler checks')
     .version(version)
-    .option('--json', 'one JSON document on stdout instead of lines')
+    .option('--json', 'one JSON document on stdout instead of text')
     .option('--no-color', 'no colours, as with the environment variable NO_COLOR')
     .configureOutput({
       outputError: (text, write) => write(text.replace(/^error: /, 'diffeo: ')),
@@ -61,12 +61,12 @@ export const programOf = (): Command => {
   withCompletion(program)
   program.commands
     .find((command) => command.name() === 'complete')
-    ?.description('a script that completes commands and flags in a shell')
+    ?.description('print a script that completes commands and flags in a shell')
     .addHelpText('after', examples('complete bash > diffeo.bash', 'complete fish | source'))
   return program
 }
 
-/** What commander found in a command line, as the other errors are; of a command that is missing it writes the help. */
+/** An error of commander in the form of all others. Where the command is missing, commander has printed the help. */
 const refusal = ({ code, message }: CommanderError): DiffeoError => {
   const [got = '', more = ''] = message.replace(/^error: /, '').split('\n')
   const [, near] = /^\(Did you mean (.*)\?\)$/.exec(more) ?? []

@@ -36,19 +36,19 @@ describe('the workers that train together', () => {
   })
   it.each<readonly [Partial<ClusterFlags>, NodeJS.ProcessEnv, string]>([
     [{ worker: 0 }, {}, '--worker: expected the addresses of all workers too, got none'],
-    [{ workers: ['a:1'], worker: 1 }, {}, '--worker: expected which of the 1 this is, from 0, got 1'],
-    [{ workers: two }, {}, '--worker: expected which of the 2 this is, from 0, got none'],
-    [{ workers: two, worker: 2 }, {}, '--worker: expected which of the 2 this is, from 0, got 2'],
+    [{ workers: ['a:1'], worker: 1 }, {}, '--worker: expected the number of this worker, 0 to 0, got 1'],
+    [{ workers: two }, {}, '--worker: expected the number of this worker, 0 to 1, got none'],
+    [{ workers: two, worker: 2 }, {}, '--worker: expected the number of this worker, 0 to 1, got 2'],
     [
       { workers: ['a:1', 'a:1'], worker: 0 },
       {},
-      "--workers: expected different addresses host:port, with commas between, got 'a:1'",
+      "--workers: expected distinct addresses host:port, separated by commas, got 'a:1'",
     ],
     [{ workers: ['a:1', 'b'], worker: 0 }, {}, "got 'b'"],
     [{ workers: two, worker: 0, engine: 'wasm' }, {}, "--workers: expected the engine tensorflow, got 'wasm'"],
     [{}, { TF_CONFIG: 'x' }, 'TF_CONFIG: expected JSON'],
     [{}, config('ps', 0), 'TF_CONFIG'],
-    [{}, config('worker', 7), '--worker: expected which of the 3 this is, from 0, got 8'],
+    [{}, config('worker', 7), '--worker: expected the number of this worker, 0 to 2, got 8'],
   ])('are refused: %j', (given, env, sentence) => {
     expect(() => clusterSpec(flags(given), env)).toThrow(sentence)
   })
@@ -179,7 +179,7 @@ describe.runIf(process.env['DIFFEO_TEST_ENGINE'] === 'tensorflow')('a run of two
     )
     expect(ended.map(({ code }) => code)).toEqual([130, 130])
     expect(ended[0]!.out).toMatch(
-      /is saved; go on with: npx diffeo train moons --resume --out asked --workers 127.0.0.1:\d+,127.0.0.1:\d+ --worker 0 --minutes 9\n/,
+      /is saved; resume with: npx diffeo train moons --resume --out asked --workers 127.0.0.1:\d+,127.0.0.1:\d+ --worker 0 --minutes 9\n/,
     )
     // it stopped, and did not finish
     expect(existsSync(at('asked/evaluation.json'))).toBe(false)

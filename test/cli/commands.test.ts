@@ -69,10 +69,10 @@ describe('of a run', () => {
     expect(tf.memory().numTensors).toBe(before)
     expect([result['mean'], result['worst'], result['count']]).toEqual([trained.mean, trained.worst, 53])
     expect(said).toContain(`test ${trained.mean.toFixed(3)} bits/dim on 53 images`)
-    expect(said).toMatch(/; on those held out, statistics of batches of 200 change it by -?\d\.\d{4}$/m)
+    expect(said).toMatch(/; batch-statistics gap on held-out data: -?\d\.\d{4} \(batch size 200\)$/m)
     expect(drawn).toMatch(/testing: 53 images, [\d.]+ images\/s, 0:00 left/)
     // 512 held out, 200 at a time, twice
-    expect(drawn).toMatch(/statistics of batches: 800 images, [\d.]+ images\/s, 0:00 left/)
+    expect(drawn).toMatch(/batch-statistics gap: 800 images, [\d.]+ images\/s, 0:00 left/)
   })
   it('names the checkpoint that an answer is of, and has no best where no validation left one', async () => {
     const both = at('both')
@@ -85,7 +85,7 @@ describe('of a run', () => {
     }
     rmSync(join(both, 'best.safetensors'))
     const best = { ...flags, checkpoint: 'best' } as const
-    const refused = `--checkpoint best: expected ${both}/best.safetensors, which a validation leaves, got a run without; leave it out, or train with a smaller --validate-every`
+    const refused = `--checkpoint best: expected ${both}/best.safetensors, which a validation writes, got a run without one; leave it out, or train with a smaller --validate-every`
     expect((await told((io) => evaluateRun(both, best, io))).ended).toBe(refused)
     expect((await told((io) => sampleRun(both, { ...best, temperature: [1] }, io))).ended).toBe(refused)
     expect((await told((io) => evaluateRun(at('nowhere'), best, io))).ended).toContain(
@@ -111,7 +111,7 @@ describe('of a run', () => {
     const { result, said, drawn } = await told((io) => reconstructRun(run, { ...flags, to }, io))
     expect(said).toMatch(/^reconstruction error at most 0\.00\d+ of 256 gray levels on the first 50 test images$/m)
     expect([result['count'], result['checkpoint']]).toEqual([50, 'last.safetensors'])
-    expect(drawn).toMatch(/there and back: 100 images, [\d.]+ images\/s, 0:00 left/)
+    expect(drawn).toMatch(/reconstructing: 100 images, [\d.]+ images\/s, 0:00 left/)
     expect(result['largestError']).toBeGreaterThan(0)
     expect(result['largestError']).toBeLessThan(0.01)
     expect(pictureOf(to)).toEqual([2 + 16 * 30, 2 + 2 * 30, 1])
@@ -120,7 +120,7 @@ describe('of a run', () => {
     const to = at('between.png')
     const before = tf.memory().numTensors
     const { ended, drawn, result } = await told((io) => interpolateRun(run, { ...flags, seed: 0, to }, io))
-    expect(drawn).toMatch(/mixing: 68 images, [\d.]+ images\/s, 0:00 left/)
+    expect(drawn).toMatch(/interpolating: 68 images, [\d.]+ images\/s, 0:00 left/)
     expect(ended).toBe('done')
     expect(tf.memory().numTensors).toBe(before)
     expect(pictureOf(to)).toEqual([2 + 8 * 30, 2 + 8 * 30, 1])
@@ -293,7 +293,7 @@ describe('a model of a file', () => {
     expect((await started(folder, ...resume, path)).err).toBe('')
     expect((await diffeo(folder, 'evaluate', 'own')).err).toContain(`add --model ${path} if you trust that file`)
     expect((await diffeo(folder, ...resume, 'other.mjs')).err).toContain(
-      '--model: expected .test-flow.mjs, as the run that goes on has it, got other.mjs; keep to that, or start a new run',
+      '--model: expected .test-flow.mjs, as in the resumed run, got other.mjs; keep it, or start a new run',
     )
   })
   it('may be TypeScript, whatever the Node', async () => {

@@ -30,8 +30,8 @@ beforeAll(async () => {
 
 const summary = 'pictures 16×16×3: 14 images to train, 4 to validate, 2 to test; photos'
 const spoilt =
-  /^diffeo: data: expected those that the run began with, 14 examples to train, 4 to validate and 2 to test, got /
-const fix = 'put the files back as they were, or start a new run: parts made of others would test it on what it learned'
+  /^diffeo: data: expected the data that the run began with, 14 examples to train, 4 to validate and 2 to test, got /
+const fix = 'restore the files, or start a new run: with another split the run would be tested on its training data'
 
 describe('the data of a run', () => {
   it('are told when it starts, in about.json and in the report', () => {
@@ -70,7 +70,7 @@ describe('the data of a run', () => {
     expect((await like('same')).err).toBe('')
     add('30', 30)
     const { code, err } = await like('like')
-    expect([code, err]).toEqual([0, 'data: others than those of run/config.json: not the same run again\n'])
+    expect([code, err]).toEqual([0, 'data: not those of run/config.json, so this is another run\n'])
     expect(json('like/config.json').contents).toMatchObject({ train: 15 })
     rmSync(at('photos/30.png'))
   })
@@ -84,6 +84,6 @@ describe('the data of a run', () => {
     expect((await resume(4)).err).toBe('')
     expect(json('run/config.json').contents).toMatchObject({ train: 15 })
     rmSync(at('photos/30.png'))
-    expect((await resume(5)).err).toMatch(/expected those that the run began with, 15 examples to train/)
+    expect((await resume(5)).err).toMatch(/expected the data that the run began with, 15 examples to train/)
   })
 })

@@ -175,7 +175,7 @@ describe('diffeo export', () => {
     await exportRun({ run, to }, ioOf(said, [], undefined, drawn))
     expect(drawn.at(-1)).toMatch(/checking: 15 examples, [\d.]+ examples\/s, 0:00 left/)
     expect(tf.memory().numTensors).toBe(before)
-    expect(said.at(-1)).toMatch(/all were run and agree with the flow to \d/)
+    expect(said.at(-1)).toMatch(/all files were run and agree with the flow to \d/)
     expect(
       [to, join(folder, 'model.inverse.onnx'), join(folder, 'model.sampler.onnx')].every((path) => existsSync(path)),
     ).toBe(true)

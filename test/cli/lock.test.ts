@@ -150,7 +150,9 @@ describe('the lock of another machine or boot', () => {
     const got = await tried(of, { ...forever, say: (line) => said.push(line) })
     clearInterval(timer)
     expect(got).toContain(`got process ${process.pid} on elsewhere; choose another folder`)
-    expect(said).toEqual([`${join(of, 'lock')} names process ${process.pid} on elsewhere; watching whether it lives …`])
+    expect(said).toEqual([
+      `${join(of, 'lock')} names process ${process.pid} on elsewhere; watching whether it is alive …`,
+    ])
   })
   it.each([
     ['is taken over when its beat stopped', elsewhere()],

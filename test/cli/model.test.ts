@@ -90,7 +90,7 @@ describe('a file that never returns', () => {
     const { code, err } = await inspect(at('waits.mjs'))
     expect(code).toBe(1)
     expect(err).toMatch(
-      /^diffeo: .*waits\.mjs: expected a module that loads, got one that waits for ever; look at .*\n$/,
+      /^diffeo: .*waits\.mjs: expected a module that loads, got one that never finishes; check .*\n$/,
     )
   })
   it.skipIf(process.platform === 'win32').each([

@@ -130,7 +130,7 @@ describe('a terminal that closes', () => {
         child.kill('SIGHUP')
       },
     )
-    expect([code, out]).toEqual([129, expect.stringMatching(/step \d+ is saved; go on with: /)])
+    expect([code, out]).toEqual([129, expect.stringMatching(/step \d+ is saved; resume with: /)])
     expect(existsSync(at('hup/lock'))).toBe(false)
     expect((await loadSaved(at('hup'))).saved.step).toBeGreaterThanOrEqual(10)
   })
@@ -157,6 +157,6 @@ describe('a terminal that closes', () => {
         process.kill(pid, 'SIGTERM')
       },
     )
-    expect([ended.code, ended.out]).toEqual([143, expect.stringMatching(/step \d+ is saved; go on with: /)])
+    expect([ended.code, ended.out]).toEqual([143, expect.stringMatching(/step \d+ is saved; resume with: /)])
   })
 })

@@ -124,7 +124,7 @@ describe('a run goes on to the bytes of one that never stopped after', () => {
       return said.at(-1)
     }
     const line = (step: number, more: string) =>
-      `step ${step} is saved; go on with: npx diffeo train moons --resume --out ${quoted(run)}${more}`
+      `step ${step} is saved; resume with: npx diffeo train moons --resume --out ${quoted(run)}${more}`
     expect(await stopped({}, AbortSignal.abort(), () => {})).toBe(line(0, ' --minutes 0.03'))
     // everything takes a millisecond, on any machine
     let now = 0
@@ -154,7 +154,7 @@ describe('a run goes on to the bytes of one that never stopped after', () => {
       endless,
     )
     expect(code).toBe(143)
-    expect(out).toMatch(/step \d+ is saved; go on with: npx diffeo train moons --resume --out term/)
+    expect(out).toMatch(/step \d+ is saved; resume with: npx diffeo train moons --resume --out term/)
     const step = (await loadSaved(at('term'))).saved.step
     expect(out).toContain(`step ${step} is saved`)
     const more = { schedule: 'constant', steps: step + 15 } as const
@@ -274,7 +274,7 @@ describe('a disk', () => {
       }
       const sentence = await endOf(train('moons', { ...going, out: run, resume: true }, { ...io, say }))
       expect(said.join('\n')).toContain('expected room on the disk, got a full disk (ENOSPC)')
-      expect(said.join('\n')).toContain('(training goes on, and tries again)')
+      expect(said.join('\n')).toContain('(training continues and retries)')
       const refuge = /it is saved as (\S+) meanwhile/.exec(sentence)?.[1]
       expect(sentence).toContain('free some space')
       // whole: what was there, or a later one, and what was trained
@@ -305,7 +305,7 @@ describe('a disk', () => {
     }
     expect(await train('moons', { ...flags, ...more, out: run }, io)).toBe('done')
     expect(said.at(-1)).toMatch(
-      /best\.safetensors: expected a file, got a folder .* \(training goes on, and tries again\)/,
+      /best\.safetensors: expected a file, got a folder .* \(training continues and retries\)/,
     )
     expect(readFileSync(best(run)).equals(readFileSync(best(at('peak'))))).toBe(true)
   })

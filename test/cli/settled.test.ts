@@ -1,3 +1,4 @@
+/** What may not change when a run resumes, for runs on images and on points alike. */
 import { describe, expect, it } from 'vitest'
 import { defaultRecipe, modelConfig, type Recipe, type RunConfig } from '../../src/cli/run/config.js'
 import { resumeConfig } from '../../src/cli/run/config-flags.js'

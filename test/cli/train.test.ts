@@ -80,10 +80,10 @@ describe('a run', () => {
       recipe: { seed: 0, batch: 4, validateEvery: 10 },
     })
     expect(whole.out).toContain(
-      '\nstep 24 is saved, the end of its schedule, behind which the learning rate is a hundredth; ' +
-        'go on with: npx diffeo train mnist --resume --out whole --minutes 15\n',
+      '\nstep 24 is saved, the end of its schedule, beyond which the learning rate is a hundredth; ' +
+        'resume with: npx diffeo train mnist --resume --out whole --minutes 15\n',
     )
-    expect(whole.out).toContain('configuration, for --config to make the same run of: whole/config.json\n')
+    expect(whole.out).toContain('configuration, which repeats the run with --config: whole/config.json\n')
     const config = ['--config', 'whole/config.json', '--out', 'again', '--no-report', '--json']
     const { code, out } = await diffeo(folder, 'train', 'mnist', ...config)
     expect([code, JSON.parse(out).config]).toEqual([0, told])

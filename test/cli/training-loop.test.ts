@@ -37,7 +37,7 @@ const flags: TrainFlags = { ...tiny, resume: false, report: false, engine: 'auto
 it('a picture from while it trains: the run goes on without it', async () => {
   const said: string[] = []
   expect(await train('moons', { ...flags, steps: 20, out: at('undrawn') }, ioOf(said))).toBe('done')
-  expect(said).toContain('sample: expected room for a picture, got none (training goes on, and tries again)')
+  expect(said).toContain('sample: expected room for a picture, got none (training continues and retries)')
 })
 it('the configuration with the steps that minutes were turned into: it is written at the end', async () => {
   const config = at('timed/config.json')

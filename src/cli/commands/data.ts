@@ -1,5 +1,5 @@
 /**
- * `diffeo data check`: whether the files of a data set are there and what they should be, down to the last image.
+ * `diffeo data check`: checks that the files of a data set exist and are complete, down to the last image.
  *
  * @module
  */
@@ -20,10 +20,10 @@ interface DataFlags {
   readonly validation?: number
 }
 
-/** Images read at once. */
+/** The number of images that are read at once. */
 const CHUNK = 100
 
-/** What is in the files: every image is read, and decoded if it is packed. */
+/** Statistics of the files: every image is read, and decoded if it is compressed. */
 interface Contents {
   readonly images: number
   readonly least: number
@@ -75,9 +75,13 @@ export const dataCommand = (program: Command): Command =>
     .addHelpText('after', examples('data check mnist'))
     .command('check')
     .addArgument(dataArgument())
-    .description('read a whole data set, and see whether its files are whole and official')
-    .option('--data <folder>', 'where they are')
-    .option('--size <n>', 'height and width to crop and resize images to', number('--size', integer(1, 1024)))
+    .description('read a whole data set and check that its files are complete and official')
+    .option('--data <folder>', 'folder of the data files')
+    .option(
+      '--size <n>',
+      'height and width in pixels, to which images are cropped and resized',
+      number('--size', integer(1, 1024)),
+    )
     .option(
       '--validation <n>',
       'size of the validation set (default: a tenth of the images, at most 512)',

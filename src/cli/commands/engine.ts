@@ -1,5 +1,5 @@
 /**
- * `diffeo engine`: brings the library of the engine `tensorflow`, lists what is there, removes it.
+ * `diffeo engine`: installs, lists and removes the library of the engine `tensorflow`.
  *
  * @module
  */
@@ -31,7 +31,7 @@ const foretell = (wheel: Wheel, from: readonly string[] | undefined, { say, resu
   return 'done'
 }
 
-/** Tells a line of progress how far a phase is: one after the other, but all downloads as one. */
+/** Shows the phases on a line of progress, one after the other, with all downloads as one phase. */
 const phases = (line: Progress): NonNullable<InstallOptions['progress']> => {
   const paces = new Map<string, ReturnType<typeof paceOf>>()
   return (doing, done, total) => {
@@ -67,7 +67,7 @@ export const bring =
     }
   }
 
-/** A library, and what is in it or why it cannot be opened. */
+/** A library, with its contents or the reason why it cannot be opened. */
 type Listed = Found & (Inspected | { readonly error: string })
 
 const describe = (listed: Listed): string => {
@@ -79,7 +79,7 @@ const describe = (listed: Listed): string => {
 
 const main = fileURLToPath(new URL('../main.js', import.meta.url))
 
-/** A library in a process of its own: two in one would share their names, and one that crashes takes nothing with it. */
+/** Inspects a library in a process of its own: two in one process would share their names, and a crash stays there. */
 const inspectApart = async (found: Found): Promise<Listed> => {
   const args = [main, '--json', 'engine', 'list', '--folder', found.folder]
   const ended = promisify(execFile)(process.execPath, args)
@@ -90,7 +90,7 @@ const inspectApart = async (found: Found): Promise<Listed> => {
   return { ...own, ...found } as Listed
 }
 
-/** The library of a folder, opened in this process. */
+/** Inspects the library of a folder in this process. */
 const inspectHere = async (folder: string): Promise<Listed> => {
   const files = filesIn(folder)
   if (files === undefined)
@@ -111,7 +111,7 @@ const list =
         folder === undefined
           ? await Promise.all(findLibraries().map(inspectApart))
           : [await inspectHere(resolve(folder))]
-      if (all.length === 0) say('tensorflow: no library; `npx diffeo engine install` brings one')
+      if (all.length === 0) say('tensorflow: no library; `npx diffeo engine install` installs one')
       for (const listed of all) say(describe(listed))
       result(all)
       return 'done'
@@ -138,32 +138,32 @@ interface InstallFlags {
 export const engineCommand = (program: Command): void => {
   const command = program
     .command('engine')
-    .description('bring, list or remove the library of the engine tensorflow')
+    .description('install, list or remove the library of the engine tensorflow')
     .addHelpText('after', examples('engine install', 'engine list', 'engine remove'))
   const act = (run: (io: Io) => Promise<Outcome>) => perform(run, program.opts<GlobalFlags>())
   command
     .command('install')
-    .description('download TensorFlow by pip, and keep its libraries in the cache folder (DIFFEO_CACHE moves it)')
+    .description('download TensorFlow with pip into the cache folder (which DIFFEO_CACHE sets)')
     .addArgument(
-      new Argument('[package]', 'of PyPI; tensorflow brings the libraries of CUDA too')
+      new Argument('[package]', 'package of PyPI; tensorflow includes the libraries of CUDA')
         .choices(WHEELS)
         .default('tensorflow-cpu'),
     )
-    .option('--wheel <files...>', 'wheels that are there already: nothing is downloaded')
-    .option('--dry-run', 'say what would be downloaded')
+    .option('--wheel <files...>', 'local wheels to install instead of a download')
+    .option('--dry-run', 'list of what would be downloaded, without the download')
     .addHelpText('after', examples('engine install --dry-run', 'engine install --wheel tensorflow_cpu.whl'))
     .action((wheel: Wheel, { wheel: from, dryRun }: InstallFlags) =>
       act(dryRun === true ? async (io) => foretell(wheel, from, io) : bring(wheel, from)),
     )
   command
     .command('list')
-    .description('what is found, where, its version, devices, and what an old one lacks')
-    .option('--folder <path>', 'the library of this folder alone')
+    .description('list the libraries found, with version, devices and missing functions')
+    .option('--folder <path>', 'folder of the only library to list')
     .addHelpText('after', examples('engine list', 'engine list --json'))
     .action(({ folder }: { readonly folder?: string }) => act(list(folder)))
   command
     .command('remove')
-    .description('remove what install brought')
+    .description('remove the installed libraries')
     .addHelpText('after', examples('engine remove'))
     .action(() => act(remove))
 }

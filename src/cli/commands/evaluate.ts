@@ -22,7 +22,7 @@ export const evaluateRun = (folder: string, flags: RunFlags, io: Io): Promise<Ou
 /** Registers the command. */
 export const evaluateCommand = (program: Command): Command =>
   withDataOptions(program.command('evaluate <run>'))
-    .description('measure a run on all test examples')
+    .description('evaluate a run on all test examples')
     .addHelpText('after', examples('evaluate runs/mnist', 'evaluate runs/mnist --checkpoint best --json'))
     .action((folder: string, flags: RunFlags, command: Command) =>
       perform((io) => evaluateRun(folder, flags, io), command.optsWithGlobals<GlobalFlags>()),

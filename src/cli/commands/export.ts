@@ -1,5 +1,5 @@
 /**
- * `diffeo export`: a trained flow as ONNX files that any runtime of ONNX runs, checked by running them.
+ * `diffeo export`: writes a trained flow as ONNX files for any runtime of ONNX, and checks them by running them.
  *
  *   <name>.onnx          x → log_prob, z0, z1, …, log_det          density and forward (nats; evaluation mode)
  *   <name>.inverse.onnx  z0, z1, … → x, log_det                    inverse
@@ -30,7 +30,7 @@ interface ExportOptions extends Pick<RunFlags, 'checkpoint' | 'model'> {
   readonly to: string
 }
 
-/** What goes into the files; the latents of the sampler are drawn in its model. */
+/** The functions in the files. The sampler draws its latents inside the model. */
 export const onnxFunctions = <A extends Shape, B extends Latents>(
   flow: Flow<A, B>,
   params: Params,
@@ -77,7 +77,7 @@ export const onnxFunctions = <A extends Shape, B extends Latents>(
   }
 }
 
-/** The largest error over the largest magnitude that a file may have against the flow itself. */
+/** The largest allowed error of a file against the flow, relative to the largest magnitude. */
 const TOLERANCE = 1e-4
 
 const distance = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
@@ -95,11 +95,11 @@ interface Draft {
   readonly says: string
   readonly of: OnnxFunction
   readonly bytes: Uint8Array
-  /** What it is run on in the check. */
+  /** The inputs of the check. */
   readonly feeds: readonly OnnxFeed[]
 }
 
-/** How many examples the check has. */
+/** The number of examples in the check. */
 const CHECKED = 5
 
 /** Runs a file and compares it with the function, on its inputs or on the latents that it drew. Returns the error. */
@@ -177,7 +177,7 @@ export const exportRun = ({ run, to, ...which }: ExportOptions, io: Io): Promise
     })
     for (const { path, bytes } of drafts) orThrow(await writeFileAtomic(path)(bytes)())
     for (const { path, bytes, says } of drafts) io.say(`${path} (${sizeOf(bytes.length)}): ${says}`)
-    io.say(`all were run and agree with the flow to ${Math.max(...gaps).toPrecision(2)}`)
+    io.say(`all files were run and agree with the flow to ${Math.max(...gaps).toPrecision(2)}`)
     io.result({ run, checkpoint, files: drafts.map(({ path }) => path) })
     return 'done'
   })
@@ -186,7 +186,7 @@ export const exportRun = ({ run, to, ...which }: ExportOptions, io: Io): Promise
 export const exportCommand = (program: Command): Command =>
   withCheckpointOptions(program.command('export <run>'))
     .description('write a trained flow as ONNX files: density, inverse and sampler')
-    .requiredOption('--to <file>', 'the file of the density; those of inverse and sampler lie beside it')
+    .requiredOption('--to <file>', 'file of the density; the inverse and the sampler are written beside it')
     .addHelpText(
       'after',
       examples('export runs/mnist --to model.onnx', 'export runs/mnist --checkpoint best --to best.onnx'),

@@ -1,7 +1,8 @@
 /**
- * `diffeo inspect`: the layers of a run, or of a model by its name or file. A line each: shapes in and out, parameters,
- * multiplications and additions for one image, bytes that they make on the way, and, of a run, what the layer adds to the
- * bits/dim (nats) of test examples: minus its mean log-det. These and the prior's part sum to the figure.
+ * `diffeo inspect`: lists the layers of a run, or of a model by its name or file: shapes in and out, parameters,
+ * multiplications and additions for one image, and bytes of intermediate results. Of a run it adds each layer's share
+ * of the bits/dim (nats) of test examples, minus its mean log-det. These shares and that of the prior sum to the
+ * figure.
  *
  * @module
  */
@@ -46,7 +47,7 @@ type Part = readonly [part: AnyBijector | AnyConditional, params: Params]
 const partsOf = (b: AnyBijector | AnyConditional, params: Params): readonly Part[] =>
   b.parts?.flatMap((part, i) => partsOf(part, branch(params, `${i}.${part.name}`))) ?? [[b, params]]
 
-/** What one more example costs: of a program for two and a program for one, the difference. */
+/** The cost of one more example: the difference of the programs for two examples and for one. */
 const costs = ([part, params]: Part): Pick<LayerRow, 'flops' | 'bytes'> => {
   const run = jit((own: Params, x: AnyTensor) => {
     const given = 'context' in part ? trust<Shape>(tf.zeros([1, ...part.context])) : undefined
@@ -93,13 +94,13 @@ const shares = async (
   return Promise.all(all.map(meanOf))
 }
 
-/** The rows of a table, and what the prior adds. */
+/** The rows of the table, and the share of the prior. */
 interface Inspected {
   readonly layers: readonly LayerRow[]
   readonly prior?: number
 }
 
-/** Layer by layer, with a line that says how many are counted. */
+/** Inspects layer by layer, with a line of progress. */
 const inspect = async (
   flow: Flow<Shape, Latents>,
   params: Params,
@@ -138,7 +139,7 @@ const short = (n: number): string =>
         ? `${(n / 1e6).toFixed(1)}M`
         : `${(n / 1e9).toFixed(1)}G`
 
-/** Columns of equal width, numbers to the right. */
+/** Aligns columns, numbers to the right. */
 const table = (rows: readonly (readonly string[])[]): string => {
   const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)))
   const cell = (text: string, i: number) => (i < 3 ? text.padEnd(widths[i]!) : text.padStart(widths[i]!))
@@ -222,11 +223,11 @@ export const inspectWhat = async (what: string, flags: InspectFlags, io: Io): Pr
 export const inspectCommand = (program: Command): Command =>
   withModelOptions(
     withDataOptions(program.command('inspect'))
-      .argument('<what>', 'the folder of a run, the name of a model, or a file that exports one')
+      .argument('<what>', 'folder of a run, name of a model, or a file that exports one')
       .description('list layers with their shapes, parameters, cost and share of the log-det')
       .option(
         '--shape <h,w,c>',
-        'for a model: of one example (default: 32,32,3)',
+        'shape of one example, for a model (default: 32,32,3)',
         numbers('--shape', integer(1, 4096)),
       ),
   )

@@ -36,7 +36,7 @@ export const manifoldWeights = (side = SIDE): readonly (readonly number[])[] =>
     return [Math.cos(a) * Math.cos(b), Math.cos(a) * Math.sin(b), Math.sin(a) * Math.cos(b), Math.sin(a) * Math.sin(b)]
   })
 
-/** The picture of the manifold of four images; `heard` hears of these four and of those between. */
+/** Draws the manifold of four images. `heard` counts these four and those between. */
 const interpolate = async (
   flow: Flow<Shape, Latents>,
   params: Params,
@@ -78,8 +78,8 @@ const drawManifold = async (
   x.dispose()
   if (four === undefined)
     throw new DiffeoException(usageError('interpolate', 'a run with at least 4 test images', `${n}`))
-  const picture = await counted(io.progress, { doing: 'mixing', total: 4 + SIDE * SIDE, unit: 'images' })((heard) =>
-    interpolate(flow, params, trust(four), heard),
+  const picture = await counted(io.progress, { doing: 'interpolating', total: 4 + SIDE * SIDE, unit: 'images' })(
+    (heard) => interpolate(flow, params, trust(four), heard),
   ).finally(() => four.dispose())
   return { picture, chosen }
 }
@@ -109,8 +109,13 @@ export const interpolateRun = (folder: string, flags: InterpolateFlags, io: Io):
 export const interpolateCommand = (program: Command): Command =>
   withDataOptions(program.command('interpolate <run>'))
     .description('show what lies between four test images in latent space')
-    .option('--seed <n>', 'which four of the first 50 test images', number('--seed', integer(0, 2 ** 32 - 1)), 0)
-    .option('--to <file>', 'the PNG file (default: interpolations.png in the run)')
+    .option(
+      '--seed <n>',
+      'random seed that selects four of the first 50 test images',
+      number('--seed', integer(0, 2 ** 32 - 1)),
+      0,
+    )
+    .option('--to <file>', 'PNG file (default: interpolations.png in the run)')
     .addHelpText('after', examples('interpolate runs/mnist --seed 3'))
     .action((folder: string, flags: InterpolateFlags, command: Command) =>
       perform((io) => interpolateRun(folder, flags, io), command.optsWithGlobals<GlobalFlags>()),

@@ -36,7 +36,7 @@ export const reconstructTo = async (
   const { things } = unitOf(config.shape)
   const x = await data.test.at(0)
   const [count = 0] = unwrap(x).shape
-  const counting = { doing: 'there and back', total: 2 * count, unit: things }
+  const counting = { doing: 'reconstructing', total: 2 * count, unit: things }
   const { largestError, notFinite, picture } = await counted(
     io.progress,
     counting,
@@ -67,8 +67,8 @@ export const reconstructRun = (folder: string, flags: ReconstructFlags, io: Io):
 /** Registers the command. */
 export const reconstructCommand = (program: Command): Command =>
   withDataOptions(program.command('reconstruct <run>'))
-    .description('measure, and of images show, what forward and inverse make of the first test examples')
-    .option('--to <file>', 'the PNG file (default: reconstructions.png in the run)')
+    .description('measure the reconstruction error of the first test examples, and show that of images')
+    .option('--to <file>', 'PNG file (default: reconstructions.png in the run)')
     .addHelpText('after', examples('reconstruct runs/mnist --to back.png'))
     .action((folder: string, flags: ReconstructFlags, command: Command) =>
       perform((io) => reconstructRun(folder, flags, io), command.optsWithGlobals<GlobalFlags>()),

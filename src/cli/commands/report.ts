@@ -39,7 +39,7 @@ import { counted } from '../terminal/progress.js'
 // files
 // -------------------------------------------------------------------------------------
 
-/** The metrics as TensorBoard reads them. */
+/** The metrics as an event file of TensorBoard. */
 const eventsOf = (metrics: readonly Metric[], began: number): Uint8Array =>
   Buffer.concat([
     eventHeader(began),
@@ -54,7 +54,7 @@ const eventsOf = (metrics: readonly Metric[], began: number): Uint8Array =>
     ),
   ])
 
-/** How long the steps took, as far as lines tell: not every step has one. */
+/** The duration of the steps, up to the last one that has a line. */
 const minutesOf = (metrics: readonly Metric[], step: number): string => {
   const last = metrics.findLast((m) => m.step <= step)
   return last === undefined
@@ -176,8 +176,8 @@ export const reportRun = (folder: string, flags: RunFlags, io: Io): Promise<Outc
 
 /** Registers the command. */
 export const reportCommand = (program: Command): Command =>
-  withDataOptions(program.command('report').argument('<run>', 'the folder of a run'))
-    .description('one page with all that is known of a run, its curves, and an event file for TensorBoard')
+  withDataOptions(program.command('report').argument('<run>', 'folder of a run'))
+    .description('write a page about a run, with its curves, and an event file for TensorBoard')
     .addHelpText('after', examples('report runs/mnist'))
     .action((folder: string, flags: RunFlags, command: Command) =>
       perform((io) => reportRun(folder, flags, io), command.optsWithGlobals<GlobalFlags>()),

@@ -1,5 +1,5 @@
 /**
- * `diffeo sample`: draws from a run, at one temperature or several, as a picture.
+ * `diffeo sample`: draws samples from a run, at one temperature or several, as a picture.
  *
  * @module
  */
@@ -53,15 +53,15 @@ export const sampleRun = (folder: string, flags: SampleFlags, io: Io): Promise<O
 /** Registers the command. */
 export const sampleCommand = (program: Command): Command =>
   withRunOptions(program.command('sample <run>'))
-    .description('draw from a run, as a picture')
+    .description('draw samples from a run as a picture')
     .option(
       '--n <n>',
-      'how many, at each temperature (default: 64 images, 8 in a row for each of several temperatures; 500 points)',
+      'number of samples for each temperature (default: 64 images, or 8 for each of several temperatures; 500 points)',
       number('--n', integer(1, 4096)),
     )
-    .option('--temperature <t,t>', 'what the noise is multiplied by', numbers('--temperature', positive), [1])
-    .option('--seed <n>', "what they are drawn from (default: the run's)", number('--seed', integer(0, 2 ** 32 - 1)))
-    .option('--to <file>', 'the PNG file (default: samples.png in the run)')
+    .option('--temperature <t,t>', 'sampling temperature, or several', numbers('--temperature', positive), [1])
+    .option('--seed <n>', "random seed (default: the run's)", number('--seed', integer(0, 2 ** 32 - 1)))
+    .option('--to <file>', 'PNG file (default: samples.png in the run)')
     .addHelpText('after', examples('sample runs/mnist', 'sample runs/mnist --temperature 0.5,0.7,0.85,1 --to rows.png'))
     .action((folder: string, flags: SampleFlags, command: Command) =>
       perform((io) => sampleRun(folder, flags, io), command.optsWithGlobals<GlobalFlags>()),

@@ -46,7 +46,7 @@ export const train = async (name: string, flags: TrainFlags, io: Io): Promise<Ou
 /** Registers the command. */
 export const trainCommand = (program: Command): Command =>
   withTrainOptions(
-    program.command('train').addArgument(dataArgument()).description('train a flow, test it and draw what it makes'),
+    program.command('train').addArgument(dataArgument()).description('train a flow, evaluate it and draw samples'),
   )
     .addHelpText(
       'after',

@@ -5,7 +5,7 @@
  */
 import { DiffeoException, trainingError } from '../../error.js'
 
-const FIX = 'look for examples outside of what the flow takes, or go back to --checkpoint best'
+const FIX = 'look for examples outside the support of the flow, or use --checkpoint best'
 
 /** The clause that counts results that are not finite; empty if all are. */
 export const describeNotFinite = (count: number, notFinite: number): string =>

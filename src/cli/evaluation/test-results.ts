@@ -1,3 +1,8 @@
+/**
+ * Test figures of a run, in evaluation mode: the mean, the worst, and in `evaluation.json` that of every example.
+ *
+ * @module
+ */
 import { evaluate, type Gap, trainingGap } from '../../train/evaluate.js'
 import { type Examples, unitOf } from '../run/examples.js'
 import { filesIn, writeJson } from '../run/folder.js'
@@ -6,29 +11,31 @@ import { type Io, warnIfFails } from '../terminal/console.js'
 import { counted } from '../terminal/progress.js'
 import { describeNotFinite } from './finite-results.js'
 
-/** What `evaluation.json` holds. */
+/** The contents of `evaluation.json`. */
 export interface Evaluated {
-  /** The file in the run's folder that was measured. */
+  /** The file in the run's folder that was evaluated. */
   readonly checkpoint: string
   readonly step: number
   readonly unit: 'bits/dim' | 'nats'
   readonly count: number
   readonly mean: number
   readonly worst: number
-  /** Which example is the worst, counted from 0. */
+  /** The index of the worst example, from 0. */
   readonly worstIndex: number
-  /** How many test examples have no finite figure. */
+  /** The number of test examples without a finite figure. */
   readonly notFinite: number
-  /** The least mean that there is, where it is known. */
+  /** The lowest possible mean, where it is known. */
   readonly floor?: number
-  /** Means of held-out examples with the statistics of their batches, of so many, and in evaluation mode. */
+  /** Means of held-out examples with the statistics of batches of this size, and in evaluation mode. */
   readonly batchStatistics: Gap & { readonly batch: number }
-  /** Of a run on a few training examples: theirs, in evaluation mode. */
+  /** The training examples of a run on a limited number, in evaluation mode. */
   readonly train?: { readonly count: number; readonly mean: number; readonly worst: number }
   readonly each: readonly number[]
 }
 
-/** `test 1.427 bits/dim on 10000 images, worst 2.518; on those held out, statistics of batches of 200 change it by 0.0012` */
+/**
+ * `test 1.427 bits/dim on 10000 images, worst 2.518; batch-statistics gap on held-out data: 0.0012 (batch size 200)`
+ */
 const describeEvaluation = ({
   mean,
   unit,
@@ -41,10 +48,10 @@ const describeEvaluation = ({
 }: Evaluated): string =>
   `test ${mean.toFixed(3)} ${unit} on ${count} ${unit === 'nats' ? 'points' : 'images'}, worst ${worst.toFixed(3)}${describeNotFinite(count, notFinite)}` +
   (floor === undefined ? '' : `; the floor is ${floor.toFixed(3)}`) +
-  `; on those held out, statistics of batches of ${batchStatistics.batch} change it by ${batchStatistics.gap.toFixed(4)}` +
-  (train === undefined ? '' : `\n${train.mean.toFixed(3)} ${unit} on the ${train.count} images that it was trained on`)
+  `; batch-statistics gap on held-out data: ${batchStatistics.gap.toFixed(4)} (batch size ${batchStatistics.batch})` +
+  (train === undefined ? '' : `\n${train.mean.toFixed(3)} ${unit} on the ${train.count} training images`)
 
-/** The same without every example's figure. */
+/** The figures without those of every example. */
 export const summaryOf = ({ each: _, ...summary }: Evaluated): Omit<Evaluated, 'each'> => summary
 
 /** Evaluates on all test examples, and writes the figures into the run's folder, if there is one. */
@@ -57,10 +64,7 @@ export const measure = async (
   const unit = unitOf(shape)
   const watched = (doing: string, total: number) => counted(io.progress, { doing, total, unit: unit.things })
   const bits = await watched('testing', test.count)((heard) => evaluate(flow, params, test, heard))
-  const gap = await watched(
-    'statistics of batches',
-    2 * large.count,
-  )((heard) => trainingGap(flow, params, large, heard))
+  const gap = await watched('batch-statistics gap', 2 * large.count)((heard) => trainingGap(flow, params, large, heard))
   const few =
     limited && (await watched('training examples', limited.count)((heard) => evaluate(flow, params, limited, heard)))
   const evaluated: Evaluated = {

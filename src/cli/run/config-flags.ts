@@ -36,14 +36,14 @@ export interface ConfigFlags extends ModelOptions {
   readonly steps?: number
 }
 
-/** The flags that were given. */
+/** The flags that are set. */
 const given = <K extends keyof ConfigFlags>(flags: ConfigFlags, ...keys: readonly K[]): Pick<ConfigFlags, K> =>
   Object.fromEntries(keys.flatMap((key) => (flags[key] === undefined ? [] : [[key, flags[key]]]))) as Pick<
     ConfigFlags,
     K
   >
 
-/** The data that are asked for. */
+/** The data set that the flags ask for. */
 export const dataConfig = (name: string, { data, size }: ConfigFlags, base?: DataConfig): DataConfig => ({
   ...(base?.name === name ? base : {}),
   name,
@@ -51,14 +51,14 @@ export const dataConfig = (name: string, { data, size }: ConfigFlags, base?: Dat
   ...(size === undefined ? {} : { size }),
 })
 
-/** What decides how the data are split, which has to be known before they are read; a default size depends on them. */
+/** What decides the split of the data, and must be known before they are read. A default size depends on the data. */
 export const sharingOf = (flags: ConfigFlags, base?: RunConfig): Sharing => {
   const validation = flags.validation ?? base?.recipe.validation
   const seed = flags.seed ?? base?.recipe.seed ?? defaultRecipe([1, 1, 1]).seed
   return { seed, ...(validation === undefined ? {} : { validation }) }
 }
 
-/** How many images there are to train on, of which `--limit` takes fewer. */
+/** The sizes of the parts, with the training images that `--limit` leaves. */
 const countsOf = (contents: Contents | undefined, { limit }: ConfigFlags) =>
   contents === undefined ? undefined : { ...contents, train: Math.min(contents.train, limit ?? contents.train) }
 
@@ -100,7 +100,7 @@ export const configure = (
   return orThrow(decodeWith('train', 'config', RunConfig, 'change the flag of that name')(config))
 }
 
-/** What may not change when a run goes on, with the flag that would change it. */
+/** What may not change when a run resumes, with the flag that would change it. */
 const settled: readonly (readonly [flag: string, of: (config: RunConfig) => unknown])[] = [
   ['data', ({ data }) => data.name],
   ['--size', ({ data }) => data.size],
@@ -127,8 +127,8 @@ const counts = ({ train, validation, test }: Contents): string =>
   `${train} examples to train, ${validation} to validate and ${test} to test`
 
 /**
- * Refuses data that are split into other parts than the run's: the run would be tested on what it was trained on. Runs of
- * older versions that stored no contents are accepted.
+ * Refuses data that are split into other parts than the run's: the run would be tested on what it was trained on. Runs
+ * of older versions that stored no contents are accepted.
  *
  * @throws DiffeoException with a usage error
  */
@@ -137,16 +137,16 @@ export const requireSameContents = (was: Contents | undefined, is: Contents | un
     throw new DiffeoException(
       usageError(
         'data',
-        `those that the run began with, ${counts(was!)}`,
+        `the data that the run began with, ${counts(was!)}`,
         is === undefined ? 'none' : counts(is) === counts(was!) ? 'as many of other files' : counts(is),
-        'put the files back as they were, or start a new run: parts made of others would test it on what it learned',
+        'restore the files, or start a new run: with another split the run would be tested on its training data',
       ),
     )
 }
 
 /**
- * The configuration of a run that resumes: its own, except for a new learning rate, and for the end of a schedule that had
- * none.
+ * The configuration of a run that resumes: its own, except for a new learning rate, and for the end of a schedule that
+ * had none.
  *
  * @throws DiffeoException with a usage error, if the flags would change something else
  */
@@ -154,8 +154,8 @@ export const resumeConfig = (saved: RunConfig, asked: RunConfig): RunConfig => {
   const changed = settled.find(([, of]) => text(of(saved)) !== text(of(asked)))
   if (changed !== undefined) {
     const [flag, of] = changed
-    const expected = `${text(of(saved))}, as the run that goes on has it`
-    throw new DiffeoException(usageError(flag, expected, text(of(asked)), 'keep to that, or start a new run'))
+    const expected = `${text(of(saved))}, as in the resumed run`
+    throw new DiffeoException(usageError(flag, expected, text(of(asked)), 'keep it, or start a new run'))
   }
   const { contents, data, model } = asked
   const { learningRate, steps } = asked.recipe

@@ -1,11 +1,10 @@
 /**
- * What a run is: everything that decides its numbers beside the engine. It is kept in every checkpoint and as
- * `config.json` in the run's folder, and read back by the same codec: `diffeo train mnist --config config.json` is the
- * same run again.
+ * The configuration of a run: everything that decides its numbers, except the engine. Every checkpoint and the file
+ * `config.json` hold it, and one codec reads both: `diffeo train mnist --config config.json` repeats the run.
  *
- * Rates. With the schedule `cosine` the learning rate rises over `warmUp` steps and falls along a cosine until `steps`;
- * before `steps` is known (a budget in minutes, still in its warm-up) it is what it is for every `steps`. So it is a
- * function of the step alone, and a run that stops and goes on is exact.
+ * With the schedule `cosine` the learning rate rises over `warmUp` steps and falls along a cosine until `steps`. While
+ * `steps` is unknown (a time budget during its warm-up), the rate does not depend on it. So the rate is a function of
+ * the step, and a run that stops and resumes is exact.
  *
  * @module
  */
@@ -28,7 +27,7 @@ const hidden = guarded(
   (u): u is readonly number[] => Array.isArray(u) && u.length >= 1 && u.length <= 16 && u.every(width.is),
 )
 
-/** What the parts of `realnvp` may be. */
+/** The choices for the parts of `realnvp`. */
 export const realNvpParts = {
   path: t.keyof({ actNorm: null, batchNorm: null, none: null }),
   norm: t.keyof({ batch: null, instance: null, none: null }),
@@ -37,7 +36,7 @@ export const realNvpParts = {
   init: t.keyof({ identity: null, random: null }),
 }
 
-/** A model by its name and options, or the user's own by its file. */
+/** A model by its name and options, or the user's own model by its file. */
 const ModelConfig = t.union(
   [
     t.intersection([
@@ -54,13 +53,13 @@ const ModelConfig = t.union(
 )
 export type ModelConfig = Readonly<t.TypeOf<typeof ModelConfig>>
 
-/** Which data set: as the command line names it. */
+/** A data set as the command line names it. */
 const DataConfig = t.intersection([t.type({ name: t.string }), t.partial({ folder: t.string, size: integer(1, 1024) })])
 export type DataConfig = Readonly<t.TypeOf<typeof DataConfig>>
 
 const Count = natural('a number of examples')
 
-/** What the files held when the run began: how many examples of each part, and what tells them from others. */
+/** The contents of the data files when the run began: the sizes of the parts, and a digest. */
 const Contents = t.type({ train: Count, validation: Count, test: Count, digest: t.string })
 export type Contents = Readonly<t.TypeOf<typeof Contents>>
 
@@ -72,7 +71,7 @@ const eventShape = guarded(
 
 const ScheduleName = t.keyof({ cosine: null, constant: null }, "'cosine' or 'constant'")
 
-/** How it is trained. */
+/** How a run is trained. */
 const Recipe = t.intersection([
   t.type({
     seed: integer(0, 2 ** 32 - 1),
@@ -102,9 +101,9 @@ export type Recipe = Readonly<t.TypeOf<typeof Recipe>>
 
 export interface RunConfig {
   readonly data: DataConfig
-  /** Of data that lie in files; not known of runs of older versions. */
+  /** The contents of data files; missing in runs of older versions. */
   readonly contents?: Contents
-  /** Of one example. */
+  /** The shape of one example. */
   readonly shape: readonly number[]
   readonly model: ModelConfig
   readonly recipe: Recipe
@@ -118,7 +117,7 @@ const Current = t.intersection(
   'RunConfig',
 )
 
-/** What the first checkpoints hold. */
+/** The configuration in checkpoints of the first version. */
 const First = t.type({
   data: t.literal('mnist'),
   model: t.type({ scales: integer(1, 8), width: integer(1, 1024), blocks: integer(0, 64) }),
@@ -139,14 +138,14 @@ const upgrade = ({ model, data, ...recipe }: t.TypeOf<typeof First>): RunConfig 
 
 const isFirst = (u: unknown): boolean => typeof u === 'object' && u !== null && 'data' in u && u.data === 'mnist'
 
-/** The codec: what is written now, and what was written before. */
+/** The codec of the current form, which also reads that of the first version. */
 export const RunConfig: t.Type<RunConfig, unknown> = new t.Type<RunConfig, unknown>(
   'RunConfig',
   Current.is,
   (u, context) =>
     isFirst(u)
       ? pipe(First.validate(u, context), E.map(upgrade))
-      : // by its own name in the context, an intersection is passed over where a place is named
+      : // errors that name a place skip an intersection that has its own name in the context
         Current.validate(u, [...context.slice(0, -1), { ...context.at(-1)!, type: Current }]),
   t.identity,
 )
@@ -168,7 +167,7 @@ const images: Recipe = {
   l2: 5e-5,
 }
 
-/** How many examples there are to train on and to validate. */
+/** The numbers of training and validation examples. */
 type PartCounts = Pick<Contents, 'train' | 'validation'>
 
 /**
@@ -184,7 +183,7 @@ export const defaultRecipe = (shape: readonly number[], model?: ModelConfig, cou
 
 type Named<K extends ModelConfig['name']> = Extract<ModelConfig, { readonly name: K }>
 
-/** The models by their names, with what they are where the flags do not tell. */
+/** The models by their names, with their default options. */
 const models = {
   realnvp: {
     name: 'realnvp',
@@ -200,29 +199,29 @@ const models = {
   'realnvp-vector': { name: 'realnvp-vector', couplings: 8, hidden: [64, 64], transformer: 'affine' },
 } satisfies { readonly [K in Exclude<ModelConfig['name'], 'file'>]: Required<Named<K>> }
 
-/** What flags may say of a model. */
+/** The options of models. */
 export type ModelOptions = Partial<Omit<Named<'realnvp'>, 'name'> & Omit<Named<'realnvp-vector'>, 'name'>>
 
 const optionNames = Object.values(models)
   .flatMap(Object.keys)
   .filter((name) => name !== 'name')
 
-/** What the flags say of the model. */
+/** The options of models among flags. */
 export const optionsIn = (flags: ModelOptions): ModelOptions =>
   Object.fromEntries(Object.entries(flags).filter(([name, value]) => optionNames.includes(name) && value !== undefined))
 
-/** `logScale` as the command line has it: `--log-scale`. */
+/** The flag of an option: `--log-scale` of `logScale`. */
 export const flagOf = (option: string): string => `--${option.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`
 
-/** A model with all of its options: in a configuration from before it had some, they are what they were then. */
+/** A model with all its options. Options that an older configuration lacks get their values of then. */
 const wholeModel = (model: ModelConfig): ModelConfig =>
   model.name === 'file' ? model : ({ ...models[model.name], ...model } as ModelConfig)
 
-/** By what a model is known again: its options, or the name of its file, which may lie elsewhere now or on another machine. */
+/** What identifies a model: its options, or the name of its file, which may have moved or be on another machine. */
 export const modelMark = (model: ModelConfig): unknown =>
   model.name === 'file' ? basename(model.path) : wholeModel(model)
 
-/** The most scales of `realnvp`: height and width are halved from each scale to the next. */
+/** The largest number of scales of `realnvp`: each scale halves height and width. */
 const mostScales = ([height = 1, width = 1]: readonly number[]): number => {
   let scales = 1
   while (scales < 8 && height % 2 ** scales === 0 && width % 2 ** scales === 0) scales++

@@ -1,6 +1,6 @@
 /**
- * The examples of a data set by its name: batches for training, and those to evaluate on. Images are measured in bits
- * per dimension, points of the plane in nats.
+ * The examples of a data set by its name: batches for training and for evaluation. The figures of images are in bits
+ * per dimension, those of points of the plane in nats.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import type { MaybeLater } from '../../train/ahead.js'
 import type { Batches } from '../../train/evaluate.js'
 import type { Contents, DataConfig, Recipe } from './config.js'
 
-/** The unit of a figure, what has such a figure, and the figure from −log p(x)/(D log 2). */
+/** The unit of figures, the name of examples, and the conversion from −log p(x)/(D log 2). */
 interface Unit {
   readonly name: 'bits/dim' | 'nats'
   readonly things: 'images' | 'points'
@@ -36,17 +36,17 @@ export interface Examples {
   readonly validation: Batches<BatchOf<Shape>>
   readonly test: Batches<BatchOf<Shape>>
   /**
-   * Those held out for validation, or without any those to test, in whole batches of `size`: the noise of a batch's
-   * statistics goes as one over that.
+   * The validation examples, or without any the test examples, in whole batches of `size`: the noise of a batch's
+   * statistics is proportional to 1/size.
    */
   readonly large: Batches<BatchOf<Shape>> & { readonly size: number }
-  /** The training examples, of a run on a few of them. */
+  /** The training examples of a run on a limited number of them. */
   readonly limited?: Batches<BatchOf<Shape>>
-  /** The least mean that a model can reach, in nats, where it is known. */
+  /** The lowest mean that a model can reach, in nats, where it is known. */
   readonly floor?: () => number
 }
 
-/** The numbers of the first training batch: for points of the plane, what to show of it. */
+/** The values of the first training batch; of points of the plane, those that pictures show. */
 export const firstBatch = async ({ batch }: Pick<Examples, 'batch'>): Promise<Float32Array> => {
   const x = unwrap(await batch(0))
   const numbers = await x.data<'float32'>()
@@ -54,26 +54,26 @@ export const firstBatch = async ({ batch }: Pick<Examples, 'batch'>): Promise<Fl
   return numbers
 }
 
-/** A data set, before it is known how it is trained on. */
+/** A data set, before the recipe is known. */
 export interface DataSet {
   readonly shape: Shape
-  /** What there is, in one line. */
+  /** A description in one line. */
   readonly summary: string
-  /** What its files hold; nothing of what is drawn from a density. */
+  /** The contents of its files; undefined for a density. */
   readonly contents?: Contents
-  /** All images that lie in files; none of what is drawn from a density. */
+  /** All images in files; none for a density. */
   readonly files: readonly ImageSet[]
   /** Throws a usage error where the recipe does not fit the data. */
   readonly examples: (recipe: Recipe) => Examples
 }
 
-/** How many examples are evaluated at once: memory, not results. */
+/** The number of examples that are evaluated at once. It bounds the memory and does not change the results. */
 const EVALUATION_BATCH = { image: 50, point: 1000 }
-/** How many images together have statistics with little noise of their own. */
+/** A number of images whose batch statistics have little noise. */
 const LARGE_BATCH = 200
 const TEST_POINTS = 10_000
 
-/** What a run's seed is used for: keys that share nothing. */
+/** Independent keys for everything that a run's seed is used for. */
 export const keysOf = (seed: number) => {
   const own = (use: number): Key => foldIn(key(seed), use)
   return {
@@ -131,7 +131,7 @@ const images = ({ train, validation, test, flips, summary, digest }: Data): Data
 const plane = (toy: Toy): DataSet => ({
   shape: [2],
   files: [],
-  // the entropy may take a second, and is asked for by few
+  // the entropy may take a second, and few commands need it
   get summary() {
     return `${toy.name}: as many points of the plane as are asked for, ${toy.entropy().toFixed(4)} nats of entropy`
   },
@@ -162,15 +162,15 @@ const plane = (toy: Toy): DataSet => ({
   },
 })
 
-/** The names that `train` takes. */
+/** The names of data sets and densities. */
 export const dataNames: readonly string[] = [...Object.keys(dataSets), ...Object.keys(planes)]
 
 const isPlane = (name: string): name is PlaneName => Object.hasOwn(planes, name)
 const isImageSet = (name: string): name is DataName => Object.hasOwn(dataSets, name)
 
-/** What decides how a data set is split. */
+/** What decides the split of a data set. */
 export interface Sharing extends Pick<Recipe, 'seed'> {
-  /** How many examples are held out for validation; default: a tenth of the images, at most 512. */
+  /** The number of validation examples; default: a tenth of the images, at most 512. */
   readonly validation?: number
 }
 

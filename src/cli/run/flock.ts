@@ -1,6 +1,6 @@
 /**
- * The kernel's own lock on an open file, `flock(2)`: of a process that lives, in whatever container, and of no other. It
- * is called through koffi, which is optional; Windows has no such call.
+ * The kernel's own lock on an open file, `flock(2)`, which ends with its process and holds across containers. It is
+ * called through koffi, which is optional. Windows has no such call.
  *
  * @module
  */
@@ -8,8 +8,8 @@ import { constants } from 'node:os'
 import { importKoffi } from '../../backends/tensorflow/koffi.js'
 
 /**
- * Tries to lock an open file, until it is closed: for itself alone, or together with others. True: it is locked; false:
- * another has it; undefined: nobody can tell here.
+ * Tries to lock an open file until it is closed, exclusively or shared. Returns true if it is locked, false if another
+ * has it, undefined if that cannot be told here.
  */
 export type Flock = (fd: number, kind: 'exclusive' | 'shared') => boolean | undefined
 
@@ -17,7 +17,7 @@ const [SHARED, EXCLUSIVE, NOW] = [1, 2, 4]
 
 const none: Flock = () => undefined
 
-/** The call, or one that can never tell. */
+/** Loads the call, or one that always returns undefined. */
 export const loadFlock = async (): Promise<Flock> => {
   if (process.platform === 'win32') return none
   try {

@@ -152,12 +152,14 @@ const rename = (from: string, to: string): void => {
   }
 }
 
-/** The temporary names of `writeFileAtomic`, a name and a number of 32 bits, but not copies that are named by a date. */
+/**
+ * The temporary names of `writeFileAtomic`, a name and a number of 32 bits, but not copies that are named by a date.
+ */
 const BEGUN = /^(.+)\.(?!(?:19|20)\d{6}$)\d{7,10}$/
 
 /**
- * Removes the partial files of a killed process, and pictures of steps that will be repeated. It removes only files that
- * are written with the lock held: another command may be writing the others.
+ * Removes the partial files of a killed process, and pictures of steps that will be repeated. It removes only files
+ * that are written with the lock held: another command may be writing the others.
  */
 const tidy = async (out: string, step: number): Promise<void> => {
   const { progress, last, best, config, metrics, about } = filesIn(out)
@@ -181,8 +183,8 @@ const tidy = async (out: string, step: number): Promise<void> => {
 }
 
 /**
- * Prepares the folder of a run that resumes: puts aside what could not be read, so that nothing is written over it, and the
- * last state, where the run resumes from an earlier one.
+ * Prepares the folder of a run that resumes: puts aside what could not be read, so that nothing is written over it, and
+ * the last state, where the run resumes from an earlier one.
  *
  * @throws DiffeoException with a file error
  */
@@ -243,14 +245,14 @@ const savedIn = async (out: string, from: Which | undefined): Promise<Loaded | u
           `train in ${out}`,
           'a folder without a run',
           run,
-          'go on with --resume, or choose another folder with --out',
+          'add --resume, or choose another folder with --out',
         ),
   )
 }
 
 /**
  * Uses the folder of a new run, or of one that resumes from a checkpoint, with its lock held: nobody else writes there
- * between what is read and what is made of it.
+ * between reading and writing.
  *
  * @throws DiffeoException if the folder cannot be used
  */

@@ -1,16 +1,17 @@
 /**
  * One run in a folder at a time: the file `lock` names the process that trains there.
  *
- * A holder keeps the kernel's lock on the file, where there is one ({@link loadFlock}), writes a new beat into it every
- * few seconds, and looks whether the file is still its own. Whoever finds a lock decides without any clock:
+ * A holder keeps the kernel's lock on the file, where there is one ({@link loadFlock}), writes a new beat into the file
+ * every few seconds, and checks that the file is still its own. A process that finds a lock decides without any clock:
  *
  * - of this kernel (by its boot id), with the kernel's lock: that lock says whether the holder lives, in whatever
  *   container it is;
  * - of this kernel and this space of process numbers: whether the process lives, by its number and start;
- * - of another machine, container or boot: a beat that changes while it is watched means held; one that does not, nobody.
+ * - of another machine, container or boot: a beat that changes while it is watched means held; one that does not,
+ * nobody.
  *
- * So nothing that a process can do by dying leaves a folder locked, and no living holder loses its lock to a wrong clock
- * or an equal number. Taking over is a rename, which one process alone can do; a holder that finds another's lock in place
+ * So a dead process never leaves a folder locked, and no living holder loses its lock to a wrong clock or an equal
+ * process number. Taking over is a rename, which only one process can do. A holder that finds another's lock in place
  * of its own stops, and deletes nothing.
  *
  * @module
@@ -32,18 +33,18 @@ import { type Flock, loadFlock } from './flock.js'
 
 /** The lock of a folder, held by this process. */
 export interface FolderLock {
-  /** Whether it is still this process's; false once another took it. */
+  /** Whether this process still holds it; false once another took it. */
   readonly isHeld: () => boolean
   /** Aborted when a beat finds that another took it. */
   readonly lost: AbortSignal
-  /** Gives it back. Never throws: on a disk that fails the file stays, and the next run finds that nobody holds it. */
+  /** Releases it. Never throws: on a disk that fails the file stays, and the next run finds that nobody holds it. */
   readonly release: () => void
 }
 
-/** Of who writes no folder. */
+/** The lock of a process that writes no folder. */
 export const noLock: Pick<FolderLock, 'isHeld' | 'lost'> = { isHeld: () => true, lost: new AbortController().signal }
 
-/** Milliseconds between beats, and for how long one is watched; who hears that it is. */
+/** Milliseconds between beats and of watching them, where to report that it watches, and the kernel's lock. */
 export interface LockOptions {
   readonly beat?: number
   readonly watch?: number
@@ -55,9 +56,9 @@ const Holder = t.type({
   token: t.string,
   pid: natural('a process'),
   host: t.string,
-  /** Which kernel, since when: two containers of a machine have the same. */
+  /** The boot of the kernel, which all containers of a machine share. */
   boot: t.string,
-  /** Whose process numbers. */
+  /** The namespace of process numbers. */
   space: t.string,
   /** When the process started, so that a number used again is no holder. */
   start: t.string,
@@ -74,13 +75,13 @@ const textOr = (read: () => string, otherwise: () => string): string => {
   }
 }
 
-/** Where the system tells no more: a machine by its name and network cards. */
+/** Identifies a machine by its name and network cards, where the system has nothing better. */
 const machine = (): string => {
   const cards = Object.values(networkInterfaces()).flatMap((card = []) => card.map(({ mac }) => mac))
   return [hostname(), ...[...new Set(cards)].sort()].join(' ')
 }
 
-/** Where this process is. */
+/** The boot and the namespace of this process. */
 const here = (): Pick<Holder, 'boot' | 'space'> => ({
   boot: textOr(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8'), machine),
   space: textOr(
@@ -89,7 +90,7 @@ const here = (): Pick<Holder, 'boot' | 'space'> => ({
   ),
 })
 
-/** As much of a lock as a holder and its beat can have. */
+/** The most bytes that a holder and its beat can take. */
 const LONGEST = 4096
 
 const inOpened = <A>(path: string, use: (fd: number) => A): A => {
@@ -120,7 +121,7 @@ const held = new Set<string>()
 
 type Verdict = 'held' | 'stale' | 'unknown'
 
-/** What can be said of a holder at once. */
+/** What is known of a holder without watching it. */
 const judge = (path: string, holder: Holder | undefined, flock: Flock): Verdict => {
   if (holder === undefined) return 'unknown'
   const { boot, space } = here()
@@ -130,7 +131,7 @@ const judge = (path: string, holder: Holder | undefined, flock: Flock): Verdict 
   if (free !== undefined) return free ? 'stale' : 'held'
   if (holder.space !== space) return 'unknown'
   if (holder.pid === process.pid || !isAlive(holder.pid)) return 'stale'
-  // of another user it may not be told
+  // the start of another user's process may be hidden
   return ['', holder.start].includes(startOf(holder.pid)) ? 'held' : 'stale'
 }
 
@@ -148,7 +149,7 @@ const nameOf = (holder: Holder | undefined): string =>
     ? 'another process'
     : `process ${holder.pid}${holder.host === hostname() ? '' : ` on ${holder.host}`}`
 
-/** What a run is told whose folder another one has, or took. */
+/** The error of a run whose folder another one has or took. */
 export const foreignFolder = (folder: string, holder = 'another process'): DiffeoError =>
   fileError(
     `train in ${folder}`,
@@ -157,7 +158,7 @@ export const foreignFolder = (folder: string, holder = 'another process'): Diffe
     `choose another folder with --out, or remove ${join(folder, 'lock')} if no run is there`,
   )
 
-/** Puts aside a lock that was judged stale by its text; if it has changed since, it stays or is put back. */
+/** Removes a lock whose text was judged stale. If it has changed since, it stays or is put back. */
 const putAside = (path: string, text: string): void => {
   if (textOf(path) !== text) return
   const aside = `${path}.${randomUUID()}`
@@ -174,7 +175,7 @@ const without = (path: string): void => {
   }
 }
 
-/** Makes the lock, of this process. */
+/** Creates the lock of this process. */
 const create = async (path: string, flock: Flock, { beat = 5000 }: LockOptions): Promise<FolderLock> => {
   const file = await open(path, 'wx')
   const token = randomUUID()
@@ -251,7 +252,7 @@ export const lockFolder = async (folder: string, options: LockOptions = {}): Pro
       const verdict = judge(path, holder, flock)
       if (verdict === 'held') throw refusal(nameOf(holder))
       if (verdict === 'unknown') {
-        if (holder !== undefined) options.say?.(`${path} names ${nameOf(holder)}; watching whether it lives …`)
+        if (holder !== undefined) options.say?.(`${path} names ${nameOf(holder)}; watching whether it is alive …`)
         // a file without a holder may be one that is being written: it is judged when it is complete
         if (await beats(path, text, options, holder === undefined ? 20 : 500)) {
           if (holder !== undefined) throw refusal(nameOf(holder))

@@ -1,6 +1,6 @@
 /**
- * `metrics.jsonl`: how a run went, one JSON object a line, in the order of its steps. A line that was torn by a full disk
- * or a power cut is no line. A run that goes on from step n first takes out what lies after n.
+ * `metrics.jsonl`: the course of a run, one JSON object per line, in the order of its steps. A line that was cut by a
+ * full disk or a power cut is skipped. A run that resumes from step n first removes the lines after n.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { fileFailure, readTextIfAny, writeFileAtomic } from '../../file.js'
 
 const common = {
   step: natural('a step'),
-  /** Seconds of training so far, all parts of the run together. */
+  /** Seconds of training so far, over all parts of the run. */
   time: t.number,
   /** Examples seen so far. */
   images: natural('a number of images'),
@@ -58,14 +58,14 @@ export const readMetrics = async (path: string): Promise<readonly Metric[]> =>
     .split('\n')
     .flatMap(parse)
 
-/** Where lines are added. */
+/** The open file of a run. */
 export interface MetricsFile {
-  /** Seconds of training that the file tells of. */
+  /** Seconds of training up to its last line. */
   readonly time: number
   readonly add: (metric: Metric) => Promise<void>
 }
 
-/** Keeps nothing: of a worker that is not the chief. */
+/** The file of a worker other than the chief, which keeps nothing. */
 export const noMetrics: MetricsFile = { time: 0, add: async () => undefined }
 
 /**

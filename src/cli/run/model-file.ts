@@ -1,6 +1,6 @@
 /**
- * A model from a file of the user's: what it exports, or one sentence about why that is no model. The file may loop or
- * wait for ever; a signal ends the process then.
+ * A model from the user's own file, or one sentence about why its export is no model. The file may loop or wait
+ * forever; then a signal ends the process.
  *
  * @module
  */
@@ -36,7 +36,7 @@ const WANTED = 'a bijector or a layer as default or model'
 const firstLine = (thrown: unknown): string =>
   (thrown instanceof Error ? thrown.message : String(thrown)).split('\n')[0] ?? ''
 
-/** What a value is, and what would make a model of it. */
+/** Describes an export that is no model, and how to fix it. */
 const strange = (u: unknown): readonly [got: string, fix: string] => {
   if (typeof u === 'function') return ['a function', 'did you forget to call it? export what it returns']
   if (isRecord(u) && typeof u['then'] === 'function') return ['a promise', 'export default await …']
@@ -78,14 +78,14 @@ const fromModule = (path: string, shape: Shape, exported: Exports): AnyBijector 
   return placed(path, layer.at(shape), shape)
 }
 
-/** Rejects when nothing is left to do, though the module still waits: its `await` never ends. */
+/** Rejects when the event loop is empty while the module still waits: its `await` never ends. */
 const unsettled = (path: string) => {
   let stop = (): void => undefined
   const ended = new Promise<never>((_, reject) => {
     const waits = (): void =>
       reject(
         new DiffeoException(
-          formatError(path, 'a module that loads', 'one that waits for ever', 'look at its await at top level'),
+          formatError(path, 'a module that loads', 'one that never finishes', 'check its top-level await'),
         ),
       )
     process.once('beforeExit', waits)
@@ -94,7 +94,7 @@ const unsettled = (path: string) => {
   return { ended, stop }
 }
 
-/** The exports of a module; of TypeScript on every Node, its types taken off by jiti and left to the compiler. */
+/** The exports of a module. jiti strips the types of TypeScript, on every version of Node. */
 const load = async (path: string): Promise<Exports> => {
   if (!/ts$/.test(path)) return import(pathToFileURL(path).href)
   const { createJiti } = await import('jiti')

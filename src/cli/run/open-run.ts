@@ -1,5 +1,5 @@
 /**
- * A run that was saved, ready to be used: its configuration, its flow and its parameters as tensors.
+ * A saved run, ready for use: its configuration, its flow and its parameters as tensors.
  *
  * @module
  */
@@ -23,22 +23,22 @@ export interface RunFlags extends EngineFlags {
   readonly checkpoint?: Which
   /** The file of the user's model, if the run has one. */
   readonly model?: string
-  /** Where the data are now, if they were moved. */
+  /** The new folder of the data, if they were moved. */
   readonly data?: string
 }
 
 export interface OpenRun extends Model {
   readonly config: RunConfig
   readonly state: TrainState
-  /** The file in the run's folder that it is of. */
+  /** The name of its file in the run's folder. */
   readonly checkpoint: string
-  /** Of the averaged model, which is the one to use; borrowed from `state`. */
+  /** The averaged parameters, borrowed from `state`. */
   readonly params: Params
   readonly engine: Engine
 }
 
 /**
- * Refuses `--checkpoint best` where no validation has left one; a damaged one is passed over, and said so.
+ * Refuses `--checkpoint best` of a run without that file. A damaged one is skipped later, with a warning.
  *
  * @throws DiffeoException with a usage error
  */
@@ -52,8 +52,8 @@ export const requireBest = async (folder: string, which: Which | undefined): Pro
   throw new DiffeoException(
     usageError(
       '--checkpoint best',
-      `${best}, which a validation leaves`,
-      'a run without',
+      `${best}, which a validation writes`,
+      'a run without one',
       validation === 0
         ? 'leave it out: the run has no validation set'
         : 'leave it out, or train with a smaller --validate-every',
@@ -97,7 +97,7 @@ export const withRun = async <const A>(
 /**
  * The data that a run was trained on.
  *
- * @throws DiffeoException if the data cannot be read, or are not those that the run began with
+ * @throws DiffeoException if the data cannot be read, or are not the data that the run began with
  */
 export const examplesOf = async ({ config }: OpenRun, flags: RunFlags): Promise<Examples> => {
   const data = flags.data === undefined ? config.data : { ...config.data, folder: flags.data }

@@ -1,5 +1,5 @@
 /**
- * Completion in shells: what `@bomb.sh/tab` knows of commander's commands, and paths where it has nothing to offer.
+ * Completion in shells: the commands and flags that `@bomb.sh/tab` reads from commander, and paths elsewhere.
  *
  * @module
  */
@@ -14,7 +14,7 @@ const { setup } = tab
 export const withCompletion = (program: Command): void => {
   completion(program)
   const { ShellCompDirectiveDefault: paths, ShellCompDirectiveNoFileComp: none } = ShellCompDirective
-  // the package says `none` of everything, and folders of runs could not be completed any more
+  // the package always says `none`, so that folders of runs could not be completed
   Object.defineProperty(tab, 'directive', {
     get: () => (tab.completions.length === 0 ? paths : none),
     set: () => undefined,
@@ -22,7 +22,7 @@ export const withCompletion = (program: Command): void => {
   })
   tab.setup = (name, executable, shell) => {
     setup.call(tab, name, executable, shell)
-    // registered anew, because its script takes away in bash a default that it did not ask for
+    // registered again, because the package's script removes the default completion in bash
     if (shell === 'bash') writeRaw(process.stdout, `complete -o default -F __${name}_complete ${name}\n`)
   }
 }

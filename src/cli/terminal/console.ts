@@ -1,9 +1,10 @@
 /**
- * What a command may do to the world around it: say, warn, show progress, answer with JSON, hear of signals. Results go
- * to stdout, all else to stderr; with `--json` stdout holds one JSON document and nothing more.
+ * What a command may do to its surroundings: print, warn, show progress, return JSON, listen for signals. Results go to
+ * stdout, everything else to stderr. With `--json` stdout holds exactly one JSON document.
  *
  * Exit codes: 0 done; 1 refused or failed, with one sentence on stderr; 128 + n stopped by signal n, everything saved;
- * 130, as of Ctrl-C, stopped by the signal of another worker; 141, as of SIGPIPE, stopped because nobody reads its output.
+ * 130, as of Ctrl-C, stopped by the signal of another worker; 141, as of SIGPIPE, stopped because nobody reads its
+ * output.
  *
  * @module
  */
@@ -15,36 +16,36 @@ import { lostOutput, onLostOutput, writeLines, writeRaw } from './output.js'
 import { progress, type StartProgress } from './progress.js'
 import { codeOf, onSignal } from './signals.js'
 
-/** How a command came to its end. */
+/** How a command ended. */
 export type Outcome = 'done' | 'stopped'
 
 export interface Io {
-  /** A line for people; nothing with `--json`. */
+  /** Prints a line for people; nothing with `--json`. */
   readonly say: (line: string) => void
-  /** A line that everyone should see. */
+  /** Prints a warning. */
   readonly warn: (line: string) => void
-  /** The result for programs; nothing without `--json`. */
+  /** Prints the result for programs; nothing without `--json`. */
   readonly result: (value: unknown) => void
-  /** A line that is drawn again and again: in a terminal alone. */
+  /** Starts a line of progress, in terminals only. */
   readonly progress: StartProgress
-  /** Aborted by the first signal while something is held, or when output can no longer be written. */
+  /** Aborted by the first signal after `hold`, or when output can no longer be written. */
   readonly signal: AbortSignal
   /**
-   * From here on there is something to lose: the first signal asks to stop, which is answered by a sentence, by default
-   * that of training. Answers how to let go again.
+   * Declares that there is something to lose: the first signal then asks to stop and prints a sentence, by default that
+   * of training. Returns how to release it.
    */
   readonly hold: (sentence?: string) => () => void
 }
 
-/** The flags that every command takes. */
+/** The flags of every command. */
 export interface GlobalFlags {
   readonly json?: boolean
   readonly color: boolean
 }
 
 /**
- * Colours text for a stream: if it is a terminal that has them, and nobody said no (`NO_COLOR`, `--no-color`); with
- * `FORCE_COLOR` anywhere.
+ * Colours text for a stream, if it is a terminal with colours and neither `NO_COLOR` nor `--no-color` forbids them.
+ * `FORCE_COLOR` colours everywhere.
  */
 export const paint = (
   stream: Pick<NodeJS.WriteStream, 'isTTY' | 'hasColors'>,
@@ -53,11 +54,11 @@ export const paint = (
 ): ((format: 'red' | 'yellow', text: string) => string) => {
   const forced = !['0', 'false', undefined].includes(env['FORCE_COLOR'])
   const coloured = allowed && (stream.isTTY ? stream.hasColors(env) : forced)
-  // whether to is settled here: Node would ask stdout, which may be a pipe where stderr is not
+  // decided here, because Node would ask stdout, which may be a pipe where stderr is not
   return (format, text) => (coloured ? styleText(format, text, { validateStream: false }) : text)
 }
 
-/** Says what went wrong and sets the exit code. */
+/** Prints an error and sets the exit code. */
 export const fail = (error: DiffeoError, { json = false, color }: GlobalFlags): void => {
   const red = paint(process.stderr, color)
   if (json) writeRaw(process.stderr, `${printableJson({ error })}\n`)
@@ -65,14 +66,14 @@ export const fail = (error: DiffeoError, { json = false, color }: GlobalFlags): 
   process.exitCode = 1
 }
 
-/** What is no expected failure is a fault of the program: its stack helps to report it. */
+/** Prints an unexpected failure, a bug, with its stack, and sets the exit code. */
 export const crash = (thrown: unknown): void => {
   const stack = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)
   writeLines(process.stderr, `diffeo: ${stack}`)
   process.exitCode = 1
 }
 
-/** Fails where results could not be written to stdout; one that nobody reads is no failure. */
+/** Fails if results could not be written to stdout. Output that nobody reads is no failure. */
 export const checkOutput = async (flags: GlobalFlags): Promise<void> => {
   // streams report errors a turn later
   await new Promise((resolve) => setImmediate(resolve))
@@ -80,7 +81,7 @@ export const checkOutput = async (flags: GlobalFlags): Promise<void> => {
   if (lost !== undefined && !lost.isUnread) fail(fileFailure('write', 'stdout')(lost.error), flags)
 }
 
-/** Does what a command can go on without: an expected failure becomes a warning. */
+/** Does optional work: an expected failure becomes a warning. */
 export const warnIfFails = async <A>(work: () => Promise<A>, { warn }: Pick<Io, 'warn'>): Promise<A | undefined> => {
   try {
     return await work()

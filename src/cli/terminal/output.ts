@@ -1,9 +1,9 @@
 /**
- * What the command writes to stdout and stderr: the one place where it is escaped, and where writing may fail.
+ * Output to stdout and stderr: the one place that escapes it and that handles failed writes.
  *
- * A stream that failed once is not written again. Nobody is told when stderr fails. When stdout fails, whoever holds
- * something ({@link onLostOutput}) stops and saves; the end of the command reports why ({@link lostOutput}), except where
- * the reader left (`| head`) or the terminal was closed: those need no sentence.
+ * A stream that failed once is not written again. A failure of stderr is not reported. When stdout fails, a command
+ * that has something to lose ({@link onLostOutput}) stops and saves. The end of the command reports the reason ({@link
+ * lostOutput}), unless the reader left (`| head`) or the terminal was closed.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { printableLines } from '../../printable.js'
 
 type Stream = NodeJS.WriteStream
 
-/** Why stdout cannot be written. */
+/** The reason why stdout cannot be written. */
 export interface LostOutput {
   readonly error: NodeJS.ErrnoException
   /** Whether a reader left or a terminal closed: nobody is there to read. */
@@ -34,7 +34,7 @@ const describeLoss = (error: NodeJS.ErrnoException): LostOutput => {
   return { error, isUnread: signal !== undefined, code: signal === undefined ? 1 : 128 + signal }
 }
 
-/** Why stdout can no longer be written; undefined while it can. */
+/** The reason why stdout can no longer be written; undefined while it can. */
 export const lostOutput = (): LostOutput | undefined => {
   const error = failed.get(process.stdout)
   return error === undefined ? undefined : describeLoss(error)
@@ -54,7 +54,7 @@ const lose = (stream: Stream, error: NodeJS.ErrnoException): void => {
   if (stream === process.stdout) for (const listener of [...listeners]) listener(describeLoss(error))
 }
 
-/** Hears of errors that a stream reports later; without a listener each would end the process with a stack trace. */
+/** Listens for errors that a stream reports later; without a listener each would end the process with a stack trace. */
 export const guardOutput = (): void => {
   for (const stream of [process.stdout, process.stderr]) {
     if (guarded.has(stream)) continue
@@ -63,7 +63,9 @@ export const guardOutput = (): void => {
   }
 }
 
-/** Node's stream of a file writes once and ignores how much the system took: a full disk would cut the text silently. */
+/**
+ * Node's stream of a file writes once and ignores how much the system took: a full disk would cut the text silently.
+ */
 const writeWhole = (fd: number, text: string): void => {
   const bytes = Buffer.from(text)
   for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at)

@@ -1,11 +1,11 @@
 /**
- * Progress on stderr: one line that is drawn again in a terminal, and nothing anywhere else.
+ * Progress on stderr: one line that is redrawn in a terminal, and nothing elsewhere.
  *
  * @module
  */
 import { Presets, SingleBar } from 'cli-progress'
 
-/** A line of progress. The payload's names stand in braces in the line's format. */
+/** A line of progress. Its format has the names of the payload in braces. */
 export interface Progress {
   readonly update: (done: number, payload?: Readonly<Record<string, string>>) => void
   readonly stop: () => void
@@ -16,7 +16,7 @@ export type StartProgress = (format: string, total: number, payload?: Readonly<R
 
 const silent: Progress = { update: () => undefined, stop: () => undefined }
 
-/** Draws lines on a stream, if it is a terminal that someone sees. Signals stay the caller's. */
+/** Draws lines on a stream, if it is a terminal. Signals stay the caller's. */
 export const progress =
   (stream: NodeJS.WriteStream | undefined): StartProgress =>
   (format, total, payload = {}) => {
@@ -32,10 +32,10 @@ export const clock = (seconds: number): string => {
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, '0')}`
 }
 
-/** Hears how much is done of a total, and how many examples that were, if it is not they that are counted. */
+/** Receives how much is done, and how many examples that are, where something else is counted. */
 export type Heard = (done: number, examples?: number) => void
 
-/** `640 images, 320 images/s, 0:02 left`. The rate is that since the first report, before which something is compiled. */
+/** `640 images, 320 images/s, 0:02 left`. The rate counts from the first report, which follows the compilation. */
 export const paceOf = (total: number, unit: string, now = () => performance.now()) => {
   let from = { at: now(), done: 0, examples: 0 }
   let reports = 0
@@ -51,14 +51,14 @@ export const paceOf = (total: number, unit: string, now = () => performance.now(
   }
 }
 
-/** What a line counts. */
+/** What a line of progress counts. */
 export interface Counted {
   readonly doing: string
   readonly total: number
   readonly unit: string
 }
 
-/** Does something that takes long, with a line that says how far it is, how fast, and how long it will take still. */
+/** Does long work with a line of progress: how much is done, how fast, and the time left. */
 export const counted =
   (start: StartProgress, { doing, total, unit }: Counted, now?: () => number) =>
   async <A>(use: (heard: Heard) => Promise<A>): Promise<A> => {
@@ -71,7 +71,7 @@ export const counted =
     }
   }
 
-/** The line of a training: how far it is, how fast, how well. */
+/** The line of a training: progress, speed and figures. */
 export const trainingLine = (
   start: StartProgress,
   { things, name }: { readonly things: string; readonly name: string },
@@ -86,7 +86,7 @@ export const trainingLine = (
     begin: (step: number): void => {
       line = start(format, 1000, { step: `${step}`, rate: '…', train: '…', validation: '…', left: '…' })
     },
-    /** Hears a figure, examples in a second, seconds of training so far and to come. */
+    /** Takes a figure, examples per second, and the seconds of training so far and to come. */
     stepped: (step: number, train: number, rate: number, seconds: number, left: number): void => {
       done = (1000 * seconds) / (seconds + left)
       line?.update(done, { step: `${step}`, train: train.toFixed(3), rate: rate.toFixed(0), left: clock(left) })

@@ -17,9 +17,9 @@ type Listener = (name: (typeof stopSignals)[number]) => void
 const installed = new Set<Listener>()
 
 /**
- * Whether the command was started to ignore SIGHUP. Node resets ignored signals before any of our code runs, so this looks
- * for `nohup` in `_`, where bash, zsh and ksh put the command that they start, and on Linux for a parent process that
- * ignores the signal, such as a script under `nohup`.
+ * Whether the command was started to ignore SIGHUP. Node resets ignored signals before any of our code runs, so this
+ * looks for `nohup` in `_`, where bash, zsh and ksh put the command that they start, and on Linux for a parent process
+ * that ignores the signal, such as a script under `nohup`.
  */
 const isHangupIgnored = (): boolean => {
   if (basename(process.env['_'] ?? '') === 'nohup') return true
@@ -58,8 +58,8 @@ export const onSignal = (listener: Listener): (() => void) => {
 }
 
 /**
- * Runs code of the user's that may never return. Node calls listeners only between turns of its event loop, so there are
- * none meanwhile, and a signal ends the process by its default action.
+ * Runs code of the user's that may never return. Node calls listeners only between turns of its event loop, so there
+ * are none meanwhile, and a signal ends the process by its default action.
  */
 export const interruptible = async <A>(run: () => Promise<A>): Promise<A> => {
   for (const listener of installed) unlisten(listener)

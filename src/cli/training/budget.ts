@@ -1,5 +1,5 @@
 /**
- * How long a run is trained.
+ * How long a run trains.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { flagsOf } from '../flags.js'
 import type { RunConfig } from '../run/config.js'
 import { filesIn } from '../run/folder.js'
 
-/** When to stop, if not at the end of the schedule. */
+/** When a training stops, if not at the end of the schedule. */
 export interface Budget {
   readonly seconds?: number
   readonly steps?: number
@@ -26,23 +26,23 @@ interface BudgetFlags {
 
 const minutesFor = (shape: readonly number[]): number => (shape.length === 3 ? 15 : 3)
 
-/** What is to be known before a run goes on from a step, and the flags that it needs besides those of every such run. */
+/** A note about resuming from a step, and the flags that it needs besides those of every resumed run. */
 export const onwards = (
   { minutes, steps: asked = 0 }: Pick<BudgetFlags, 'minutes' | 'steps'>,
   { recipe: { steps, schedule }, shape }: RunConfig,
   step: number,
 ): { readonly note: string; readonly more: string } => {
-  // of a budget in minutes the folder keeps the steps that it was turned into, once it was
+  // the configuration keeps the number of steps that a time budget was turned into
   if (steps === undefined) return { note: '', more: flagsOf({ minutes }) }
   if (step < steps) return { note: '', more: '' }
-  const where = step > steps ? 'behind the end of its schedule, where' : 'the end of its schedule, behind which'
+  const where = step > steps ? 'past the end of its schedule, where' : 'the end of its schedule, beyond which'
   return {
     note: schedule === 'cosine' ? `, ${where} the learning rate is a hundredth` : '',
     more: flagsOf(asked > step ? { minutes, steps: asked } : { minutes: minutesFor(shape) }),
   }
 }
 
-/** What to do about numbers that ran away: from the last state the same step comes to the same. */
+/** What to do about a loss that is not finite. Retrying the step would fail again. */
 export const wayBack = (
   { minutes, steps }: BudgetFlags,
   { recipe: { learningRate } }: RunConfig,
@@ -51,7 +51,7 @@ export const wayBack = (
 ): string => {
   const lower = { checkpoint: 'best', learningRate: Number((learningRate / 10).toPrecision(3)), minutes, steps }
   return existsSync(filesIn(out).best)
-    ? `go on from the best validation with a lower rate: ${resumeWith}${flagsOf(lower)}`
+    ? `resume from the best validation with a lower rate: ${resumeWith}${flagsOf(lower)}`
     : 'there was no validation to go back to: start a new run with a lower --learning-rate'
 }
 

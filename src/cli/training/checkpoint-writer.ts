@@ -26,14 +26,14 @@ export const attempts = ({ warn }: Pick<Io, 'warn'>): Attempt => {
       return true
     } catch (thrown) {
       const sentence = describeError(asError(thrown))
-      if (!warned.has(sentence)) warn(`${sentence} (training goes on, and tries again)`)
+      if (!warned.has(sentence)) warn(`${sentence} (training continues and retries)`)
       warned.add(sentence)
       return false
     }
   }
 }
 
-/** Where a run is written: its folder, while it is this process's. */
+/** Where a run is written: its folder, while this process holds the lock. */
 export interface Place {
   readonly out: string
   readonly lock: Pick<FolderLock, 'isHeld'>
@@ -48,15 +48,15 @@ const saveIn = async ({ out, lock }: Place, path: string, contents: Snapshot): P
 /** Writes the checkpoints of a run. */
 export interface Saver {
   readonly save: (contents: Snapshot, isBest?: boolean) => Promise<void>
-  /** Seconds since the last time. */
+  /** Seconds since the last save. */
   readonly since: () => number
-  /** Tries once more, before the run ends. */
+  /** Tries once more to write what is unwritten, before the run ends. */
   readonly close: () => Promise<SavedBest>
 }
 
-/** The best validation, as far as it is written. */
+/** The state of the best checkpoint. */
 export interface SavedBest {
-  /** The figures of the best checkpoint that is there. */
+  /** The figures of the best checkpoint on disk. */
   readonly figures: BestFigures | undefined
   /** A better state that could not be written. */
   readonly unwritten: Snapshot | undefined
@@ -64,9 +64,9 @@ export interface SavedBest {
 
 /**
  * A best state that cannot be written is kept until it is: no later one is the same. Until then, the newest checkpoint
- * has the figures of the best one that is there, so that a run that goes on from it looks for one better than that.
+ * has the figures of the best one that is there, so that a run that resumes from it looks for a better one.
  *
- * @param best the figures of the best checkpoint, of a run that goes on.
+ * @param best the figures of the best checkpoint, of a run that resumes
  */
 export const saver = (place: Place, best: BestFigures | undefined, attempt: Attempt, io: Pick<Io, 'warn'>): Saver => {
   const files = filesIn(place.out)
@@ -116,7 +116,9 @@ export const saver = (place: Place, best: BestFigures | undefined, attempt: Atte
   }
 }
 
-/** Saves into an unpredictable new folder what the run's own folder cannot take. Returns the error with where it went. */
+/**
+ * Saves into an unpredictable new folder what the run's own folder cannot take. Returns the error with where it went.
+ */
 const rescue = async (error: DiffeoError, contents: Snapshot, best: Snapshot | undefined): Promise<DiffeoError> => {
   try {
     const files = filesIn(await mkdtemp(join(tmpdir(), 'diffeo-')))

@@ -1,6 +1,6 @@
 /**
- * Training on many machines. Every machine runs the same command with its own worker number. Worker 0, the chief, writes
- * the run's folder and sends the others the checkpoint to resume from; the others only need the data.
+ * Training on many machines. Every machine runs the same command with its own worker number. Worker 0, the chief,
+ * writes the run's folder and sends the others the checkpoint to resume from; the others only need the data.
  *
  * @module
  */
@@ -24,13 +24,13 @@ import type { Io } from '../terminal/console.js'
 export interface ClusterFlags extends EngineFlags {
   readonly workers?: readonly string[]
   readonly worker?: number
-  /** Seconds. */
+  /** In seconds. */
   readonly workerTimeout?: number
-  /** Whether to listen at an address that anybody may reach. */
+  /** Whether to listen at a public address. */
   readonly insecurePublic?: boolean
 }
 
-/** Of these flags those that were given: a run does not keep where and how it is computed. */
+/** The flags about where and how to compute, which a run does not keep. */
 export const unkept = ({
   engine,
   precision,
@@ -46,7 +46,7 @@ export const unkept = ({
   ...{ precision, xla, threads, device, workers, worker, workerTimeout, insecurePublic },
 })
 
-/** What TensorFlow's users and schedulers put into the environment variable `TF_CONFIG`. */
+/** The environment variable `TF_CONFIG`, which users and schedulers of TensorFlow set. */
 const TfConfig = t.type(
   {
     cluster: t.partial({ chief: t.array(t.string), worker: t.array(t.string) }),
@@ -87,10 +87,14 @@ export const clusterSpec = (
     workers === undefined ? orThrow(fromEnvironment(config)) : { addresses: workers, index: worker ?? -1 }
   const strange = addresses.find((address, i) => !isAddress(address) || addresses.indexOf(address) !== i)
   if (strange !== undefined)
-    throw refusal('--workers', 'different addresses host:port, with commas between', `'${strange}'`)
+    throw refusal('--workers', 'distinct addresses host:port, separated by commas', `'${strange}'`)
   if (addresses.length < 2 && index <= 0) return undefined
   if (index < 0 || index >= addresses.length)
-    throw refusal('--worker', `which of the ${addresses.length} this is, from 0`, index < 0 ? 'none' : `${index}`)
+    throw refusal(
+      '--worker',
+      `the number of this worker, 0 to ${addresses.length - 1}`,
+      index < 0 ? 'none' : `${index}`,
+    )
   if (engine !== 'auto' && engine !== 'tensorflow')
     throw refusal('--workers', 'the engine tensorflow', `'${engine}'`, 'leave --engine out')
   return { addresses, index, timeout: workerTimeout ?? 600 }
@@ -177,7 +181,7 @@ export const sameConfig = async (workers: Workers | undefined, config: RunConfig
   const [theirs, ours]: readonly Readonly<Record<string, unknown>>[] = [decisive(chief), decisive(config)]
   const text = (value: unknown): string => JSON.stringify(value) ?? 'none'
   const key = Object.keys({ ...theirs, ...ours }).find((k) => text(theirs![k]) !== text(ours![k]))
-  // every worker hears of a refusal, so that none waits for one that refused
+  // every worker learns of a refusal, so that none waits for the worker that refused
   const agrees = await workers.gather(key === undefined ? 1 : 0)
   const fix = 'start all workers with the same flags'
   if (key !== undefined)

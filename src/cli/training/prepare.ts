@@ -41,7 +41,7 @@ const warnOfOtherData = (base: RunConfig | undefined, config: RunConfig, flags: 
   // with another validation set, the parts have other sizes anyway
   const isComparable = config.data.name === base?.data.name && config.recipe.validation === base.recipe.validation
   if (isComparable && !hasSameContents(base.contents, config.contents))
-    warn(`data: others than those of ${flags.config}: not the same run again`)
+    warn(`data: not those of ${flags.config}, so this is another run`)
 }
 
 /**
@@ -88,7 +88,7 @@ export const prepare = async (
   io.say([describeEngine(engine), ...(verified === undefined ? [] : [verified])].join('\n'))
   io.say(`${config.model.name} of ${size} parameters on ${config.data.name}, seed ${seed}, batch ${batch}`)
   if (saved !== undefined) io.say(`from ${saved.path}, step ${saved.step}`)
-  if (writes) io.say(`configuration, for --config to make the same run of: ${files.config}`)
+  if (writes) io.say(`configuration, which repeats the run with --config: ${files.config}`)
   if (loaded !== undefined) warningsOf(loaded).forEach(io.warn)
   return { training: { out, config, model, engine, examples, metrics, best: saved?.best, workers }, start, budget }
 }

@@ -36,7 +36,7 @@ const endAsChief = async (
   }
   const { note, more } = onwards(flags, config, step)
   const resume = `${resumeWith}${more}`
-  io.say(`step ${step} is saved${note}; go on with: ${resume}`)
+  io.say(`step ${step} is saved${note}; resume with: ${resume}`)
   if (end.error !== undefined) throw new DiffeoException(end.error)
   if (!interrupted) {
     await finish({ ...training, config }, end.state, flags.report, io)

@@ -1,7 +1,6 @@
 /**
- * The training of a run, from a state to its end: steps, figures, checkpoints.
- *
- * A checkpoint is written at each validation and each `saveEvery` seconds, so a power cut costs that much at most.
+ * The training loop: steps, figures, checkpoints. It writes a checkpoint at each validation and every `saveEvery`
+ * seconds, the most that a power cut can cost.
  *
  * @module
  */
@@ -32,37 +31,37 @@ import { isChief } from './cluster.js'
 /** A run in training. */
 export interface Training {
   readonly out: string
-  /** Of its folder; a worker that is not the chief has none. */
+  /** The lock of its folder; workers other than the chief have none. */
   readonly lock: Pick<FolderLock, 'isHeld' | 'lost'>
   readonly config: RunConfig
   readonly model: Model
   readonly engine: Engine
   readonly examples: Examples
   readonly metrics: MetricsFile
-  /** Of a run that goes on. */
+  /** The best figures before this training, of a run that resumes. */
   readonly best: BestFigures | undefined
-  /** If there are several: only the chief writes and validates. */
+  /** The other workers, if any; only the chief writes and validates. */
   readonly workers: Workers | undefined
 }
 
-/** The last state, and the configuration that may have learned how many steps it has. */
+/** The end of a training. Its configuration may have got a number of steps. */
 export interface Learned {
   readonly end: Stopped
   /** Whether a signal ended it, here or on another worker. */
   readonly interrupted: boolean
   readonly config: RunConfig
   readonly best: BestFigures | undefined
-  /** As far as it is in the run's folder. */
+  /** The best checkpoint in the run's folder. */
   readonly savedBest: SavedBest
 }
 
 /** Steps from one line of the metrics to the next. */
 const LOG_EVERY = 10
 
-/** The share of a budget in time that goes into steps; the rest is for validations. */
+/** The share of a time budget for steps; the rest is for validations. */
 const STEPPING = 0.92
 
-/** What a checkpoint of it holds. */
+/** The contents of a checkpoint. */
 export const snapshot = (
   { model }: Pick<Training, 'model'>,
   config: RunConfig,
@@ -75,15 +74,15 @@ export const snapshot = (
   ...(best === undefined ? {} : { best }),
 })
 
-/** Points in a picture from while it trains. */
+/** The number of points in a progress picture. */
 const PROGRESS_POINTS = 300
 
-/** 1, 2, 4, 8, …: what changes fast at first is looked at often at first. */
+/** Whether n is 1, 2, 4, 8, …: pictures are frequent at first, when the flow changes fast. */
 const isSeldom = (n: number): boolean => n >= 1 && Number.isInteger(Math.log2(n))
 
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length
 
-/** The state before the first step, from the first batch. */
+/** Creates the state before the first step from the first batch. */
 export const begin = async ({ flow, optimiser }: Model, { batch }: Examples, seed: number): Promise<TrainState> => {
   const first = await batch(0)
   return startTraining(flow, optimiser, keysOf(seed).init, first).finally(() => unwrap(first).dispose())
@@ -106,7 +105,9 @@ const show = async (
   orThrow(await writePng(join(progress, `${state.step}.png`))(picture)())
 }
 
-/** Answers the largest of what the workers say, so that all do the same; `onLost` hears why one cannot be heard any more. */
+/**
+ * Returns the largest number among the workers, so that all do the same. `onLost` gets the error if a worker is lost.
+ */
 const vote =
   (workers: Workers | undefined, onLost: (error: DiffeoError) => void) =>
   async (n: number): Promise<number> => {
@@ -118,7 +119,7 @@ const vote =
     }
   }
 
-/** Trains until the time is over, something is wrong or a signal comes. */
+/** Trains until the budget is used up, something fails or a signal arrives. */
 export const learn = async (training: Training, start: TrainState, budget: Budget, io: Io): Promise<Learned> => {
   const { out, lock, model, engine, examples, metrics, workers } = training
   const { flow, optimiser } = model
@@ -148,12 +149,12 @@ export const learn = async (training: Training, start: TrainState, budget: Budge
   const elapsed = (): number => (performance.now() - began) / 1000
   const common = (step: number) => ({ step, time: metrics.time + elapsed(), images: step * size, unit: unit.name })
   const contents = (state: TrainState): Snapshot => snapshot(training, config, state, best)
-  /** The end of the schedule may become known on the way; a run that goes on behind it has no such end. */
+  /** The end of the schedule may become known during training. A run that resumes past it has no such end. */
   const lastStep = (): number => {
     const { steps = 0 } = config.recipe
     return budget.steps ?? (start.step < steps ? steps : Number.POSITIVE_INFINITY)
   }
-  /** Turns a budget in time into steps after the warm-up: the rates up to there are those of every number of steps. */
+  /** Turns a time budget into a number of steps after the warm-up, whose rates do not depend on that number. */
   const settle = async (step: number, perStep: number): Promise<void> => {
     const { warmUp, schedule, steps } = config.recipe
     if (steps !== undefined || schedule !== 'cosine' || budget.seconds === undefined || step < warmUp) return
@@ -161,7 +162,7 @@ export const learn = async (training: Training, start: TrainState, budget: Budge
     config = { ...config, recipe: { ...config.recipe, steps: step + more } }
     if (writes) await attempt(() => writeJson(filesIn(out).config, config))
   }
-  /** Sees whether this step is the last, and among workers whether one of them wants it to be. */
+  /** Ends the training if this step is the last, or if one of the workers wants to stop. */
   const endWhereDue = async (step: number): Promise<void> => {
     if (step >= lastStep()) over.abort()
     if (workers === undefined) return

@@ -313,7 +313,7 @@ describe.runIf(process.env['DIFFEO_TEST_ENGINE'] === 'tensorflow')('the engine t
       /^compiling the train step …\ncompiled in \d+\.\d s\nstep 12 is saved, the end of its schedule, /m,
     )
     expect(again.out).toContain(
-      'go on with: npx diffeo train moons --resume --out short --engine tensorflow --precision bf16 --minutes 3\n',
+      'resume with: npx diffeo train moons --resume --out short --engine tensorflow --precision bf16 --minutes 3\n',
     )
   })
   it('leaves timers alive while it computes', async () => {
