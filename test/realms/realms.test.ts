@@ -75,3 +75,16 @@ it('runs in the sandbox of vitest', () => {
   })
   expect(status, stdout + stderr).toBe(0)
 })
+
+it('where a DOM of a test runner replaces the classes of Node, a sentence says so', async () => {
+  const native = globalThis.Uint8Array
+  try {
+    globalThis.Uint8Array = foreign('Uint8Array')
+    const { left } = (await d.useEngine('onnxruntime')()) as { readonly left: d.DiffeoError }
+    expect(Object.values(left).slice(1).join()).toBe(
+      "engine onnxruntime,Node's own Uint8Array,another, as jsdom's,test in the environment 'node'",
+    )
+  } finally {
+    globalThis.Uint8Array = native
+  }
+})

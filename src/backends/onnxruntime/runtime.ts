@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { engineError, NotInstalled } from '../../error.js'
+import { DiffeoException, engineError, NotInstalled } from '../../error.js'
 import { isMissingPackage, messageOf } from '../../thrown.js'
 
 /** The part of ONNX Runtime's interface that is used. */
@@ -79,6 +79,12 @@ const load = async (name: string): Promise<Runtime> => {
   return imported.default ?? imported
 }
 
+/** vitest's environment `jsdom` replaces classes of Node's main realm, which the binding goes on to use. */
+const replaced = (): DiffeoException =>
+  new DiffeoException(
+    engineError('engine onnxruntime', "Node's own Uint8Array", "another, as jsdom's", "test in the environment 'node'"),
+  )
+
 /**
  * Loads ONNX Runtime.
  *
@@ -87,6 +93,7 @@ const load = async (name: string): Promise<Runtime> => {
  */
 export const importRuntime = async (): Promise<Runtime> => {
   const { process } = globalThis
+  if (mainRealm === undefined && !(Buffer.prototype instanceof Uint8Array)) throw replaced()
   for (const name of [`@diffeo/onnxruntime-${process.platform}-${process.arch}`, UPSTREAM])
     try {
       return await load(name)
