@@ -89,9 +89,7 @@ describe('a file that never returns', () => {
     writeFileSync(at('waits.mjs'), 'export default await new Promise(() => {})')
     const { code, err } = await inspect(at('waits.mjs'))
     expect(code).toBe(1)
-    expect(err).toMatch(
-      /^diffeo: .*waits\.mjs: expected a module that loads, got one that never finishes; check .*\n$/,
-    )
+    expect(err).toMatch(/^diffeo: .*waits\.mjs: expected a module that loads, got one that never finishes; check .*\n$/)
   })
   it.skipIf(process.platform === 'win32').each([
     ['loops', 'console.error("begun"); for (;;);'],
