@@ -20,13 +20,14 @@ export const codeOf = (thrown: unknown): string | undefined =>
   typeof thrown === 'object' && thrown !== null && 'code' in thrown ? String(thrown.code) : undefined
 
 /**
- * Whether an import failed because this package is not installed, as Node, Yarn's Plug'n'Play, jest and bundlers say it.
+ * Whether an import failed because this package is not installed, as Node, Yarn's Plug'n'Play, jest, ts-node, bundlers and browsers say
+ * it.
  * A package that is there and lacks one of its own dependencies is not missing.
  */
 export const isMissingPackage = (name: string, thrown: unknown): boolean => {
   const message = messageOf(thrown)
   const unresolved =
     /^(ERR_)?MODULE_NOT_FOUND$/.test(codeOf(thrown) ?? '') ||
-    /^(Could not resolve "|Cannot find module ')/.test(message)
+    /^(Could not resolve "|Cannot find (module|package) '|Failed to resolve module specifier ['"])/.test(message)
   return unresolved && [`'${name}'`, `"${name}"`, `tried to access ${name} `].some((text) => message.includes(text))
 }
