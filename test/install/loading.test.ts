@@ -69,6 +69,40 @@ it('without koffi, TensorFlow names the package to install, and so does the comm
   expect(stdout).toContain(sentence)
 })
 
+it('without koffi, the heartbeat alone locks the folder of a run, and the command trains', () => {
+  const of = join(folder, 'run')
+  const text = `
+    const { readFileSync } = await import('node:fs')
+    const { lockFolder } = await import('./node_modules/diffeo/dist/src/cli/run/lock.js')
+    const options = { beat: 20, watch: 600 }
+    const tried = () => lockFolder('.', options).then((lock) => lock, ({ message }) => message)
+    const lock = await tried()
+    console.log(JSON.parse(readFileSync('lock', 'utf8').split('\\n')[0]).flock)
+    console.log((await tried()).includes('expected a folder that no other run uses'))
+    lock.release()
+    const next = await tried()
+    console.log(next.isHeld())
+    next.release()`
+  expect(run(text)).toEqual(['false\ntrue\ntrue\n', ''])
+  const flags = ['moons', '--steps', '3', '--validation', '0', '--no-report', '--engine', 'wasm', '--out', of]
+  const [stdout, stderr] = run(`process.argv = [process.argv[0], '', 'train', ...${JSON.stringify(flags)}]
+    await import('./node_modules/diffeo/dist/src/cli/main.js')`)
+  expect(stderr).toBe('')
+  expect(stdout).toMatch(/^test [\d.]+ nats on/m)
+  expect(readdirSync(of)).toContain('last.safetensors')
+  expect(readdirSync(of)).not.toContain('lock')
+})
+
+// without top-level await, which `require` refuses
+it.skipIf(!('require_module' in process.features))('is required from CommonJS', () => {
+  const text = `
+    const { createRequire } = await import('node:module')
+    const d = createRequire(import.meta.url)('diffeo')
+    console.log((await d.ready()).name, d === (await import('diffeo')))`
+  const [stdout] = run(text, { DIFFEO_ENGINE: 'wasm', NODE_OPTIONS: '--disable-warning=ExperimentalWarning' })
+  expect(stdout).toBe('wasm true\n')
+})
+
 it('an engine that was asked for needs no line', () => {
   expect(run(program(), { DIFFEO_ENGINE: 'wasm' })).toEqual(['wasm\n', ''])
 })
