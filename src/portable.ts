@@ -15,6 +15,7 @@ export * from './bijector/coupling.js'
 export * from './bijector/dequantise.js'
 export * as Diffeo from './bijector/diffeo.js'
 export * from './bijector/elementwise.js'
+export * from './bijector/embed.js'
 export * from './bijector/layer.js'
 export { channelwise, checkerboard, halves, type KindOf, type Mask, mask, type Split } from './bijector/mask.js'
 export * from './bijector/norm.js'
@@ -115,3 +116,4 @@ export {
   type TrainState,
 } from './train/state.js'
 export { type StepMetrics, type StepOptions, type Stepper, step } from './train/step.js'
+export * from './train/variational.js'

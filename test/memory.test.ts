@@ -62,6 +62,20 @@ const run = (net: Net<'vector'> | Net<'image'>, from: AnyTensor, to: readonly nu
 }
 const onnx = { inputs: [{ name: 'x', shape: [2] }], outputs: ['y'], run: ([v]: tf.Tensor[]) => [tf.exp(v!)] }
 
+const shifted = diffeo.conditional({
+  name: 'shifted',
+  domain: [2],
+  codomain: [2],
+  given: [2],
+  spec: {},
+  forward: (_, v, c) => [diffeo.T.sub(c)(v), diffeo.T.zeroPerExample(v)],
+  inverse: (_, z, c) => [diffeo.T.add(c)(z), diffeo.T.zeroPerExample(z)],
+})
+const embedded = diffeo.embed([2], diffeo.mlp({ hidden: [3] }), shifted).init(key(4))
+const squares = (v: AnyTensor) => diffeo.T.neg(diffeo.T.sumEvent(diffeo.T.square(v)))
+const elbo = diffeo.reverseKl(moons, squares)
+const noise = elbo.draw(key(5), 4)
+
 /** Calls by the name of the export, a dot, and what is called. */
 const cases: Readonly<Record<string, () => unknown>> = {
   'Diffeo.andThen': () => Diffeo.andThen(Diffeo.reverse(bound))(bound).forward(x),
@@ -90,6 +104,16 @@ const cases: Readonly<Record<string, () => unknown>> = {
   dequantise: () => diffeo.dequantise<readonly [2]>(key(4)).forward(x),
   disposeParams: () => diffeo.disposeParams(moons.init(key(5))),
   disposeState: () => diffeo.disposeState(diffeo.copyState(state)),
+  embed: () =>
+    diffeo
+      .flow(diffeo.embed([2], diffeo.mlp({ hidden: [3] }), shifted), diffeo.standardNormal)
+      .given(x)
+      .sample(embedded)(key(4), 16),
+  evaluateVariational: () => diffeo.evaluateVariational(moons, squares, state.params, key(5), 40),
+  'importanceWeighted.loss': () => diffeo.importanceWeighted(moons, squares, 2).loss(state.params)(noise),
+  paretoK: () => diffeo.paretoK([0, 1]) && undefined,
+  'reverseKl.loss': () => elbo.loss(state.params)(noise),
+  'reverseKl.draw': () => elbo.draw(key(5), 3),
   evaluate: () => diffeo.evaluate(moons, state.params, evaluation),
   evaluationBatches: () => diffeo.orThrow(diffeo.evaluationBatches(images, key(6), 3)).at(0),
   fit: async () => {
@@ -100,20 +124,7 @@ const cases: Readonly<Record<string, () => unknown>> = {
   bijectorParams: () => diffeo.bijectorParams(moons, state.params) === state.params && undefined,
   baseParams: () => Object.keys(diffeo.baseParams(moons, state.params)).length === 0 && undefined,
   drawNoise: () => diffeo.drawNoise(diffeo.standardNormal, [[2], [3, 1]], key(12), 2),
-  conditional: () =>
-    diffeo
-      .conditional({
-        name: 'shifted',
-        domain: [2],
-        codomain: [2],
-        given: [2],
-        spec: {},
-        forward: (_, v, c) => [diffeo.T.sub(c)(v), diffeo.T.zeroPerExample(v)],
-        inverse: (_, z, c) => [diffeo.T.add(c)(z), diffeo.T.zeroPerExample(z)],
-      })
-      .given(x)
-      .bind({})
-      .forward(x),
+  conditional: () => shifted.given(x).bind({}).forward(x),
   'flow.init': () => moons.init(key(7)),
   'flow.logProb': () => moons.logProb(state.params)(x),
   'flow.bitsPerDim': () => tiny.bitsPerDim(own)(image),

@@ -13,7 +13,8 @@ const kindOf = (value: unknown): string => {
   const has = (field: string): boolean =>
     typeof value === 'object' && value !== null && !Array.isArray(value) && field in value
   if (has('_fits')) return 'a mask'
-  if (has('at')) return has('kind') ? 'a net' : has('domain') ? 'a bijector' : 'a layer'
+  if (has('at'))
+    return has('kind') ? 'a net' : has('context') ? 'a conditional bijector' : has('domain') ? 'a bijector' : 'a layer'
   return has('bijector') ? 'a density' : has('logProb') ? 'a base' : shown(value)
 }
 
@@ -42,6 +43,6 @@ export const expectKind = (
 export const layerIn =
   (op: string) =>
   (value: unknown): AnyBijector | AnyConditional | Layer<ShapeFn> => {
-    expectKind(op, 'a layer', value, ['a layer', 'a bijector'])
+    expectKind(op, 'a layer', value, ['a layer', 'a bijector', 'a conditional bijector'])
     return value as Layer<ShapeFn>
   }

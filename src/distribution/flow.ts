@@ -218,7 +218,13 @@ export const flow = <A extends Shape, B extends Latents, L = Bijector<A, B>>(
   bijector: L & OnlyBijector<L> & { readonly domain: A; readonly codomain: B },
   base: Base,
 ): FlowOf<L, A, B> => {
-  expectKind('flow', 'a bijector', bijector, ['a bijector'], 'put a layer at a shape: on(shape, layer)')
+  expectKind(
+    'flow',
+    'a bijector',
+    bijector,
+    ['a bijector', 'a conditional bijector'],
+    'put a layer at a shape: on(shape, layer)',
+  )
   expectKind('flow', 'a base', base)
   const of = bijector as object as Bijector<A, B> | Conditional<A, Shape, B>
   const made = 'context' in of ? conditionalFlow(of, base) : flowAt<A, B>(of, of, base)

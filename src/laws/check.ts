@@ -6,20 +6,23 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { Arbitrary } from 'fast-check'
 import * as E from 'fp-ts/lib/Either.js'
-import type { AnyBijector } from '../bijector/layer.js'
+import type { Shape } from '../../types/shape.js'
+import type { AnyBijector, AnyConditional } from '../bijector/layer.js'
 import { tidy } from '../tensor/ops.js'
-import { foldIn, key } from '../tensor/random.js'
+import { leaves } from '../tensor/params.js'
+import { foldIn, key, normalArray } from '../tensor/random.js'
 import { latentList, product, sameShape, showLatents } from '../tensor/shape.js'
-import { type AnyTensor, trust } from '../tensor/tensor.js'
+import { type AnyTensor, trust, unwrap } from '../tensor/tensor.js'
 import { type CategoryLaw, category } from './category.js'
 import { density } from './density.js'
 import { fc } from './fastCheck.js'
+import { rows } from './jacobian.js'
 import type { Claims, Draw, Law } from './law.js'
-import { mandatory } from './mandatory.js'
+import { example, mandatory } from './mandatory.js'
 import { optional } from './optional.js'
 import { randomParams } from './random.js'
 import { support } from './support.js'
-import { describeViolation, type Verdict, violates } from './verdict.js'
+import { agree, describeViolation, every, type Verdict, violates } from './verdict.js'
 
 /**
  * The laws of one bijector by name.
@@ -62,14 +65,17 @@ export const interval = (low: number, high: number): Arbitrary<number> =>
 
 const examples = 3
 const seeds = () => fc.noShrink(fc.integer({ min: 0, max: 2 ** 31 - 2 }))
-const inputs = (b: AnyBijector, domain: NonNullable<LawOptions['domain']>): Arbitrary<readonly number[]> => {
+const inputs = (
+  b: { readonly domain: Shape },
+  domain: NonNullable<LawOptions['domain']>,
+): Arbitrary<readonly number[]> => {
   const length = examples * product(b.domain)
   return fc.array(Array.isArray(domain) ? interval(domain[0]!, domain[1]!) : (domain as Arbitrary<number>), {
     minLength: length,
     maxLength: length,
   })
 }
-const toBatch = (b: AnyBijector, values: readonly number[]): AnyTensor =>
+const toBatch = (b: { readonly domain: Shape }, values: readonly number[]): AnyTensor =>
   trust(tf.tensor([...values], [examples, ...b.domain], 'float32'))
 
 /** A law that throws is broken too. */
@@ -124,7 +130,7 @@ export const lawsOf = (b: AnyBijector, options: LawOptions = {}): readonly LawNa
   (Object.keys(laws) as LawName[]).filter(applies(b, claimsOf(b, options)))
 
 /** Where inputs are drawn from if no option says it. */
-const domainOf = ({ support: [low, high] }: AnyBijector): readonly [low: number, high: number] => {
+const domainOf = ({ support: [low, high] }: Pick<AnyBijector, 'support'>): readonly [low: number, high: number] => {
   if (low === Number.NEGATIVE_INFINITY) return high === Number.POSITIVE_INFINITY ? [-2, 2] : [high - 4, high - 0.1]
   if (high === Number.POSITIVE_INFINITY) return [low + 0.1, low + 4]
   const margin = (high - low) / 20
@@ -147,11 +153,67 @@ const clearOf =
  * Runs the laws on a bijector, or those named, with random parameters and inputs. One call in a test of vitest, jest
  * or node:test.
  *
+ * A conditional bijector is lawful if the bijector at each context is: it is checked at drawn contexts, and the contexts
+ * of a batch must not mix. Of a flow, the bijector is checked.
+ *
  * @throws Error that names the bijector, the law, both numbers, the smallest input found and the seed that repeats it
  * @example
  * test('my bijector', () => checkLaws(on([4], mine), { domain: [0, 1] }))
  */
-export const checkLaws = (b: AnyBijector, options: LawOptions = {}, names?: readonly LawName[]): void => {
+export const checkLaws = (of: Lawful, options: LawOptions = {}, names?: readonly LawName[]): void => {
+  const b = 'bijector' in of ? of.bijector : of
+  if (!('given' in b)) {
+    checkBijector(b, options, names)
+    return
+  }
+  const { seed = 0, runs = 8 } = options
+  const contexts = (n: number, place: number): AnyTensor => {
+    const size = n * product(b.context)
+    return trust(tf.tensor(normalArray(foldIn(key(seed), place), size), [n, ...b.context]))
+  }
+  checkContexts(b, options, contexts(examples, CONTEXTS))
+  for (let place = 0; place < CONTEXTS; place++) {
+    const context = contexts(1, place)
+    checkBijector(b.given(context), { ...options, runs: Math.ceil(runs / CONTEXTS) }, names)
+    unwrap(context).dispose()
+  }
+}
+
+/** What laws are checked of. */
+export type Lawful = AnyBijector | AnyConditional | { readonly bijector: AnyBijector | AnyConditional }
+
+/** At how many contexts a conditional bijector is checked. */
+const CONTEXTS = 3
+
+/** Each example depends on its own context alone. Frees the contexts. */
+const checkContexts = (
+  b: AnyConditional,
+  { tolerance = 1e-4, seed = 0, ...options }: LawOptions,
+  contexts: AnyTensor,
+) => {
+  const domain = options.domain ?? domainOf(b)
+  const params = randomParams(b.spec, key(seed))
+  const verdictOf = (values: readonly number[]): Verdict => {
+    const x = toBatch(b, values)
+    const [z] = b.given(contexts).bind(params).forward(x)
+    return every(
+      ...Array.from({ length: examples }, (_, i) => () => {
+        const [alone] = b.given(example(contexts, i)).bind(params).forward(example(x, i))
+        const own = tf.slice(rows(z), [i, 0], [1, -1]).dataSync()
+        return agree(`forward of example ${i} with its context alone`, rows(alone).dataSync(), own, tolerance)
+      }),
+    )
+  }
+  search(
+    fc.tuple(inputs(b, domain)),
+    verdictOf,
+    { runs: 2, seed, patience: 20 },
+    (why, [values]) => `${b.name} breaks the mandatory law 'contexts': ${why}; at x = ${shown(values)}`,
+  )
+  tf.dispose([unwrap(contexts), ...leaves<AnyTensor>(params).map(([, leaf]) => unwrap(leaf))])
+}
+
+const checkBijector = (b: AnyBijector, options: LawOptions, names?: readonly LawName[]): void => {
   const { domain = domainOf(b), tolerance = 1e-4, runs = 8, seed, kinks = [] } = options
   const claims = claimsOf(b, options)
   for (const name of (names ?? lawsOf(b, options)).filter(applies(b, claims))) {

@@ -18,7 +18,8 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { Latents, Shape } from '../../types/shape.js'
 import { drawBase } from '../distribution/base.js'
-import { baseParams, bijectorParams, type Flow } from '../distribution/flow.js'
+import { baseParams, bijectorParams, type ConditionalFlow, type Flow } from '../distribution/flow.js'
+import { tidy } from '../tensor/ops.js'
 import { countParams, disposeParams, leaves, mapLeaves, type Param, type Params, type Spec } from '../tensor/params.js'
 import { foldIn, key, normalArray } from '../tensor/random.js'
 import { product } from '../tensor/shape.js'
@@ -78,7 +79,15 @@ const compute = (flow: Flow<Shape, Latents>): Fingerprint => {
 
 const taken = new WeakMap<object, Fingerprint | undefined>()
 
-const isFlow = (of: object): of is Flow<Shape, Latents> => 'logProb' in of && typeof of.logProb === 'function'
+const isFlow = (of: object): of is Flow<Shape, Latents> | ConditionalFlow<Shape, Shape, Latents> =>
+  'bijector' in of && 'base' in of
+
+/** Of a conditional flow, the flow at fixed contexts. */
+const atFixedContext = (of: Flow<Shape, Latents> | ConditionalFlow<Shape, Shape, Latents>): Flow<Shape, Latents> => {
+  if (!('given' in of)) return of
+  const { context } = of.bijector
+  return of.given(trust(tf.tensor(normals(product(context), 0), [1, ...context])))
+}
 
 /**
  * The fingerprint of a flow; none of what is no whole flow, is very large or cannot be evaluated outside of `jit`.
@@ -89,7 +98,7 @@ export const fingerprint = (of: object): Fingerprint | undefined => {
   if (!taken.has(of)) {
     let computed: Fingerprint | undefined
     try {
-      computed = countParams(of.spec) > MOST_PARAMETERS ? undefined : compute(of)
+      computed = countParams(of.spec) > MOST_PARAMETERS ? undefined : tidy(() => compute(atFixedContext(of)))
     } catch {
       // a flow without an inverse, or an engine whose values cannot be read at once
     }
