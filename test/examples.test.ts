@@ -112,6 +112,34 @@ it('the program of the README runs', async () => {
   await expect(run(process.execPath, [file])).rejects.toThrow('fit at step 1: expected a')
 })
 
+it('the programs of docs/conditional.md compile and run', async () => {
+  const blocks = [...readFileSync('docs/conditional.md', 'utf8').matchAll(/```ts\n(.*?)```/gs)].map(([, code]) => code!)
+  expect(blocks).toHaveLength(2)
+  const files = blocks.map((code, i) => {
+    const file = resolve(`dist/examples/conditional-${i}.ts`)
+    writeFileSync(file, code.replace('steps: 500', 'steps: 20').replaceAll('200', '20'))
+    return file
+  })
+  const options: ts.CompilerOptions = {
+    target: ts.ScriptTarget.ES2022,
+    module: ts.ModuleKind.NodeNext,
+    moduleResolution: ts.ModuleResolutionKind.NodeNext,
+    strict: true,
+    noUncheckedIndexedAccess: true,
+    skipLibCheck: true,
+    types: ['node'],
+  }
+  const program = ts.createProgram(files, options)
+  const wrong = ts.getPreEmitDiagnostics(program)
+  expect(wrong.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'))).toEqual([])
+  program.emit()
+  const [density, inference] = await Promise.all(
+    files.map((file) => run(process.execPath, [file.replace(/ts$/, 'js')])),
+  )
+  expect(density!.stdout).toMatch(/mean −log p\(θ \| c\): \d/)
+  expect(inference!.stdout).toMatch(/log Z: \d/)
+})
+
 it('06-export-onnx writes files that ONNX Runtime runs', async () => {
   const { stdout, made } = await example('06-export-onnx', '5')
   expect(stdout).toContain('x → log_prob')
