@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import * as d from 'diffeo'
 import { type AnyTensor, T } from 'diffeo'
+import { checkCategory, checkLaws } from 'diffeo/laws'
 import { expect, it } from 'vitest'
 
 const message = 'engine: expected one that is ready, got none; call `await ready()` first'
@@ -79,6 +80,20 @@ const operationCalls = (Object.keys(operations) as Name[]).map((name): [string, 
 
 it.each([...Object.entries(calls), ...operationCalls])('%s asks for ready()', async (_, call) => {
   await expect((async () => call())()).rejects.toThrow(message)
+})
+
+it('the laws ask for ready() instead of blaming the bijector', () => {
+  const b = d.on([6], d.sigmoid)
+  const said = (call: () => void): string => {
+    try {
+      call()
+      return 'no error'
+    } catch (thrown) {
+      return (thrown as Error).message
+    }
+  }
+  expect(said(() => checkLaws(b))).toBe(message)
+  expect(said(() => checkCategory([{ bijector: b, domain: [-2, 2], anywhere: true }]))).toBe(message)
 })
 
 it('asks for ready() while an engine starts, and computes once it has', async () => {

@@ -8,6 +8,7 @@ import type { Arbitrary } from 'fast-check'
 import * as E from 'fp-ts/lib/Either.js'
 import type { Shape } from '../../types/shape.js'
 import type { AnyBijector, AnyConditional } from '../bijector/layer.js'
+import { requireEngine } from '../missing-engine.js'
 import { tidy } from '../tensor/ops.js'
 import { leaves } from '../tensor/params.js'
 import { foldIn, key, normalArray } from '../tensor/random.js'
@@ -98,6 +99,7 @@ const search = <Ts extends unknown[]>(
   { runs, seed, patience }: { readonly runs: number; readonly seed: number | undefined; readonly patience: number },
   sentence: (why: string, drawn: Ts) => string,
 ): void => {
+  requireEngine()
   let left = patience
   const holds = (drawn: Ts): boolean => {
     if (left < patience && left-- <= 0) return true
@@ -156,6 +158,7 @@ const clearOf =
  * A conditional bijector is lawful if the bijector at each context is: it is checked at drawn contexts, and the contexts
  * of a batch must not mix. Of a flow, the bijector is checked.
  *
+ * @throws DiffeoException that asks for `await ready()`, if there is no engine
  * @throws Error that names the bijector, the law, both numbers, the smallest input found and the seed that repeats it
  * @example
  * test('my bijector', () => checkLaws(on([4], mine), { domain: [0, 1] }))
@@ -267,6 +270,7 @@ const needs: Readonly<Record<keyof typeof category, number>> = {
 /**
  * Runs the laws of composition on random chains of the given bijectors.
  *
+ * @throws DiffeoException that asks for `await ready()`, if there is no engine
  * @throws Error that names the bijectors, the law, both numbers, the smallest input found and the seed that repeats it
  * @example
  * const part = { bijector: on([2], affine), domain: [-2, 2], anywhere: true } as const
