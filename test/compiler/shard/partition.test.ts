@@ -2,18 +2,24 @@ import * as tf from '@tensorflow/tfjs-core'
 import {
   averaged,
   type BatchOf,
+  batch,
   batchNorm,
   compose,
   constantRate,
   disposeState,
   type Flow,
   flow,
+  foldIn,
   halves,
   input,
   key,
   leaves,
   mlp,
+  normalArray,
+  on,
+  orThrow,
   type Param,
+  realNvpVector,
   splineCoupling,
   standardNormal,
   startTraining,
@@ -83,13 +89,13 @@ const slices = (t: tf.Tensor, count: number) =>
 const apart = (a: readonly number[], b: readonly number[]): number =>
   Math.max(...a.map((x, i) => Math.abs(x - b[i]!))) / Math.max(1e-2, ...b.map(Math.abs))
 
-const agree = async ({ program, inputs }: Seen, batch: number, count: number): Promise<Program> => {
+const agree = async ({ program, inputs }: Seen, batch: readonly number[], count: number): Promise<Program> => {
   const whole = (await runEagerly(program)(inputs)).map((t) => [...t.dataSync()])
-  const programs = Array.from({ length: count }, (_, index) => partition(program, new Set([batch]), { index, count }))
-  const shares = slices(inputs[batch]!, count)
+  const programs = Array.from({ length: count }, (_, index) => partition(program, new Set(batch), { index, count }))
+  const shares = inputs.map((t, i) => (batch.includes(i) ? slices(t, count) : Array.from({ length: count }, () => t)))
   const answers = sideBySide(
     programs,
-    shares.map((x) => inputs.map((t, i) => (i === batch ? x : t))),
+    programs.map((_, k) => shares.map((own) => own[k]!)),
   )
   for (const own of answers) {
     expect(own).toEqual(answers[0])
@@ -133,14 +139,32 @@ describe('the share of a worker', () => {
       disposeState(after)
       unwrap(x).dispose()
     })
-    await agree(starting!, starting!.inputs.length - 1, count)
-    const program = await agree(stepping!, stepping!.inputs.length - 2, count)
+    await agree(starting!, [starting!.inputs.length - 1], count)
+    const program = await agree(stepping!, [stepping!.inputs.length - 2], count)
     // all gradients at once, and no example leaves its worker
     const sizes = reductions(program).map(sizeOf)
     const trained = leaves<Param>(f.bijector.spec).filter(([, { role }]) => role !== 'statistic')
     const gradient = trained.reduce((n, [, { shape }]) => n + sizeOf(shape), 0)
     expect(sizes.filter((n) => n === gradient)).toHaveLength(1)
     expect(Math.max(...sizes)).toBe(gradient)
+  })
+
+  it.each([2, 4])('of a conditional flow, among %i: contexts are shared out with their examples', async (count) => {
+    const posterior = flow(
+      on([2], compose(realNvpVector({ couplings: 2, hidden: [4] }), batchNorm()), { given: [3] }),
+      standardNormal,
+    )
+    const numbers = (place: number, size: number) => normalArray(foldIn(key(3), place), size)
+    const pair = { x: orThrow(batch([2], numbers(0, 16))), given: orThrow(batch([3], numbers(1, 24))) }
+    const [starting, stepping] = await seenBy(async () => {
+      const state = await startTraining(posterior, descent, key(0), pair)
+      const [after] = await step(posterior, { optimiser: descent, learningRate: constantRate(1e-2) })(state, pair)
+      disposeState(state)
+      disposeState(after)
+    })
+    const last = (seen: Seen, ...places: readonly number[]) => places.map((place) => seen.inputs.length - place)
+    await agree(starting!, last(starting!, 2, 1), count)
+    await agree(stepping!, last(stepping!, 3, 2), count)
   })
 
   const one = (f: (x: tf.Tensor) => tf.Tensor, shape: readonly number[]): Seen => ({
@@ -178,7 +202,7 @@ describe('the share of a worker', () => {
       2,
     ],
   ])('of %s', async (_, f, count) => {
-    for (const workers of [2, 3]) expect(reductions(await agree(one(f, [6, 4, 2]), 0, workers))).toHaveLength(count)
+    for (const workers of [2, 3]) expect(reductions(await agree(one(f, [6, 4, 2]), [0], workers))).toHaveLength(count)
   })
   it.each<readonly [string, (x: tf.Tensor) => tf.Tensor, string]>([
     ['the largest of a batch', (x) => tf.max(x), "'Max' along the batch"],
