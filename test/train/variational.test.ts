@@ -112,7 +112,7 @@ describe('reverse KL', () => {
       standardNormal,
     )
     const params = await trained(reverseKl(f, funnel), 2000)
-    const { elbo, logZ, paretoK: k } = await evaluateVariational(f, funnel, params, key(5), 50_000)
+    const { elbo, logZ } = await evaluateVariational(f, funnel, params, key(5), 50_000)
     expect(Math.abs(logZ)).toBeLessThan(0.02)
     expect(elbo).toBeLessThan(0.02)
   }, 60_000)
