@@ -74,7 +74,8 @@ const cases = {
   'yarn berry, node-modules': { install: [[...berry, 'add', spec]], linker: 'node-modules' },
   'yarn berry, pnp': { install: [[...berry, 'add', spec]], linker: 'pnp', run: [...berry, 'node'] },
   bun: { install: [[...bun, 'add', spec]] },
-  'npm, our packages not found': { install: [[...npm, 'install', spec]], without: '@diffeo/', repair: true },
+  'npm, our packages not found': { install: [[...npm, 'install', spec]], without: '@diffeo/', repair: npm },
+  'pnpm, our packages not found': { install: [[...pnpm, 'add', spec]], without: '@diffeo/', repair: pnpm },
 }
 
 /** Every host but the loopback is behind a proxy that is not there. */
@@ -125,9 +126,14 @@ const startRegistry = (without) => {
 /** Megabytes on disk. */
 const weight = (folder) => Number.parseInt(must('du', ['-sm', folder]), 10)
 
-const advice = `npm install onnxruntime-node@${runtime} --ignore-scripts`
+const upstream = `onnxruntime-node@${runtime}`
+/** What a user reads, and then runs. */
+const adviceOf = new Map([
+  [npm, `npm install ${upstream} --ignore-scripts`],
+  [pnpm, `pnpm add ${upstream} --ignore-scripts`],
+])
 
-const check = async (name, { install, linker, run = ['node'], without, repair = false }) => {
+const check = async (name, { install, linker, run = ['node'], without, repair }) => {
   const project = join(root, name.replaceAll(/\W+/g, '-'))
   mkdirSync(project)
   writeFileSync(join(project, 'package.json'), '{ "name": "project", "private": true, "type": "module" }\n')
@@ -147,9 +153,11 @@ const check = async (name, { install, linker, run = ['node'], without, repair = 
     const size = existsSync(modules) ? weight(modules) : undefined
     const before = start()
     const lines = before.stderr.trim().split('\n').filter(Boolean)
-    const isAdvised = repair ? lines.length === 1 && lines[0].includes(advice) : lines.length === 0
+    const advice = adviceOf.get(repair)
+    const isAdvised =
+      advice === undefined ? lines.length === 0 : lines.length === 1 && lines[0].includes(`\`${advice}\``)
     if (before.status !== 0 || !isAdvised) return `${before.stdout}${before.stderr}`
-    if (repair) must('sh', ['-c', advice], options)
+    if (advice !== undefined) must(repair[0], [...repair.slice(1), ...advice.split(' ').slice(1)], options)
     const { status, stdout, stderr } = repair ? start() : before
     const works = status === 0 && stderr === '' && /^engine onnxruntime\ntest NLL [\d.]+\na sample /.test(stdout)
     if (!works) return `${stdout}${stderr}`

@@ -6,6 +6,7 @@
  */
 import { DiffeoException, engineError, NotInstalled } from '../../error.js'
 import { isMissingPackage, messageOf } from '../../thrown.js'
+import { installCommand } from '../shared/install-command.js'
 
 /** The part of ONNX Runtime's interface that is used. */
 export type Runtime = typeof import('onnxruntime-node')
@@ -31,7 +32,7 @@ const missing = (platform: string): NotInstalled =>
           'engine onnxruntime',
           `the package @diffeo/onnxruntime-${platform} or ${UPSTREAM}`,
           'neither',
-          `run \`npm install ${UPSTREAM}@${VERSION} --ignore-scripts\``,
+          `run \`${installCommand(`${UPSTREAM}@${VERSION}`, import.meta.url)}\``,
         )
       : engineError(
           'engine onnxruntime',
