@@ -74,7 +74,7 @@ describe('reverse KL', () => {
     standardNormal,
   )
 
-  it('comes within 0.02 nats of log Z of a banana, and importance weights within 0.01', async () => {
+  it('comes within 0.01 nats of log Z of a banana, and so do importance weights', async () => {
     const objective = reverseKl(q, banana)
     const params = await trained(objective, 2000)
     const {
@@ -84,8 +84,7 @@ describe('reverse KL', () => {
       paretoK: k,
       warning,
     } = await evaluateVariational(q, banana, params, key(5), 20_000)
-    expect(elbo).toBeGreaterThan(LOG_Z - 0.02)
-    expect(elbo).toBeLessThan(LOG_Z + 0.01)
+    expect(Math.abs(elbo - LOG_Z)).toBeLessThan(0.01)
     expect(Math.abs(logZ - LOG_Z)).toBeLessThan(0.01)
     expect(effectiveSamples).toBeGreaterThan(18_000)
     expect(k).toBeLessThan(0.7)
