@@ -58,8 +58,8 @@ export interface BestFigures {
 /** What a checkpoint is made from. Nothing of it is freed. */
 export interface Snapshot {
   readonly state: TrainState
-  /** The flow whose parameters they are. */
-  readonly flow: { readonly bijector: { readonly spec: Spec } }
+  /** The flow, or the objective, whose parameters they are. */
+  readonly flow: { readonly spec: Spec }
   /** The run's configuration as plain JSON: what its codec's `encode` answers. Default null */
   readonly config?: unknown
   /** The best validation so far, and its parameters if they are kept here; `worse` is 0 unless told. */
@@ -112,7 +112,7 @@ const trainedPaths = (spec: Spec): readonly string[] =>
   leaves<Param>(spec).flatMap(([path, { role }]) => (role === 'statistic' ? [] : [path]))
 
 const named = ({ state, flow, best }: Snapshot): E.Either<DiffeoError, Named> => {
-  const { spec } = flow.bijector
+  const { spec } = flow
   const paths = trainedPaths(spec)
   const whole = leaves<Param>(spec).map(([path]) => path)
   const fits = (params: Params): boolean => {

@@ -148,7 +148,7 @@ describe('a checkpoint', () => {
     const own = { a: { _tag: 'Param', shape: [4], role: 'statistic', start: { constant: 0 } } } as const
     const read = await saved({
       state: { step: 0, params: params as never, moments: [] },
-      flow: { bijector: { spec: own } },
+      flow: { spec: own },
     })
     expect([...new Uint32Array(read.tensors.get('params/a')!.data.buffer)]).toEqual([
       0x7fc00123,

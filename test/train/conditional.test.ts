@@ -1,5 +1,9 @@
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
 import {
+  type AnyTensor,
   adam,
   type BatchOf,
   batch,
@@ -16,15 +20,20 @@ import {
   input,
   type Key,
   key,
+  leaves,
+  loadCheckpoint,
   mlp,
   normalArray,
   on,
   orThrow,
   ready,
   realNvpVector,
+  restore,
   type Stopped,
+  saveCheckpoint,
   standardNormal,
   startTraining,
+  type TrainState,
   trainingGap,
   unwrap,
   values as valuesOf,
@@ -140,6 +149,28 @@ describe('training on pairs', () => {
         disposeState(event.state)
       }
     disposeState(start)
+  })
+  it('resumes from a checkpoint bit for bit', async () => {
+    const first = batchAt(0)
+    const start = await startTraining(tiny, optimiser, key(0), first)
+    free(first)
+    const trainedTo = async (from: TrainState, steps: number): Promise<TrainState> => {
+      for await (const event of fit(tiny, from, { ...options, batch: batchAt, steps }))
+        if (event._tag === 'Stopped') return event.state
+      throw new Error('fit did not stop')
+    }
+    const path = join(mkdtempSync(join(tmpdir(), 'diffeo-')), 'run.safetensors')
+    const two = await trainedTo(start, 2)
+    orThrow(await saveCheckpoint(path)({ state: two, flow: tiny })())
+    const resumed = await trainedTo(orThrow(restore(tiny, optimiser)(orThrow(await loadCheckpoint(path)()))), 4)
+    const whole = await trainedTo(start, 4)
+    const numbers = ({ params }: TrainState) =>
+      leaves<AnyTensor>(params).map(([, leaf]) => [...unwrap(leaf).dataSync()])
+    expect(numbers(resumed)).toEqual(numbers(whole))
+    const other = flow(on([2], realNvpVector({ couplings: 2, hidden: [4] }), { given: [3] }), standardNormal)
+    const saved = orThrow(await loadCheckpoint(path)())
+    expect(() => orThrow(restore(other, optimiser)(saved))).toThrow('of shape 4×4')
+    for (const state of [start, two, resumed, whole]) disposeState(state)
   })
   it('tells conditional flows apart by what they compute', () => {
     const other = flow(on([2], realNvpVector({ couplings: 2, hidden: [4] }), { given: [5] }), standardNormal)
