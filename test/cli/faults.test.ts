@@ -10,16 +10,10 @@ import { describeError, loadCheckpoint } from 'diffeo'
 import * as E from 'fp-ts/lib/Either.js'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { isRun } from '../../src/cli/run/folder.js'
-import type { View } from '../../src/image/heatmap.js'
 import { hearCalls, type Kind } from './faults.mjs'
 import { diffeo, temporary } from './support.js'
 
-// half the time of a run goes into the density of 90,000 pixels, which reads and writes nothing
-vi.mock('../../src/report/plane.js', async (original) => ({
-  ...(await original<typeof import('../../src/report/plane.js')>()),
-  planeDensity: async (_flow: unknown, _params: unknown, { width, height }: View) =>
-    Array.from({ length: width * height }, (_, i) => i % width),
-}))
+vi.mock('../../src/report/plane.js', async (original) => (await import('./flat-density.js')).flatDensity(original))
 
 const { folder, at } = temporary('faults')
 afterAll(() => rmSync(folder, { recursive: true }))

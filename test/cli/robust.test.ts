@@ -44,6 +44,8 @@ import type { Io } from '../../src/cli/terminal/console.js'
 import { killedAt, killedUpon } from './faults.mjs'
 import { appears, command, diffeo, endOf, ioOf, main, temporary } from './support.js'
 
+vi.mock('../../src/report/plane.js', async (original) => (await import('./flat-density.js')).flatDensity(original))
+
 const { folder, at } = temporary('robust')
 afterAll(() => rmSync(folder, { recursive: true }))
 

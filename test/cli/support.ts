@@ -1,7 +1,8 @@
 /** What the tests of the command share: a few hundred of the real images, and the command as its users start it. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { syncBuiltinESMExports } from 'node:module'
+import os, { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { WriteStream } from 'node:tty'
@@ -12,6 +13,19 @@ import { run } from '../../src/cli/program.js'
 import type { Io } from '../../src/cli/terminal/console.js'
 import type { StartProgress } from '../../src/cli/terminal/progress.js'
 import { asError, describeError } from '../../src/error.js'
+
+/**
+ * One thread for the engine, here and in the processes that tests start: on flows this small a second thread only waits,
+ * which doubles the time of a processor.
+ */
+os.availableParallelism = () => 1
+syncBuiltinESMExports()
+const oneThread = `import os from 'node:os'
+  import { syncBuiltinESMExports } from 'node:module'
+  os.availableParallelism = () => 1
+  syncBuiltinESMExports()`
+process.env['NODE_OPTIONS'] =
+  `${process.env['NODE_OPTIONS'] ?? ''} --import=data:text/javascript,${encodeURIComponent(oneThread)}`
 
 export const main = resolve('dist/src/cli/main.js')
 

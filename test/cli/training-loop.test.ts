@@ -28,6 +28,8 @@ vi.mock('../../src/train/checkpoint.js', async (original) => {
   return { ...checkpoint, saveCheckpoint }
 })
 
+vi.mock('../../src/report/plane.js', async (original) => (await import('./flat-density.js')).flatDensity(original))
+
 const { folder, at } = temporary('learn')
 afterAll(() => rmSync(folder, { recursive: true }))
 
