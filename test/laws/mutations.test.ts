@@ -19,6 +19,7 @@ import {
 } from 'diffeo'
 import { checkLaws, type LawName, type LawOptions, lawsOf } from 'diffeo/laws'
 import { describe, expect, it } from 'vitest'
+import type { RunOutput } from '../../src/bijector/runs.js'
 import { trust } from '../../src/tensor/tensor.js'
 import '../support.js'
 
@@ -86,15 +87,25 @@ const coupled = ({
 /** A right bijector with its answers changed. */
 const changed = (
   b: AnyBijector,
-  over: Partial<Pick<AnyBijector, 'bind' | 'train' | 'start' | 'codomain' | 'support'>>,
+  over: Partial<Pick<AnyBijector, 'bind' | 'runs' | 'train' | 'start' | 'codomain' | 'support'>>,
 ): AnyBijector => ({
   ...b,
   ...over,
 })
 type Answer = readonly [AnyTensor, AnyTensor]
 const same = (a: Answer): Answer => a
+const answered = ({ values: [value], logDet, params }: RunOutput, f: (a: Answer) => Answer): RunOutput => {
+  const [changedValue, changedLogDet] = T.tidy(() => f([value!, logDet]))
+  return { values: [changedValue], logDet: changedLogDet, params }
+}
 const answers = (b: AnyBijector, forward: (a: Answer) => Answer, inverse: (a: Answer) => Answer = same) =>
   changed(b, {
+    // what flows use
+    runs: {
+      ...b.runs,
+      forward: (input) => answered(b.runs.forward(input), forward),
+      inverse: (input) => answered(b.runs.inverse(input), inverse),
+    },
     bind: (p) => {
       const f = b.bind(p)
       return {
