@@ -30,6 +30,7 @@ const layers = {
   data: ['bijector', 'image', 'codec'],
   train: ['distribution', 'file', 'codec'],
   report: ['distribution', 'data', 'backends'],
+  api: ['train', 'data', 'backends'],
   laws: ['bijector', 'distribution', 'train'],
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+export { load, train } from './api/node.js'
 export * from './backends/engine.js'
 export * from './data/catalog.js'
 export { type CelebA, loadCelebA } from './data/celeba.js'

@@ -6,6 +6,19 @@
 export type * from '../types/check.js'
 export type { Add, Even, Half, Mul, Product } from '../types/nat.js'
 export type * from '../types/shape.js'
+export type { Pairs, Sampler } from './api/data.js'
+export type {
+  ConditionalModel,
+  HistoryEntry,
+  Model,
+  ModelFunctions,
+  ModelOf,
+  ModelState,
+  SampleOptions,
+  Saveable,
+} from './api/model.js'
+export type { Numbers, Rows } from './api/rows.js'
+export { type DataOf, density, type Progress, type TrainOptions } from './api/train.js'
 export { type OnnxFunction, toOnnx, toOnnxSampler } from './backends/onnxruntime/export.js'
 export { type EngineOptions, Precision } from './backends/options.js'
 export type { Loaded } from './backends/tfjs/backend.js'

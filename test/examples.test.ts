@@ -90,9 +90,27 @@ it.each(['01-two-moons', '04-real-nvp-mnist', '06-export-onnx'])('%s fails where
   expect(failed?.stdout).not.toContain('test')
 })
 
-it('the program of the README runs', async () => {
+it('the first program of the README runs, in 12 lines', async () => {
+  const [source = ''] = [...readFileSync('README.md', 'utf8').matchAll(/```ts\n(.*?)```/gs)]
+    .map(([, code]) => code!)
+    .filter((code) => code.startsWith('import'))
+  expect(
+    source
+      .trim()
+      .split('\n')
+      .filter((line) => line !== '').length,
+  ).toBeLessThanOrEqual(12)
+  const file = resolve('dist/examples/readme-first.js')
+  writeFileSync(file, source.replaceAll('2000', '20'))
+  const { stdout } = await run(process.execPath, [file], { cwd: mkdtempSync(join(tmpdir(), 'diffeo-readme-')) })
+  const [, nll, before, shape, after] =
+    /test NLL (\d\S*)\n(Float32Array\(1\) .*?)\n\{\s+shape: (\[ 2, 2 \]).*?\}\n(Float32Array.*)/s.exec(stdout) ?? []
+  expect([Number(nll) < 5, shape, after?.trim()]).toEqual([true, '[ 2, 2 ]', before])
+})
+
+it('the program of the README runs step by step', async () => {
   const blocks = [...readFileSync('README.md', 'utf8').matchAll(/```ts\n(.*?)```/gs)].map(([, code]) => code!)
-  const [source = ''] = blocks.filter((code) => code.startsWith('import'))
+  const [source = ''] = blocks.filter((code) => code.includes('for await'))
   expect(source).toContain('steps: 2000')
   const target = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ES2022 }
   const [kept = ''] = blocks.filter((code) => code.includes('saveCheckpoint'))

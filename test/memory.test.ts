@@ -100,6 +100,7 @@ const cases: Readonly<Record<string, () => unknown>> = {
   'compiled.dispose': () => compiledTiny.dispose(),
   convNet: () => run(diffeo.convNet({ hidden: [2], weightNorm: true }), image, [4, 4, 2], true),
   copyState: () => diffeo.copyState(state),
+  density: () => diffeo.density([2], diffeo.affine) && undefined,
   dense: () => diffeo.dense<2, 3>({ kernel, bias })(x),
   dequantise: () => diffeo.dequantise<readonly [2]>(key(4)).forward(x),
   disposeParams: () => diffeo.disposeParams(moons.init(key(5))),
@@ -155,6 +156,25 @@ const cases: Readonly<Record<string, () => unknown>> = {
   restore: () => diffeo.restore(moons.bijector.spec, adam)(checkpoint),
   'restore, another flow': () => diffeo.restore(tiny.bijector.spec, adam)(checkpoint),
   restoreBest: () => diffeo.restoreBest(moons.bijector.spec)(checkpoint),
+  load: async () => {
+    const model = await diffeo.train(
+      moons,
+      [
+        [0, 1],
+        [1, 0],
+        [2, 2],
+      ],
+      { key: key(0), steps: 1, validation: 0 },
+    )
+    const file = `${path}.model`
+    await model.save(file)
+    const again = await diffeo.load(moons, file)
+    await Promise.all([model.dispose(), again.dispose()])
+  },
+  train: async () => {
+    const model = await diffeo.train(moons, diffeo.twoMoons(), { key: key(0), steps: 2 })
+    await model.dispose()
+  },
   loadCheckpoint: () => diffeo.loadCheckpoint(path)(),
   saveCheckpoint: () => diffeo.saveCheckpoint(path)(snapshot)(),
   drawBase: () => diffeo.drawBase(diffeo.standardLogistic, [[2], [3, 1]] as const, {}, key(12), 2),

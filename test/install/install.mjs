@@ -45,7 +45,7 @@ const pack = () => {
 
 /** The README's program in JavaScript, with few steps, and the engine printed. */
 const program = () => {
-  const [, text] = /## A whole program\n.*?```ts\n(.*?)```/s.exec(readFileSync('README.md', 'utf8'))
+  const [, text] = /## The same, step by step\n.*?```ts\n(.*?)```/s.exec(readFileSync('README.md', 'utf8'))
   const short = text.replaceAll('2000', '20').replace('await ready()', "console.log('engine', (await ready()).name)")
   const { outputText } = ts.transpileModule(short, { compilerOptions: { target: 'es2022', module: 'esnext' } })
   return outputText

@@ -1,0 +1,171 @@
+/**
+ * A `Model` is a flow with its trained parameters: numbers in, numbers out. It frees its own tensors; what it compiled and
+ * its parameters are freed by `dispose`, or at the end of a block by `await using`.
+ *
+ * @module
+ */
+import type { Latents, Shape } from '../../types/shape.js'
+import { type CompiledFunctions, compiled } from '../distribution/compiled.js'
+import type { AnyConditionalFlow, AnyFlow, ConditionalFlow, Flow } from '../distribution/flow.js'
+import { disposeParams, type Params } from '../tensor/params.js'
+import type { Key } from '../tensor/random.js'
+import { latentList } from '../tensor/shape.js'
+import { type AnyTensor, latentBatch, latentTensors, unwrap } from '../tensor/tensor.js'
+import { type Evaluation, summarise } from '../train/evaluate.js'
+import { disposeState, type TrainState } from '../train/state.js'
+import { type Numbers, numbersOf, type Rows, taken, withBatch } from './rows.js'
+
+/** A figure of training, at a step. */
+export interface HistoryEntry {
+  readonly step: number
+  /** The mean loss of a validation, in nats for a likelihood; of the step, if there is no validation. */
+  readonly loss: number
+}
+
+export interface SampleOptions {
+  readonly key: Key
+  /** Below 1, draws are nearer to the mode. Default: 1 */
+  readonly temperature?: number
+}
+
+/** What a model computes; log-probabilities are in nats. */
+export interface ModelFunctions<A extends Shape> {
+  /** log p(x) of each example, in nats: −∞ outside the support. */
+  readonly logProb: (x: Rows<A>) => Promise<Float32Array>
+  /** −log p(x)/(D log 2) of each example. */
+  readonly bitsPerDim: (x: Rows<A>) => Promise<Float32Array>
+  /** `n` draws. */
+  readonly sample: (n: number, options: SampleOptions) => Promise<Numbers<A>>
+  /** The latents of each example, one list of numbers for each latent, and the log-dets in nats. */
+  readonly transform: (x: Rows<A>) => Promise<{ readonly latents: readonly Numbers[]; readonly logDet: Float32Array }>
+  /** The examples of latents: those of `transform`, in the same order. */
+  readonly inverse: (latents: readonly Rows<Shape>[]) => Promise<Numbers<A>>
+  /** Mean, worst and each example's bits/dim, and the mean in nats. */
+  readonly evaluate: (x: Rows<A>) => Promise<Evaluation>
+}
+
+/** What a model is, besides what it computes. */
+export interface ModelState {
+  readonly params: Params
+  readonly history: readonly HistoryEntry[]
+  /** The state that training goes on from: `train(density, data, { from: model.state })`. */
+  readonly state: TrainState
+  /** Frees the parameters, the state and what was compiled. */
+  readonly dispose: () => Promise<void>
+  readonly [Symbol.asyncDispose]: () => Promise<void>
+}
+
+/** Where there are files, a model can be saved. */
+export interface Saveable {
+  /**
+   * Writes the model as a safetensors file, which `load` reads; a file of that name is replaced at once or not at all.
+   *
+   * @throws DiffeoException (as a rejection) if the file cannot be written
+   */
+  readonly save: (path: string) => Promise<void>
+}
+
+/** A trained flow. */
+export interface Model<A extends Shape, B extends Latents> extends ModelFunctions<A>, ModelState {
+  readonly density: Flow<A, B>
+}
+
+/** A trained conditional flow. */
+export interface ConditionalModel<A extends Shape, C extends Shape, B extends Latents> extends ModelState {
+  readonly density: ConditionalFlow<A, C, B>
+  /** The model at contexts: one for all examples, or one for each. */
+  readonly given: (context: Rows<C>) => ModelFunctions<A>
+}
+
+/** The model of a flow, conditional if the flow is. */
+export type ModelOf<L> =
+  L extends ConditionalFlow<infer A, infer C, infer B>
+    ? ConditionalModel<A, C, B>
+    : L extends Flow<infer A, infer B>
+      ? Model<A, B>
+      : never
+
+const functionsOf = (
+  { domain, codomain }: { readonly domain: Shape; readonly codomain: Latents },
+  params: Params,
+  /** Runs `f` on the compiled functions, at a context if there is one. */
+  withFunctions: <R>(f: (functions: CompiledFunctions<Shape, Latents>) => Promise<R>) => Promise<R>,
+): ModelFunctions<Shape> => {
+  const figures =
+    (name: 'logProb' | 'bitsPerDim') =>
+    (x: Rows<Shape>): Promise<Float32Array> =>
+      withBatch(name, domain, x, (batch) => withFunctions(async (f) => taken(await f[name](params)(batch))))
+  const bitsPerDim = figures('bitsPerDim')
+  return {
+    logProb: figures('logProb'),
+    bitsPerDim,
+    sample: (n, { key, temperature }) =>
+      withFunctions(async (f) => numbersOf((await f.sample(params)(key, n, temperature)) as AnyTensor)),
+    transform: (x) =>
+      withBatch('transform', domain, x, (batch) =>
+        withFunctions(async (f) => {
+          const [z, logDet] = await f.forward(params)(batch)
+          return { latents: await Promise.all(latentTensors(z).map((t) => numbersOf(t))), logDet: await taken(logDet) }
+        }),
+      ),
+    inverse: (latents) =>
+      withBatches(latentList(codomain), latents, (z) =>
+        withFunctions(async (f) => {
+          const [x, logDet] = await f.inverse(params)(latentBatch(codomain, z))
+          unwrap(logDet).dispose()
+          return numbersOf(x as AnyTensor)
+        }),
+      ),
+    evaluate: async (x) =>
+      summarise(
+        await bitsPerDim(x),
+        domain.reduce((a, b) => a * b, 1),
+      ),
+  }
+}
+
+/** {@link withBatch} for one batch of each shape. */
+const withBatches = <R>(
+  [shape, ...shapes]: readonly Shape[],
+  [first = [], ...rows]: readonly Rows<Shape>[],
+  f: (batches: readonly AnyTensor[]) => Promise<R>,
+): Promise<R> =>
+  shape === undefined
+    ? f([])
+    : withBatch('inverse', shape, first, (batch) => withBatches(shapes, rows, (others) => f([batch, ...others])))
+
+/** A model of a flow: it owns the parameters and the state. */
+export const modelOf = <L extends AnyFlow | AnyConditionalFlow>(
+  density: L,
+  params: Params,
+  state: TrainState,
+  history: readonly HistoryEntry[],
+): ModelOf<L> => {
+  const of = density as Flow<Shape, Latents> | ConditionalFlow<Shape, Shape, Latents>
+  const functions = 'given' in of ? compiled(of) : compiled(of)
+  const dispose = async (): Promise<void> => {
+    await functions.dispose()
+    disposeState(state)
+    disposeParams(params)
+  }
+  const own: ModelState & { readonly density: L } = {
+    density,
+    params,
+    history,
+    state,
+    dispose,
+    [Symbol.asyncDispose]: dispose,
+  }
+  const made =
+    'given' in functions
+      ? {
+          ...own,
+          given: (context: Rows<Shape>) =>
+            functionsOf(of.bijector, params, (f) =>
+              withBatch('given', (of as AnyConditionalFlow).bijector.context, context, (c) => f(functions.given(c))),
+            ),
+        }
+      : { ...own, ...functionsOf(of.bijector, params, (f) => f(functions)) }
+  // conditional exactly where `L` is
+  return made as object as ModelOf<L>
+}

@@ -1,0 +1,187 @@
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import * as tf from '@tensorflow/tfjs-core'
+import {
+  batch,
+  density,
+  halves,
+  type Key,
+  key,
+  load,
+  mlp,
+  normalArray,
+  orThrow,
+  ready,
+  realNvpVector,
+  reverseKl,
+  splineCoupling,
+  standardNormal,
+  T,
+  train,
+  twoMoons,
+  uniformArray,
+  unwrap,
+} from 'diffeo'
+import { beforeAll, describe, expect, it } from 'vitest'
+
+const moons = twoMoons({ noise: 0.05 })
+const vector = () => density([2], realNvpVector({ couplings: 2, hidden: [16] }))
+const meanOf = (v: ArrayLike<number>): number => Array.from(v).reduce((a, b) => a + b, 0) / v.length
+
+beforeAll(() => ready('onnxruntime'))
+
+describe('train', () => {
+  it('learns from a sampler, and returns arrays', async () => {
+    const seen: number[] = []
+    const f = density([2], realNvpVector({ couplings: 4, hidden: [32, 32], transformer: 'spline' }))
+    const model = await train(f, moons, {
+      key: key(0),
+      steps: 600,
+      learningRate: 5e-3,
+      onProgress: ({ step }) => seen.push(step),
+    })
+    expect(seen.at(-1)).toBe(600)
+    expect(model.history).toHaveLength(20)
+    const { nats } = await model.evaluate(moons.sample(key(2), 4000))
+    expect(nats).toBeLessThan(0.7) // the entropy is 0.289
+    const draws = await model.sample(500, { key: key(1) })
+    expect(draws.shape).toEqual([500, 2])
+    expect(draws.data).toHaveLength(1000)
+    expect(meanOf(await model.logProb(draws.data))).toBeCloseTo(-nats, 0)
+    const [one] = await model.logProb([[0.5, 0.2]])
+    expect((await model.logProb(Float32Array.of(0.5, 0.2)))[0]).toBe(one)
+    const { latents, logDet } = await model.transform([[0.5, 0.2]])
+    const back = await model.inverse(latents.map(({ data }) => data))
+    expect(back.data[0]).toBeCloseTo(0.5, 4)
+    expect(logDet).toHaveLength(1)
+    await model.dispose()
+  }, 60_000)
+
+  it('is the same for the same key, and resumes from the state of a model', async () => {
+    const rows = Array.from({ length: 60 }, (_, i) => [i / 60, Math.sin(i)])
+    const options = { key: key(3), steps: 20, batch: 16 }
+    const [a, b] = [await train(vector(), rows, options), await train(vector(), rows, options)]
+    expect(await a.logProb([[0, 0]])).toEqual(await b.logProb([[0, 0]]))
+    expect(a.history).toEqual(b.history)
+    const more = await train(vector(), rows, { ...options, steps: 30, from: a.state })
+    expect(more.state.step).toBe(30)
+    for (const model of [a, b, more]) await model.dispose()
+  })
+
+  it('takes one list, a batch, epochs, and no validation', async () => {
+    const numbers = normalArray(key(4), 80)
+    const model = await train(vector(), numbers, { key: key(0), epochs: 3, batch: 10, validation: 0 })
+    expect(model.state.step).toBe(12)
+    expect(model.history.length).toBeGreaterThan(0)
+    const x = orThrow(batch([2], numbers))
+    expect(await model.logProb(x)).toEqual(await model.logProb(numbers))
+    unwrap(x).dispose()
+    await model.dispose()
+  })
+
+  it('learns a conditional density from pairs, and from a sampler of pairs', async () => {
+    const f = density([2], splineCoupling(halves(), mlp({ hidden: [8] })), standardNormal, { given: [1] })
+    const sample = (k: Key, n: number) => ({ x: normalArray(k, 2 * n), given: uniformArray(k, n) })
+    const model = await train(f, sample(key(1), 50), { key: key(0), steps: 10 })
+    const at = model.given([[0.5]])
+    expect((await at.sample(3, { key: key(2) })).shape).toEqual([3, 2])
+    expect(
+      await at.logProb([
+        [0, 0],
+        [1, 1],
+      ]),
+    ).toHaveLength(2)
+    expect(
+      await model.given([[0.5], [0.7]]).logProb([
+        [0, 0],
+        [1, 1],
+      ]),
+    ).toHaveLength(2)
+    await model.dispose()
+    const endless = await train(f, { sample }, { key: key(0), steps: 5 })
+    expect(endless.state.step).toBe(5)
+    await endless.dispose()
+  })
+
+  it('fits an objective without data', async () => {
+    const f = vector()
+    const elbo = reverseKl(f, (x) => T.times(-0.5)(T.sumEvent(T.square(x))))
+    const model = await train(f, elbo, { key: key(0), steps: 20 })
+    expect(model.history.at(-1)!.loss).toBeGreaterThan(-Math.log(2 * Math.PI) - 1e-3)
+    await model.dispose()
+  })
+
+  it('saves a model, and loads it with the same numbers', async () => {
+    const path = join(mkdtempSync(join(tmpdir(), 'diffeo-')), 'moons.safetensors')
+    const model = await train(vector(), moons, { key: key(0), steps: 20 })
+    await model.save(path)
+    const again = await load(vector(), path)
+    const x = moons.sample(key(5), 10)
+    expect(await again.logProb(x)).toEqual(await model.logProb(x))
+    expect(again.history).toEqual(model.history)
+    expect(again.state.step).toBe(20)
+    const other = density([2], realNvpVector({ couplings: 4, hidden: [16] }))
+    await expect(load(other, path)).rejects.toThrow('expected')
+    for (const each of [model, again]) await each.dispose()
+  })
+
+  it('keeps memory flat', async () => {
+    const before = tf.memory().numTensors
+    const model = await train(vector(), moons, { key: key(0), steps: 5 })
+    await model.logProb([[0, 0]])
+    await model.sample(3, { key: key(0) })
+    await model.transform([[0, 0]])
+    await model.evaluate([[0, 0]])
+    await model.dispose()
+    expect(tf.memory().numTensors).toBe(before)
+  })
+
+  it.each<readonly [string, () => Promise<unknown>, string]>([
+    [
+      'no steps',
+      () => train(vector(), moons, { key: key(0), steps: 0 }),
+      'train: expected a whole number of steps from 1, got 0',
+    ],
+    ['no key', () => train(vector(), moons, {} as never), 'train: expected a key, as key(0) makes one, got undefined'],
+    ['a share of all', () => train(vector(), moons, { key: key(0), validation: 1 }), 'below 1, got 1'],
+    [
+      'no data',
+      () => train(vector(), undefined as never, { key: key(0) }),
+      'train: expected rows of numbers, a sampler or images, got none',
+    ],
+    [
+      'short rows',
+      () => train(vector(), [[1, 2], [3]], { key: key(0) }),
+      'train: expected rows of 2 numbers for 2, got 1 in row 1',
+    ],
+    [
+      'an odd list',
+      () => train(vector(), [1, 2, 3], { key: key(0) }),
+      'train: expected a multiple of 2 numbers for 2, got 3',
+    ],
+    ['no rows', () => train(vector(), [], { key: key(0) }), 'train: expected at least one example, got none'],
+    [
+      'epochs of endless data',
+      () => train(vector(), moons, { key: key(0), epochs: 1 }),
+      'train: expected steps or minutes for endless data, got epochs',
+    ],
+    [
+      'NaN',
+      () =>
+        train(
+          vector(),
+          [
+            [1, Number.NaN],
+            [0, 0],
+          ],
+          { key: key(0), validation: 0 },
+        ),
+      'NaN in example',
+    ],
+  ])('refuses %s in a sentence', async (_, call, sentence) => {
+    const before = tf.memory().numTensors
+    await expect(call()).rejects.toThrow(sentence)
+    expect(tf.memory().numTensors).toBe(before)
+  })
+})
