@@ -8,15 +8,21 @@ import {
   type Batch,
   type Bijector,
   batchNorm,
+  type Conditional,
+  type ConditionalFlow,
   channelwise,
   checkerboard,
   compose,
+  conditional,
   convNet,
   coupling,
   couplingOf,
   Diffeo,
+  density,
   dequantise,
+  embed,
   exponentialCdf,
+  type Flow,
   factorOut,
   flatten,
   flip,
@@ -39,6 +45,7 @@ import {
   sigmoid,
   splineCoupling,
   squeeze,
+  standardNormal,
   T,
   type Tensor,
   uniformCdf,
@@ -46,6 +53,32 @@ import {
 
 type Image = Bijector<readonly [8, 6, 4], readonly [8, 6, 4]>
 type Vector = Bijector<readonly [5], readonly [5]>
+
+// conditional ones
+type Posterior = Conditional<readonly [2], readonly [10], readonly [2]>
+const posterior = compose(input([2], { given: [10] }), coupling(halves(), mlp()), coupling(halves('second'), mlp()))
+expectType<Posterior>(posterior)
+expectType<Posterior>(on([2], realNvpVector(), { given: [10] }))
+expectType<Posterior>(embed([10], mlp(), on([2], realNvpVector(), { given: [4] })))
+expectType<Posterior>(
+  conditional({
+    name: 'same',
+    domain: [2],
+    codomain: [2],
+    given: [10],
+    spec: {},
+    forward: (_, x) => [x, T.zeroPerExample(x)],
+    inverse: (_, z) => [z, T.zeroPerExample(z)],
+  }),
+)
+expectType<Bijector<readonly [2], readonly [2]>>(posterior.given({} as Tensor<Batch<readonly [10]>>))
+expectType<Conditional<readonly [4, 4, 2], readonly [3], readonly [readonly [2, 2, 4], readonly [2, 2, 4]]>>(
+  compose(input([4, 4, 2], { given: [3] }), coupling(checkerboard(), convNet()), compose(squeeze, factorOut)),
+)
+expectType<Flow<readonly [2], readonly [2]>>(density([2], realNvpVector()))
+expectType<ConditionalFlow<readonly [2], readonly [10], readonly [2]>>(
+  density([2], realNvpVector(), standardNormal, { given: [10] }),
+)
 
 // element by element, at any shape
 expectType<Image>(on([8, 6, 4], sigmoid))

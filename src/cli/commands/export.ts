@@ -163,7 +163,7 @@ const draftAll = async (flow: Flow<Shape, Latents>, params: Params, to: string):
 
 /** The whole command. */
 export const exportRun = ({ run, to, ...which }: ExportOptions, io: Io): Promise<Outcome> =>
-  withRun(run, { ...which, engine: 'onnxruntime' }, io, async ({ flow, params, checkpoint }) => {
+  withRun(run, { ...which, engine: 'onnxruntime' }, io, async ({ flow, params, checkpoint }): Promise<Outcome> => {
     const drafts = await draftAll(flow, params, to)
     const counting = { doing: 'checking', total: CHECKED * drafts.length, unit: 'examples' }
     // all are checked before the first is written

@@ -92,7 +92,7 @@ interface InterpolateFlags extends RunFlags {
 
 /** The whole command. */
 export const interpolateRun = (folder: string, flags: InterpolateFlags, io: Io): Promise<Outcome> =>
-  withRun(folder, flags, io, async (run) => {
+  withRun(folder, flags, io, async (run): Promise<Outcome> => {
     const { config, checkpoint } = run
     if (config.shape.length !== 3)
       throw new DiffeoException(usageError('interpolate', 'a run on images', `one on ${config.data.name}`))

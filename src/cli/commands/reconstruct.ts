@@ -53,7 +53,7 @@ type ReconstructFlags = RunFlags & { readonly to?: string }
 
 /** The whole command. */
 export const reconstructRun = (folder: string, flags: ReconstructFlags, io: Io): Promise<Outcome> =>
-  withRun(folder, flags, io, async (run) => {
+  withRun(folder, flags, io, async (run): Promise<Outcome> => {
     if (run.config.shape.length !== 3 && flags.to !== undefined)
       throw new DiffeoException(usageError('--to', 'a run on images', `one on ${run.config.data.name}`, 'leave it out'))
     const to = flags.to ?? filesIn(folder).reconstructions

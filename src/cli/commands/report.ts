@@ -164,7 +164,7 @@ export const writeReport = async (
 
 /** The whole command. */
 export const reportRun = (folder: string, flags: RunFlags, io: Io): Promise<Outcome> =>
-  withRun(folder, flags, io, async (run) => {
+  withRun(folder, flags, io, async (run): Promise<Outcome> => {
     const data = await examplesOf(run, flags)
     const test = await measure(run, data, io, folder)
     const paths = await writeReport(folder, run, data, test, io)

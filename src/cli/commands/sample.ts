@@ -27,7 +27,7 @@ interface SampleFlags extends RunFlags {
 
 /** The whole command. */
 export const sampleRun = (folder: string, flags: SampleFlags, io: Io): Promise<Outcome> =>
-  withRun(folder, flags, io, async ({ flow, params, config, checkpoint }) => {
+  withRun(folder, flags, io, async ({ flow, params, config, checkpoint }): Promise<Outcome> => {
     const { temperature: temperatures, seed, to = filesIn(folder).samples } = flags
     const isImage = config.shape.length === 3
     const isRows = temperatures.length > 1
