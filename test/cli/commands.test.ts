@@ -356,7 +356,7 @@ describe('the command line', () => {
     expect(await command(folder, shell, ['-c', line])).toMatchObject({ code: 0, out: answer, err: '' })
   })
   it('refuses flags that would do nothing', async () => {
-    await started(folder, 'train', 'moons', '--steps', '1', '--hidden', '4', '--no-report', '--out', 'plane')
+    await diffeo(folder, 'train', 'moons', '--steps', '1', '--hidden', '4', '--no-report', '--out', 'plane')
     const refused = async (...args: readonly string[]) => {
       const { code, err } = await diffeo(folder, ...args)
       expect(code).toBe(1)

@@ -68,7 +68,10 @@ const fromEnvironment = (text: string): E.Either<DiffeoError, Pick<ClusterSpec, 
 
 const refusal = (...parts: Parameters<typeof usageError>) => new DiffeoException(usageError(...parts))
 
-const isAddress = (text: string): boolean => /^[^\s:]+:\d+$|^\[[\da-f:]+\]:\d+$/i.test(text)
+const isAddress = (text: string): boolean => {
+  const [, port] = /^(?:[^\s:\p{C}]+|\[[\da-f:.]+\]):(\d{1,5})$/iu.exec(text) ?? []
+  return port !== undefined && Number(port) >= 1 && Number(port) <= 65_535
+}
 
 /**
  * The workers that flags or `TF_CONFIG` name; undefined for a single one.
