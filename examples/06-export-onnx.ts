@@ -8,7 +8,7 @@
  * `npx diffeo export runs/mnist --to model.onnx`.
  */
 import { mkdirSync } from 'node:fs'
-import * as tf from '@tensorflow/tfjs-core'
+import type * as tf from '@tensorflow/tfjs-core'
 import {
   adam,
   batch,
@@ -49,6 +49,7 @@ const options = {
 }
 const points = (x: tf.Tensor) => orThrow(refine(['N', 2])(x))
 const untyped = (y: PerExample): tf.Tensor => unwrap(y)
+const each = (t: tf.Tensor) => orThrow(refine(['N'])(t))
 
 for await (const event of fit(density, start, options))
   if (event._tag === 'Stopped') {
@@ -61,11 +62,11 @@ for await (const event of fit(density, start, options))
     })
     // the exported sampler draws z itself: n, temperature → x, log_prob
     const sampler = toOnnxSampler({
-      inputs: [{ name: 'z', shape: [2] }],
+      inputs: [{ name: 'noise', shape: [2], noise: 'normal' }],
       outputs: ['x', 'log_prob'],
-      run: ([z]) => {
-        const [x, logDet] = density.bijector.bind(params).inverse(points(z!))
-        return [unwrap(x), tf.sub(untyped(density.base.logProb({}, points(z!))), untyped(logDet))]
+      run: ([noise], temperature) => {
+        const [x, logProb] = density.make(params)([points(noise!)], each(temperature))
+        return [unwrap(x), untyped(logProb)]
       },
     })
     mkdirSync('runs', { recursive: true })

@@ -17,9 +17,16 @@ export type {
   SampleOptions,
   Saveable,
 } from './api/model.js'
+export { type OnnxFunctions, onnxFunctions } from './api/onnx.js'
 export type { Numbers, Rows } from './api/rows.js'
 export { type DataOf, density, type Progress, type TrainOptions } from './api/train.js'
-export { type OnnxFunction, toOnnx, toOnnxSampler } from './backends/onnxruntime/export.js'
+export {
+  type OnnxFunction,
+  type OnnxInput,
+  type OnnxSampler,
+  toOnnx,
+  toOnnxSampler,
+} from './backends/onnxruntime/export.js'
 export { type EngineOptions, Precision } from './backends/options.js'
 export type { Loaded } from './backends/tfjs/backend.js'
 export * from './bijector/bijector.js'

@@ -194,6 +194,7 @@ const cases: Readonly<Record<string, () => unknown>> = {
       at: () => diffeo.orThrow(diffeo.evaluationBatches(images, key(16), 3)).at(0),
     }),
   toOnnx: () => diffeo.toOnnx(onnx),
+  onnxFunctions: () => diffeo.onnxFunctions(moons, state.params).density.run([unwrap(x)]),
   toOnnxSampler: () => diffeo.toOnnxSampler({ ...onnx, outputs: ['y', 'z'], run: ([v]) => [tf.exp(v!), v!] }),
   trainBatches: () => batches(3),
   values: () => diffeo.values(x),

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
 import {
+  affine,
   compose,
   coupling,
   disposeState,
@@ -14,11 +15,14 @@ import {
   mlp,
   normalArray,
   on,
+  onnxFunctions,
   orThrow,
   realNvp,
+  realNvpVector,
   type Shape,
   saveCheckpoint,
   key as seed,
+  standardLogistic,
   standardNormal,
   startTraining,
   toOnnx,
@@ -28,7 +32,7 @@ import {
 } from 'diffeo'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { runOnnx } from '../../src/backends/onnxruntime/backend.js'
-import { exportRun, onnxFunctions } from '../../src/cli/commands/export.js'
+import { exportRun } from '../../src/cli/commands/export.js'
 import { configure } from '../../src/cli/run/config-flags.js'
 import { modelOf } from '../../src/cli/run/model.js'
 import { trust } from '../../src/tensor/tensor.js'
@@ -51,6 +55,8 @@ const points = flow(
   compose(input([2]), coupling(halves(), mlp({ hidden: [8] })), coupling(halves('second'), mlp({ hidden: [8] }))),
   standardNormal,
 )
+
+const named = (outputs: readonly string[]) => ({ inputs: [{ name: 'x', shape: [2] }], outputs })
 
 describe('an ONNX file', () => {
   it.each([
@@ -90,7 +96,7 @@ describe('an ONNX file', () => {
     ['points', points],
   ] as const)('draws as many %s as it is asked for, from the latents that it says', async (_, f) => {
     const params = randomParams(f.bijector as never, key(1), 0.1)
-    const { sampler } = onnxFunctions(f as typeof points, params)
+    const { sampler, fromLatents } = onnxFunctions(f as typeof points, params)
     const bytes = toOnnxSampler(sampler)
     expect(Buffer.from(bytes).includes('com.microsoft')).toBe(false)
     const model = await runOnnx(bytes)
@@ -100,7 +106,7 @@ describe('an ONNX file', () => {
         { name: 'temperature', shape: [], data: Float32Array.of(temperature) },
       ])
     const latents = (out: Awaited<ReturnType<typeof draw>>, n: number) =>
-      sampler.inputs.map(({ name, shape }) => tf.tensor(out[name]!, [n, ...shape]))
+      fromLatents.inputs.map(({ name, shape }) => tf.tensor(out[name]!, [n, ...shape]))
     for (const [n, temperature] of [
       [1, 1],
       [7, 0.5],
@@ -114,14 +120,84 @@ describe('an ONNX file', () => {
     // normals of the temperature's deviation, others in each latent and at each call
     const n = 4000
     const [one, two] = [await draw(n, 0.5), await draw(n, 0.5)]
-    for (const { name } of sampler.inputs) {
+    for (const { name } of fromLatents.inputs) {
       const { mean, variance } = tf.moments(tf.tensor1d(one[name]!))
       expect(Math.abs(mean.dataSync()[0]!)).toBeLessThan(0.03)
       expect(Math.abs(variance.dataSync()[0]! - 0.25)).toBeLessThan(0.03)
       expect(one[name]).not.toEqual(two[name])
     }
-    const [first, second] = sampler.inputs
+    const [first, second] = fromLatents.inputs
     if (second !== undefined) expect(one[first!.name]!.slice(0, 9)).not.toEqual(one[second.name]!.slice(0, 9))
+  })
+  it('of a conditional flow takes a context for each example', async () => {
+    const f = flow(on([2], realNvpVector({ couplings: 2, hidden: [4] }), { given: [3] }), standardNormal)
+    const params = randomParams(f.bijector as never, key(1), 0.3)
+    const { density, inverse, sampler } = onnxFunctions(f, params)
+    const [forward, back] = [await runOnnx(toOnnx(density)), await runOnnx(toOnnx(inverse))]
+    const draw = await runOnnx(toOnnxSampler(sampler))
+    for (const n of [1, 5]) {
+      const given = { name: 'given', shape: [n, 3], data: normalArray(key(n), 3 * n) }
+      const x = { name: 'x', shape: [n, 2], data: normalArray(key(n + 1), 2 * n) }
+      const out = await forward([x, given])
+      const context = trust<readonly ['N', 3]>(tf.tensor(given.data, [n, 3]))
+      const at = f.given(context)
+      near(out['log_prob']!, unwrap(at.logProb(params)(trust(tf.tensor(x.data, [n, 2])))).dataSync())
+      const again = await back([{ name: 'z0', shape: [n, 2], data: out['z0']! }, given])
+      near(again['x']!, x.data)
+      const drawn = await draw([
+        { name: 'n', shape: [], data: BigInt64Array.of(BigInt(n)) },
+        { name: 'temperature', shape: [], data: Float32Array.of(1) },
+        given,
+      ])
+      near(drawn['log_prob']!, unwrap(at.logProb(params)(trust(tf.tensor(drawn['x']!, [n, 2])))).dataSync())
+    }
+  })
+  it('of another base draws from it', async () => {
+    const f = flow(on([1], affine), standardLogistic)
+    const params = randomParams(f.bijector as never, key(1), 0)
+    const draw = await runOnnx(toOnnxSampler(onnxFunctions(f, params).sampler))
+    const n = 20_000
+    for (const temperature of [1, 0.5]) {
+      const { z0 } = await draw([
+        { name: 'n', shape: [], data: BigInt64Array.of(BigInt(n)) },
+        { name: 'temperature', shape: [], data: Float32Array.of(temperature) },
+      ])
+      const variance = z0!.reduce((sum, v) => sum + v * v, 0) / n
+      expect(Math.abs(variance / ((temperature ** 2 * Math.PI ** 2) / 3) - 1)).toBeLessThan(0.06)
+    }
+  })
+  it.each<readonly [string, () => unknown, string]>([
+    [
+      'equal names',
+      () => toOnnx({ ...named(['y', 'y']), run: ([x]) => [x!, x!] }),
+      "toOnnx: expected names that differ, got 'y' twice",
+    ],
+    [
+      'a name that is not there',
+      () => toOnnx({ ...named(['y', 'z']), run: ([x]) => [x!] }),
+      'toOnnx: expected 2 results, one for each name, got 1',
+    ],
+    [
+      'a tensor for a list',
+      () => toOnnx({ ...named(['y']), run: (([x]: tf.Tensor[]) => x) as never }),
+      'toOnnx: expected a function that returns a list of tensors, got one that returns a tensor',
+    ],
+    [
+      'a name of the sampler',
+      () => toOnnxSampler({ ...named(['n']), run: ([x]) => [x!] }),
+      "toOnnxSampler: expected names that differ, got 'n' twice",
+    ],
+  ])('is not made of %s', (_, make, sentence) => {
+    expect(make).toThrow(sentence)
+  })
+  it('keeps names that its own values have', async () => {
+    const bytes = toOnnx({
+      inputs: [{ name: 'v0', shape: [2] }],
+      outputs: ['c1'],
+      run: ([x]) => [tf.mul(tf.exp(x!), 2)],
+    })
+    const out = await (await runOnnx(bytes))([{ name: 'v0', shape: [1, 2], data: Float32Array.of(0, 1) }])
+    near(out['c1']!, [2, 2 * Math.E])
   })
   it.each([
     [true, false],

@@ -173,10 +173,10 @@ const otherTypes = new Set(
 )
 
 /**
- * An empty graph. With `batch`, every size that is a multiple of that number stands for as many times the batch, and is
- * open: the graph takes batches of any size. A large prime is a size that no other is a multiple of.
+ * An empty graph. With `batch`, a large prime, every size that is a multiple of it stands for as many times the batch and
+ * is open: the graph takes batches of any size. Values inside get none of the `reserved` names.
  */
-export const graph = (name: string, batch?: number): Graph => {
+export const graph = (name: string, batch?: number, reserved: ReadonlySet<string> = new Set()): Graph => {
   const opens = (n: number): boolean => batch !== undefined && n > 0 && n % batch === 0
   const dimensions = (shape: readonly Dimension[]): readonly Dimension[] =>
     shape.map((d) => (typeof d === 'number' && opens(d) ? (d === batch ? 'N' : `${d / batch!}N`) : d))
@@ -191,6 +191,7 @@ export const graph = (name: string, batch?: number): Graph => {
   const constants = new Set<string>()
   const settled = new Map<string, readonly string[]>()
   let count = 0
+  const fresh = (prefix: string, own = `${prefix}${count++}`): string => (reserved.has(own) ? fresh(prefix) : own)
   const nodes: Graph['nodes'] = (op, inputs, outputs, { domain = '', attrs = {} } = {}) => {
     // what is made of constants alone is made once
     const known = inputs.every((value) => constants.has(value))
@@ -198,7 +199,7 @@ export const graph = (name: string, batch?: number): Graph => {
       : undefined
     const before = known === undefined ? undefined : settled.get(known)
     if (before !== undefined) return before
-    const names = Array.from({ length: outputs }, () => `v${count++}`)
+    const names = Array.from({ length: outputs }, () => fresh('v'))
     if (known !== undefined) settled.set(known, names)
     const attributes = Object.entries(attrs).map(([key, value]) => attribute(key, value))
     const own = { opType: op, name: `${op}_${names[0]}`, input: inputs, output: names, domain, attribute: attributes }
@@ -252,7 +253,7 @@ export const graph = (name: string, batch?: number): Graph => {
       const key = `${dtype}[${shape}]${latin1.decode(rawData)}`
       const known = stored.get(key)
       if (known !== undefined) return known
-      const own = `c${count++}`
+      const own = fresh('c')
       stored.set(key, own)
       constants.add(own)
       initializer.push({ name: own, dims: shape, dataType: typeNumber[dtype], rawData })

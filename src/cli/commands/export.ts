@@ -10,15 +10,16 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { Command } from 'commander'
 import type { Latents, Shape } from '../../../types/shape.js'
+import { onnxFunctions } from '../../api/onnx.js'
 import { type OnnxFeed, runOnnx } from '../../backends/onnxruntime/backend.js'
 import { type OnnxFunction, toOnnx, toOnnxSampler } from '../../backends/onnxruntime/export.js'
-import { baseParams, bijectorParams, type Flow } from '../../distribution/flow.js'
+import type { Flow } from '../../distribution/flow.js'
 import { DiffeoException, engineError, orThrow } from '../../error.js'
 import { writeFileAtomic } from '../../file.js'
 import type { Params } from '../../tensor/params.js'
 import { foldIn, key, normalArray } from '../../tensor/random.js'
-import { latentList, product } from '../../tensor/shape.js'
-import { latentBatch, latentTensors, trust, unwrap } from '../../tensor/tensor.js'
+import { product } from '../../tensor/shape.js'
+import { unwrap } from '../../tensor/tensor.js'
 import { examples, withCheckpointOptions } from '../flags.js'
 import { type RunFlags, withRun } from '../run/open-run.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from '../terminal/console.js'
@@ -28,53 +29,6 @@ import { counted } from '../terminal/progress.js'
 interface ExportOptions extends Pick<RunFlags, 'checkpoint' | 'model'> {
   readonly run: string
   readonly to: string
-}
-
-/** The functions in the files. The sampler draws its latents inside the model. */
-export const onnxFunctions = <A extends Shape, B extends Latents>(
-  flow: Flow<A, B>,
-  params: Params,
-): { readonly density: OnnxFunction; readonly inverse: OnnxFunction; readonly sampler: OnnxFunction } => {
-  const latents = latentList(flow.bijector.codomain).map((shape, i) => ({ name: `z${i}`, shape }))
-  const names = latents.map(({ name }) => name)
-  const bound = flow.bijector.bind(bijectorParams(flow, params))
-  const ofBase = baseParams(flow, params)
-  const eventOf = (x: tf.Tensor) => latentBatch(flow.bijector.domain, [trust(x)])
-  const latentsOf = (z: readonly tf.Tensor[]) =>
-    latentBatch(
-      flow.bijector.codomain,
-      z.map((part) => trust(part)),
-    )
-  const tensorOf = (x: unknown) => latentTensors(x).map(unwrap)[0]!
-  return {
-    density: {
-      inputs: [{ name: 'x', shape: flow.bijector.domain }],
-      outputs: ['log_prob', ...names, 'log_det'],
-      run: ([x]) =>
-        tf.tidy(() => {
-          const [z, logDet] = bound.forward(eventOf(x!))
-          const base = unwrap(flow.base.logProb(ofBase, z))
-          return [tf.add(base, unwrap(logDet)), ...latentTensors(z).map(unwrap), unwrap(logDet)]
-        }),
-    },
-    inverse: {
-      inputs: latents,
-      outputs: ['x', 'log_det'],
-      run: (z) => {
-        const [x, logDet] = bound.inverse(latentsOf(z))
-        return [tensorOf(x), unwrap(logDet)]
-      },
-    },
-    sampler: {
-      inputs: latents,
-      outputs: ['x', 'log_prob', ...names],
-      run: (z) =>
-        tf.tidy(() => {
-          const [x, logDet] = bound.inverse(latentsOf(z))
-          return [tensorOf(x), tf.sub(unwrap(flow.base.logProb(ofBase, latentsOf(z))), unwrap(logDet)), ...z]
-        }),
-    },
-  }
 }
 
 /** The largest allowed error of a file against the flow, relative to the largest magnitude. */
@@ -109,7 +63,7 @@ const verify = async ({ path, of, bytes, feeds }: Draft): Promise<number> => {
   const given = of.inputs.map(({ name, shape }) =>
     tf.tensor((fed.get(name) ?? outputs[name]) as Float32Array, [CHECKED, ...shape]),
   )
-  const wanted = of.run([...given])
+  const wanted = tf.tidy(() => [...of.run([...given])])
   const gaps = await Promise.all(
     wanted.map(async (t, i) => distance(outputs[of.outputs[i]!]!, await t.data<'float32'>())),
   )
@@ -121,7 +75,7 @@ const verify = async ({ path, of, bytes, feeds }: Draft): Promise<number> => {
 }
 
 const draft = async (flow: Flow<Shape, Latents>, params: Params, to: string): Promise<readonly Draft[]> => {
-  const { density, inverse, sampler } = onnxFunctions(flow, params)
+  const { density, inverse, sampler, fromLatents } = onnxFunctions(flow, params)
   const beside = (kind: string) => `${to.replace(/\.onnx$/, '')}.${kind}.onnx`
   const x = unwrap(flow.sample(params)(key(0), CHECKED, 0.7))
   const events = [{ name: 'x', shape: x.shape, data: await x.data<'float32'>() }]
@@ -141,7 +95,7 @@ const draft = async (flow: Flow<Shape, Latents>, params: Params, to: string): Pr
     {
       path: beside('sampler'),
       says: 'n, temperature → x, log_prob, z',
-      of: sampler,
+      of: fromLatents,
       bytes: toOnnxSampler(sampler),
       feeds: counted,
     },

@@ -77,25 +77,26 @@ export interface LowerOptions {
     readonly batch: number
     readonly inputs: readonly string[]
     readonly outputs: readonly string[]
-    /** Whether the program's inputs are drawn in the model. */
-    readonly drawn?: boolean
+    /** Of a sampler: what the model makes of each input of the program; inputs without are inputs of the model. */
+    readonly drawn?: readonly (Drawn | undefined)[]
   }
   /** The block of the runtime's own convolutions, if it has them; else ordinary operators. */
   readonly block?: number
 }
 
-/**
- * Inputs that the model draws itself: standard normals times its input `temperature`, as many examples as its input `n`
- * says. The graph's batch is `n` then.
- */
-const drawNormals = (graph: Graph, shapes: readonly (readonly number[])[]): readonly string[] => {
+/** What a sampler makes itself: standard normals, uniforms in [0, 1), or its input `temperature` for each example. */
+export type Drawn = 'normal' | 'uniform' | 'temperature'
+
+/** The two inputs of a sampler, and what it makes of them. The graph's batch is `n`. */
+const sampler = (graph: Graph): ((drawn: Drawn, shape: readonly number[]) => string) => {
   const n = graph.input('n', 'int64', [])
   const temperature = graph.input('temperature', 'float32', [])
   graph.batchSize(graph.node('Reshape', [n, ints(graph, [-1])]))
-  return shapes.map((shape) => {
+  return (drawn, shape) => {
+    if (drawn === 'temperature') return graph.node('Expand', [temperature, graph.shape(shape)])
     const zeros = graph.node('ConstantOfShape', [graph.shape(shape)])
-    return graph.node('Mul', [graph.node('RandomNormalLike', [zeros]), temperature])
-  })
+    return graph.node(drawn === 'normal' ? 'RandomNormalLike' : 'RandomUniformLike', [zeros])
+  }
 }
 
 /** A program as an ONNX graph. Inputs and outputs are channels last, as everything outside is. */
@@ -103,15 +104,15 @@ export const lowerProgram = (source: Program, { block, portable }: LowerOptions 
   const isPortable = portable !== undefined
   const pipeline = passes({ ...(block === undefined ? {} : { block }), portable: isPortable })
   const program = runPasses('onnxruntime', pipeline, source)
-  const own = graph('program', portable?.batch)
+  const outside = new Set([...(portable?.inputs ?? []), ...(portable?.outputs ?? [])])
+  const own = graph('program', portable?.batch, outside)
   const table = names(own, program.values, program.constants)
   const infos = program.inputs.map((v) => program.values[v]!)
-  const given = portable?.drawn
-    ? drawNormals(
-        own,
-        infos.map(({ shape }) => shape),
-      )
-    : infos.map(({ dtype, shape }, i) => own.input(portable?.inputs[i] ?? inputName(i), dtype, shape))
+  const make = portable?.drawn && sampler(own)
+  const given = infos.map(({ dtype, shape }, i) => {
+    const drawn = portable?.drawn?.[i]
+    return drawn === undefined ? own.input(portable?.inputs[i] ?? inputName(i), dtype, shape) : make!(drawn, shape)
+  })
   for (const [i, v] of program.inputs.entries()) table.set(v, 'last', given[i]!)
   for (const call of program.calls) lowerCall(own, table, call, block, isPortable)
   program.outputs.forEach((v, i) => {
