@@ -66,6 +66,7 @@ export {
   type Noise,
   standardLogistic,
   standardNormal,
+  uniformBox,
 } from './distribution/base.js'
 export * from './distribution/compiled.js'
 export {
@@ -78,6 +79,10 @@ export {
   toBitsPerDim,
   type WithGiven,
 } from './distribution/flow.js'
+export { diagonalGaussian, fullGaussian } from './distribution/gaussian.js'
+export { independent } from './distribution/independent.js'
+export { classMixture, gaussianMixture } from './distribution/mixture.js'
+export { studentT } from './distribution/student.js'
 export * from './error.js'
 export * from './image/grid.js'
 export * from './image/heatmap.js'

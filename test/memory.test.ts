@@ -206,6 +206,7 @@ const ofBijectors = (
 ).flatMap((module) => Object.keys(module))
 /** What takes and answers shapes, layers, numbers, bytes or sentences; what only reads a tensor's name or shape. */
 const withoutTensors = new Set([
+  ...['classMixture', 'gaussianMixture', 'studentT', 'uniformBox', 'independent'],
   ...['realNvp', 'realNvpVector'],
   ...[
     'branch',

@@ -177,9 +177,10 @@ export const on = <const S extends Shape, F extends ShapeFn, const C extends Sha
   shape: S,
   of: Layer<F> & Refusal<F, S, C>,
   { given }: GivenOption<C> = {},
-): Given<S, C, LatentsAt<F, S, C>> =>
-  orThrow(layerIn('on')(of).at(orThrow(shapeIn('on', shape)), given && orThrow(shapeIn('on given', given)))) as Given<
-    S,
-    C,
-    LatentsAt<F, S, C>
-  >
+): Given<S, C, LatentsAt<F, S, C>> => {
+  const context = given && orThrow(shapeIn('on given', given))
+  const b = orThrow(layerIn('on')(of).at(orThrow(shapeIn('on', shape)), context))
+  // a layer that does not use the context returns a bijector
+  const made = context === undefined || 'context' in b ? b : conditionalFromRuns(context, { ...b, ...b.runs })
+  return made as Given<S, C, LatentsAt<F, S, C>>
+}

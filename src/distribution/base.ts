@@ -12,9 +12,10 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { pipe } from 'fp-ts/lib/function.js'
 import type { Latents, Shape } from '../../types/shape.js'
+import { clamp, type Interval, logInside } from '../bijector/support.js'
 import { DiffeoException } from '../error.js'
 import { add, neg, plus, softplus, square, sumEvent, tidy, times } from '../tensor/ops.js'
-import { atLeastZero, count, wrongOption } from '../tensor/options.js'
+import { atLeastZero, count, finite, positive, wrongOption } from '../tensor/options.js'
 import type { Params, Spec } from '../tensor/params.js'
 import { foldIn, type Key, normalArray, uniformArray } from '../tensor/random.js'
 import { latentList, product } from '../tensor/shape.js'
@@ -171,3 +172,38 @@ export const standardLogistic: Base = elementwise(
     return trust(tf.sub(tf.log(u), tf.log1p(tf.neg(u))))
   },
 )
+
+/**
+ * Uniform on [low, high] for every element: log p(z) = −log(high − low) inside, −∞ outside. A temperature below 1 draws
+ * nearer to the middle; above 1 it changes nothing.
+ *
+ * @throws DiffeoException if the bounds are not finite, or `low` is not below `high`
+ * @example uniformBox(-1, 1).logProb({}, orThrow(batch([1], [0, 2]))) // [-0.693, -Infinity]
+ */
+export const uniformBox = (low: number, high: number): Base => {
+  const wrong = wrongOption('uniformBox', [
+    finite('lower bound', low),
+    finite('upper bound', high),
+    ['an upper bound above the lower', low < high, high],
+    positive('width', high - low),
+  ])
+  if (wrong !== undefined) throw new DiffeoException(wrong)
+  const [middle, width] = [(low + high) / 2, high - low]
+  const inside: Interval = [low, high]
+  return {
+    name: 'uniformBox',
+    spec: () => ({}),
+    logProb: (_, z) =>
+      tidy(() =>
+        latentTensors(z)
+          .map((part) => plus(-Math.log(width) * product(sizes(part).slice(1)))(logInside(inside, part)))
+          .reduce((a, b) => add(b)(a)),
+      ),
+    noise: (latents) => latentList(latents).map((shape) => ({ kind: 'uniform', shape })),
+    make: (_, __, noise, { temperature } = {}) =>
+      tidy(() => {
+        const shrunk = temperature && trust<readonly ['N']>(tf.minimum(unwrap(temperature), 1))
+        return noise.map((u) => clamp(inside, plus(middle)(tempered(times(width)(plus(-0.5)(u)), shrunk))))
+      }),
+  }
+}

@@ -64,6 +64,7 @@ const cases: Readonly<Record<string, AnyConditional>> = {
     on([4], realNvpVector({ couplings: 2, hidden: [4] })),
   ),
   reverse: reverse(on([4], coupling(halves(), small), { given })),
+  'a layer that does not look at it': on([4], actNorm, { given }),
   'two scales': image,
   'an image given an image': compose(
     input([4, 4, 1], { given: [4, 4, 2] }),

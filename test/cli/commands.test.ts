@@ -150,7 +150,7 @@ describe('of a run', () => {
     const { each } = JSON.parse(readFileSync(join(run, 'evaluation.json'), 'utf8'))
     const mean = each.slice(0, 50).reduce((a: number, b: number) => a + b, 0) / 50
     expect(result['figure']).toBeCloseTo(mean, 4)
-    expect(layers.reduce((sum, { share }) => sum + share, 0) + Number(result['prior'])).toBeCloseTo(mean, 4)
+    expect(layers.reduce((sum, { share }) => sum + share, 0) + Number(result['base'])).toBeCloseTo(mean, 4)
     expect(said).toMatch(/^squeeze +28×28×1 +14×14×4 +0 +0 /m)
     expect(said).toMatch(/^factorOut +14×14×4 +14×14×2, 14×14×2/m)
   })

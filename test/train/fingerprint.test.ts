@@ -77,8 +77,8 @@ const changes: Readonly<Record<string, () => readonly [unknown, unknown]>> = {
   ],
   alpha: () => [pixels(0.05), pixels(0.051)],
   'the bound of a spline': () => [spline({ bins: 4, bound: 3 }), spline({ bins: 4, bound: 4 })],
-  'the prior': () => [flow(on([2], pair('first')), standardNormal), flow(on([2], pair('first')), standardLogistic)],
-  'the prior of a flow without parameters': () => [
+  'the base': () => [flow(on([2], pair('first')), standardNormal), flow(on([2], pair('first')), standardLogistic)],
+  'the base of a flow without parameters': () => [
     flow(on([2], permute([0, 1])), standardNormal),
     flow(on([2], permute([0, 1])), standardLogistic),
   ],

@@ -1,7 +1,7 @@
 /**
  * `diffeo inspect`: lists the layers of a run, or of a model by its name or file: shapes in and out, parameters,
  * multiplications and additions for one image, and bytes of intermediate results. Of a run it adds each layer's share
- * of the bits/dim (nats) of test examples, minus its mean log-det. These shares and that of the prior sum to the
+ * of the bits/dim (nats) of test examples, minus its mean log-det. These shares and that of the base sum to the
  * figure.
  *
  * @module
@@ -13,7 +13,7 @@ import { describeEngine, useEngine } from '../../backends/engine.js'
 import type { AnyBijector, AnyConditional } from '../../bijector/layer.js'
 import { integer } from '../../codec.js'
 import { bytes, flops } from '../../compiler/program.js'
-import type { Flow } from '../../distribution/flow.js'
+import { baseParams, bijectorParams, type Flow } from '../../distribution/flow.js'
 import { asError, DiffeoException, orThrow, usageError } from '../../error.js'
 import { jit } from '../../jit.js'
 import { branch, countParams, disposeParams, type Params } from '../../tensor/params.js'
@@ -69,13 +69,14 @@ const meanOf = async (each: PerExample): Promise<number> => {
   return nats.reduce((a, b) => a + b, 0) / nats.length
 }
 
-/** The mean log-det of every layer and of the prior, on a batch, in nats. */
+/** The mean log-det of every layer and of the base, on a batch, in nats. */
 const shares = async (
-  { base }: Flow<Shape, Latents>,
+  flow: Flow<Shape, Latents>,
+  params: Params,
   parts: readonly Part[],
   x: BatchOf<Shape>,
 ): Promise<readonly number[]> => {
-  const run = jit((params: readonly Params[], x: BatchOf<Shape>) => {
+  const run = jit((params: readonly Params[], ofBase: Params, x: BatchOf<Shape>) => {
     let flowing: AnyTensor = x
     const left: AnyTensor[] = []
     const logDets = parts.map(([part], i) => {
@@ -84,20 +85,21 @@ const shares = async (
       flowing = values.at(-1)!
       return logDet
     })
-    return [...logDets, base.logProb({}, [...left, flowing])]
+    return [...logDets, flow.base.logProb(ofBase, [...left, flowing])]
   })
   const all = await run(
-    parts.map(([, params]) => params),
+    parts.map(([, own]) => own),
+    baseParams(flow, params),
     x,
   )
   await run.dispose()
   return Promise.all(all.map(meanOf))
 }
 
-/** The rows of the table, and the share of the prior. */
+/** The rows of the table, and the share of the base. */
 interface Inspected {
   readonly layers: readonly LayerRow[]
-  readonly prior?: number
+  readonly base?: number
 }
 
 /** Inspects layer by layer, with a line of progress. */
@@ -107,11 +109,11 @@ const inspect = async (
   { progress }: Io,
   x?: BatchOf<Shape>,
 ): Promise<Inspected> => {
-  const parts = partsOf(flow.bijector, params)
+  const parts = partsOf(flow.bijector, bijectorParams(flow, params))
   const size = product(flow.bijector.domain)
   const unit = unitOf(flow.bijector.domain)
   return counted(progress, { doing: 'counting', total: parts.length, unit: 'layers' })(async (heard) => {
-    const nats = x === undefined ? undefined : await shares(flow, parts, x)
+    const nats = x === undefined ? undefined : await shares(flow, params, parts, x)
     const share = (i: number) => (nats === undefined ? {} : { share: unit.of(-nats[i]! / (size * Math.LN2)) })
     const layers = parts.map(([part, own], i) => {
       const row = {
@@ -125,8 +127,8 @@ const inspect = async (
       heard(i + 1)
       return row
     })
-    const { share: prior } = share(parts.length)
-    return prior === undefined ? { layers } : { layers, prior }
+    const { share: base } = share(parts.length)
+    return base === undefined ? { layers } : { layers, base }
   })
 }
 
@@ -146,26 +148,26 @@ const table = (rows: readonly (readonly string[])[]): string => {
   return rows.map((row) => row.map(cell).join('  ').trimEnd()).join('\n')
 }
 
-const tell = (flow: Flow<Shape, Latents>, { layers, prior }: Inspected, io: Io, of: object = {}): void => {
+const tell = (flow: Flow<Shape, Latents>, { layers, base }: Inspected, io: Io, of: object = {}): void => {
   const unit = unitOf(flow.bijector.domain).name
   const sum = (of: (row: LayerRow) => number): number => layers.reduce((n, row) => n + of(row), 0)
-  const measured = prior !== undefined
+  const measured = base !== undefined
   const share = (n: number | undefined) => (measured ? [(n ?? 0).toFixed(3)] : [])
   const total = { parameters: sum((r) => r.parameters), flops: sum((r) => r.flops), bytes: sum((r) => r.bytes) }
-  const figure = measured ? sum((r) => r.share ?? 0) + prior : undefined
+  const figure = measured ? sum((r) => r.share ?? 0) + base : undefined
   const numbersOf = (r: typeof total) => [short(r.parameters), short(r.flops), short(r.bytes)]
   io.say(
     table([
       ['layer', 'in', 'out', 'parameters', 'FLOPs', 'bytes', ...(measured ? [unit] : [])],
       ...layers.map((r) => [r.name, r.from, r.to, ...numbersOf(r), ...share(r.share)]),
-      ...(measured ? [['prior', showLatents(flow.bijector.codomain), '', '', '', '', ...share(prior)]] : []),
+      ...(measured ? [['base', showLatents(flow.bijector.codomain), '', '', '', '', ...share(base)]] : []),
       ['all', show(flow.bijector.domain), showLatents(flow.bijector.codomain), ...numbersOf(total), ...share(figure)],
     ]),
   )
   io.result({
     ...of,
     layers,
-    ...(measured ? { prior, unit, figure } : {}),
+    ...(measured ? { base, unit, figure } : {}),
     total,
     latents: latentList(flow.bijector.codomain),
   })

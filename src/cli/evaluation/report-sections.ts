@@ -80,7 +80,7 @@ export const progressOf = async (folder: string): Promise<readonly Figure[]> => 
 
 const normal = (z: number): number => Math.exp((-z * z) / 2) / Math.sqrt(2 * Math.PI)
 
-/** The latents of test examples against the prior, scale by scale. */
+/** The latents of test examples against the base, scale by scale. */
 export const latentFigures =
   ({ flow, params }: OpenRun, { test }: Examples): Pending<Section> =>
   async () => {
