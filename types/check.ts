@@ -32,7 +32,7 @@ export type ContextOf<Ls> = Ls extends readonly [{ readonly context: infer C ext
 export type OnlyLayer<L> = L extends HasShapeFn
   ? unknown
   : L extends { readonly logProb: unknown }
-    ? ShapeError<'compose: expected a layer, got a density; use flow(bijector, prior)'>
+    ? ShapeError<'compose: expected a layer, got a density; use flow(bijector, base)'>
     : L extends (...args: never) => unknown
       ? ShapeError<'compose: expected a layer, got a function; did you forget to call it?'>
       : L extends { readonly kind: string }
