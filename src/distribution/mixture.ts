@@ -79,7 +79,8 @@ const nearest = (z: tf.Tensor2D, centres: tf.Tensor2D): tf.Tensor2D => {
 const meansOf = (z: tf.Tensor2D, groups: tf.Tensor2D, old: tf.Tensor2D): tf.Tensor2D => {
   const counts = tf.expandDims(tf.sum(groups, 0), 1)
   const sums = tf.matMul(groups, z, true)
-  return tf.where(tf.greater(tf.tile(counts, [1, z.shape[1]]), 0), tf.div(sums, tf.maximum(counts, 1e-6)), old)
+  const means = tf.div(sums, tf.maximum(counts, 1e-6))
+  return tf.where(tf.greater(tf.tile(counts, [1, z.shape[1]]), 0), means, old) as tf.Tensor2D
 }
 
 /** Each next centre is the example that is farthest from those before; the first is nearest to the mean. */
