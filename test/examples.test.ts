@@ -79,6 +79,28 @@ it('05-own-bijector obeys the laws, and its wrong version does not', async () =>
   expect(stdout).toContain("breaks the mandatory law 'oppositeLogDets'")
 })
 
+it('07-posterior learns the posterior of a simulator', async () => {
+  const { stdout } = await example('07-posterior', '500')
+  const [, mine, exact] = /E log q\(θ \| x\) (-?[\d.]+), exact E log p\(θ \| x\) (-?[\d.]+)/.exec(stdout) ?? []
+  expect(Math.abs(Number(mine) - Number(exact))).toBeLessThan(0.1)
+  expect(stdout).toMatch(/posterior mean at x = \(1\.5, 0\.6, …\): \(0\.[67]\d,0\.[23]\d\)/)
+})
+
+it('08-variational finds the integral of a density', async () => {
+  const { stdout } = await example('08-variational', '500')
+  const [, elbo, logZ] = /ELBO (-?[\d.]+), log Z (-?[\d.]+), exact 2\.5310/.exec(stdout) ?? []
+  expect(Math.abs(Number(logZ) - 2.531)).toBeLessThan(0.1)
+  expect(Number(elbo)).toBeLessThan(Number(logZ) + 1e-3)
+})
+
+it('09-class-conditional trains with labels, classifies and draws each class', async () => {
+  const { stdout, made } = await example('09-class-conditional', '4', '20')
+  expect(stdout).toMatch(/bits\/dim without the class \d/)
+  expect(stdout).toMatch(/bits\/dim given the class {3}\d/)
+  expect(stdout).toMatch(/accuracy by Bayes' rule {4}[\d.]+ % of 20 images/)
+  expect(made('runs/classes.png')).toBe(true)
+})
+
 // as many steps as no number says: no batch comes
 it.each(['01-two-moons', '04-real-nvp-mnist', '06-export-onnx'])('%s fails where its training does', async (name) => {
   const failed = await example(name, 'many').then(

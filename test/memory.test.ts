@@ -62,6 +62,7 @@ const run = (net: Net<'vector'> | Net<'image'>, from: AnyTensor, to: readonly nu
 }
 const onnx = { inputs: [{ name: 'x', shape: [2] }], outputs: ['y'], run: ([v]: tf.Tensor[]) => [tf.exp(v!)] }
 
+const labelled = { ...images, labels: new Uint8Array(images.count) }
 const shifted = diffeo.conditional({
   name: 'shifted',
   domain: [2],
@@ -101,6 +102,8 @@ const cases: Readonly<Record<string, () => unknown>> = {
   convNet: () => run(diffeo.convNet({ hidden: [2], weightNorm: true }), image, [4, 4, 2], true),
   copyState: () => diffeo.copyState(state),
   density: () => diffeo.density([2], diffeo.affine) && undefined,
+  trainPairs: () => diffeo.orThrow(diffeo.trainPairs(labelled, 2, key(6), 2))(0),
+  evaluationPairs: () => diffeo.orThrow(diffeo.evaluationPairs(labelled, 2, key(6), 3)).at(0),
   dense: () => diffeo.dense<2, 3>({ kernel, bias })(x),
   dequantise: () => diffeo.dequantise<readonly [2]>(key(4)).forward(x),
   disposeParams: () => diffeo.disposeParams(moons.init(key(5))),
@@ -206,6 +209,7 @@ const ofBijectors = (
 ).flatMap((module) => Object.keys(module))
 /** What takes and answers shapes, layers, numbers, bytes or sentences; what only reads a tensor's name or shape. */
 const withoutTensors = new Set([
+  'oneHot',
   ...['classMixture', 'gaussianMixture', 'studentT', 'uniformBox', 'independent'],
   ...['realNvp', 'realNvpVector'],
   ...[

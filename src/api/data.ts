@@ -4,11 +4,12 @@
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
+import type * as E from 'fp-ts/lib/Either.js'
 import type { Shape } from '../../types/shape.js'
-import { evaluationBatches, trainBatches } from '../data/batches.js'
+import { evaluationBatches, evaluationPairs, trainBatches, trainPairs } from '../data/batches.js'
 import { type ImageSet, type ImageShape, subset } from '../data/image-set.js'
 import { batchIndices, holdOut, stepsPerEpoch } from '../data/split.js'
-import { DiffeoException, orThrow, usageError } from '../error.js'
+import { type DiffeoError, DiffeoException, orThrow, usageError } from '../error.js'
 import { foldIn, type Key } from '../tensor/random.js'
 import { product, sameShape, show } from '../tensor/shape.js'
 import { type AnyTensor, trust } from '../tensor/tensor.js'
@@ -111,18 +112,23 @@ const ofRows = ({ shape, context }: Parts, data: unknown, { key, size, validatio
 }
 
 const ofImages = ({ shape, context }: Parts, set: ImageSet, { key, size, validation }: BatchOptions): Batched => {
-  if (context !== undefined)
-    throw new DiffeoException(usageError('train', 'pairs { x, given } for a conditional flow', 'images alone'))
+  if (context !== undefined && context.length !== 1)
+    throw new DiffeoException(usageError('train', 'a context of one number for each class of images', show(context)))
   if (!sameShape(set.shape, shape))
     throw new DiffeoException(usageError('train', `images of ${show(shape)}`, `images of ${show(set.shape)}`))
+  const [classes] = context ?? []
+  const train = (of: ImageSet, k: Key, n: number): E.Either<DiffeoError, Batched['batch']> =>
+    classes === undefined ? trainBatches(of, k, n) : trainPairs(of, classes, k, n)
+  const evaluation = (of: ImageSet, k: Key, n: number): E.Either<DiffeoError, Batches<unknown>> =>
+    classes === undefined ? evaluationBatches(of, k, n) : evaluationPairs(of, classes, k, n)
   const held = Math.min(set.count - 1, Math.round(set.count * validation))
   const parts = held === 0 ? undefined : orThrow(holdOut(foldIn(key, 1), held, set.count))
   const trained = parts === undefined ? set : subset(parts.train)(set)
   return {
-    batch: orThrow(trainBatches(trained, foldIn(key, 0), Math.min(size, trained.count))),
+    batch: orThrow(train(trained, foldIn(key, 0), Math.min(size, trained.count))),
     perEpoch: Math.max(1, stepsPerEpoch(size, trained.count)),
     ...(parts && {
-      validation: orThrow(evaluationBatches(subset(parts.validation)(set), foldIn(key, 2), IMAGE_BATCH)),
+      validation: orThrow(evaluation(subset(parts.validation)(set), foldIn(key, 2), IMAGE_BATCH)),
     }),
   }
 }

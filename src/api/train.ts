@@ -53,10 +53,13 @@ export const density = <const S extends Shape, F extends ShapeFn, const C extend
   return flow(at as never, base) as never
 }
 
-/** What `train` takes for a flow: rows, images, a source of draws, or an objective that makes its own. */
+/**
+ * What `train` takes for a flow: rows, images, a source of draws, or an objective that makes its own. For a conditional
+ * flow: pairs, a source of pairs, or images with labels, whose one-hot rows are the contexts.
+ */
 export type DataOf<L> =
   L extends ConditionalFlow<infer A, infer C, infer _B>
-    ? Pairs<A, C> | Sampler<Pairs<A, C>>
+    ? Pairs<A, C> | Sampler<Pairs<A, C>> | (A extends ImageShape ? ImageSet<A> : never)
     : L extends Flow<infer A, infer _B>
       ? Rows<A> | Sampler<Rows<A>> | Variational | (A extends ImageShape ? ImageSet<A> : never)
       : never

@@ -34,6 +34,9 @@ const noisy = <S extends ImageShape>({ shape }: ImageSet<S>, key: Key, pixels: U
     return latentBatch(shape, [dequantise<S>(key).forward(x)[0]])
   })
 
+/** Which images each step takes. */
+const orderOf = (key: Key, size: number, count: number) => batchIndices(foldIn(key, 0), size, count)
+
 /** The augmentation of {@link trainBatches}. */
 export interface Augmentation {
   /** Flip each image horizontally with probability ½; default: false. Not for digits. */
@@ -54,7 +57,7 @@ export const trainBatches = <S extends ImageShape>(
   { flips = false }: Augmentation = {},
 ): E.Either<DiffeoError, (step: number) => Promise<BatchOf<S>>> =>
   pipe(
-    batchIndices(foldIn(key, 0), size, set.count),
+    orderOf(key, size, set.count),
     E.map((order) => async (step: number) => {
       const pixels = await set.read(order(step))
       if (flips) {
@@ -64,6 +67,93 @@ export const trainBatches = <S extends ImageShape>(
       return noisy(set, foldIn(foldIn(key, 1), step), pixels)
     }),
   )
+
+/** Images and the one-hot label of each. */
+export interface Labelled<S extends ImageShape> {
+  readonly x: BatchOf<S>
+  readonly given: BatchOf<readonly [classes: number]>
+}
+
+/**
+ * One-hot rows of labels: row i is 1 in column `labels[i]`, and 0 elsewhere.
+ *
+ * @example oneHot([1, 0], 2) // [0, 1, 1, 0]
+ */
+export const oneHot = (labels: ArrayLike<number>, classes: number): Float32Array => {
+  const rows = new Float32Array(labels.length * classes)
+  for (let i = 0; i < labels.length; i++) rows[i * classes + labels[i]!] = 1
+  return rows
+}
+
+/** The one-hot labels of images by their numbers, if the set has labels of so many classes. */
+const labelsOf = (
+  { name, labels }: ImageSet,
+  classes: number,
+): E.Either<DiffeoError, (indices: Uint32Array) => BatchOf<readonly [number]>> => {
+  if (labels === undefined) return E.left(usageError(name, 'a set with labels', 'one without'))
+  const wrong = labels.findIndex((label) => label >= classes)
+  if (wrong >= 0)
+    return E.left(usageError(name, `labels from 0 to ${classes - 1}`, `${labels[wrong]} at image ${wrong}`))
+  return E.right((indices) => {
+    const rows = oneHot(
+      Array.from(indices, (i) => labels[i]!),
+      classes,
+    )
+    return latentBatch([classes], [trust(tf.tensor(rows, [indices.length, classes]))])
+  })
+}
+
+/**
+ * {@link trainBatches} with the one-hot label of each image, for a conditional flow.
+ *
+ * @returns left: a usage error, if the set has no labels of so many classes, or for `size`
+ * @example trainPairs(mnist.train, 10, key(0), 32)
+ */
+export const trainPairs = <S extends ImageShape>(
+  set: ImageSet<S>,
+  classes: number,
+  key: Key,
+  size: number,
+  augmentation?: Augmentation,
+): E.Either<DiffeoError, (step: number) => Promise<Labelled<S>>> =>
+  pipe(
+    E.Do,
+    E.bind('images', () => trainBatches(set, key, size, augmentation)),
+    E.bind('order', () => orderOf(key, size, set.count)),
+    E.bind('labels', () => labelsOf(set, classes)),
+    E.map(({ images, order, labels }) => async (step: number) => ({
+      x: await images(step),
+      given: labels(order(step)),
+    })),
+  )
+
+/**
+ * {@link evaluationBatches} with the one-hot label of each image.
+ *
+ * @returns left: a usage error, if the set has no labels of so many classes, or for `size`
+ * @example evaluationPairs(mnist.test, 10, key(0), 50)
+ */
+export const evaluationPairs = <S extends ImageShape>(
+  set: ImageSet<S>,
+  classes: number,
+  key: Key,
+  size: number,
+): E.Either<DiffeoError, { readonly count: number; readonly at: (index: number) => Promise<Labelled<S>> }> =>
+  pipe(
+    E.Do,
+    E.bind('images', () => evaluationBatches(set, key, size)),
+    E.bind('labels', () => labelsOf(set, classes)),
+    E.map(({ images, labels }) => ({
+      count: images.count,
+      at: async (index: number) => ({ x: await images.at(index), given: labels(inOrder(set, size, index)) }),
+    })),
+  )
+
+/** The numbers of the images of a batch in order. */
+const inOrder = ({ count }: ImageSet, size: number, index: number): Uint32Array => {
+  const first = index * size
+  return Uint32Array.from({ length: Math.min(size, count - first) }, (_, i) => first + i)
+}
 
 /**
  * Returns all images in order, with the same noise at every call. The last batch may be smaller.
@@ -80,9 +170,7 @@ export const evaluationBatches = <S extends ImageShape>(
     ? E.right({
         count: Math.ceil(set.count / size),
         at: async (index) => {
-          const first = index * size
-          const indices = Uint32Array.from({ length: Math.min(size, set.count - first) }, (_, i) => first + i)
-          return noisy(set, foldIn(key, index), await set.read(indices))
+          return noisy(set, foldIn(key, index), await set.read(inOrder(set, size, index)))
         },
       })
     : E.left(usageError('evaluation batch size', 'an integer from 1', `${size}`))

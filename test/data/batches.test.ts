@@ -1,14 +1,17 @@
 import {
   batchIndices,
   evaluationBatches,
+  evaluationPairs,
   foldIn,
   inMemory,
   key,
   loadData,
+  oneHot,
   orThrow,
   range,
   subset,
   trainBatches,
+  trainPairs,
   uniformArray,
 } from 'diffeo'
 import { describe, expect, it } from 'vitest'
@@ -107,5 +110,46 @@ describe('loadData', () => {
     const first = (data: typeof a) => data!.validation.read(range(3))
     expect(await first(a)).toEqual(await first(b))
     expect(await first(a)).not.toEqual(await first(c))
+  })
+})
+
+describe('pairs of images and one-hot labels', () => {
+  // the label of an image is its number, and pixel 0 of image n is 12n mod 256
+  const labelsIn = (given: unknown): readonly number[] => {
+    const rows = values(given)
+    return Array.from({ length: rows.length / 20 }, (_, i) => rows.slice(20 * i, 20 * i + 20).indexOf(1))
+  }
+  const numbersIn = (x: unknown): readonly number[] =>
+    values(x).flatMap((v, i) => (i % 12 === 0 ? [Math.floor(v)] : []))
+  it('keep the label of each image, in any order, in subsets too', async () => {
+    const some = subset(Uint32Array.of(3, 1, 4, 15, 9, 2, 6))(images)
+    for (const set of [images, some]) {
+      const batch = orThrow(trainPairs(set, 20, key(1), 5))
+      for (const step of [0, 1, 7]) {
+        const { x, given } = await batch(step)
+        expect(numbersIn(x)).toEqual(labelsIn(given).map((n) => (12 * n) % 256))
+        expect(values(x)).toEqual(values(await orThrow(trainBatches(set, key(1), 5))(step)))
+      }
+      const { count, at } = orThrow(evaluationPairs(set, 20, key(2), 3))
+      const all: number[] = []
+      for (let i = 0; i < count; i++) {
+        const { x, given } = await at(i)
+        expect(numbersIn(x)).toEqual(labelsIn(given).map((n) => (12 * n) % 256))
+        all.push(...labelsIn(given))
+      }
+      expect(all).toEqual([...set.labels!])
+    }
+  })
+  it('are refused without labels, and with labels of more classes', () => {
+    const { labels: _, ...bare } = images
+    expect(() => orThrow(trainPairs(bare, 20, key(0), 4))).toThrow(
+      'numbered: expected a set with labels, got one without',
+    )
+    expect(() => orThrow(evaluationPairs(images, 10, key(0), 4))).toThrow(
+      'numbered: expected labels from 0 to 9, got 10 at image 10',
+    )
+  })
+  it('have rows with a single 1', () => {
+    expect([...oneHot([2, 0], 3)]).toEqual([0, 0, 1, 1, 0, 0])
   })
 })
