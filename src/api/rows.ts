@@ -68,6 +68,7 @@ export const taken = async (t: AnyTensor): Promise<Float32Array> => values(t).fi
 
 /** The numbers of a batch and their shape. The batch is freed. */
 export const numbersOf = async <S extends Shape>(t: AnyTensor): Promise<Numbers<S>> => {
-  const shape = unwrap(t).shape as number[] as unknown as readonly [number, ...S]
-  return { shape, data: await taken(t) }
+  const { shape } = unwrap(t)
+  // the type of a TensorFlow.js tensor does not say its shape
+  return { shape: shape as object as Numbers<S>['shape'], data: await taken(t) }
 }

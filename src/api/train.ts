@@ -49,7 +49,7 @@ export const density = <const S extends Shape, F extends ShapeFn, const C extend
   { given }: { readonly given?: C } = {},
 ): FlowOf<Given<S, C, LatentsAt<F, S, C>>, S, LatentsAt<F, S, C>> => {
   // the types of all three are conditional on the type parameters; the compiler resolves them only where `density` is called
-  const at = on<Shape, ShapeFn, Shape | undefined>(shape, layers as Layer<ShapeFn> as never, { given: given as Shape })
+  const at = on<Shape, ShapeFn, Shape | undefined>(shape, layers as Layer<ShapeFn>, { given: given as Shape })
   return flow(at as never, base) as never
 }
 

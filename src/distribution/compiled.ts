@@ -111,21 +111,18 @@ const compiledFlows = new WeakMap<object, AnyCompiled>()
  * @example
  * const nats = await compiled(moons).logProb(params)(x) // equals moons.logProb(params)(x), but is faster
  */
-export const compiled: {
-  <A extends Shape, B extends Latents>(flow: Flow<A, B>): CompiledFlow<A, B>
-  <A extends Shape, C extends Shape, B extends Latents>(
-    flow: ConditionalFlow<A, C, B>,
-  ): CompiledConditionalFlow<A, C, B>
-} = (flow: AnyFlow | AnyConditionalFlow): never => {
-  // what is stored for a flow has the shapes and the kind of that flow
-  const stored = (of: AnyFlow | AnyConditionalFlow) => {
-    const functions = compiledFlows.get(of) ?? compile(of)
-    compiledFlows.set(of, functions)
-    return functions as never
-  }
+export function compiled<A extends Shape, B extends Latents>(flow: Flow<A, B>): CompiledFlow<A, B>
+export function compiled<A extends Shape, C extends Shape, B extends Latents>(
+  flow: ConditionalFlow<A, C, B>,
+): CompiledConditionalFlow<A, C, B>
+export function compiled(flow: AnyFlow | AnyConditionalFlow): unknown {
   expectKind('compiled', 'a density', flow, ['a density'], 'make one: flow(bijector, base)')
   const origin = originOf(flow)
-  if (origin === undefined) return stored(flow)
-  const { given, dispose } = stored(origin.of) as CompiledConditionalFlow<Shape, Shape, Latents>
-  return { ...given(origin.given as BatchOf<Shape>), dispose } as never
+  if (origin !== undefined) {
+    const { given, dispose } = compiled(origin.of)
+    return { ...given(origin.given), dispose }
+  }
+  const functions = compiledFlows.get(flow) ?? compile(flow)
+  compiledFlows.set(flow, functions)
+  return functions
 }
