@@ -141,7 +141,7 @@ const replaceable = async (path: string): Promise<Stats | undefined> => {
   return lstat(path).catch(() => undefined)
 }
 
-/** A name that nobody can foresee, in the same folder. `wx` refuses one that is there, and follows no link. */
+/** An unpredictable name in the same folder. `wx` refuses an existing file and follows no link. */
 const replace = async (path: string, bytes: Uint8Array): Promise<void> => {
   const before = await replaceable(path)
   const temporary = `${path}.${randomInt(1e9, 2 ** 32)}`

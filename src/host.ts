@@ -16,7 +16,7 @@ export const setHost = (host: Host | undefined): void => {
   current = host
 }
 
-/** A tensor of these numbers, which nobody may change afterwards. */
+/** A tensor of these numbers. The caller must not change the array afterwards. */
 export const hosted: Host = (data, shape) =>
   current === undefined ? tf.tensor(data, [...shape]) : current(data, shape)
 

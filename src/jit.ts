@@ -96,7 +96,7 @@ export interface JitOptions {
   readonly steady?: number
   /**
    * Which of the arguments, by its place, is a batch. Where several workers compute together, all are given the whole
-   * batch, each computes with its share, and all answer the result of the whole. Without it each computes for itself.
+   * batch, each computes with its share, and all return the result of the whole. Without it each computes alone.
    */
   readonly batch?: number
 }

@@ -64,7 +64,7 @@ export type DataOf<L> =
       ? Rows<A> | Sampler<Rows<A>> | Variational | (A extends ImageShape ? ImageSet<A> : never)
       : never
 
-/** What `onProgress` hears, after each step. */
+/** The argument of `onProgress`, after each step. */
 export interface Progress {
   readonly step: number
   /** Undefined where minutes decide. */
@@ -100,7 +100,7 @@ export interface TrainOptions {
 export interface Host {
   /** Chooses an engine if there is none yet. */
   readonly ready: () => Promise<unknown>
-  /** Shows progress if nobody else does. */
+  /** Shows progress where there is no `onProgress`. */
   readonly show?: () => { readonly hear: (progress: Progress) => void; readonly end: () => void }
 }
 

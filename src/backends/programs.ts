@@ -18,7 +18,7 @@ interface Entry {
 interface Slot<E extends Entry> {
   readonly entry: E
   users: number
-  /** Whether it was dropped: whoever uses it last frees it. */
+  /** Whether it was dropped: its last user frees it. */
   dropped: boolean
 }
 
@@ -30,7 +30,7 @@ export interface Programs<E extends Entry> {
     make: () => E,
     f: (compiled: Compiled, entry: E) => Promise<A>,
   ) => Promise<A>
-  /** Drops all of them; those that nobody uses are freed when it returns. */
+  /** Drops all of them; those not in use are freed when it returns. */
   readonly dispose: () => Promise<void>
 }
 

@@ -72,7 +72,7 @@ export const readably = <A>(f: () => A): A => {
   const before = tf.getBackend()
   if (before !== 'webgpu') return f()
   try {
-    // It answers a promise, but has chosen the backend before it does.
+    // it returns a promise, but has set the backend by then
     tf.setBackend('cpu')
     return f()
   } finally {

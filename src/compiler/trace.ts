@@ -158,7 +158,7 @@ export const trace = (f: (inputs: tf.Tensor[]) => readonly tf.Tensor[], inputs: 
   recording = own
   try {
     register()
-    // It answers a promise, but has chosen the backend before it does.
+    // it returns a promise, but has set the backend by then
     tf.setBackend(TRACING)
     let outputs: readonly number[] = []
     tf.tidy(() => {

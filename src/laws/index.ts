@@ -10,7 +10,7 @@
  *                 perExample        one log-det per example, independent of the rest of the batch
  *                 batch             a batch = its examples one by one
  *                 shapes            the latents have the shapes of the codomain, which the compiler knows
- *                 memory            a call leaves nothing behind but what it answers
+ *                 memory            a call leaves no tensors behind but its results
  *                 support           outside of the support log|det J| is −∞, in both directions; log p is −∞ there and
  *                                   at infinities, NaN for NaN; other examples and all gradients are untouched
  *     optional    keeps, permutes   what a mask keeps is the same bit for bit; a permutation keeps the sorted values

@@ -13,7 +13,7 @@ import type { Verdict } from './verdict.js'
 export interface Claims {
   /** Which positions, by row-major index in the event, come out bit for bit as they went in: a coupling's mask. */
   readonly keeps?: (index: number) => boolean
-  /** The answers are the same numbers in another order: squeeze, factor-out. */
+  /** The results are the same numbers in another order: squeeze, factor-out. */
   readonly permutes?: boolean
   /** `start` makes the first batch come out with mean 0 and variance 1 in each channel: ActNorm. */
   readonly normalises?: boolean

@@ -24,7 +24,7 @@ const outside = ([low, high]: Interval): readonly number[] => {
 }
 const INFINITIES = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
 
-/** A function of parameters and rows that answers one number for each. */
+/** A function of parameters and rows that returns one number for each. */
 type PerRow = (params: Params, x: AnyTensor) => AnyTensor
 
 /** A batch whose middle example has `value` in place of one of its numbers. */

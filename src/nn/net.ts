@@ -13,7 +13,7 @@ import type { AnyTensor } from '../tensor/tensor.js'
 /** A batch of whatever event shape. */
 type Value = AnyTensor
 
-/** A net at its shapes. `train` uses batch statistics and answers their next running values. */
+/** A net at its shapes. With `train`, it uses batch statistics and returns their next running values. */
 export interface Module {
   readonly spec: Spec
   readonly run: (params: Params, x: Value, train: boolean) => readonly [y: Value, params: Params]

@@ -230,7 +230,7 @@ export const conv2d =
 export const sumEvent = (x: Tensor<readonly ['N', ...Dims]> | AnyTensor): PerExample => {
   examplesIn('sumEvent', x)
   const t = unwrap(x)
-  if (t.rank === 1) return trust(tf.clone(t)) // a tensor of its own: whoever frees the sum keeps x
+  if (t.rank === 1) return trust(tf.clone(t)) // a separate tensor: freeing the sum must not free x
   return trust(
     tf.tidy(() => {
       const [n, first, ...more] = t.shape as [number, number, ...number[]]

@@ -41,7 +41,7 @@ export const latentTensors = (z: unknown): readonly AnyTensor[] => (Array.isArra
 
 /** A list of tensors as a batch of the latents, or of the events, that it has the shapes of. */
 export const latentBatch = <L extends Latents>(latents: L, tensors: readonly AnyTensor[]): BatchOf<L> =>
-  // `BatchOf` is a question about `L`, which has no answer before `L` is known
+  // `BatchOf<L>` is conditional on `L`; the compiler cannot resolve it here
   (isShape(latents) ? tensors[0] : tensors) as BatchOf<L>
 
 /** One number per example, in nats. */

@@ -63,7 +63,7 @@ export async function* ahead<X>(
       const last = handed.length > held ? handed.shift()! : []
       for (const t of last) if (fresh.delete(t)) t.dispose()
       next = begin(n + 1)
-      // whoever asks for it hears of its failure; until then it is nobody's
+      // its failure is reported when it is awaited, not as an unhandled rejection before
       next.catch(() => undefined)
       yield batch
     }

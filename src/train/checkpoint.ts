@@ -8,7 +8,7 @@
  *                        flow (JSON: its fingerprint), sha256 of all the others and the tensors
  *
  * Reading is in two steps, because a flow has to be built before its parameters have a place: {@link loadCheckpoint}
- * answers the configuration and plain arrays; {@link restore} makes the tensors for the flow that the
+ * returns the configuration and plain arrays; {@link restore} makes the tensors for the flow that the
  * configuration builds.
  *
  * Law. A run that is saved, restored and continued is the run that never stopped, bit for bit. For the figures of the
@@ -60,7 +60,7 @@ export interface Snapshot {
   readonly state: TrainState
   /** The flow, or the objective, whose parameters they are. */
   readonly flow: { readonly spec: Spec }
-  /** The run's configuration as plain JSON: what its codec's `encode` answers. Default null */
+  /** The run's configuration as plain JSON: what its codec's `encode` returns. Default: null */
   readonly config?: unknown
   /** The best validation so far, and its parameters if they are kept here; `worse` is 0 unless told. */
   readonly best?: { readonly params?: Params; readonly bitsPerDim: number; readonly worse?: number }

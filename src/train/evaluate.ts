@@ -163,7 +163,7 @@ export interface Gap {
 /**
  * What the statistics of batches change: 0, but for rounding, where no part of the flow looks at its batch. Large where
  * batch norm's running statistics are not those of the batches (Real NVP's known failure). Every batch is gone through
- * twice, and `progress` hears of both times.
+ * twice, and `progress` counts both times.
  *
  * @throws DiffeoException (as a rejection) if a batch cannot be read.
  * @example const { gap } = await trainingGap(moons, params, { count: 10, at: (i) => draw(foldIn(key(1), i), 1000) })

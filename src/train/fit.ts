@@ -19,13 +19,13 @@ import { hasFiniteLoss, type StepMetrics, type StepOptions, type Stepper, step }
 // model
 // -------------------------------------------------------------------------------------
 
-/** The step is about to be compiled for batches of this shape, which may take seconds. `state` is as it came. */
+/** The step is about to be compiled for batches of this shape, which may take seconds. `state` has not changed yet. */
 export interface Compiling {
   readonly _tag: 'Compiling'
   readonly state: TrainState
 }
 
-/** It was compiled: no step was taken yet, and the time that `seconds` allows begins now. */
+/** The step was compiled. No step was taken yet; the time limit `seconds` starts now. */
 export interface Compiled {
   readonly _tag: 'Compiled'
   readonly state: TrainState
@@ -126,7 +126,7 @@ const FRESH =
   'return a new tensor from each call of batch, or one that was made before fit began and lives until it ends'
 
 /**
- * What to do about numbers that ran away: from the last good state the same step comes to the same.
+ * The fix for a loss that diverged: the same step from the last good state would diverge again.
  *
  * @internal
  */
@@ -136,7 +136,12 @@ export const EARLIER = 'go on from an earlier state, with a lower learning rate 
 const whyNotFinite = async (at: string, batch: unknown, metrics: StepMetrics<ObjectiveKind>): Promise<DiffeoError> => {
   const bad = await notFiniteIn(batch)
   if (bad !== undefined)
-    return trainingError(`fit ${at}`, 'a batch of finite numbers', bad, 'mend the data, or what makes batches of them')
+    return trainingError(
+      `fit ${at}`,
+      'a batch of finite numbers',
+      bad,
+      'fix the data, or the function that makes batches',
+    )
   const what = hasFiniteLoss(metrics) ? 'gradient' : 'loss'
   const fix = at.endsWith(' 1') ? `check that the data lie in the flow's domain, or ${EARLIER}` : EARLIER
   return trainingError(`fit ${at}`, `a finite ${what}`, 'one that is not', fix)

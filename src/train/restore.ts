@@ -103,7 +103,7 @@ const unchanged = (of: Target, { path, flow }: Checkpoint<unknown>): E.Either<Di
  * they had started, have.
  *
  * @param optimiser if given, refuses the moments of an optimiser with another number of lists: as many as its `init`
- *   answers for no parameters.
+ *   returns for no parameters.
  * @returns left: a shape error with the tensor's name and both shapes; a training error for another optimiser or a flow that
  *   changed.
  * @example pipe(saved, restore(moons, adam()))

@@ -101,7 +101,7 @@ describe('fit stops', () => {
     (n: number): BatchOf<readonly [2]> =>
       n < from ? moonBatch()(n) : trust(tf.tensor2d([0, 1, 1, 0, 0, value, 1, 0], [4, 2]))
   it.each([
-    ['batch', Number.NaN, 'expected a batch of finite numbers, got NaN in example 2 of it; mend the data'],
+    ['batch', Number.NaN, 'expected a batch of finite numbers, got NaN in example 2 of it; fix the data'],
     ['loss', 1e30, 'expected a finite loss, got one that is not; go on from an earlier state, with a lower learning'],
     ['gradient', 1e17, 'expected a finite gradient, got one that is not; go on from an earlier state'],
   ])('when a %s is not finite, with the last good state, and says so', async (_, value, words) => {

@@ -37,7 +37,7 @@ const sessionOptions = (threads: number): InferenceSession.SessionOptions => ({
   logSeverityLevel: 3,
 })
 
-/** What the runtime answers; what it says instead, as a sentence. */
+/** A result of the runtime; its failure becomes a sentence. */
 const answered = <A>(expected: string, answer: Promise<A>): Promise<A> =>
   answer.catch((thrown: unknown) => {
     throw new DiffeoException(engineError('engine onnxruntime', expected, messageOf(thrown).trim()))
@@ -139,7 +139,7 @@ const joined = (parts: readonly Elements[], size: number): Elements => {
 
 /**
  * The block size of the runtime's own convolutions on this machine. They are not documented, and with a wrong block
- * they answer wrong numbers without a word, so a small convolution and its gradients have to agree with the ordinary
+ * they return wrong numbers silently, so a small convolution and its gradients have to agree with the ordinary
  * operators first; where none does, ordinary operators are all that is used.
  */
 const probe = async (ort: Runtime, threads: number): Promise<number | undefined> => {
@@ -186,7 +186,7 @@ export interface OnnxFeed {
   readonly data: Float32Array | BigInt64Array
 }
 
-/** Runs a model on named inputs; answers every output under its name. */
+/** Runs a model on named inputs; returns every output under its name. */
 type OnnxRunner = (feeds: readonly OnnxFeed[]) => Promise<Readonly<Record<string, Float32Array>>>
 
 /** A model of whatever origin, read afresh. */

@@ -102,7 +102,7 @@ const attribute = (name: string, value: Attribute): object =>
 /** A size, or the name of one that is known only at run time. */
 type Dimension = number | string
 
-/** A graph that grows: every method answers the names of what it made. */
+/** A graph under construction. Every method returns the names of the values it added. */
 export interface Graph {
   readonly input: (name: string, dtype: ElementType, shape: readonly Dimension[]) => string
   /** A constant; the same elements are stored once. */
@@ -167,7 +167,7 @@ const valueInfo = (name: string, dtype: ElementType, shape?: readonly Dimension[
   },
 })
 
-/** What may answer something other than float32: it stays out of the first of two parts. */
+/** Operators whose results may not be float32: they stay out of the first of two parts. */
 const otherTypes = new Set(
   'Shape Cast Equal Less LessOrEqual Greater GreaterOrEqual Not And Or IsNaN IsInf OneHot'.split(' '),
 )

@@ -23,7 +23,7 @@ interface Block {
 }
 
 interface Stored {
-  /** Its elements where they lie: nobody may keep them. */
+  /** Its elements in place. Callers must not keep the array. */
   readonly look: () => Elements
   readonly block: Block
   readonly index: number

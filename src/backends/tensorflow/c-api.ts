@@ -69,7 +69,7 @@ export interface TensorFlow {
   /** What computes an operation here, as a `KernelList`: nothing if the library does not know it. */
   readonly kernels: (operation: string) => Uint8Array
   readonly session: (options: SessionOptions) => Session
-  /** Starts a server, of a `ServerDef`, that lives as long as the process; answers its target. */
+  /** Starts a server, of a `ServerDef`, that lives as long as the process; returns its target. */
   readonly serve: (definition: Uint8Array) => string
   /** A tensor of uninitialised elements. */
   readonly allocate: (info: ValueInfo) => Handle
@@ -115,7 +115,7 @@ const bind = ({ koffi, functions: f, exit }: Library): TensorFlow => {
   const checkedAsync = (doing: string, name: Name, ...args: unknown[]): Promise<void> =>
     new Promise((resolve, reject) => {
       const status = f.TF_NewStatus() as Handle
-      // Node ends by waiting for its threads, and one that waits for a worker that is gone may never answer
+      // Node waits for its threads at exit, and a thread that waits for a lost worker may never return
       busy += 1
       if (busy === 1) process.on('exit', exit)
       f[name].async(...args, status, (thrown: unknown) => {
@@ -168,7 +168,7 @@ const bind = ({ koffi, functions: f, exit }: Library): TensorFlow => {
       (f.TF_GraphOperationByName(graph, node) as Handle | null) ?? fail('an operation', `none named ${node}`)
     const find = ({ node, index }: Endpoint): readonly [Handle, number] => [operation(node), index]
     const options = runOptions === undefined ? null : f.TF_NewBufferFromString(runOptions, runOptions.length)
-    /** What runs, and what it reads and writes: arrays that nobody holds may be collected before a thread gets to them. */
+    /** What runs, and what it reads and writes: without a reference, arrays may be collected before a thread uses them. */
     const running = new Map<Promise<void>, readonly unknown[]>()
     const runOf = ({ inputs, outputs, targets = [] }: Ends): Run => {
       const [from, to] = [endpoints(inputs.map(find)), endpoints(outputs.map(find))]

@@ -101,7 +101,7 @@ const lost = (addresses: readonly string[], got: string): DiffeoError =>
     'look what it said last, then start all of them again with --resume',
   )
 
-/** What was thrown, or who did not answer: the last one that is named is where it began. */
+/** What was thrown, or which worker did not respond: the error began at the last one named. */
 const lostWorker = ({ addresses, timeout }: ClusterSpec, thrown: unknown): unknown => {
   if (!(thrown instanceof DiffeoException)) return thrown
   const named = [...thrown.error.got.matchAll(blame)].at(-1)?.[1]

@@ -3,7 +3,7 @@
  * parameters that are the same in many calls. On a GPU they cross to the host only when someone reads them.
  *
  * A session keeps tensors under names that it gives them (`GetSessionHandle`), hands them out as they lie
- * (`GetSessionTensor`), and lets go of them (`DeleteSessionTensor`). They end with the session: what is alive then is
+ * (`GetSessionTensor`), and frees them (`DeleteSessionTensor`). They end with the session: what is alive then is
  * read before.
  *
  * @module
@@ -107,7 +107,7 @@ export const keeperOf = (library: TensorFlow, session: Session): Keeper => {
     read: (name) => read.now([name])[0]!,
     drop: (resident, name) => {
       alive.delete(resident)
-      // the session waits for it before it ends; nobody else does
+      // only the session waits for it, before it ends
       void drop([name])
         .catch(() => undefined)
         .finally(() => library.free(name))

@@ -68,8 +68,8 @@ const pin = (koffi: Koffi, files: readonly string[]): void => {
 }
 
 /**
- * Loads libraries that need each other, each as soon as what it needs is there; answers those that cannot be loaded. A
- * name that is loaded is found again by whoever asks for it, wherever it lies.
+ * Loads libraries that depend on each other, each after its dependencies; returns those that cannot be loaded. A
+ * library that is loaded is found by its name from then on, wherever it lies.
  */
 const preload = (koffi: Koffi, files: readonly string[]): readonly string[] => {
   const left = files.filter((file) => {

@@ -43,7 +43,7 @@ const isIn = (list: BlockList, ip: string): boolean => list.check(ip, isIPv4(ip)
 /** Whether an address of the internet protocol is one that anybody may reach; so is that of all interfaces. */
 export const isPublic = (ip: string): boolean => !isIn(loopback, plain(ip)) && !isIn(inside, plain(ip))
 
-/** The addresses of a host; none of a name that nobody knows here. */
+/** The addresses of a host; none for an unknown name. */
 export const addressesOf = async (host: string): Promise<readonly string[]> =>
   isIP(host) > 0 ? [plain(host)] : (await lookup(host, { all: true }).catch(() => [])).map(({ address }) => address)
 

@@ -2,7 +2,7 @@
  * Many machines: every worker of a run is a server of TensorFlow's runtime in its own process, and their programs meet in
  * collective operations. From here on `jit` gives each worker its share of a batch.
  *
- * Laws. All workers do the same in the same order, so each of these functions is a meeting: it answers once all have called it.
+ * Laws. All workers do the same in the same order, so each of these functions is a barrier: it resolves when all have called it.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Kernels of tensors without elements. The backends divide by their sizes, read memory that nobody wrote, or fail on a
+ * Kernels of tensors without elements. The backends divide by their sizes, read uninitialised memory, or fail on a
  * plain list: such calls are answered from the shapes alone.
  *
  * @module

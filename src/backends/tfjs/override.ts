@@ -10,7 +10,7 @@ import * as tf from '@tensorflow/tfjs-core'
 export type Rewrite = (inputs: Record<string, tf.Tensor>, attrs: tf.NamedAttrMap) => tf.Tensor | undefined
 
 /**
- * A kernel answers data, not a tensor: the engine makes its own tensor of it. The one that the rewrite made gives up
+ * A kernel returns data, not a tensor: the engine makes its own tensor from it. The one that the rewrite made gives up
  * its reference, else the first of the two to go would free what the other still uses.
  */
 const handOver = (out: tf.Tensor): tf.TensorInfo => {

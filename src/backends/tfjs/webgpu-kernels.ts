@@ -1,5 +1,5 @@
 /**
- * Kernels of the WebGPU backend that answer wrong numbers, as compositions of others.
+ * Kernels for which the WebGPU backend returns wrong numbers, as compositions of others.
  *
  * @module
  */

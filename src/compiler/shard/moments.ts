@@ -16,7 +16,7 @@ import { rebuild } from '../rebuild.js'
 
 /** A variance, and the mean of the same values along the same axes. */
 interface Moments {
-  /** The calls that answer them. */
+  /** The calls that compute them. */
   readonly mean: CallOf<'Mean'>
   readonly variance: CallOf<'Mean'>
 }

@@ -1,5 +1,5 @@
 /**
- * Kernels element by element as ONNX operators: they answer in whatever layout their operands have.
+ * Elementwise kernels as ONNX operators. Their results have the layout of their operands.
  *
  * @module
  */

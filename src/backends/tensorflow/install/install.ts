@@ -197,10 +197,10 @@ const failure = (reason: unknown): DiffeoError =>
       ? engineError('engine install', 'to be let finish', 'a signal; nothing was installed')
       : fileFailure('write', cacheFolder())(reason)
 
-/** Installs a package's libraries; answers its folder. */
+/** Installs a package's libraries; returns its folder. */
 export const install = (options: InstallOptions): TE.TaskEither<DiffeoError, string> =>
   TE.tryCatch(() => installed(options), failure)
 
-/** Removes what `install` brought, and what one that was killed left; answers the folders. */
+/** Removes what `install` added, and leftovers of an installation that was killed; returns the folders. */
 export const removeInstalled = (): TE.TaskEither<DiffeoError, readonly string[]> =>
   TE.tryCatch(() => sweep(/^(\.part-)?tensorflow(-cpu)?-\d/), fileFailure('write', cacheFolder()))

