@@ -266,6 +266,38 @@ describe('fit', () => {
       'after step 2: expected a validation',
     ],
   }
+  const nothing = (got: unknown) => (n: number) => (n === 1 ? got : moonBatch()(n)) as never
+  const noTensors: readonly (readonly [string, unknown, string])[] = [
+    ['nothing', undefined, 'none'],
+    ['no object', null, 'null'],
+    ['a list', [1, 2], 'a list'],
+    ['a list of tensors', [undefined], 'a list'],
+    ['a promise of nothing', Promise.resolve(), 'none'],
+    ['a function', () => 0, 'a function'],
+  ]
+  it.each(noTensors)('stops with the last good state at a batch that is %s', async (_, got, shown) => {
+    const { end } = await run({ batch: nothing(got), steps: 3 })
+    expect([end.reason, end.state.step, describeError(end.error!)]).toEqual([
+      'failed',
+      1,
+      `fit at step 2: expected a batch of tensors, got ${shown}; return one: batch(shape, values)`,
+    ])
+    const batches = { count: 2, at: nothing(got) }
+    const sentence = `evaluate at batch 1: expected a batch of tensors, got ${shown}`
+    await expect(evaluate(moons, start.params, batches)).rejects.toThrow(sentence)
+    const validated = await run({ steps: 3, validation: { every: 1, batches } })
+    expect([validated.end.state.step, describeError(validated.end.error!)]).toEqual([
+      1,
+      expect.stringContaining(sentence),
+    ])
+  })
+  it.each([Number.NaN, 'many'])('says that there is no batch where it takes %s steps', async (steps) => {
+    const { end } = await run({ steps: steps as number })
+    expect([end.reason, describeError(end.error!)]).toEqual([
+      'failed',
+      `fit at step 1: expected a batch, got none; make steps a number: it is ${JSON.stringify(steps) === 'null' ? 'NaN' : '"many"'}`,
+    ])
+  })
   it.each(Object.entries(faults))(
     'keeps the last good state from a fault of the program in %s',
     async (_, [more, when]) => {
