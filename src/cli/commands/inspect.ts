@@ -24,6 +24,7 @@ import { examples, numbers, withDataOptions, withModelOptions } from '../flags.j
 import { defaultRecipe, flagOf, type ModelConfig, type ModelOptions, modelConfig, optionsIn } from '../run/config.js'
 import { unitOf } from '../run/examples.js'
 import { isRun } from '../run/folder.js'
+import { requireMemory, trainingBytes } from '../run/memory.js'
 import { modelOf } from '../run/model.js'
 import { examplesOf, type RunFlags, withRun } from '../run/open-run.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from '../terminal/console.js'
@@ -192,7 +193,8 @@ const configOf = (name: string, shape: readonly number[], flags: InspectFlags): 
 const inspectModel = async (name: string, flags: InspectFlags, io: Io): Promise<void> => {
   const { shape = [32, 32, 3] } = flags
   const model = configOf(name, shape, flags)
-  const { flow } = await modelOf({ model, shape, recipe: defaultRecipe(shape) }, name)
+  const { flow, optimiser } = await modelOf({ model, shape, recipe: defaultRecipe(shape) }, name)
+  requireMemory('inspect', flow.spec, trainingBytes(flow.spec, optimiser))
   io.say(describeEngine(orThrow(await useEngine(flags.engine, flags)())))
   const params = flow.init(key(0))
   tell(flow, await inspect(flow, params, io), io)

@@ -14,6 +14,7 @@ import type { RunConfig } from '../run/config.js'
 import { configure, dataConfig, hasSameContents, resumeConfig, sharingOf } from '../run/config-flags.js'
 import { type DataSet, loadDataSet } from '../run/examples.js'
 import { filesIn, type Loaded, readConfig, takeUp, warningsOf, writeJson } from '../run/folder.js'
+import { requireMemory, trainingBytes } from '../run/memory.js'
 import { noMetrics, openMetrics } from '../run/metrics.js'
 import { modelOf } from '../run/model.js'
 import type { Io } from '../terminal/console.js'
@@ -70,6 +71,8 @@ export const prepare = async (
   const budget = budgetOf(flags, config, out, saved?.step ?? 0)
   const examples = set.examples(config.recipe)
   const model = await modelOf(config, flags.model)
+  const { spec } = model.flow
+  requireMemory('train', spec, trainingBytes(spec, model.optimiser))
   const engine = workers === undefined ? orThrow(await useEngine(flags.engine, flags)()) : workers.engine
   if (saved === undefined && writes) await warnOf(config, examples, io)
   const start =
@@ -84,7 +87,7 @@ export const prepare = async (
     await addAbout(files.about, describeEngine(engine), verified)
   }
   const { seed, batch } = config.recipe
-  const size = countParams(model.flow.bijector.spec).toLocaleString('en')
+  const size = countParams(spec).toLocaleString('en')
   io.say([describeEngine(engine), ...(verified === undefined ? [] : [verified])].join('\n'))
   io.say(`${config.model.name} of ${size} parameters on ${config.data.name}, seed ${seed}, batch ${batch}`)
   if (saved !== undefined) io.say(`from ${saved.path}, step ${saved.step}`)

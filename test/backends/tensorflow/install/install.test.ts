@@ -16,6 +16,9 @@ import { describeError } from '../../../../src/error.js'
 import { command, diffeo, ioOf, main } from '../../../cli/support.js'
 import { zipBytes } from '../../../data/files.js'
 
+// a library that the environment names would stand in every list
+delete process.env['DIFFEO_TENSORFLOW']
+
 const folder = mkdtempSync(join(tmpdir(), 'diffeo-install-'))
 const at = (...names: readonly string[]): string => join(folder, ...names)
 const mounted: string[] = []
