@@ -1,5 +1,6 @@
 /**
  * Digits of a class: the same Real NVP on MNIST, with the class as its context and without, at the same number of steps.
+ * The context reaches every coupling, and a base with a mean for each class.
  * The conditional flow also classifies, by Bayes' rule: the class under which an image is most likely.
  *
  *     npm run build && node dist/examples/09-class-conditional.js [steps] [test images]
@@ -8,6 +9,7 @@
  */
 import { mkdirSync } from 'node:fs'
 import {
+  classMixture,
   density,
   imageGrid,
   key,
@@ -16,7 +18,6 @@ import {
   orThrow,
   range,
   realNvp,
-  standardNormal,
   train,
   uniformArray,
   writePng,
@@ -28,7 +29,7 @@ const layers = realNvp({ width: 16, blocks: 1 })
 const options = { key: key(0), steps, batch: 32, learningRate: 1e-3, validation: 0.01 }
 
 const plain = await train(density([28, 28, 1], layers), mnist.train, options)
-const digits = await train(density([28, 28, 1], layers, standardNormal, { given: [10] }), mnist.train, options)
+const digits = await train(density([28, 28, 1], layers, classMixture(10), { given: [10] }), mnist.train, options)
 
 const noise = uniformArray(key(1), tested * 784)
 const x = Float32Array.from(await mnist.test.read(range(tested)), (pixel, i) => pixel + noise[i]!)

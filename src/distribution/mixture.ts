@@ -6,7 +6,8 @@
  * With classes, there are as many mixtures, and a one-hot context chooses one: what is chosen is a product with the
  * context, so soft labels mix the parameters. A temperature scales the spread within each component.
  *
- * The first batch sets the start: without classes by k-means, with classes by the mean and deviation of each class.
+ * The first batch sets the start: without classes by k-means, with classes by the mean and deviation of each class, drawn
+ * towards those of all, because a class may have few examples in a batch.
  *
  * @module
  */
@@ -75,12 +76,11 @@ const nearest = (z: tf.Tensor2D, centres: tf.Tensor2D): tf.Tensor2D => {
   return tf.div(hits, tf.sum(hits, 1, true)) as tf.Tensor2D
 }
 
-/** The mean of the examples of each group, or the old one of an empty group. */
-const meansOf = (z: tf.Tensor2D, groups: tf.Tensor2D, old: tf.Tensor2D): tf.Tensor2D => {
+/** The mean of the examples of each group, of which so many more lie at the old one. */
+const meansOf = (z: tf.Tensor2D, groups: tf.Tensor2D, old: tf.Tensor2D, more = 1e-6): tf.Tensor2D => {
   const counts = tf.expandDims(tf.sum(groups, 0), 1)
-  const sums = tf.matMul(groups, z, true)
-  const means = tf.div(sums, tf.maximum(counts, 1e-6))
-  return tf.where(tf.greater(tf.tile(counts, [1, z.shape[1]]), 0), means, old) as tf.Tensor2D
+  const sums = tf.add(tf.matMul(groups, z, true), tf.mul(old, more))
+  return tf.div(sums, tf.add(counts, more)) as tf.Tensor2D
 }
 
 /** Each next centre is the example that is farthest from those before; the first is nearest to the mean. */
@@ -100,16 +100,19 @@ const farthestFirst = (z: tf.Tensor2D, k: number): tf.Tensor2D => {
   return tf.concat(centres, 0)
 }
 
-/** Weights, means and log-deviations of groups of examples. */
-const fromGroups = (z: tf.Tensor2D, groups: tf.Tensor2D, centres: tf.Tensor2D) => {
-  const means = meansOf(z, groups, centres)
+/** How many examples of pooled statistics each group gets in addition: groups of the first batch may be small. */
+const POOLED = 5
+
+/** Sizes, means and log-deviations of groups of examples. */
+const fromGroups = (z: tf.Tensor2D, groups: tf.Tensor2D, means: tf.Tensor2D) => {
   const squares = tf.square(tf.sub(tf.expandDims(z, 1), tf.expandDims(means, 0)))
   const weights = tf.expandDims(groups, 2)
   const counts = tf.expandDims(tf.sum(groups, 0), 1)
-  const variances = tf.div(tf.sum(tf.mul(squares, weights), 0), tf.maximum(counts, 1e-6))
+  const within = tf.sum(tf.mul(squares, weights), 0)
+  const pooled = tf.div(tf.sum(within, 0, true), z.shape[0])
+  const variances = tf.div(tf.add(within, tf.mul(pooled, POOLED)), tf.add(counts, POOLED))
   return {
     counts: tf.sum(groups, 0),
-    means,
     logScales: tf.mul(tf.log(tf.add(variances, 1e-4)), 0.5),
   }
 }
@@ -118,10 +121,10 @@ const fromGroups = (z: tf.Tensor2D, groups: tf.Tensor2D, centres: tf.Tensor2D) =
 const byKMeans = (z: tf.Tensor2D, { k, d }: Mixture): Params => {
   let centres = farthestFirst(z, k)
   for (let i = 0; i < LLOYD_STEPS; i++) centres = meansOf(z, nearest(z, centres), centres)
-  const { counts, means, logScales } = fromGroups(z, nearest(z, centres), centres)
+  const { counts, logScales } = fromGroups(z, nearest(z, centres), centres)
   return {
     logits: trust<Shape>(tf.reshape(tf.log(tf.add(counts, 1)), [1, k])),
-    means: trust<Shape>(tf.reshape(means, [1, k, d])),
+    means: trust<Shape>(tf.reshape(centres, [1, k, d])),
     logScales: trust<Shape>(tf.reshape(logScales, [1, k, d])),
   }
 }
@@ -129,7 +132,8 @@ const byKMeans = (z: tf.Tensor2D, { k, d }: Mixture): Params => {
 /** The start of each class at its own examples: drawn means are moved and scaled. */
 const byClass = (params: Params, z: tf.Tensor2D, labels: tf.Tensor2D, { k, d, classes }: Mixture): Params => {
   const all = tf.tile(tf.mean(z, 0, true), [classes, 1]) as tf.Tensor2D
-  const { means, logScales } = fromGroups(z, labels, all)
+  const means = meansOf(z, labels, all, POOLED)
+  const { logScales } = fromGroups(z, labels, means)
   const spread = (t: tf.Tensor): tf.Tensor => tf.tile(tf.reshape(t, [classes, 1, d]), [1, k, 1])
   const drawn = k === 1 ? 0 : tf.mul(unwrap(params['means'] as AnyTensor), tf.exp(spread(logScales)))
   return {
