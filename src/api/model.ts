@@ -7,6 +7,8 @@
 import type { Latents, Shape } from '../../types/shape.js'
 import { type CompiledFunctions, compiled } from '../distribution/compiled.js'
 import type { AnyConditionalFlow, AnyFlow, ConditionalFlow, Flow } from '../distribution/flow.js'
+import { DiffeoException, usageError } from '../error.js'
+import { shown } from '../tensor/numbers.js'
 import { disposeParams, type Params } from '../tensor/params.js'
 import type { Key } from '../tensor/random.js'
 import { latentList } from '../tensor/shape.js'
@@ -85,6 +87,12 @@ export type ModelOf<L> =
       ? Model<A, B>
       : never
 
+/** Options with a key, which plain JavaScript may have forgotten. */
+export const withKey = <O extends { readonly key: Key }>(op: string, options: O | undefined): O => {
+  if (Array.isArray(options?.key) && options.key.length === 2) return options
+  throw new DiffeoException(usageError(op, 'a key', shown(options?.key), `pass one: { key: key(0) }`))
+}
+
 const functionsOf = (
   { domain, codomain }: { readonly domain: Shape; readonly codomain: Latents },
   params: Params,
@@ -99,8 +107,10 @@ const functionsOf = (
   return {
     logProb: figures('logProb'),
     bitsPerDim,
-    sample: (n, { key, temperature }) =>
-      withFunctions(async (f) => numbersOf((await f.sample(params)(key, n, temperature)) as AnyTensor)),
+    sample: (n, options) => {
+      const { key, temperature } = withKey('sample', options)
+      return withFunctions(async (f) => numbersOf((await f.sample(params)(key, n, temperature)) as AnyTensor))
+    },
     transform: (x) =>
       withBatch('transform', domain, x, (batch) =>
         withFunctions(async (f) => {
@@ -108,14 +118,20 @@ const functionsOf = (
           return { latents: await Promise.all(latentTensors(z).map((t) => numbersOf(t))), logDet: await taken(logDet) }
         }),
       ),
-    inverse: (latents) =>
-      withBatches(latentList(codomain), latents, (z) =>
+    inverse: async (latents) => {
+      const shapes = latentList(codomain)
+      if (!Array.isArray(latents) || latents.length !== shapes.length)
+        throw new DiffeoException(
+          usageError('inverse', `a list of ${shapes.length} latents`, `${latents?.length}`, "pass transform's latents"),
+        )
+      return withBatches(shapes, latents, (z) =>
         withFunctions(async (f) => {
           const [x, logDet] = await f.inverse(params)(latentBatch(codomain, z))
           unwrap(logDet).dispose()
           return numbersOf(x as AnyTensor)
         }),
-      ),
+      )
+    },
     evaluate: async (x) =>
       summarise(
         await bitsPerDim(x),

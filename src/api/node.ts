@@ -8,8 +8,10 @@ import * as tf from '@tensorflow/tfjs-core'
 import { Presets, SingleBar } from 'cli-progress'
 import * as t from 'io-ts'
 import { ready } from '../backends/engine.js'
+import { expectKind } from '../bijector/arguments.js'
 import type { AnyConditionalFlow, AnyFlow } from '../distribution/flow.js'
-import { orThrow } from '../error.js'
+import { DiffeoException, orThrow, usageError } from '../error.js'
+import { shown } from '../tensor/numbers.js'
 import { loadCheckpoint, saveCheckpoint } from '../train/checkpoint.js'
 import { restore, restoreBest } from '../train/restore.js'
 import { copyState } from '../train/state.js'
@@ -18,6 +20,11 @@ import { type DataOf, type Progress, type TrainOptions, trainIn } from './train.
 
 /** What a model's file holds beside its parameters and its state. */
 const Saved = t.type({ history: t.array(t.type({ step: t.number, loss: t.number })) }, 'the history of a model')
+
+const expectPath = (op: string, path: unknown): void => {
+  if (typeof path !== 'string' || path === '')
+    throw new DiffeoException(usageError(op, 'the path of a file', shown(path)))
+}
 
 /** Chooses an engine, if none computes yet. */
 const ensureEngine = async (): Promise<void> => {
@@ -55,6 +62,7 @@ const show = () => {
 const saveable = <L extends AnyFlow | AnyConditionalFlow>(model: ModelOf<L>): ModelOf<L> & Saveable => {
   const { density, state, params, history } = model as ModelOf<AnyFlow>
   const save = async (path: string): Promise<void> => {
+    expectPath('save', path)
     const figure = history.reduce((least, { loss }) => Math.min(least, loss), Number.POSITIVE_INFINITY)
     const best = { params, bitsPerDim: Number.isFinite(figure) ? figure : 0 }
     orThrow(await saveCheckpoint(path)({ state, flow: density, best, config: { history } })())
@@ -91,6 +99,8 @@ export const load = async <L extends AnyFlow | AnyConditionalFlow>(
   density: L,
   path: string,
 ): Promise<ModelOf<L> & Saveable> => {
+  expectKind('load', 'a density', density, ['a density'], 'make one: density(shape, layers)')
+  expectPath('load', path)
   await ensureEngine()
   const saved = orThrow(await loadCheckpoint(path, Saved)())
   const state = orThrow(restore(density)(saved))

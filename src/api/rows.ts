@@ -5,7 +5,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core'
 import type { Batch, Shape } from '../../types/shape.js'
-import { DiffeoException, orThrow, shapeError } from '../error.js'
+import { DiffeoException, orThrow, shapeError, usageError } from '../error.js'
 import { float32Of } from '../tensor/numbers.js'
 import { product, show } from '../tensor/shape.js'
 import { type AnyTensor, type Tensor, trust, unwrap, values } from '../tensor/tensor.js'
@@ -23,7 +23,8 @@ export interface Numbers<S extends Shape = Shape> {
   readonly data: Float32Array
 }
 
-const isRows = (rows: ArrayLike<unknown>): rows is ArrayLike<ArrayLike<number>> => typeof rows[0] === 'object'
+const isRows = (rows: ArrayLike<unknown>): rows is ArrayLike<ArrayLike<number>> =>
+  typeof rows[0] === 'object' && rows[0] !== null
 
 /** The numbers of rows, and how many examples they are. */
 export const numbersIn = (
@@ -32,6 +33,8 @@ export const numbersIn = (
   rows: ArrayLike<number> | readonly ArrayLike<number>[],
 ): { readonly data: Float32Array; readonly count: number } => {
   const size = product(shape)
+  if (rows === undefined || rows === null)
+    throw new DiffeoException(usageError(op, 'rows of numbers', 'none', `pass rows of ${size} numbers`))
   if (isRows(rows)) {
     const data = new Float32Array(rows.length * size)
     for (const [i, row] of Array.from(rows).entries()) {

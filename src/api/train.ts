@@ -7,6 +7,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { LatentsAt, Refusal } from '../../types/check.js'
 import type { Shape, ShapeFn } from '../../types/shape.js'
+import { expectKind } from '../bijector/arguments.js'
 import { on } from '../bijector/bijector.js'
 import type { Given, Layer } from '../bijector/layer.js'
 import type { ImageSet, ImageShape } from '../data/image-set.js'
@@ -31,7 +32,7 @@ import { averageParams, copyState, disposeState, startTraining, type TrainState 
 import type { Variational } from '../train/variational.js'
 import { tensorsIn } from '../tree.js'
 import { type Batched, batchesOf, type Pairs, type Sampler } from './data.js'
-import { type HistoryEntry, type ModelOf, modelOf } from './model.js'
+import { type HistoryEntry, type ModelOf, modelOf, withKey } from './model.js'
 import type { Rows } from './rows.js'
 
 /**
@@ -110,7 +111,6 @@ const expectOptions = (o: TrainOptions): void => {
   const given = <T>(value: T | undefined, f: (value: T) => Option): readonly Option[] =>
     value === undefined ? [] : [f(value)]
   const wrong = wrongOption('train', [
-    ['a key, as key(0) makes one', Array.isArray(o.key) && o.key.length === 2, o.key],
     ...given(o.steps, (v) => count('steps', v)),
     ...given(o.epochs, (v) => count('epochs', v)),
     ...given(o.minutes, (v) => positive('number of minutes', v)),
@@ -140,7 +140,8 @@ export const trainIn =
     data: DataOf<L>,
     options: TrainOptions,
   ): Promise<ModelOf<L>> => {
-    expectOptions(options)
+    expectKind('train', 'a density', of, ['a density'], 'make one: density(shape, layers)')
+    expectOptions(withKey('train', options))
     await ready()
     const { key, batch: size = 256, validation: share = 0.1, learningRate = 2e-3, from, patience, signal } = options
     const { batch, validation, perEpoch }: Batched = isObjective(data)

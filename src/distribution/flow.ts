@@ -20,12 +20,13 @@ import { contextOf } from '../bijector/from-runs.js'
 import type { AnyBijector, AnyConditional, Bijector, Conditional } from '../bijector/layer.js'
 import type { Run } from '../bijector/runs.js'
 import { clamp, isBounded, logInside, REALS } from '../bijector/support.js'
+import { DiffeoException, usageError } from '../error.js'
 import { checkParams } from '../tensor/check-params.js'
 import { floatSizesIn } from '../tensor/numbers.js'
 import { add, sub, tidy, times } from '../tensor/ops.js'
 import { branch, initialise, type Params, type Spec } from '../tensor/params.js'
 import type { Key } from '../tensor/random.js'
-import { product } from '../tensor/shape.js'
+import { product, show } from '../tensor/shape.js'
 import { type AnyTensor, type BatchOf, latentBatch, type PerExample, sizes } from '../tensor/tensor.js'
 import { type Base, drawNoise, temperatures } from './base.js'
 
@@ -238,6 +239,12 @@ const origins = new WeakMap<object, { readonly of: AnyConditionalFlow; readonly 
 /** The conditional flow that `flow.given(contexts)` came from, and the contexts. */
 export const originOf = (flow: object) => origins.get(flow)
 
+/** What the types refuse, for plain JavaScript. */
+const refuse = (op: string, context: Shape) => (): never => {
+  const expected = `a flow at a context of ${show(context)}`
+  throw new DiffeoException(usageError(op, expected, 'a conditional flow', 'use flow.given(context)'))
+}
+
 const conditionalFlow = <A extends Shape, B extends Latents>(
   of: Conditional<A, Shape, B>,
   base: Base,
@@ -256,7 +263,9 @@ const conditionalFlow = <A extends Shape, B extends Latents>(
     given,
     train: (params: Params) => (batch: WithGiven<A, Shape>) => given(batch.given).train(params)(batch.x),
     start: (params: Params) => (batch: WithGiven<A, Shape>) => given(batch.given).start(params)(batch.x),
-    // those of a flow at a context, which the types refuse here
-  } as ConditionalFlow<A, Shape, B>
+    logProb: refuse('logProb', of.context),
+    sample: refuse('sample', of.context),
+    // the types refuse the last two, with the same sentences
+  } as object as ConditionalFlow<A, Shape, B>
   return self
 }

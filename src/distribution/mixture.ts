@@ -6,8 +6,8 @@
  * With classes, there are as many mixtures, and a one-hot context chooses one: what is chosen is a product with the
  * context, so soft labels mix the parameters. A temperature scales the spread within each component.
  *
- * The first batch sets the start: without classes by k-means, with classes by the mean and deviation of each class, drawn
- * towards those of all, because a class may have few examples in a batch.
+ * The first batch sets the start: without classes by k-means, with classes by the mean of each class, drawn towards that
+ * of all, because a class may have few examples in a batch; and one deviation for all elements of a component.
  *
  * @module
  */
@@ -110,7 +110,9 @@ const fromGroups = (z: tf.Tensor2D, groups: tf.Tensor2D, means: tf.Tensor2D) => 
   const counts = tf.expandDims(tf.sum(groups, 0), 1)
   const within = tf.sum(tf.mul(squares, weights), 0)
   const pooled = tf.div(tf.sum(within, 0, true), z.shape[0])
-  const variances = tf.div(tf.add(within, tf.mul(pooled, POOLED)), tf.add(counts, POOLED))
+  const each = tf.div(tf.add(within, tf.mul(pooled, POOLED)), tf.add(counts, POOLED))
+  // one for all elements: few examples say little of a single one, and a deviation near 0 would be hard to leave
+  const variances = tf.tile(tf.mean(each, 1, true), [1, z.shape[1]])
   return {
     counts: tf.sum(groups, 0),
     logScales: tf.mul(tf.log(tf.add(variances, 1e-4)), 0.5),

@@ -126,6 +126,19 @@ describe('train', () => {
     for (const each of [model, again]) await each.dispose()
   })
 
+  it('refuses what plain JavaScript passes to a model', async () => {
+    const model = await train(vector(), moons, { key: key(0), steps: 1 })
+    const calls: readonly (readonly [() => Promise<unknown>, string])[] = [
+      [() => model.logProb(undefined as never), 'logProb: expected rows of numbers, got none; pass rows of 2 numbers'],
+      [() => model.sample(1, undefined as never), 'sample: expected a key, got undefined; pass one: { key: key(0) }'],
+      [() => model.inverse([]), "inverse: expected a list of 1 latents, got 0; pass transform's latents"],
+      [() => model.save(undefined as never), 'save: expected the path of a file, got undefined'],
+    ]
+    for (const [call, sentence] of calls) await expect((async () => call())()).rejects.toThrow(sentence)
+    await model.dispose()
+    await expect(model.logProb([[0, 0]])).rejects.toThrow('one that was freed')
+  })
+
   it('keeps memory flat', async () => {
     const before = tf.memory().numTensors
     const model = await train(vector(), moons, { key: key(0), steps: 5 })
@@ -143,7 +156,11 @@ describe('train', () => {
       () => train(vector(), moons, { key: key(0), steps: 0 }),
       'train: expected a whole number of steps from 1, got 0',
     ],
-    ['no key', () => train(vector(), moons, {} as never), 'train: expected a key, as key(0) makes one, got undefined'],
+    [
+      'no key',
+      () => train(vector(), moons, {} as never),
+      'train: expected a key, got undefined; pass one: { key: key(0) }',
+    ],
     ['a share of all', () => train(vector(), moons, { key: key(0), validation: 1 }), 'below 1, got 1'],
     [
       'no data',
@@ -178,6 +195,22 @@ describe('train', () => {
           { key: key(0), validation: 0 },
         ),
       'NaN in example',
+    ],
+    [
+      'a layer',
+      () => train(realNvpVector() as never, moons as never, { key: key(0) }),
+      'train: expected a density, got a layer',
+    ],
+    ['no options', () => train(vector(), moons, undefined as never), 'train: expected a key, got undefined'],
+    [
+      'a sampler of nothing',
+      () => train(vector(), { sample: () => undefined as never }, { key: key(0) }),
+      'train: expected rows of numbers, got none',
+    ],
+    [
+      'a path that is none',
+      () => load(vector(), undefined as never),
+      'load: expected the path of a file, got undefined',
     ],
   ])('refuses %s in a sentence', async (_, call, sentence) => {
     const before = tf.memory().numTensors

@@ -174,6 +174,13 @@ describe('contexts', () => {
       'compose: expected a bijector without context, got one given 3; start with input(shape, { given })',
     )
   })
+  it('are asked for where the types did not', () => {
+    const any = f as unknown as { logProb: (p: unknown) => unknown; sample: (p: unknown) => unknown }
+    expect(() => any.logProb(params)).toThrow(
+      'logProb: expected a flow at a context of 3, got a conditional flow; use flow.given(context)',
+    )
+    expect(() => any.sample(params)).toThrow('sample: expected a flow at a context of 3')
+  })
   it('leave no tensors behind', () => {
     const before = tf.memory().numTensors
     const at = f.given(each)
