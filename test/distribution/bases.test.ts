@@ -271,6 +271,21 @@ describe('closed forms', () => {
   })
 })
 
+it('independent bases take the context of a conditional flow', () => {
+  tf.tidy(() => {
+    const f = flow(compose(input([4], { given: [2] }), factorOut), independent(standardNormal, classMixture(2)))
+    const params = randomParams(f.spec, key(1), 0.5)
+    const label = (c: number) => orThrow(batch([2], [1 - c, c]))
+    const x = orThrow(batch([4], [0.1, 0.2, 0.3, 0.4]))
+    const [z] = [trust(tf.tensor([0.3, 0.4], [1, 2]))]
+    const own = (params['base'] as never)['1'] as never
+    const [first, second] = [0, 1].map((c) => values(f.given(label(c)).logProb(params)(x))[0]!)
+    const [a, b] = [0, 1].map((c) => values(classMixture(2).logProb(own, z, label(c)))[0]!)
+    expect(first! - second!).toBeCloseTo(a! - b!, 4)
+    expect(unwrap(f.given(label(1)).sample(params)(key(2), 3)).shape).toEqual([3, 4])
+  })
+})
+
 describe('what does not fit is refused', () => {
   it.each<readonly [string, () => unknown, string]>([
     ['a box upside down', () => uniformBox(2, 1), 'uniformBox: expected an upper bound above the lower, got 1'],
