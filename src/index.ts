@@ -6,6 +6,7 @@
 
 export { load, train } from './api/node.js'
 export * from './backends/engine.js'
+export { type LoadRunOptions, loadRun } from './cli/run/load-run.js'
 export * from './data/catalog.js'
 export { type CelebA, loadCelebA } from './data/celeba.js'
 export { type Cifar10, loadCifar10 } from './data/cifar10.js'

@@ -209,6 +209,7 @@ const ofBijectors = (
 ).flatMap((module) => Object.keys(module))
 /** What takes and answers shapes, layers, numbers, bytes or sentences; what only reads a tensor's name or shape. */
 const withoutTensors = new Set([
+  'loadRun', // in test/cli/load-run.test.ts
   'oneHot',
   ...['classMixture', 'gaussianMixture', 'studentT', 'uniformBox', 'independent'],
   ...['realNvp', 'realNvpVector'],

@@ -27,7 +27,7 @@ const expectPath = (op: string, path: unknown): void => {
 }
 
 /** Chooses an engine, if none computes yet. */
-const ensureEngine = async (): Promise<void> => {
+export const ensureEngine = async (): Promise<void> => {
   try {
     tf.engine().backend
   } catch {
@@ -59,7 +59,8 @@ const show = () => {
   }
 }
 
-const saveable = <L extends AnyFlow | AnyConditionalFlow>(model: ModelOf<L>): ModelOf<L> & Saveable => {
+/** A model that can be saved. */
+export const saveable = <L extends AnyFlow | AnyConditionalFlow>(model: ModelOf<L>): ModelOf<L> & Saveable => {
   const { density, state, params, history } = model as ModelOf<AnyFlow>
   const save = async (path: string): Promise<void> => {
     expectPath('save', path)
