@@ -5,6 +5,7 @@
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
+import { hosted, hostedCopy } from '../host.js'
 import { tidy } from '../tensor/ops.js'
 
 /** Moments: one list of tensors each, in the order of the parameters. */
@@ -26,6 +27,9 @@ export interface Optimiser {
   ) => readonly [params: readonly tf.Tensor[], moments: Moments]
 }
 
+/** Zeros of the same shape, outside the memory of WebAssembly. */
+const zeros = ({ size, shape }: tf.Tensor): tf.Tensor => hosted(new Float32Array(size), shape)
+
 export interface AdamOptions {
   readonly beta1?: number
   readonly beta2?: number
@@ -39,7 +43,7 @@ export interface AdamOptions {
  * @example const optimiser = adam({ beta2: 0.99 })
  */
 export const adam = ({ beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 }: AdamOptions = {}): Optimiser => ({
-  init: (params) => [params.map((p) => tf.zerosLike(p)), params.map((p) => tf.zerosLike(p))],
+  init: (params) => [params.map(zeros), params.map(zeros)],
   rates: (step, learningRate) => {
     const root = Math.sqrt(1 - beta2 ** step)
     return [(learningRate * root) / (1 - beta1 ** step), epsilon * root]
@@ -117,7 +121,7 @@ export interface Averaged extends Optimiser {
  * const optimiser = averaged(adam(), 0.99)
  */
 export const averaged = (optimiser: Optimiser, decay = 0.995): Averaged => ({
-  init: (params) => [...optimiser.init(params), params.map((p) => tf.clone(p))],
+  init: (params) => [...optimiser.init(params), params.map(hostedCopy)],
   rates: (step, learningRate) => {
     const d = Math.min(decay, (1 + step) / (10 + step))
     return [...optimiser.rates(step, learningRate), d, 1 - d]

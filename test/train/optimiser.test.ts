@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import { adam, averaged, clipByGlobalNorm, constantRate, cosineRate, key, normalArray, type Optimiser } from 'diffeo'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { setHost } from '../../src/host.js'
 
 const doubles = (tensors: readonly tf.Tensor[]): number[][] => tensors.map((x) => [...x.dataSync()])
 
@@ -206,4 +207,25 @@ describe('schedules', () => {
         expect(rates.every((r, i) => r > 0 && r <= 1 && (i <= warmUp || r <= rates[i - 1]!))).toBe(true)
       }),
     ))
+})
+
+it('moments start where the host keeps numbers, outside of WebAssembly', () => {
+  const asked: (readonly number[])[] = []
+  setHost((data, shape) => {
+    asked.push(shape)
+    return tf.tensor(data, [...shape])
+  })
+  try {
+    const p = tf.ones([2, 3])
+    const moments = averaged(adam()).init([p])
+    expect(asked).toEqual([
+      [2, 3],
+      [2, 3],
+      [2, 3],
+    ])
+    expect(moments.map(([m]) => [...m!.dataSync()])).toEqual([Array(6).fill(0), Array(6).fill(0), Array(6).fill(1)])
+    tf.dispose([p, ...moments.flat()])
+  } finally {
+    setHost(undefined)
+  }
 })
