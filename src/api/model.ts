@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * A `Model` is a flow with its trained parameters: numbers in, numbers out. It frees its own tensors; what it compiled and
  * its parameters are freed by `dispose`, or at the end of a block by `await using`.
