@@ -155,6 +155,7 @@ export const jit = <Args extends readonly unknown[], R>(
   f: (...args: Args) => R,
   { steady = 0, batch }: JitOptions = {},
 ): Jitted<Args, R> => {
+  if (typeof f !== 'function') throw new DiffeoException(usageError('jit', 'a function', typeof f))
   const cache = programs<Entry>()
   const compile = (args: Args): Entry => {
     const { compiler, share } = currentCompiler()

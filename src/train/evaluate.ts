@@ -142,6 +142,7 @@ export const evaluate = async <X, K extends ObjectiveKind = 'likelihood'>(
   batches: Batches<NoInfer<X>>,
   progress?: EvaluationProgress,
 ): Promise<Evaluation<K>> => {
+  objectiveOf(of, 'evaluate')
   const figure = evaluationFigures(of)
   const each = await figuresOfAll((batch) => figure(params, batch), batches, progress)
   const { kind, name, dimensions = 1 } = objectiveOf(of)
@@ -174,6 +175,7 @@ export const trainingGap = async <X>(
   batches: Batches<NoInfer<X>>,
   progress: EvaluationProgress = () => undefined,
 ): Promise<Gap> => {
+  objectiveOf(of, 'trainingGap')
   const inTraining = trainingFigures(of)
   try {
     const seen = figuresOf(await figuresOfAll((batch: X) => inTraining(params, batch), batches, progress))

@@ -11,7 +11,7 @@ import { refuseFreed, unwrap } from '../tensor/tensor.js'
 import { tensorsIn } from '../tree.js'
 import { ahead, breathe, type MaybeLater, notFiniteIn } from './ahead.js'
 import { type Batches, type Evaluation, type EvaluationProgress, evaluate, trainingFigures } from './evaluate.js'
-import type { ObjectiveKind, Trainable } from './objective.js'
+import { type ObjectiveKind, objectiveOf, optionsOf, type Trainable } from './objective.js'
 import { copyState, disposeState, type TrainState, tensorsOf } from './state.js'
 import { hasFiniteLoss, type StepMetrics, type StepOptions, type Stepper, step } from './step.js'
 
@@ -314,7 +314,8 @@ export async function* fit<X, K extends ObjectiveKind = 'likelihood'>(
   from: TrainState,
   options: FitOptions<NoInfer<X>>,
 ): AsyncGenerator<FitEvent<K>, void, undefined> {
-  const next = step(of, options)
+  objectiveOf(of, 'fit')
+  const next = step(of, optionsOf('fit', options))
   refuseFreed('fit', 'a state with its tensors', tensorsOf(from))
   const states = lastStates(of, copyState(from))
   const steps = options.steps ?? Number.POSITIVE_INFINITY

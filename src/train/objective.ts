@@ -9,6 +9,8 @@
 import type { Latents, Shape } from '../../types/shape.js'
 import type { Base } from '../distribution/base.js'
 import type { ConditionalFlow, Flow } from '../distribution/flow.js'
+import { DiffeoException, usageError } from '../error.js'
+import { shown } from '../tensor/numbers.js'
 import { neg, tidy } from '../tensor/ops.js'
 import type { Params, Spec } from '../tensor/params.js'
 import type { Key } from '../tensor/random.js'
@@ -86,6 +88,28 @@ export const maximumLikelihood = <X>(flow: FlowOver<X>): Objective<X, 'likelihoo
   return objective
 }
 
-/** The objective that something trainable is. */
-export const objectiveOf = <X, K extends ObjectiveKind>(of: Trainable<X, K>): Objective<X, ObjectiveKind> =>
-  isFlow(of) ? maximumLikelihood(of) : of
+/**
+ * The objective that something trainable is.
+ *
+ * @throws DiffeoException if it is neither a flow nor an objective
+ */
+export const objectiveOf = <X, K extends ObjectiveKind>(
+  of: Trainable<X, K>,
+  op = 'train',
+): Objective<X, ObjectiveKind> => {
+  if (isRecord(of) && 'bijector' in of && 'train' in of) return maximumLikelihood(of)
+  if (isRecord(of) && 'loss' in of && 'spec' in of) return of as Objective<X, K>
+  throw new DiffeoException(usageError(op, 'a flow or an objective', shown(of), 'make one: density(shape, layers)'))
+}
+
+/**
+ * Options, which plain JavaScript may have forgotten.
+ *
+ * @throws DiffeoException if there are none
+ */
+export const optionsOf = <O>(op: string, options: O): O => {
+  if (isRecord(options)) return options
+  throw new DiffeoException(usageError(op, 'options', shown(options), 'pass { optimiser, learningRate, … }'))
+}
+
+const isRecord = (u: unknown): u is object => typeof u === 'object' && u !== null

@@ -66,7 +66,7 @@ export const startTraining = async <X>(
 ): Promise<TrainState> => {
   const op = 'startTraining'
   requireEngine()
-  const objective = objectiveOf(of)
+  const objective = objectiveOf(of, op)
   const { start = (params: Params) => () => params } = objective
   refuseFreed(op, 'a first batch', tensorsIn(first))
   const bad = await notFiniteIn(first)

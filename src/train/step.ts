@@ -17,7 +17,7 @@ import { leaves, mapLeaves, type Param, type Params } from '../tensor/params.js'
 import { type AnyTensor, refuseFreed, trust, unwrap } from '../tensor/tensor.js'
 import { mapTensors, tensorsIn } from '../tree.js'
 import { halved, type LossScale, type LossScaling, raised } from './lossScale.js'
-import { type Objective, type ObjectiveKind, objectiveOf, type Trainable } from './objective.js'
+import { type Objective, type ObjectiveKind, objectiveOf, optionsOf, type Trainable } from './objective.js'
 import { clipByGlobalNorm, type Moments, type Optimiser, type Schedule } from './optimiser.js'
 import { disposeState, fits, type TrainState, tensorsOf, trainable, trained, withTrained } from './state.js'
 
@@ -126,9 +126,10 @@ const metricsOf = <K extends ObjectiveKind>(
  */
 export const step = <X, K extends ObjectiveKind = 'likelihood'>(
   of: Trainable<X, K>,
-  { optimiser, learningRate, clip = 100, l2 = 5e-5, lossScaling }: StepOptions,
+  options: StepOptions,
 ): Stepper<X, K> => {
-  const objective = objectiveOf(of)
+  const { optimiser, learningRate, clip = 100, l2 = 5e-5, lossScaling } = optionsOf('step', options)
+  const objective = objectiveOf(of, 'step')
   const fitting = fits('step', optimiser)
   const loss = lossOf(objective, l2)
 

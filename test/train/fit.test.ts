@@ -14,6 +14,7 @@ import {
   type FitEvent,
   type FitOptions,
   fileError,
+  jit,
   key,
   leaves,
   orThrow,
@@ -24,6 +25,7 @@ import {
   type TrainState,
   fit as train,
   trainBatches,
+  trainingGap,
   unwrap,
   type Validated,
 } from 'diffeo'
@@ -384,5 +386,30 @@ describe('the number of tensors', () => {
     }
     expect(await grown(training)).toBe(0)
     expect(stateBits(start).step).toBe(0)
+  })
+})
+
+describe('plain JavaScript without arguments', () => {
+  const anything = undefined as never
+  const first = async (events: AsyncGenerator<unknown>): Promise<unknown> => (await events.next()).value
+  it.each<readonly [string, () => unknown, string]>([
+    ['fit', () => first(train(anything, anything, anything)), 'fit: expected a flow or an objective, got undefined'],
+    [
+      'fit with a layer',
+      () => first(train((() => 0) as never, anything, anything)),
+      'fit: expected a flow or an objective',
+    ],
+    ['fit without options', () => first(train(moons, start, anything)), 'fit: expected options, got undefined'],
+    ['step', () => step(anything, anything), 'step: expected options, got undefined'],
+    [
+      'evaluate',
+      () => evaluate(anything, anything, anything),
+      'evaluate: expected a flow or an objective, got undefined',
+    ],
+    ['trainingGap', () => trainingGap(anything, anything, anything), 'trainingGap: expected a flow or an objective'],
+    ['startTraining', () => startTraining(anything, anything, anything, anything), 'startTraining: expected a flow or'],
+    ['jit', () => jit(3 as never), 'jit: expected a function, got number'],
+  ])('%s says what it expects', async (_, call, sentence) => {
+    await expect((async () => call())()).rejects.toThrow(sentence)
   })
 })
