@@ -8,11 +8,10 @@
  *
  * @module
  */
-import * as tf from '@tensorflow/tfjs-core'
+import type * as tf from '@tensorflow/tfjs-core'
 import type { Latents, Shape } from '../../types/shape.js'
 import type { OnnxFunction, OnnxSampler } from '../backends/onnxruntime/export.js'
-import { clamp, isBounded, logInside, REALS } from '../bijector/support.js'
-import { type AnyConditionalFlow, type AnyFlow, baseParams, bijectorParams, type Flow } from '../distribution/flow.js'
+import { type AnyConditionalFlow, type AnyFlow, baseParams, bijectorParams, densityOf } from '../distribution/flow.js'
 import { tidy } from '../tensor/ops.js'
 import type { Params } from '../tensor/params.js'
 import { latentList } from '../tensor/shape.js'
@@ -35,30 +34,19 @@ export interface OnnxFunctions {
  * const files = [toOnnx(density), toOnnxSampler(sampler)]
  */
 export const onnxFunctions = (of: AnyFlow | AnyConditionalFlow, params: Params): OnnxFunctions => {
-  const { domain, codomain, support } = of.bijector as { domain: Shape; codomain: Latents; support: typeof REALS }
+  const { domain, codomain } = of.bijector as { readonly domain: Shape; readonly codomain: Latents }
   const latents = latentList(codomain).map((shape, i) => ({ name: `z${i}`, shape }))
   const names = latents.map(({ name }) => name)
   const contexts = 'given' in of ? [{ name: 'given', shape: of.bijector.context as Shape }] : []
-  const [own, ofBase] = [bijectorParams(of, params), baseParams(of, params)]
-  const at = (given: tf.Tensor | undefined): Flow<Shape, Latents> => ('given' in of ? of.given(trust(given!)) : of)
+  const parts = { bijector: bijectorParams(of, params), base: baseParams(of, params) }
+  const density = densityOf(of.bijector, of.base)
+  const contextIn = (inputs: readonly tf.Tensor[], place: number): AnyTensor | undefined =>
+    inputs[place] && trust(inputs[place])
   const trusted = (tensors: readonly tf.Tensor[]): readonly AnyTensor[] => tensors.map((t) => trust(t))
-
-  const forward = (x: AnyTensor, given: tf.Tensor | undefined) => {
-    const { runs } = at(given).bijector
-    const inside = isBounded(support) ? x : clamp(REALS, x)
-    const { values, logDet } = runs.forward({ params: own, values: [inside] })
-    const base = unwrap(of.base.logProb(ofBase, values, given && trust(given)))
-    const logProb = tf.add(base, unwrap(logDet))
-    return { logProb: isBounded(support) ? logProb : tf.add(logProb, unwrap(logInside(REALS, x))), values, logDet }
-  }
-  const inverse = (z: readonly AnyTensor[], given: tf.Tensor | undefined) => {
-    const { values, logDet } = at(given).bijector.runs.inverse({ params: own, values: z })
-    return { x: unwrap(values[0]!), logDet: unwrap(logDet) }
-  }
-  const drawn = (z: readonly AnyTensor[], given: tf.Tensor | undefined): readonly tf.Tensor[] => {
-    const { x, logDet } = inverse(z, given)
-    const base = unwrap(of.base.logProb(ofBase, z, given && trust(given)))
-    return [x, tf.sub(base, logDet), ...z.map(unwrap)]
+  /** x, log p(x) and the latents. */
+  const from = (z: readonly AnyTensor[], given: AnyTensor | undefined): readonly tf.Tensor[] => {
+    const { x, logProb } = density.to(parts, z, given)
+    return [x, logProb, ...z].map(unwrap)
   }
 
   const noise = of.base.noise(codomain).map(({ kind, shape }, i) => ({ name: `noise${i}`, shape, noise: kind }))
@@ -70,32 +58,36 @@ export const onnxFunctions = (of: AnyFlow | AnyConditionalFlow, params: Params):
     density: {
       inputs: [{ name: 'x', shape: domain }, ...contexts],
       outputs: ['log_prob', ...names, 'log_det'],
-      run: tidied(([x, given]: tf.Tensor[]) => {
-        const { logProb, values, logDet } = forward(trust(x!), given)
-        return [logProb, ...values.map(unwrap), unwrap(logDet)]
+      run: tidied((inputs: tf.Tensor[]) => {
+        const { forward } = of.bijector.runs
+        const { logProb, values, logDet } = density.from(forward, parts, trust(inputs[0]!), contextIn(inputs, 1))
+        return [logProb, ...values, logDet].map(unwrap)
       }),
     },
     inverse: {
       inputs: [...latents, ...contexts],
       outputs: ['x', 'log_det'],
       run: tidied((inputs: tf.Tensor[]) => {
-        const { x, logDet } = inverse(trusted(inputs.slice(0, names.length)), inputs[names.length])
-        return [x, logDet]
+        const z = trusted(inputs.slice(0, names.length))
+        const { x, logDet } = density.to(parts, z, contextIn(inputs, names.length))
+        return [x, logDet].map(unwrap)
       }),
     },
     sampler: {
       inputs: [...noise, ...contexts],
       outputs: ['x', 'log_prob', ...names],
       run: tidied((inputs: tf.Tensor[], temperature: tf.Tensor) => {
-        const given = inputs[noise.length]
-        const options = { temperature: trust<readonly ['N']>(temperature), given: given && trust<Shape>(given) }
-        return drawn(of.base.make(codomain, ofBase, trusted(inputs.slice(0, noise.length)), options), given)
+        const given = contextIn(inputs, noise.length)
+        const options = { temperature: trust<readonly ['N']>(temperature), given }
+        return from(of.base.make(codomain, parts.base, trusted(inputs.slice(0, noise.length)), options), given)
       }),
     },
     fromLatents: {
       inputs: [...latents, ...contexts],
       outputs: ['x', 'log_prob', ...names],
-      run: tidied((inputs: tf.Tensor[]) => drawn(trusted(inputs.slice(0, names.length)), inputs[names.length])),
+      run: tidied((inputs: tf.Tensor[]) =>
+        from(trusted(inputs.slice(0, names.length)), contextIn(inputs, names.length)),
+      ),
     },
   }
 }

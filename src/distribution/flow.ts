@@ -16,7 +16,6 @@ import type { OnlyBijector } from '../../types/check.js'
 import type { Latents, Shape, ShapeError, Show } from '../../types/shape.js'
 import { expectKind } from '../bijector/arguments.js'
 import { forEach } from '../bijector/context.js'
-import { contextOf } from '../bijector/from-runs.js'
 import type { AnyBijector, AnyConditional, Bijector, Conditional } from '../bijector/layer.js'
 import type { Run } from '../bijector/runs.js'
 import { clamp, isBounded, logInside, REALS } from '../bijector/support.js'
@@ -121,53 +120,80 @@ const partsOf = (bijector: Spec, base: Spec) => {
   const spec: Spec = isFixed ? bijector : { bijector, base }
   return {
     spec,
-    split: (params: Params): { readonly bijector: Params; readonly base: Params } =>
+    split: (params: Params): FlowParams =>
       isFixed ? { bijector: params, base: {} } : { bijector: branch(params, 'bijector'), base: branch(params, 'base') },
-    join: (own: Params, ofBase: Params): Params => (isFixed ? own : { bijector: own, base: ofBase }),
+    join: (params: FlowParams): Params => (isFixed ? params.bijector : { ...params }),
   }
 }
+type Parts = ReturnType<typeof partsOf>
+
+interface FlowParams {
+  readonly bijector: Params
+  readonly base: Params
+}
+
+/**
+ * Both directions of a flow with log p(x), on lists of tensors and for any contexts. They trust the parameters.
+ *
+ * @internal
+ */
+export const densityOf = ({ name, runs, support }: AnyBijector | AnyConditional, base: Base) => {
+  // a bijector of bounded support handles infinities itself; others would turn them into NaN (0·∞, ∞ − ∞)
+  const isGuarded = isBounded(support)
+  const ofBase = (params: Params, values: readonly AnyTensor[], given: AnyTensor | undefined): PerExample =>
+    base.logProb(params, values, forEachOf(values, given))
+  return {
+    /** One of the runs from x. */
+    from: (run: Run, params: FlowParams, x: AnyTensor, given: AnyTensor | undefined) => {
+      floatSizesIn(name)(x)
+      const output = run({ params: params.bijector, values: [isGuarded ? x : clamp(REALS, x)], given })
+      const logP = add(output.logDet)(ofBase(params.base, output.values, given))
+      return { ...output, logProb: isGuarded ? logP : add(logInside(REALS, x))(logP) }
+    },
+    /** To x from latents. */
+    to: (params: FlowParams, z: readonly AnyTensor[], given: AnyTensor | undefined) => {
+      const { values, logDet } = runs.inverse({ params: params.bijector, values: z, given })
+      return { x: values[0]!, logDet, logProb: sub(logDet)(ofBase(params.base, z, given)) }
+    },
+  }
+}
+
+/** The contexts for a base, one for each example. */
+const forEachOf = ([first]: readonly AnyTensor[], given: AnyTensor | undefined) =>
+  given && forEach(sizes(first!)[0]!, given)
 
 /** A flow at contexts, if its bijector is conditional. */
 const flowAt = <A extends Shape, B extends Latents>(
   of: AnyBijector | AnyConditional,
+  { spec, split, join }: Parts,
   bijector: Bijector<A, B>,
   base: Base,
   given?: AnyTensor,
 ): Flow<A, B> => {
   const { name, runs, domain, codomain } = of
-  const { spec, split, join } = partsOf(of.spec, base.spec(codomain, contextOf(of)))
-  // a bijector of bounded support handles infinities itself; others would turn them into NaN (0·∞, ∞ − ∞)
-  const isGuarded = isBounded(of.support)
-  const inside = (x: BatchOf<A>): AnyTensor => {
-    floatSizesIn(name)(x)
-    return isGuarded ? (x as AnyTensor) : clamp(REALS, x as AnyTensor)
-  }
-  /** The contexts for a base, one for each example. */
-  const contextsOf = ([first]: readonly AnyTensor[]) => given && forEach(sizes(first!)[0]!, given)
-  const through =
-    (run: Run, params: Params) =>
-    (x: BatchOf<A>): { readonly logProb: PerExample; readonly values: readonly AnyTensor[]; readonly next: Params } => {
-      const own = split(params)
-      const { values, logDet, params: next } = run({ params: own.bijector, values: [inside(x)], given })
-      const logP = add(logDet)(base.logProb(own.base, values, contextsOf(values)))
-      const logProb = isGuarded ? logP : add(logInside(REALS, x as AnyTensor))(logP)
-      return { logProb, values, next: join(next, own.base) }
+  const density = densityOf(of, base)
+  const through = (run: Run, params: Params) => {
+    const parts = split(params)
+    return (x: BatchOf<A>) => {
+      const { logProb, values, params: next } = density.from(run, parts, x as AnyTensor, given)
+      return { logProb, values, next: { bijector: next, base: parts.base } }
     }
+  }
   const checked = (params: Params): Params => {
     checkParams(name, spec, params)
     return params
   }
   const logProb: Flow<A, B>['logProb'] = (params) => {
-    const density = through(runs.forward, checked(params))
-    return (x) => tidy(() => density(x).logProb)
+    const forward = through(runs.forward, checked(params))
+    return (x) => tidy(() => forward(x).logProb)
   }
   const make: Flow<A, B>['make'] = (params) => {
-    const own = split(checked(params))
+    const parts = split(checked(params))
     return (noise, temperature) =>
       tidy(() => {
-        const values = base.make(codomain, own.base, noise, { temperature, given: contextsOf(noise) })
-        const { values: x, logDet } = runs.inverse({ params: own.bijector, values, given })
-        return [latentBatch<A>(domain, x), sub(logDet)(base.logProb(own.base, values, contextsOf(values)))]
+        const z = base.make(codomain, parts.base, noise, { temperature, given: forEachOf(noise, given) })
+        const { x, logProb: p } = density.to(parts, z, given)
+        return [latentBatch<A>(domain, [x]), p]
       })
   }
   return {
@@ -177,20 +203,19 @@ const flowAt = <A extends Shape, B extends Latents>(
     init: (key) => tidy(() => initialise(spec, key)),
     logProb,
     train: (params) => {
-      const density = through(runs.train, checked(params))
+      const forward = through(runs.train, checked(params))
       return (x) =>
         tidy(() => {
-          const { logProb: p, next } = density(x)
-          return [p, next] as const
+          const { logProb: p, next } = forward(x)
+          return [p, join(next)] as const
         })
     },
     start: (params) => {
-      const density = through(runs.start, checked(params))
+      const forward = through(runs.start, checked(params))
       return (x) =>
         tidy(() => {
-          const { values, next } = density(x)
-          const { bijector: own, base: ofBase } = split(next)
-          return join(own, base.start?.(ofBase, values, contextsOf(values)) ?? ofBase)
+          const { values, next } = forward(x)
+          return join({ ...next, base: base.start?.(next.base, values, forEachOf(values, given)) ?? next.base })
         })
     },
     bitsPerDim: (params) => (x) => tidy(() => pipe(logProb(params)(x), times(-1 / (product(domain) * Math.LN2)))),
@@ -228,7 +253,8 @@ export const flow = <A extends Shape, B extends Latents, L = Bijector<A, B>>(
   )
   expectKind('flow', 'a base', base)
   const of = bijector as object as Bijector<A, B> | Conditional<A, Shape, B>
-  const made = 'context' in of ? conditionalFlow(of, base) : flowAt<A, B>(of, of, base)
+  const made =
+    'context' in of ? conditionalFlow(of, base) : flowAt<A, B>(of, partsOf(of.spec, base.spec(of.codomain)), of, base)
   // the result type is conditional on `L`; the compiler resolves it only where `flow` is called
   return made as FlowOf<L, A, B>
 }
@@ -249,9 +275,10 @@ const conditionalFlow = <A extends Shape, B extends Latents>(
   of: Conditional<A, Shape, B>,
   base: Base,
 ): ConditionalFlow<A, Shape, B> => {
-  const { spec } = partsOf(of.spec, base.spec(of.codomain, of.context))
+  const parts = partsOf(of.spec, base.spec(of.codomain, of.context))
+  const { spec } = parts
   const given = (contexts: BatchOf<Shape>): Flow<A, B> => {
-    const made = flowAt(of, of.given(contexts), base, contexts as AnyTensor)
+    const made = flowAt(of, parts, of.given(contexts), base, contexts as AnyTensor)
     origins.set(made, { of: self, given: contexts as AnyTensor })
     return made
   }
