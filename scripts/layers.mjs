@@ -17,6 +17,7 @@ const layers = {
   tracing: ['error', 'missing-engine', 'freed'],
   file: ['error'],
   process: ['error'],
+  progress: [],
   codec: ['error'],
   compiler: ['tracing'],
   backends: ['host', 'compiler', 'file', 'process'],
@@ -30,7 +31,7 @@ const layers = {
   data: ['bijector', 'image', 'codec'],
   train: ['distribution', 'file', 'codec'],
   report: ['distribution', 'data', 'backends'],
-  api: ['train', 'data', 'backends'],
+  api: ['train', 'data', 'backends', 'progress'],
   laws: ['bijector', 'distribution', 'train'],
 }
 

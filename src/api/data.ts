@@ -15,7 +15,8 @@ import { product, sameShape, show } from '../tensor/shape.js'
 import { type AnyTensor, trust } from '../tensor/tensor.js'
 import type { MaybeLater } from '../train/ahead.js'
 import type { Batches } from '../train/evaluate.js'
-import { numbersIn, type Rows } from './rows.js'
+import type { Variational } from '../train/variational.js'
+import { numbersIn, type Rows, readRows } from './rows.js'
 
 /** A source of endless data: `n` examples that depend on the key alone. */
 export interface Sampler<X> {
@@ -33,6 +34,8 @@ export interface Batched {
   readonly validation?: Batches<unknown>
   /** Steps of an epoch; undefined for endless data. */
   readonly perEpoch?: number
+  /** What is trained, if it is not the likelihood of the flow. */
+  readonly objective?: Variational
 }
 
 interface Parts {
@@ -90,9 +93,9 @@ const ofRows = ({ shape, context }: Parts, data: unknown, { key, size, validatio
   if (contexts !== undefined && contexts.count !== count)
     throw new DiffeoException(usageError('train', `${count} contexts, one for each example`, `${contexts.count}`))
   const batchAt = (indices: Uint32Array): unknown => {
-    const own = tensorOf(picked(events.data, product(shape), indices), indices.length, shape)
-    if (contexts === undefined) return own
-    return { x: own, given: tensorOf(picked(contexts.data, product(context!), indices), indices.length, context!) }
+    const x = tensorOf(picked(events.data, product(shape), indices), indices.length, shape)
+    if (contexts === undefined) return x
+    return { x, given: tensorOf(picked(contexts.data, product(context!), indices), indices.length, context!) }
   }
   const held = Math.min(count - 1, Math.round(count * validation))
   const all = Uint32Array.from({ length: count }, (_, i) => i)
@@ -133,13 +136,25 @@ const ofImages = ({ shape, context }: Parts, set: ImageSet, { key, size, validat
   }
 }
 
-const has = (data: unknown, name: string): boolean => typeof data === 'object' && data !== null && name in data
+const has = <K extends string>(data: unknown, name: K): data is Record<K, unknown> =>
+  typeof data === 'object' && data !== null && name in data
+
+const isObjective = (data: unknown): data is Variational => has(data, 'draw') && has(data, 'loss')
+
+/** An objective makes its batches itself. */
+const ofObjective = (objective: Variational, { key, size, validation }: BatchOptions): Batched => ({
+  objective,
+  batch: (step) => objective.draw(foldIn(foldIn(key, 0), step), size),
+  ...(validation > 0 && { validation: { count: 1, at: () => objective.draw(foldIn(key, 1), EVALUATION_BATCH) } }),
+})
 
 /** The batches of whatever data `train` takes. */
-export const batchesOf = (parts: Parts, data: unknown, options: BatchOptions): Batched => {
+export const batchesOf = async (parts: Parts, given: unknown, options: BatchOptions): Promise<Batched> => {
+  const isPairs = has(given, 'x') && has(given, 'given')
+  const data = isPairs ? { x: await readRows(given.x), given: await readRows(given.given) } : await readRows(given)
+  if (isObjective(data)) return ofObjective(data, options)
   if (has(data, 'sample')) return ofSampler(parts, data as Sampler<unknown>, options)
   if (has(data, 'read') && has(data, 'count')) return ofImages(parts, data as ImageSet<ImageShape>, options)
-  const isPairs = has(data, 'x') && has(data, 'given')
   if (parts.context === undefined ? has(data, 'length') : isPairs) return ofRows(parts, data, options)
   const expected =
     parts.context === undefined ? 'rows of numbers, a sampler or images' : 'pairs { x, given } or a sampler'

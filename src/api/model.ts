@@ -47,12 +47,19 @@ export interface ModelFunctions<A extends Shape> {
   readonly evaluate: (x: Rows<A>) => Promise<Evaluation>
 }
 
-/** What a model is, besides what it computes. */
-export interface ModelState {
+/** The result of a training. */
+export interface Trained {
+  /** The parameters of the best validation; the last ones, if there was none. Averaged over the last steps. */
   readonly params: Params
-  readonly history: readonly HistoryEntry[]
   /** The state that training goes on from: `train(density, data, { from: model.state })`. */
   readonly state: TrainState
+  readonly history: readonly HistoryEntry[]
+  /** The validation whose parameters these are, if there was one. */
+  readonly best?: HistoryEntry
+}
+
+/** What a model is, besides what it computes. */
+export interface ModelState extends Trained {
   /** Frees the parameters, the state and what was compiled. */
   readonly dispose: () => Promise<void>
   readonly [Symbol.asyncDispose]: () => Promise<void>
@@ -152,12 +159,8 @@ const withBatches = <R>(
     : withBatch('inverse', shape, first, (batch) => withBatches(shapes, rows, (others) => f([batch, ...others])))
 
 /** A model of a flow: it owns the parameters and the state. */
-export const modelOf = <L extends AnyFlow | AnyConditionalFlow>(
-  density: L,
-  params: Params,
-  state: TrainState,
-  history: readonly HistoryEntry[],
-): ModelOf<L> => {
+export const modelOf = <L extends AnyFlow | AnyConditionalFlow>(density: L, trained: Trained): ModelOf<L> => {
+  const { params, state } = trained
   const of = density as Flow<Shape, Latents> | ConditionalFlow<Shape, Shape, Latents>
   const functions = 'given' in of ? compiled(of) : compiled(of)
   const dispose = async (): Promise<void> => {
@@ -165,24 +168,17 @@ export const modelOf = <L extends AnyFlow | AnyConditionalFlow>(
     disposeState(state)
     disposeParams(params)
   }
-  const own: ModelState & { readonly density: L } = {
-    density,
-    params,
-    history,
-    state,
-    dispose,
-    [Symbol.asyncDispose]: dispose,
-  }
-  const made =
+  const common: ModelState & { readonly density: L } = { ...trained, density, dispose, [Symbol.asyncDispose]: dispose }
+  const model =
     'given' in functions
       ? {
-          ...own,
+          ...common,
           given: (context: Rows<Shape>) =>
             functionsOf(of.bijector, params, (f) =>
               withBatch('given', (of as AnyConditionalFlow).bijector.context, context, (c) => f(functions.given(c))),
             ),
         }
-      : { ...own, ...functionsOf(of.bijector, params, (f) => f(functions)) }
+      : { ...common, ...functionsOf(of.bijector, params, (f) => f(functions)) }
   // conditional exactly where `L` is
-  return made as object as ModelOf<L>
+  return model as object as ModelOf<L>
 }

@@ -5,21 +5,26 @@
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
-import { Presets, SingleBar } from 'cli-progress'
 import * as t from 'io-ts'
 import { ready } from '../backends/engine.js'
 import { expectKind } from '../bijector/arguments.js'
-import type { AnyConditionalFlow, AnyFlow } from '../distribution/flow.js'
+import { type AnyConditionalFlow, type AnyFlow, toBitsPerDim } from '../distribution/flow.js'
 import { DiffeoException, orThrow, usageError } from '../error.js'
+import { progress } from '../progress.js'
 import { shown } from '../tensor/numbers.js'
+import { product } from '../tensor/shape.js'
 import { loadCheckpoint, saveCheckpoint } from '../train/checkpoint.js'
 import { restore, restoreBest } from '../train/restore.js'
-import { copyState } from '../train/state.js'
+import { averageParams, copyParams } from '../train/state.js'
 import { type ModelOf, modelOf, type Saveable } from './model.js'
-import { type DataOf, type Progress, type TrainOptions, trainIn } from './train.js'
+import { type DataOf, optimiser, type ProgressLine, type TrainOptions, trainIn } from './train.js'
 
 /** What a model's file holds beside its parameters and its state. */
-const Saved = t.type({ history: t.array(t.type({ step: t.number, loss: t.number })) }, 'the history of a model')
+const Entry = t.type({ step: t.number, loss: t.number })
+const Saved = t.intersection(
+  [t.type({ history: t.array(Entry) }), t.partial({ best: Entry })],
+  'the history of a model',
+)
 
 const expectPath = (op: string, path: unknown): void => {
   if (typeof path !== 'string' || path === '')
@@ -35,38 +40,29 @@ export const ensureEngine = async (): Promise<void> => {
   }
 }
 
-/** A line that is redrawn, in a terminal alone. */
-const show = () => {
-  if (process.stderr.isTTY !== true) return { hear: () => undefined, end: () => undefined }
-  const format = 'step {value}/{total} {bar} loss {loss}{validation} {eta_formatted}'
-  const bar = new SingleBar(
-    { format, stream: process.stderr, barsize: 16, gracefulExit: false },
-    Presets.shades_classic,
-  )
-  let started = false
+/** Shows progress on stderr, in a terminal alone. A training by minutes has no bar: its number of steps is unknown. */
+const show = (steps: number | undefined): ProgressLine => {
+  const format = `step {step} ${steps === undefined ? '' : 'of {total} {bar} {eta_formatted} '}loss {loss}{validation}`
+  const line = progress(process.stderr)(format, steps ?? 1, { step: '0', loss: '', validation: '' })
   return {
-    hear: ({ step, steps = step, loss, validation }: Progress) => {
-      const figures = {
+    update: ({ step, loss, validation }) =>
+      line.update(step, {
+        step: `${step}`,
         loss: loss.toFixed(3),
         validation: validation === undefined ? '' : `, validation ${validation.toFixed(3)}`,
-      }
-      if (!started) bar.start(steps, step, figures)
-      started = true
-      bar.setTotal(steps)
-      bar.update(step, figures)
-    },
-    end: () => bar.stop(),
+      }),
+    stop: line.stop,
   }
 }
 
 /** A model that can be saved. */
 export const saveable = <L extends AnyFlow | AnyConditionalFlow>(model: ModelOf<L>): ModelOf<L> & Saveable => {
-  const { density, state, params, history } = model as ModelOf<AnyFlow>
+  const { density, state, params, history, best } = model as ModelOf<AnyFlow>
   const save = async (path: string): Promise<void> => {
     expectPath('save', path)
-    const figure = history.reduce((least, { loss }) => Math.min(least, loss), Number.POSITIVE_INFINITY)
-    const best = { params, bitsPerDim: Number.isFinite(figure) ? figure : 0 }
-    orThrow(await saveCheckpoint(path)({ state, flow: density, best, config: { history } })())
+    const figures = best && { bitsPerDim: toBitsPerDim(-best.loss, product(density.bijector.domain)), params }
+    const config = { history, ...(best && { best }) }
+    orThrow(await saveCheckpoint(path)({ state, flow: density, config, ...(figures && { best: figures }) })())
   }
   return { ...model, save }
 }
@@ -104,7 +100,7 @@ export const load = async <L extends AnyFlow | AnyConditionalFlow>(
   expectPath('load', path)
   await ensureEngine()
   const saved = orThrow(await loadCheckpoint(path, Saved)())
-  const state = orThrow(restore(density)(saved))
-  const params = orThrow(restoreBest(density)(saved)) ?? copyState(state).params
-  return saveable(modelOf<L>(density, params, state, saved.config.history))
+  const state = orThrow(restore(density, optimiser)(saved))
+  const params = orThrow(restoreBest(density)(saved)) ?? copyParams(averageParams(density, optimiser, state))
+  return saveable(modelOf<L>(density, { ...saved.config, params, state }))
 }

@@ -53,6 +53,10 @@ export const numbersIn = (
   return { data, count }
 }
 
+/** Rows as numbers: those of a batch are read from it. */
+export const readRows = async (rows: unknown): Promise<unknown> =>
+  rows instanceof tf.Tensor ? values(trust<Shape>(rows)) : rows
+
 /** Runs `f` on a batch of the rows, which is freed afterwards unless it is the caller's. */
 export const withBatch = async <S extends Shape, R>(
   op: string,

@@ -9,6 +9,7 @@ import type { LatentsAt, Refusal } from '../../types/check.js'
 import type { Shape, ShapeFn } from '../../types/shape.js'
 import { expectKind } from '../bijector/arguments.js'
 import { on } from '../bijector/bijector.js'
+import { contextOf } from '../bijector/from-runs.js'
 import type { Given, Layer } from '../bijector/layer.js'
 import type { ImageSet, ImageShape } from '../data/image-set.js'
 import { type Base, standardNormal } from '../distribution/base.js'
@@ -22,17 +23,16 @@ import {
 } from '../distribution/flow.js'
 import { DiffeoException, usageError } from '../error.js'
 import { atLeastZero, count, type Option, positive, wrongOption } from '../tensor/options.js'
-import { disposeParams, mapLeaves, type Params } from '../tensor/params.js'
+import { disposeParams, type Params } from '../tensor/params.js'
 import { foldIn, type Key } from '../tensor/random.js'
-import { type AnyTensor, trust, unwrap } from '../tensor/tensor.js'
-import { fit, type Stopped } from '../train/fit.js'
-import type { ObjectiveKind, Trainable } from '../train/objective.js'
+import { fit, type Stepped, type Validated } from '../train/fit.js'
+import { type ObjectiveKind, objectiveOf, type Trainable } from '../train/objective.js'
 import { adam, averaged, constantRate, cosineRate } from '../train/optimiser.js'
-import { averageParams, copyState, disposeState, startTraining, type TrainState } from '../train/state.js'
+import { averageParams, copyParams, copyState, disposeState, startTraining, type TrainState } from '../train/state.js'
 import type { Variational } from '../train/variational.js'
 import { tensorsIn } from '../tree.js'
 import { type Batched, batchesOf, type Pairs, type Sampler } from './data.js'
-import { type HistoryEntry, type ModelOf, modelOf, withKey } from './model.js'
+import { type HistoryEntry, type ModelOf, modelOf, type Trained, withKey } from './model.js'
 import type { Rows } from './rows.js'
 
 /**
@@ -97,27 +97,43 @@ export interface TrainOptions {
   readonly signal?: AbortSignal
 }
 
+/** A line of progress. */
+export interface ProgressLine {
+  readonly update: (progress: Progress) => void
+  readonly stop: () => void
+}
+
 /** What `train` needs from where it runs. */
 export interface Host {
   /** Chooses an engine if there is none yet. */
   readonly ready: () => Promise<unknown>
   /** Shows progress where there is no `onProgress`. */
-  readonly show?: () => { readonly hear: (progress: Progress) => void; readonly end: () => void }
+  readonly show?: (steps: number | undefined) => ProgressLine
 }
 
-const optimiser = averaged(adam())
+/**
+ * The optimiser of every model.
+ *
+ * @internal
+ */
+export const optimiser = averaged(adam())
+
+/** Steps where nothing is said of the length of a training. */
+const DEFAULT_STEPS = 2000
+/** How many validations a training has. */
+const VALIDATIONS = 20
 
 const expectOptions = (o: TrainOptions): void => {
-  const given = <T>(value: T | undefined, f: (value: T) => Option): readonly Option[] =>
+  const ifSet = <T>(value: T | undefined, f: (value: T) => Option): readonly Option[] =>
     value === undefined ? [] : [f(value)]
   const wrong = wrongOption('train', [
-    ...given(o.steps, (v) => count('steps', v)),
-    ...given(o.epochs, (v) => count('epochs', v)),
-    ...given(o.minutes, (v) => positive('number of minutes', v)),
-    ...given(o.batch, (v) => count('examples in a batch', v)),
-    ...given(o.learningRate, (v) => positive('learning rate', v)),
-    ...given(o.patience, (v) => count('validations', v)),
-    ...given(o.validation, (v) => {
+    ...ifSet(o.steps, (v) => count('steps', v)),
+    ...ifSet(o.epochs, (v) => count('epochs', v)),
+    ...ifSet(o.minutes, (v) => positive('number of minutes', v)),
+    ...ifSet(o.batch, (v) => count('examples in a batch', v)),
+    ...ifSet(o.learningRate, (v) => positive('learning rate', v)),
+    ...ifSet(o.patience, (v) => count('validations', v)),
+    ...ifSet(o.validation, (v) => {
       const [expected, fits, got] = atLeastZero('validation share', v)
       return [`${expected} and below 1`, fits && v < 1, got] as const
     }),
@@ -125,98 +141,109 @@ const expectOptions = (o: TrainOptions): void => {
   if (wrong !== undefined) throw new DiffeoException(wrong)
 }
 
-/** Parameters in tensors of their own. */
-const copied = (params: Params): Params =>
-  mapLeaves<AnyTensor, AnyTensor>(params, (leaf) => trust<Shape>(tf.clone(unwrap(leaf))))
+/** How many steps a training takes in all; undefined where minutes decide. */
+const stepsOf = ({ steps, epochs, minutes }: TrainOptions, perEpoch: number | undefined): number | undefined => {
+  if (epochs !== undefined && perEpoch === undefined)
+    throw new DiffeoException(usageError('train', 'steps or minutes for endless data', 'epochs'))
+  if (steps !== undefined) return steps
+  if (epochs !== undefined) return epochs * perEpoch!
+  return minutes === undefined ? DEFAULT_STEPS : undefined
+}
 
-const isObjective = (data: unknown): data is Variational =>
-  typeof data === 'object' && data !== null && 'draw' in data && 'loss' in data
+/** The loss of a step or of a validation, in nats for a likelihood. */
+const lossIn = (event: Stepped<ObjectiveKind> | Validated<ObjectiveKind>): number =>
+  'nats' in event ? event.nats : 'loss' in event ? event.loss : event.mean
 
 /** `train` for a place to run in. */
 export const trainIn =
   ({ ready, show }: Host) =>
   async <L extends AnyFlow | AnyConditionalFlow>(
-    of: L,
+    density: L,
     data: DataOf<L>,
     options: TrainOptions,
   ): Promise<ModelOf<L>> => {
-    expectKind('train', 'a density', of, ['a density'], 'make one: density(shape, layers)')
+    expectKind('train', 'a density', density, ['a density'], 'make one: density(shape, layers)')
     expectOptions(withKey('train', options))
     await ready()
-    const { key, batch: size = 256, validation: share = 0.1, learningRate = 2e-3, from, patience, signal } = options
-    const { batch, validation, perEpoch }: Batched = isObjective(data)
-      ? {
-          batch: (step) => data.draw(foldIn(foldIn(key, 1), step), size),
-          ...(share > 0 && { validation: { count: 1, at: () => data.draw(foldIn(key, 2), 1000) } }),
-        }
-      : batchesOf(
-          { shape: of.bijector.domain, context: 'context' in of.bijector ? of.bijector.context : undefined },
-          data,
-          { key: foldIn(key, 1), size, validation: share },
-        )
-    if (options.epochs !== undefined && perEpoch === undefined)
-      throw new DiffeoException(usageError('train', 'steps or minutes for endless data', 'epochs'))
-    const isTimed = options.steps === undefined && options.epochs === undefined && options.minutes !== undefined
-    const steps = isTimed
-      ? undefined
-      : (options.steps ?? (options.epochs === undefined ? 2000 : options.epochs * perEpoch!))
-    const every = Math.max(1, Math.ceil((steps ?? 2000) / 20))
-    // a flow stands for its likelihood, and an objective for itself: either has batches of its own kind
-    const trainable = (isObjective(data) ? data : of) as Trainable<unknown, ObjectiveKind>
-
-    const shown = options.onProgress === undefined ? show?.() : undefined
-    const hear = options.onProgress ?? shown?.hear ?? (() => undefined)
-    const start = from === undefined ? await begin(trainable, foldIn(key, 0), batch) : copyState(from)
-    const history: HistoryEntry[] = []
-    let best: Params | undefined
-    let validated: number | undefined
-    let end: Stopped | undefined
-    const average = (state: TrainState): Params => averageParams(of, optimiser, state)
+    const { key, batch: size = 256, validation: share = 0.1, from } = options
+    const parts = { shape: density.bijector.domain, context: contextOf(density.bijector) }
+    const batched = await batchesOf(parts, data, { key: foldIn(key, 1), size, validation: share })
+    const steps = stepsOf(options, batched.perEpoch)
+    // a flow stands for its likelihood; either has batches of its own kind
+    const trainable = (batched.objective ?? density) as Trainable<unknown>
+    const start = from === undefined ? await begin(trainable, foldIn(key, 0), batched.batch) : copyState(from)
+    const line =
+      options.onProgress === undefined ? show?.(steps) : { update: options.onProgress, stop: () => undefined }
     try {
-      const events = fit(trainable, start, {
-        optimiser,
-        learningRate: steps === undefined ? constantRate(learningRate) : cosineRate(learningRate, steps),
-        batch,
-        ...(steps !== undefined && { steps }),
-        ...(options.minutes !== undefined && { seconds: options.minutes * 60 }),
-        ...(signal && { signal }),
-        ...(validation && {
-          validation: { batches: validation, every, params: average, ...(patience !== undefined && { patience }) },
-        }),
-      })
-      for await (const event of events) {
-        if (event._tag === 'Validated') {
-          validated = 'nats' in event ? event.nats : event.mean
-          history.push({ step: event.state.step, loss: validated })
-          if (event.best) {
-            if (best !== undefined) disposeParams(best)
-            best = copied(average(event.state))
-          }
-        } else if (event._tag === 'Stepped') {
-          const loss = 'nats' in event ? event.nats : event.loss
-          if (validation === undefined && event.state.step % every === 0) history.push({ step: event.state.step, loss })
-          hear({
-            step: event.state.step,
-            loss,
-            ...(steps !== undefined && { steps }),
-            ...(validated !== undefined && { validation: validated }),
-          })
-        } else if (event._tag === 'Stopped') end = event
-      }
+      return modelOf(density, await trainedFrom(start, trainable, batched, steps, options, line))
     } finally {
-      shown?.end()
+      line?.stop()
       disposeState(start)
     }
-    const { state, error } = end!
-    if (error !== undefined) {
-      disposeState(state)
-      if (best !== undefined) disposeParams(best)
-      throw new DiffeoException(error)
-    }
-    return modelOf(of, best ?? copied(average(state)), state, history)
   }
 
-const begin = async (of: Trainable<unknown, ObjectiveKind>, key: Key, batch: Batched['batch']): Promise<TrainState> => {
+/** Trains from a state with an average of the parameters, and keeps the best validated. */
+const trainedFrom = async (
+  start: TrainState,
+  trainable: Trainable<unknown>,
+  { batch, validation }: Batched,
+  steps: number | undefined,
+  { learningRate = 2e-3, minutes, patience, signal }: TrainOptions,
+  line: ProgressLine | undefined,
+): Promise<Trained> => {
+  const every = Math.max(1, Math.ceil((steps ?? DEFAULT_STEPS) / VALIDATIONS))
+  const average = (state: TrainState): Params => averageParams(objectiveOf(trainable), optimiser, state)
+  const history: HistoryEntry[] = []
+  let kept: { readonly params: Params; readonly best: HistoryEntry } | undefined
+  const forget = (): void => {
+    if (kept !== undefined) disposeParams(kept.params)
+  }
+  const events = fit(trainable, start, {
+    optimiser,
+    learningRate: steps === undefined ? constantRate(learningRate) : cosineRate(learningRate, steps),
+    batch,
+    ...(steps !== undefined && { steps }),
+    ...(minutes !== undefined && { seconds: minutes * 60 }),
+    ...(signal && { signal }),
+    ...(validation && {
+      validation: { batches: validation, every, params: average, ...(patience !== undefined && { patience }) },
+    }),
+  })
+  try {
+    for await (const event of events) {
+      if (event._tag === 'Stopped') {
+        const { state, error } = event
+        if (error === undefined) return { ...(kept ?? { params: copyParams(average(state)) }), state, history }
+        disposeState(state)
+        throw new DiffeoException(error)
+      }
+      if (event._tag !== 'Stepped' && event._tag !== 'Validated') continue
+      const { step } = event.state
+      const entry = { step, loss: lossIn(event) }
+      if (event._tag === 'Validated') {
+        history.push(entry)
+        if (event.best) {
+          forget()
+          kept = { params: copyParams(average(event.state)), best: entry }
+        }
+      } else {
+        if (validation === undefined && step % every === 0) history.push(entry)
+        const validated = validation && history.at(-1)?.loss
+        line?.update({
+          ...entry,
+          ...(steps !== undefined && { steps }),
+          ...(validated !== undefined && { validation: validated }),
+        })
+      }
+    }
+  } catch (thrown) {
+    forget()
+    throw thrown
+  }
+  throw new Error('fit ended without Stopped')
+}
+
+const begin = async (of: Trainable<unknown>, key: Key, batch: Batched['batch']): Promise<TrainState> => {
   const first = await batch(0)
   try {
     return await startTraining(of, optimiser, key, first)

@@ -126,8 +126,12 @@ export const tensorsOf = ({ params, moments }: Pick<TrainState, 'params' | 'mome
  */
 export const disposeState = (state: TrainState): void => tf.dispose([...tensorsOf(state)])
 
+/** Parameters in separate tensors. */
+export const copyParams = (params: Params): Params =>
+  mapLeaves<AnyTensor, AnyTensor>(params, (leaf) => trust<Shape>(hostedCopy(unwrap(leaf))))
+
 /**
- * The same values in tensors of their own.
+ * The same values in separate tensors.
  *
  * @throws DiffeoException if the state was freed: one of an event of `fit` is, at the next event
  * @example const kept = copyState(start)
@@ -136,7 +140,7 @@ export const copyState = (state: TrainState): TrainState => {
   refuseFreed('copyState', 'a state with its tensors', tensorsOf(state))
   return {
     ...state,
-    params: mapLeaves<AnyTensor, AnyTensor>(state.params, (leaf) => trust<Shape>(hostedCopy(unwrap(leaf)))),
+    params: copyParams(state.params),
     moments: state.moments.map((list) => list.map(hostedCopy)),
   }
 }

@@ -9,6 +9,7 @@ import {
   type Key,
   key,
   load,
+  loadCheckpoint,
   mlp,
   normalArray,
   orThrow,
@@ -124,6 +125,48 @@ describe('train', () => {
     const other = density([2], realNvpVector({ couplings: 4, hidden: [16] }))
     await expect(load(other, path)).rejects.toThrow('expected')
     for (const each of [model, again]) await each.dispose()
+  })
+
+  it('saves the figure of the best validation in bits/dim, and none where there was no validation', async () => {
+    const path = join(mkdtempSync(join(tmpdir(), 'diffeo-')), 'figure.safetensors')
+    const validated = await train(vector(), moons, { key: key(0), steps: 20 })
+    await validated.save(path)
+    const least = Math.min(...validated.history.map(({ loss }) => loss))
+    expect(validated.best!.loss).toBe(least)
+    expect(orThrow(await loadCheckpoint(path)()).best!.bitsPerDim).toBeCloseTo(least / (2 * Math.LN2), 6)
+    expect((await load(vector(), path)).best).toEqual(validated.best)
+
+    const plain = await train(vector(), moons, { key: key(0), steps: 20, validation: 0 })
+    await plain.save(path)
+    expect([plain.best, orThrow(await loadCheckpoint(path)()).best]).toEqual([undefined, undefined])
+    const before = tf.memory().numTensors
+    const again = await load(vector(), path)
+    expect(await again.logProb([[0.5, 0.2]])).toEqual(await plain.logProb([[0.5, 0.2]]))
+    await again.dispose()
+    expect(tf.memory().numTensors).toBe(before)
+    for (const model of [validated, plain]) await model.dispose()
+  })
+
+  it('takes batches as data, which stay the caller’s', async () => {
+    const x = orThrow(batch([2], normalArray(key(1), 40)))
+    const given = orThrow(batch([1], uniformArray(key(2), 20)))
+    const options = { key: key(0), steps: 3 }
+    const [own, rows] = [await train(vector(), x, options), await train(vector(), normalArray(key(1), 40), options)]
+    expect(own.history).toEqual(rows.history)
+    const f = density([2], realNvpVector({ couplings: 2, hidden: [4] }), standardNormal, { given: [1] })
+    const conditional = await train(f, { x, given }, options)
+    expect([unwrap(x).isDisposed, unwrap(given).isDisposed]).toEqual([false, false])
+    tf.dispose([unwrap(x), unwrap(given)])
+    for (const model of [own, rows, conditional]) await model.dispose()
+  })
+
+  it('frees what it kept where onProgress throws', async () => {
+    const before = tf.memory().numTensors
+    const onProgress = ({ step }: { readonly step: number }) => {
+      if (step === 3) throw new Error('enough')
+    }
+    await expect(train(vector(), moons, { key: key(0), steps: 4, onProgress })).rejects.toThrow('enough')
+    expect(tf.memory().numTensors).toBe(before)
   })
 
   it('refuses what plain JavaScript passes to a model', async () => {

@@ -6,7 +6,8 @@ import { describe, expect, it } from 'vitest'
 import { flagsOf, quoted } from '../../src/cli/flags.js'
 import { programOf } from '../../src/cli/program.js'
 import { paint } from '../../src/cli/terminal/console.js'
-import { counted, paceOf, progress } from '../../src/cli/terminal/progress.js'
+import { counted, paceOf } from '../../src/cli/terminal/progress.js'
+import { progress } from '../../src/progress.js'
 import { command, diffeo, temporary, terminal } from './support.js'
 
 const { folder, at } = temporary('console')

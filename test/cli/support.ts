@@ -11,8 +11,8 @@ import { decode } from 'fast-png'
 import { vi } from 'vitest'
 import { run } from '../../src/cli/program.js'
 import type { Io } from '../../src/cli/terminal/console.js'
-import type { StartProgress } from '../../src/cli/terminal/progress.js'
 import { asError, describeError } from '../../src/error.js'
+import type { StartProgress } from '../../src/progress.js'
 
 /**
  * One thread for the engine, here and in the processes that tests start: on flows this small a second thread only waits,

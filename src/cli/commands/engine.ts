@@ -14,9 +14,10 @@ import { type InstallOptions, install, placeFor, removeInstalled } from '../../b
 import { megabytes, planOf, VERSION, WHEELS, type Wheel } from '../../backends/tensorflow/install/wheels.js'
 import { hasKoffi } from '../../backends/tensorflow/koffi.js'
 import { asError, DiffeoException, engineError, orThrow, usageError } from '../../error.js'
+import type { Progress } from '../../progress.js'
 import { examples } from '../flags.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from '../terminal/console.js'
-import { type Progress, paceOf } from '../terminal/progress.js'
+import { paceOf } from '../terminal/progress.js'
 
 /** Prints what a download would be. */
 const foretell = (wheel: Wheel, from: readonly string[] | undefined, { say, result }: Io): Outcome => {

@@ -10,7 +10,7 @@ import type { Flow } from '../../distribution/flow.js'
 import { DiffeoException, orThrow, usageError } from '../../error.js'
 import { shown } from '../../tensor/numbers.js'
 import { restore } from '../../train/restore.js'
-import { averageParams, copyState } from '../../train/state.js'
+import { averageParams, copyParams } from '../../train/state.js'
 import { isRun, loadSaved, type Which } from './folder.js'
 import { modelOf as flowOf } from './model.js'
 import { requireBest } from './open-run.js'
@@ -42,6 +42,6 @@ export const loadRun = async (
   await ensureEngine()
   const state = orThrow(restore(flow, optimiser)(saved))
   // `averageParams` borrows from the state
-  const { params } = copyState({ ...state, params: averageParams(flow, optimiser, state), moments: [] })
-  return saveable<Flow<Shape, Latents>>(modelOf(flow, params, state, []))
+  const params = copyParams(averageParams(flow, optimiser, state))
+  return saveable<Flow<Shape, Latents>>(modelOf(flow, { params, state, history: [] }))
 }

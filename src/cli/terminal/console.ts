@@ -12,8 +12,8 @@ import { styleText } from 'node:util'
 import { asError, type DiffeoError, describeError } from '../../error.js'
 import { fileFailure } from '../../file.js'
 import { printableJson } from '../../printable.js'
+import { progress, type StartProgress } from '../../progress.js'
 import { lostOutput, onLostOutput, writeLines, writeRaw } from './output.js'
-import { progress, type StartProgress } from './progress.js'
 import { codeOf, onSignal } from './signals.js'
 
 /** How a command ended. */
