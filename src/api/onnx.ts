@@ -11,7 +11,14 @@
 import type * as tf from '@tensorflow/tfjs-core'
 import type { Latents, Shape } from '../../types/shape.js'
 import type { OnnxFunction, OnnxSampler } from '../backends/onnxruntime/export.js'
-import { type AnyConditionalFlow, type AnyFlow, baseParams, bijectorParams, densityOf } from '../distribution/flow.js'
+import {
+  type AnyConditionalFlow,
+  type AnyFlow,
+  baseParams,
+  bijectorParams,
+  densityOf,
+  originOf,
+} from '../distribution/flow.js'
 import { tidy } from '../tensor/ops.js'
 import type { Params } from '../tensor/params.js'
 import { latentList } from '../tensor/shape.js'
@@ -40,8 +47,10 @@ export const onnxFunctions = (of: AnyFlow | AnyConditionalFlow, params: Params):
   const contexts = 'given' in of ? [{ name: 'given', shape: of.bijector.context as Shape }] : []
   const parts = { bijector: bijectorParams(of, params), base: baseParams(of, params) }
   const density = densityOf(of.bijector, of.base)
+  // a flow at a context has that in the file
+  const fixed = originOf(of)?.given
   const contextIn = (inputs: readonly tf.Tensor[], place: number): AnyTensor | undefined =>
-    inputs[place] && trust(inputs[place])
+    inputs[place] === undefined ? fixed : trust(inputs[place])
   const trusted = (tensors: readonly tf.Tensor[]): readonly AnyTensor[] => tensors.map((t) => trust(t))
   /** x, log p(x) and the latents. */
   const from = (z: readonly AnyTensor[], given: AnyTensor | undefined): readonly tf.Tensor[] => {

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
 import {
   affine,
+  classMixture,
   compose,
   coupling,
   disposeState,
@@ -55,8 +56,6 @@ const points = flow(
   compose(input([2]), coupling(halves(), mlp({ hidden: [8] })), coupling(halves('second'), mlp({ hidden: [8] }))),
   standardNormal,
 )
-
-const named = (outputs: readonly string[]) => ({ inputs: [{ name: 'x', shape: [2] }], outputs })
 
 describe('an ONNX file', () => {
   it.each([
@@ -152,6 +151,20 @@ describe('an ONNX file', () => {
       near(drawn['log_prob']!, unwrap(at.logProb(params)(trust(tf.tensor(drawn['x']!, [n, 2])))).dataSync())
     }
   })
+  it('of a flow at a context holds that context, for its base too', async () => {
+    const f = flow(on([2], realNvpVector({ couplings: 2, hidden: [4] }), { given: [2] }), classMixture(2))
+    const params = randomParams({ spec: f.spec } as never, key(1), 0.3)
+    const at = f.given(trust<readonly ['N', 2]>(tf.tensor([0, 1], [1, 2])))
+    const { density, sampler } = onnxFunctions(at, params)
+    const x = normalArray(key(2), 6)
+    const out = await (await runOnnx(toOnnx(density)))([{ name: 'x', shape: [3, 2], data: x }])
+    near(out['log_prob']!, unwrap(at.logProb(params)(trust(tf.tensor(x, [3, 2])))).dataSync())
+    const drawn = await (await runOnnx(toOnnxSampler(sampler)))([
+      { name: 'n', shape: [], data: BigInt64Array.of(4n) },
+      { name: 'temperature', shape: [], data: Float32Array.of(1) },
+    ])
+    near(drawn['log_prob']!, unwrap(at.logProb(params)(trust(tf.tensor(drawn['x']!, [4, 2])))).dataSync())
+  })
   it('of another base draws from it', async () => {
     const f = flow(on([1], affine), standardLogistic)
     const params = randomParams(f.bijector as never, key(1), 0)
@@ -165,39 +178,6 @@ describe('an ONNX file', () => {
       const variance = z0!.reduce((sum, v) => sum + v * v, 0) / n
       expect(Math.abs(variance / ((temperature ** 2 * Math.PI ** 2) / 3) - 1)).toBeLessThan(0.06)
     }
-  })
-  it.each<readonly [string, () => unknown, string]>([
-    [
-      'equal names',
-      () => toOnnx({ ...named(['y', 'y']), run: ([x]) => [x!, x!] }),
-      "toOnnx: expected names that differ, got 'y' twice",
-    ],
-    [
-      'a name that is not there',
-      () => toOnnx({ ...named(['y', 'z']), run: ([x]) => [x!] }),
-      'toOnnx: expected 2 results, one for each name, got 1',
-    ],
-    [
-      'a tensor for a list',
-      () => toOnnx({ ...named(['y']), run: (([x]: tf.Tensor[]) => x) as never }),
-      'toOnnx: expected a function that returns a list of tensors, got one that returns a tensor',
-    ],
-    [
-      'a name of the sampler',
-      () => toOnnxSampler({ ...named(['n']), run: ([x]) => [x!] }),
-      "toOnnxSampler: expected names that differ, got 'n' twice",
-    ],
-  ])('is not made of %s', (_, make, sentence) => {
-    expect(make).toThrow(sentence)
-  })
-  it('keeps names that its own values have', async () => {
-    const bytes = toOnnx({
-      inputs: [{ name: 'v0', shape: [2] }],
-      outputs: ['c1'],
-      run: ([x]) => [tf.mul(tf.exp(x!), 2)],
-    })
-    const out = await (await runOnnx(bytes))([{ name: 'v0', shape: [1, 2], data: Float32Array.of(0, 1) }])
-    near(out['c1']!, [2, 2 * Math.E])
   })
   it.each([
     [true, false],

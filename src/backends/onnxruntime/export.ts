@@ -47,8 +47,8 @@ const checkNames = (op: string, { inputs, outputs }: Pick<OnnxSampler, 'inputs' 
   const wrong = inputs.find(({ shape }) => !Array.isArray(shape) || !shape.every(isSize))
   if (wrong !== undefined)
     throw new DiffeoException(usageError(op, `a shape of whole numbers for '${wrong.name}'`, `${wrong.shape}`))
-  const given = inputs.filter(({ noise }) => noise === undefined).map(({ name }) => name)
-  const names = [...(draws ? ['n', 'temperature'] : []), ...given, ...outputs]
+  const notDrawn = inputs.filter(({ noise }) => noise === undefined).map(({ name }) => name)
+  const names = [...(draws ? ['n', 'temperature'] : []), ...notDrawn, ...outputs]
   const twice = names.find((name, i) => names.indexOf(name) !== i)
   if (twice !== undefined) throw new DiffeoException(usageError(op, 'names that differ', `'${twice}' twice`))
 }

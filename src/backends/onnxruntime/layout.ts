@@ -5,8 +5,8 @@
  *
  * @module
  */
-
 import { type Elements, type ProgramType, sizeOf, type ValueInfo } from '../../compiler/program.js'
+import { DiffeoException, engineError } from '../../error.js'
 import { type Graph, NCHWC } from './graph.js'
 import { reshape, transpose } from './lower/nodes.js'
 
@@ -70,8 +70,20 @@ export const names = (graph: Graph, values: readonly ValueInfo[], constants: Rea
   }
   const stored = (dtype: ProgramType, shape: readonly number[], data: Elements): string => {
     if (!graph.isOpen(shape)) return graph.constant(dtype, shape, data)
-    if (data.some((d) => d !== data[0])) throw new Error('onnx: a constant that differs from example to example')
-    return graph.node('Expand', [graph.constant(dtype, [], [data[0]!]), graph.shape(shape)])
+    if (data.every((d) => d === data[0]))
+      return graph.node('Expand', [graph.constant(dtype, [], [data[0]!]), graph.shape(shape)])
+    const event = shape.slice(1)
+    const size = sizeOf(event)
+    if (graph.isOpen(event) || data.some((d, i) => d !== data[i % size]))
+      throw new DiffeoException(
+        engineError(
+          'toOnnx',
+          'constants that are the same for every example',
+          'one that differs',
+          'pass it as an input',
+        ),
+      )
+    return graph.node('Expand', [graph.constant(dtype, [1, ...event], data.slice(0, size)), graph.shape(shape)])
   }
 
   const get = (v: number, layout: Layout): string =>

@@ -37,6 +37,16 @@ it.each([7919, 2 * 7919, 7919 * 7])('an axis of %d stays what it is', async (siz
   expect(y!.length).toBe(3 * size)
 })
 
+it('a constant that is the same for every example stays one for any batch', async () => {
+  const row = tf.tensor([1, 2], [1, 2])
+  const run: OnnxFunction['run'] = ([t]) => [tf.add(t!, tf.tile(row, [t!.shape[0]!, 1]))]
+  const results = await runOnnx(toOnnx({ inputs: [x], outputs: ['y'], run }))
+  for (const n of [1, 3]) {
+    const { y } = await results([{ name: 'x', shape: [n, 2], data: new Float32Array(2 * n) }])
+    expect([...y!]).toEqual(Array.from({ length: n }, () => [1, 2]).flat())
+  }
+})
+
 describe('is refused', () => {
   const run: OnnxFunction['run'] = ([t]) => [tf.exp(t!)]
   it.each<[f: unknown, sentence: string]>([
@@ -57,6 +67,12 @@ describe('is refused', () => {
   ])('%#', (f, sentence) => {
     expect(() => toOnnx(any(f))).toThrow(sentence)
     expect(() => toOnnx(any(f))).toThrow(DiffeoException)
+  })
+  it('a constant that differs from example to example', () => {
+    const run: OnnxFunction['run'] = ([t]) => [tf.add(t!, tf.range(0, t!.shape[0]!))]
+    expect(() => toOnnx({ inputs: [{ name: 'x', shape: [] }], outputs: ['y'], run })).toThrow(
+      'toOnnx: expected constants that are the same for every example, got one that differs; pass it as an input',
+    )
   })
   it('an output with the name of an input of the sampler', () => {
     expect(() => toOnnxSampler({ inputs: [x], outputs: ['n'], run })).toThrow("names that differ, got 'n' twice")

@@ -105,19 +105,19 @@ export const lowerProgram = (source: Program, { block, portable }: LowerOptions 
   const pipeline = passes({ ...(block === undefined ? {} : { block }), portable: isPortable })
   const program = runPasses('onnxruntime', pipeline, source)
   const outside = new Set([...(portable?.inputs ?? []), ...(portable?.outputs ?? [])])
-  const own = graph('program', portable?.batch, outside)
-  const table = names(own, program.values, program.constants)
+  const target = graph('program', portable?.batch, outside)
+  const table = names(target, program.values, program.constants)
   const infos = program.inputs.map((v) => program.values[v]!)
-  const make = portable?.drawn && sampler(own)
-  const given = infos.map(({ dtype, shape }, i) => {
+  const make = portable?.drawn && sampler(target)
+  const inputs = infos.map(({ dtype, shape }, i) => {
     const drawn = portable?.drawn?.[i]
-    return drawn === undefined ? own.input(portable?.inputs[i] ?? inputName(i), dtype, shape) : make!(drawn, shape)
+    return drawn === undefined ? target.input(portable?.inputs[i] ?? inputName(i), dtype, shape) : make!(drawn, shape)
   })
-  for (const [i, v] of program.inputs.entries()) table.set(v, 'last', given[i]!)
-  for (const call of program.calls) lowerCall(own, table, call, block, isPortable)
+  for (const [i, v] of program.inputs.entries()) table.set(v, 'last', inputs[i]!)
+  for (const call of program.calls) lowerCall(target, table, call, block, isPortable)
   program.outputs.forEach((v, i) => {
     const { dtype, shape } = program.values[v]!
-    own.output(portable?.outputs[i] ?? outputName(i), table.get(v, 'last'), dtype, shape)
+    target.output(portable?.outputs[i] ?? outputName(i), table.get(v, 'last'), dtype, shape)
   })
-  return own
+  return target
 }
