@@ -21,7 +21,7 @@ import { trace } from './compiler/trace.js'
 import { DiffeoException, engineError, usageError } from './error.js'
 import { FREED } from './freed.js'
 import { isPlainObject } from './thrown.js'
-import { mapTree } from './tree.js'
+import { mapTree, tensorsIn } from './tree.js'
 
 // -------------------------------------------------------------------------------------
 // trees
@@ -68,7 +68,7 @@ const groupSizes = (tree: unknown): readonly number[] => {
   const subs: readonly unknown[] = isList ? tree : isPlainObject(tree) ? Object.values(tree) : []
   const whole =
     tree instanceof tf.Tensor || (isList ? subs.every((sub) => sub instanceof tf.Tensor) : !subs.some(hasList))
-  return whole ? [flatten(tree).tensors.length].filter((n) => n > 0) : subs.flatMap(groupSizes)
+  return whole ? [tensorsIn(tree).length].filter((n) => n > 0) : subs.flatMap(groupSizes)
 }
 const hasList = (tree: unknown): boolean =>
   Array.isArray(tree) || (isPlainObject(tree) && Object.values(tree).some(hasList))
@@ -172,12 +172,12 @@ export const jit = <Args extends readonly unknown[], R>(
   const isShared = (): boolean => batch !== undefined && currentCompiler().share.count > 1
   /** The places of the batch's tensors among those of all arguments. */
   const batched = (args: Args): ReadonlySet<number> => {
-    const first = flatten(args.slice(0, batch)).tensors.length
-    return new Set(flatten(args[batch!]).tensors.map((_, i) => first + i))
+    const first = tensorsIn(args.slice(0, batch)).length
+    return new Set(tensorsIn(args[batch!]).map((_, i) => first + i))
   }
   /** The tensors with those of the batch cut to this worker's share, for as long as `run` needs them. */
   const shared = async (args: Args, run: Runner): Promise<readonly tf.Tensor[]> => {
-    const { tensors } = flatten(args)
+    const tensors = tensorsIn(args)
     const places = batched(args)
     const { share } = currentCompiler()
     const shares = tensors.map((t, i) => (places.has(i) ? shareOf(t, share) : t))

@@ -156,8 +156,8 @@ export const input = <const S extends Shape, const C extends Shape | undefined =
   orThrow(shapeIn('input', shape))
   if (given !== undefined) orThrow(shapeIn('input given', given))
   const pass: Run = ({ params, values }) => ({ params, values, logDet: zeroPerExample(values[0]!) })
-  const own = { name: 'input', domain: shape, codomain: shape, spec: {}, parts: [], forward: pass, inverse: pass }
-  return fromRunsGiven(given, own) as Given<S, C, S>
+  const identity = { name: 'input', domain: shape, codomain: shape, spec: {}, parts: [], forward: pass, inverse: pass }
+  return fromRunsGiven(given, identity) as Given<S, C, S>
 }
 
 export interface GivenOption<C> {

@@ -25,11 +25,6 @@ import { boundedSquare, elements, flattened, ofFinite, unflattened } from './fla
 /** Steps of k-means in the start. */
 const LLOYD_STEPS = 5
 
-const logSumExp = (x: tf.Tensor, axis: number): tf.Tensor => {
-  const most = tf.max(x, axis, true)
-  return tf.add(tf.log(tf.sum(tf.exp(tf.sub(x, most)), axis)), tf.squeeze(most, [axis]))
-}
-
 interface Mixture {
   readonly k: number
   readonly d: number
@@ -53,8 +48,8 @@ const logDensity = (params: Params, of: Mixture, given: AnyTensor | undefined) =
   const { logits, means, logScales } = rowsOf(params, of, given)
   const u = tf.mul(tf.sub(tf.expandDims(flat, 1), means), tf.exp(tf.neg(logScales)))
   const each = tf.sum(tf.sub(tf.mul(boundedSquare(u), -0.5), tf.add(logScales, 0.5 * Math.log(2 * Math.PI))), 2)
-  const logWeights = tf.sub(logits, tf.expandDims(logSumExp(logits, 1), 1))
-  return logSumExp(tf.add(each, logWeights), 1)
+  const logWeights = tf.sub(logits, tf.logSumExp(logits, 1, true))
+  return tf.logSumExp(tf.add(each, logWeights), 1)
 }
 
 /** One-hot rows of the component whose part of [0, 1) a uniform is in. */

@@ -9,8 +9,9 @@ import { shown } from '../tensor/numbers.js'
 import type { Params } from '../tensor/params.js'
 import { refuseFreed, unwrap } from '../tensor/tensor.js'
 import { tensorsIn } from '../tree.js'
-import { ahead, breathe, type MaybeLater, notFiniteIn } from './ahead.js'
+import { ahead, breathe, type MaybeLater } from './ahead.js'
 import { type Batches, type Evaluation, type EvaluationProgress, evaluate, trainingFigures } from './evaluate.js'
+import { whyNotFinite, whyNotValid } from './not-finite.js'
 import { type ObjectiveKind, objectiveOf, optionsOf, type Trainable } from './objective.js'
 import { copyState, disposeState, type TrainState, tensorsOf } from './state.js'
 import { hasFiniteLoss, type StepMetrics, type StepOptions, type Stepper, step } from './step.js'
@@ -124,48 +125,6 @@ const attempt = async <R>(when: string, what: string, f: () => Promise<R>): Prom
 /** What to do about a batch that was freed before its step. */
 const FRESH =
   'return a new tensor from each call of batch, or one that was made before fit began and lives until it ends'
-
-/**
- * The fix for a loss that diverged: the same step from the last good state would diverge again.
- *
- * @internal
- */
-export const EARLIER = 'go on from an earlier state, with a lower learning rate or gradient clip'
-
-/** Why a step had no finite loss or gradient: its batch, or the numbers that ran away. */
-const whyNotFinite = async (at: string, batch: unknown, metrics: StepMetrics<ObjectiveKind>): Promise<DiffeoError> => {
-  const bad = await notFiniteIn(batch)
-  if (bad !== undefined)
-    return trainingError(
-      `fit ${at}`,
-      'a batch of finite numbers',
-      bad,
-      'fix the data, or the function that makes batches',
-    )
-  const what = hasFiniteLoss(metrics) ? 'gradient' : 'loss'
-  const fix = at.endsWith(' 1') ? `check that the data lie in the flow's domain, or ${EARLIER}` : EARLIER
-  return trainingError(`fit ${at}`, `a finite ${what}`, 'one that is not', fix)
-}
-
-/** Why the figure of a validation is not finite: its data, or the parameters. */
-const whyNotValid = async <X>(
-  when: string,
-  batches: Batches<X>,
-  { count, notFinite, each }: Evaluation<ObjectiveKind>,
-): Promise<DiffeoError> => {
-  const op = `fit ${when}`
-  if (count === 0) return trainingError(op, 'a validation of at least one example', 'none')
-  let index = 0
-  for await (const batch of ahead(() => op, batches.at, 0, batches.count)) {
-    const bad = await notFiniteIn(batch)
-    const fix = 'fix the validation data'
-    if (bad !== undefined) return trainingError(op, 'validation data of finite numbers', `${bad} (batch ${index})`, fix)
-    index++
-  }
-  const first = each.findIndex((bits) => !Number.isFinite(bits))
-  const got = `${notFinite} of ${count} examples without one, the first of them ${first}`
-  return trainingError(op, 'a validation with finite figures', got, EARLIER)
-}
 
 // -------------------------------------------------------------------------------------
 // what a run owns

@@ -51,7 +51,8 @@ interface FlowOver<X> {
 /** What can be trained on batches `X`: an objective, or a flow, which stands for its likelihood. */
 export type Trainable<X, K extends ObjectiveKind = ObjectiveKind> = Objective<X, K> | FlowOver<X>
 
-const isFlow = <X, K extends ObjectiveKind>(of: Trainable<X, K>): of is FlowOver<X> => 'bijector' in of
+const isFlow = <X, K extends ObjectiveKind>(of: Trainable<X, K>): of is FlowOver<X> =>
+  isRecord(of) && 'bijector' in of && 'train' in of
 
 const likelihoods = new WeakMap<object, Objective<never, 'likelihood'>>()
 const flows = new WeakMap<object, FlowOver<never>>()
@@ -97,8 +98,8 @@ export const objectiveOf = <X, K extends ObjectiveKind>(
   of: Trainable<X, K>,
   op = 'train',
 ): Objective<X, ObjectiveKind> => {
-  if (isRecord(of) && 'bijector' in of && 'train' in of) return maximumLikelihood(of)
-  if (isRecord(of) && 'loss' in of && 'spec' in of) return of as Objective<X, K>
+  if (isFlow(of)) return maximumLikelihood(of)
+  if (isRecord(of) && 'loss' in of && 'spec' in of) return of
   throw new DiffeoException(usageError(op, 'a flow or an objective', shown(of), 'make one: density(shape, layers)'))
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { DiffeoException } from '../../error.js'
-import { EARLIER } from '../../train/fit.js'
+import { EARLIER } from '../../train/not-finite.js'
 import { disposeState } from '../../train/state.js'
 import { filesIn, writeJson } from '../run/folder.js'
 import { type Io, type Outcome, warnIfFails } from '../terminal/console.js'
