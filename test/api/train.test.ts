@@ -5,6 +5,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import {
   batch,
   density,
+  foldIn,
   halves,
   type Key,
   key,
@@ -25,6 +26,8 @@ import {
   unwrap,
 } from 'diffeo'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { batchesOf } from '../../src/api/data.js'
+import { values } from '../support.js'
 
 const moons = twoMoons({ noise: 0.05 })
 const vector = () => density([2], realNvpVector({ couplings: 2, hidden: [16] }))
@@ -145,6 +148,30 @@ describe('train', () => {
     await again.dispose()
     expect(tf.memory().numTensors).toBe(before)
     for (const model of [validated, plain]) await model.dispose()
+  })
+
+  it('keeps the best parameters, not the last: their validation is that of the model', async () => {
+    // so few rows that the flow learns them by heart
+    const rows = moons.sample(key(9), 24)
+    const model = await train(vector(), rows, { key: key(0), steps: 400, learningRate: 2e-2, validation: 0.5 })
+    const best = model.best!
+    expect(best.loss).toBeLessThan(model.history.at(-1)!.loss - 0.1)
+    const parts = { shape: [2], context: undefined }
+    const { validation } = await batchesOf(parts, rows, { key: foldIn(key(0), 1), size: 256, validation: 0.5 })
+    const { nats } = await model.evaluate(values(await validation!.at(0)))
+    expect(nats).toBeCloseTo(best.loss, 4)
+    await model.dispose()
+  })
+
+  it('never trains on rows that it validates with', async () => {
+    const rows = Array.from({ length: 40 }, (_, i) => [i, i])
+    const parts = { shape: [2], context: undefined }
+    const { batch: at, validation } = await batchesOf(parts, rows, { key: key(5), size: 6, validation: 0.25 })
+    const first = async (of: unknown) => values(of).filter((_, i) => i % 2 === 0)
+    const trained = new Set((await Promise.all(Array.from({ length: 30 }, (_, s) => first(at(s))))).flat())
+    const held = await first(validation!.at(0))
+    expect([trained.size, held.length]).toEqual([30, 10])
+    expect(held.filter((row) => trained.has(row))).toEqual([])
   })
 
   it('takes batches as data, which stay the caller’s', async () => {

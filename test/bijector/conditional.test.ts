@@ -20,14 +20,17 @@ import {
   halves,
   input,
   key,
+  leaves,
   mlp,
   normalArray,
   on,
   orThrow,
+  type Params,
   ready,
   realNvp,
   realNvpVector,
   repeat,
+  resnet,
   reverse,
   splineCoupling,
   squeeze,
@@ -37,6 +40,8 @@ import {
 } from 'diffeo'
 import { checkLaws, randomParams } from 'diffeo/laws'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { eagerCompiler, setCompiler } from '../../src/backends/compiler.js'
+import { runEagerly } from '../../src/compiler/evaluate.js'
 import { trust } from '../../src/tensor/tensor.js'
 import { values } from '../support.js'
 
@@ -189,12 +194,52 @@ describe('contexts', () => {
     disposeParams(f.init(key(0)))
     expect(tf.memory().numTensors).toBe(before)
   })
+  it('reach an embedding net in training: its statistics move, and those of evaluation do not', () => {
+    const net = resnet({ width: 2, blocks: 1, norm: 'batch' })
+    const inner = compose(input([4, 4, 1], { given: [4, 4, 2] }), coupling(checkerboard(), conv))
+    const b = embed([4, 4, 3], net, inner)
+    const own = randomParams(b.spec, key(0))
+    const at = b.given(contexts([4, 4, 3], 3, 1))
+    const image = contexts([4, 4, 1], 3, 2)
+    const [trained, , next] = at.train(own)(image)
+    const means = (of: Params) =>
+      leaves<AnyTensor>(of).flatMap(([path, t]) => (/^net\/.*mean$/.test(path) ? values(t) : []))
+    expect(means(next)).not.toEqual(means(own))
+    expect(values(trained)).not.toEqual(values(at.bind(own).forward(image)[0]))
+  })
+  it('make a conditional bijector of any layer', () => {
+    const plain = on([4], actNorm, { given })
+    expect(plain.context).toEqual([3])
+    const layers = [input([4]), plain] as never[]
+    expect(() => compose(...layers)).toThrow('compose: expected a bijector without context, got one given 3')
+  })
   it('premade flows take them', () => {
     const digits = flow(on([8, 8, 1], realNvp({ scales: 2, width: 2, blocks: 1 }), { given: [10] }), standardNormal)
     const own = digits.init(key(0))
     const c = contexts([10], 2, 1)
     expect(unwrap(digits.given(c).sample(own)(key(1), 2)).shape).toEqual([2, 8, 8, 1])
   })
+})
+
+it('contexts are arguments: three of them, called in two ways, are one program', async () => {
+  let compiledPrograms = 0
+  setCompiler(async ({ program }) => {
+    compiledPrograms++
+    return { run: runEagerly(program), dispose: async () => {} }
+  })
+  try {
+    const f = flow(on([4], coupling(halves(), small), { given }), standardNormal)
+    const params = randomParams(f.spec, key(0))
+    const x = contexts([4], 5, 1)
+    for (const seed of [2, 3, 4]) {
+      const c = contexts([3], 5, seed)
+      await compiled(f).given(c).logProb(params)(x)
+      await compiled(f.given(c)).logProb(params)(x)
+    }
+    expect(compiledPrograms).toBe(1)
+  } finally {
+    setCompiler(eagerCompiler)
+  }
 })
 
 describe.each(['onnxruntime', 'wasm'] as const)('compiled on %s', (engine) => {
