@@ -211,6 +211,7 @@ const ofBijectors = (
 const withoutTensors = new Set([
   'loadRun', // in test/cli/load-run.test.ts
   'oneHot',
+  'defaultNet',
   ...['classMixture', 'gaussianMixture', 'studentT', 'uniformBox', 'independent'],
   ...['realNvp', 'realNvpVector'],
   ...[

@@ -5,14 +5,14 @@
  */
 import type { Apply, FactorOut, Latents, SameVector, Shape, ShapeError, ShapeFn, Squeeze } from '../../types/shape.js'
 import { compose } from '../bijector/compose.js'
-import { type CouplingOptions, coupling } from '../bijector/coupling.js'
+import { coupling, splineCoupling } from '../bijector/coupling.js'
 import { type LogitOptions, logit } from '../bijector/elementwise.js'
 import type { Layer } from '../bijector/layer.js'
 import { channelwise, checkerboard, halves } from '../bijector/mask.js'
 import { actNorm, batchNorm } from '../bijector/norm.js'
 import { withOptions } from '../bijector/options.js'
 import { factorOut, ordered, squeeze } from '../bijector/rearrange.js'
-import { splineCoupling } from '../bijector/spline.js'
+import type { AffineOptions } from '../bijector/transformers/affine.js'
 import type { Norm } from '../nn/conv.js'
 import { mlp } from '../nn/mlp.js'
 import { resnet } from '../nn/resnet.js'
@@ -60,8 +60,8 @@ export interface RealNvpOptions<N extends number> {
    * `plain`, the first half after the squeeze (all of red and the top row of green, of a colour image). Default: ordered
    */
   readonly order?: 'ordered' | 'plain'
-  /** How the log scales of the couplings are bounded: see {@link CouplingOptions}. Default: tanh */
-  readonly logScale?: CouplingOptions['logScale']
+  /** How the log scales of the couplings are bounded: see {@link AffineOptions}. Default: tanh */
+  readonly logScale?: AffineOptions['logScale']
   /** Whether each coupling starts as the identity, or each net at random. Default: identity */
   readonly init?: 'identity' | 'random'
   readonly logit?: LogitOptions

@@ -4,6 +4,7 @@ import {
   type AnyTensor,
   actNorm,
   additiveCoupling,
+  autoregressiveOf,
   batch,
   channelwise,
   checkerboard,
@@ -36,6 +37,7 @@ import {
   squeeze,
   standardNormal,
   T,
+  Transformers,
   unwrap,
 } from 'diffeo'
 import { checkLaws, randomParams } from 'diffeo/laws'
@@ -62,6 +64,8 @@ const cases: Readonly<Record<string, AnyConditional>> = {
   coupling: on([4], coupling(halves(), small), { given }),
   splineCoupling: on([4], splineCoupling(halves('second'), small), { given }),
   additiveCoupling: on([3], additiveCoupling(halves(), small), { given }),
+  autoregressive: on([3], autoregressiveOf(Transformers.spline())({ hidden: [8, 9], activation: 'tanh' }), { given }),
+  'autoregressive, one variable': on([1], autoregressiveOf(Transformers.affine())({ hidden: [8] }), { given }),
   'a composition': compose(
     input([4], { given }),
     repeat(2, compose(coupling(halves(), small), flip, actNorm)),

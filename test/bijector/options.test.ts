@@ -177,7 +177,7 @@ describe('options from plain JavaScript', () => {
     [() => coupling(half, any<typeof net>(half)), 'coupling: expected a net, got a mask; pass the mask first'],
     [() => coupling(any<typeof half>(halves), net), 'coupling: expected a mask, got a function; call it'],
     [() => coupling(half, any<typeof net>(mlp)), 'coupling: expected a net, got a function; call it'],
-    [() => shift(any<typeof half>(layer), net), 'shift: expected a mask, got a layer'],
+    [() => shift(any<typeof half>(layer), net), 'shiftCoupling: expected a mask, got a layer'],
     [() => splineCoupling(half, any<typeof net>(null)), 'splineCoupling: expected a net, got null'],
     [
       () => flow(any<AnyBijector>(layer), standardNormal),

@@ -4,12 +4,15 @@ import {
   actNorm,
   additiveCoupling,
   affine,
+  autoregressiveOf,
   batchNorm,
   channelwise,
   checkerboard,
   compose,
   convNet,
   coupling,
+  couplingOf,
+  elementwiseOf,
   exponentialCdf,
   factorOut,
   flatten,
@@ -33,6 +36,8 @@ import {
   sigmoid,
   splineCoupling,
   squeeze,
+  type Transformer,
+  Transformers,
   uniformCdf,
 } from 'diffeo'
 import type { LawOptions } from 'diffeo/laws'
@@ -57,6 +62,26 @@ const withNorm = (norm: 'batch' | 'instance' | 'none') => resnet({ width: 3, blo
 const smooth = withNorm('none')
 const kinked = { ...real, tolerance: 5e-4, because: 'several nets with ReLU: round-off grows with their slopes' }
 const deep = { ...pixels, tolerance: 1e-3, because: 'ten couplings and a logit whose inverse has slopes up to 1400' }
+/** A family of elementwise bijections, in each of the three conditioners. A new family is one line below. */
+const family = (
+  name: string,
+  transformer: Transformer,
+  options: Partial<Omit<Entry, 'make'>> = {},
+): Record<string, Entry> => {
+  const like = { ...real, ...options }
+  return {
+    [`${name} coupling`]: { make: () => on([4], couplingOf(transformer)(halves(), net)), ...like, keeps: (i) => i < 2 },
+    [`${name} coupling of an image`]: {
+      make: () => on([2, 2, 1], couplingOf(transformer)(checkerboard(), smooth)),
+      ...like,
+    },
+    [`${name} autoregressive`]: {
+      make: () => on([3], autoregressiveOf(transformer)({ hidden: [7, 6], activation: 'tanh' })),
+      ...like,
+    },
+    [`${name} elementwise`]: { make: () => on([2, 2, 1], elementwiseOf(transformer)), ...like },
+  }
+}
 const wholeLine = { mass: [-30, 30] } as const
 
 export const registry: Record<string, Entry> = {
@@ -85,6 +110,18 @@ export const registry: Record<string, Entry> = {
   },
   additiveCoupling: { make: () => on([4], additiveCoupling(halves(), net)), ...vector, keeps: (i) => i < 2 },
   splineCoupling: { make: () => on([4], splineCoupling(halves(), net)), ...vector, keeps: (i) => i < 2 },
+  ...family('affine', Transformers.affine()),
+  ...family('affine, free log scale', Transformers.affine({ logScale: 'free' })),
+  ...family('additive', Transformers.additive()),
+  ...family('spline', Transformers.spline()),
+  'autoregressive, one variable': {
+    make: () => on([1], autoregressiveOf(Transformers.affine())({ hidden: [4], activation: 'tanh' })),
+    ...real,
+  },
+  'inverse autoregressive': {
+    make: () => on([3], reverse(autoregressiveOf(Transformers.affine())({ hidden: [8], activation: 'tanh' }))),
+    ...real,
+  },
   affine: { make: () => on([2, 2, 3], affine), ...real },
   actNorm: { make: () => on([2, 2, 3], actNorm), ...real, normalises: true },
   'actNorm of a vector': { make: () => on([4], actNorm), ...real, normalises: true },

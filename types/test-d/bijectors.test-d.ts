@@ -5,6 +5,7 @@ import {
   actNorm,
   additiveCoupling,
   affine,
+  autoregressiveOf,
   type Batch,
   type Bijector,
   batchNorm,
@@ -20,6 +21,7 @@ import {
   Diffeo,
   density,
   dequantise,
+  elementwiseOf,
   embed,
   exponentialCdf,
   type Flow,
@@ -48,6 +50,8 @@ import {
   standardNormal,
   T,
   type Tensor,
+  type Theta,
+  Transformers,
   uniformCdf,
 } from '../../dist/src/index.js'
 
@@ -104,14 +108,23 @@ expectType<Image>(on([8, 6, 4], additiveCoupling(channelwise(), resnet())))
 expectType<Vector>(on([5], coupling(halves(), mlp())))
 expectType<Vector>(on([5], additiveCoupling(halves('second'), mlp())))
 expectType<Image>(on([8, 6, 4], splineCoupling(channelwise(), convNet(), { bins: 4 })))
+expectType<Bijector<readonly [32, 32, 3], readonly [16, 16, 12]>>(
+  compose(input([32, 32, 3]), coupling(checkerboard()), squeeze, coupling(channelwise())),
+)
+expectType<Vector>(on([5], autoregressiveOf(Transformers.spline())()))
+expectError(on([8, 6, 4], autoregressiveOf(Transformers.affine())()))
+expectType<Image>(on([8, 6, 4], elementwiseOf(Transformers.spline())))
 const shift = {
   name: 'shift',
   width: 1,
   spec: () => ({}),
-  at: (_: object, t: AnyTensor) => ({
-    forward: (x: AnyTensor) => [T.add(t)(x), T.zeroPerExample(x)] as const,
-    inverse: (y: AnyTensor) => [T.sub(t)(y), T.zeroPerExample(y)] as const,
-  }),
+  at: (_: object, { numbers, project }: Theta) => {
+    const t = project(numbers()[0]!)
+    return {
+      forward: (x: AnyTensor) => [T.add(t)(x), T.zeroPerExample(x)] as const,
+      inverse: (y: AnyTensor) => [T.sub(t)(y), T.zeroPerExample(y)] as const,
+    }
+  },
 }
 expectType<Image>(on([8, 6, 4], couplingOf(shift)(checkerboard(), resnet())))
 expectError(couplingOf(shift)(checkerboard(), mlp()))

@@ -12,16 +12,8 @@
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
-import type { ShapeFn } from '../../types/shape.js'
-import type { Net } from '../nn/net.js'
-import { sumEvent } from '../tensor/ops.js'
-import { count, positive } from '../tensor/options.js'
-import { product } from '../tensor/shape.js'
-import { trust, unwrap } from '../tensor/tensor.js'
-import { couplingOf, type Serves, type Transformer } from './coupling.js'
-import type { Layer } from './layer.js'
-import type { Mask, Value } from './mask.js'
-import { withOptions } from './options.js'
+import { count, positive } from '../../tensor/options.js'
+import { type EachRow, rowTransformer, type Transformer } from '../transformer.js'
 
 export interface SplineOptions {
   /** K, the number of pieces, below 100, since each is at least a hundredth of the whole. Default: 8 */
@@ -98,44 +90,31 @@ const splineOf = (raw: Row, bins: number, bound: number, inverse: boolean) => {
   }
 }
 
-const spline = ({ bins, bound }: Required<SplineOptions>): Transformer<Record<never, never>> => ({
-  name: 'splineCoupling',
-  width: 3 * bins - 1,
-  spec: () => ({}),
-  at: (_, answer, { changed, project }) => {
-    const variables = product(changed)
-    const bounded = tf.mul(tf.tanh(tf.mul(unwrap(answer), 1 / MOST)), MOST)
-    const raw = tf.reshape(bounded, [-1, variables, 3 * bins - 1])
-    const direction = (inverse: boolean) => (v: Value) => {
-      const value = unwrap(v)
-      const [other, logSlope] = splineOf(raw, bins, bound, inverse)(tf.reshape(value, [-1, variables, 1]))
-      const back = (each: Each): Value => project(trust(tf.reshape(each, value.shape)))
-      return [back(other), sumEvent(back(inverse ? tf.neg(logSlope) : logSlope))] as const
-    }
-    return { forward: direction(false), inverse: direction(true) }
-  },
-})
-
 /**
- * Rational-quadratic spline coupling (Durkan et al. 2019): g is a monotonic spline on [−B, B] and the identity outside.
- * Starts as the identity. It bends where affine coupling only scales, and needs 3K − 1 outputs of the net for each variable
- * instead of 2.
+ * Rational-quadratic splines on [−B, B], the identity outside. Starts as the identity. It bends where the affine family
+ * only scales, and takes 3K − 1 numbers for each variable instead of 2.
  *
- * - Forward: y = b⊙x + (1−b)⊙g(x; θ(b⊙x))
- * - Forward log-det: Σ (1−b)⊙log g′(x; θ)
- * - Inverse: x = b⊙y + (1−b)⊙g⁻¹(y; θ(b⊙y))
- * - Inverse log-det: −Σ (1−b)⊙log g′(x; θ)
+ * - Forward: y = g(x; θ)
+ * - Forward log-det: Σ log g′(x; θ)
+ * - Inverse: x = g⁻¹(y; θ)
+ * - Inverse log-det: −Σ log g′(x; θ)
  *
- * @example
- * compose(input([2]), splineCoupling(halves(), mlp()), splineCoupling(halves('second'), mlp(), { bins: 16 }))
+ * @example compose(input([3]), autoregressiveOf(Transformers.spline({ bins: 16 }))())
  */
-export const splineCoupling = <F extends ShapeFn, K extends 'image' | 'vector', N extends 'image' | 'vector'>(
-  mask: Mask<F, K>,
-  net: Net<N> & Serves<K, N>,
-  { bins = 8, bound = 3 }: SplineOptions = {},
-): Layer<F> =>
-  withOptions(
-    'splineCoupling',
+export const spline = ({ bins = 8, bound = 3 }: SplineOptions = {}): Transformer =>
+  rowTransformer(
+    'spline',
     [count('bins', bins, { most: Math.ceil(1 / LEAST) - 1 }), positive('bound', bound)],
-    () => couplingOf(spline({ bins, bound }))(mask, net),
+    3 * bins - 1,
+    (rows) => {
+      const raw = tf.mul(tf.tanh(tf.mul(rows, 1 / MOST)), MOST)
+      const direction =
+        (inverse: boolean): EachRow =>
+        (values) => {
+          const [other, logSlope] = splineOf(raw, bins, bound, inverse)(tf.expandDims(values, 2))
+          const each = (t: Each): tf.Tensor => tf.squeeze(t, [2])
+          return [each(other), each(inverse ? tf.neg(logSlope) : logSlope)]
+        }
+      return { forward: direction(false), inverse: direction(true) }
+    },
   )

@@ -1,0 +1,72 @@
+/**
+ * A transformer whose θ is a parameter: one bijection of its own for each variable, whatever the other variables are. It
+ * fits marginals: before a base distribution, or one layer of Gaussianization.
+ *
+ * @module
+ */
+import * as tf from '@tensorflow/tfjs-core'
+import * as E from 'fp-ts/lib/Either.js'
+import type { Same } from '../../types/shape.js'
+import { constant, type ParamsOf, type Spec } from '../tensor/params.js'
+import { product } from '../tensor/shape.js'
+import { type AnyTensor, type PerExample, sizes, trust, unwrap } from '../tensor/tensor.js'
+import { bijector } from './bijector.js'
+import { type Layer, layer } from './layer.js'
+import { withOptions } from './options.js'
+import type { Elementwise, Theta, Transformer } from './transformer.js'
+
+/** θ of shape [V, width] for every example of a batch of this shape. */
+const thetaOf = (own: tf.Tensor, shape: readonly number[]): Theta => {
+  const [n, ...event] = shape as [number, ...number[]]
+  const [variables, width] = own.shape as [number, number]
+  return {
+    numbers: () =>
+      Array.from({ length: width }, (_, k) => {
+        const number = tf.reshape(tf.slice(own, [0, k], [variables, 1]), [1, ...event])
+        return trust(tf.tile(number, [n, ...event.map(() => 1)]))
+      }),
+    rows: () => tf.tile(tf.expandDims(own, 0), [n, 1, 1]),
+    project: (v) => v,
+  }
+}
+
+/**
+ * The transformer g with parameters θ of its own for each variable. Starts as the identity.
+ *
+ * - Forward: yᵢ = g(xᵢ; θᵢ)
+ * - Forward log-det: Σ log |g′(xᵢ; θᵢ)|
+ * - Inverse: xᵢ = g⁻¹(yᵢ; θᵢ)
+ * - Inverse log-det: −Σ log |g′(xᵢ; θᵢ)|
+ *
+ * @example compose(input([3]), elementwiseOf(Transformers.spline({ bins: 16 })))
+ */
+export const elementwiseOf = <S extends Spec>({
+  name: family,
+  options = [],
+  width,
+  spec,
+  at,
+}: Transformer<S>): Layer<Same> => {
+  const name = `${family}Elementwise`
+  return withOptions(name, options, () =>
+    layer<Same>(name, (shape) => {
+      const direction =
+        (way: keyof Elementwise) =>
+        (
+          params: ParamsOf<{ readonly theta: ReturnType<typeof constant> }>,
+          x: AnyTensor,
+        ): readonly [AnyTensor, PerExample] =>
+          at(params as unknown as ParamsOf<S>, thetaOf(unwrap(params.theta as AnyTensor), sizes(x)))[way](x)
+      return E.right(
+        bijector({
+          name,
+          domain: shape,
+          codomain: shape,
+          spec: { theta: constant([product(shape), width], 0), ...spec(shape.at(-1) ?? 1) },
+          forward: direction('forward'),
+          inverse: direction('inverse'),
+        }),
+      )
+    }),
+  )
+}

@@ -1,0 +1,80 @@
+/**
+ * Transformers: families of elementwise bijections y = g(x; θ) with a few numbers θ for each variable. A conditioner
+ * supplies θ, so that families × conditioners are the zoo of flows:
+ *
+ * | conditioner | θ of variable i depends on |
+ * |---|---|
+ * | `couplingOf(g)(mask, net)` | the variables that the mask keeps |
+ * | `autoregressiveOf(g)(options)` | the variables before i |
+ * | `elementwiseOf(g)` | nothing: θ is a parameter |
+ *
+ * In all three the Jacobian is triangular, so log |det J| = Σ log |∂yᵢ/∂xᵢ|.
+ *
+ * @module
+ */
+import * as tf from '@tensorflow/tfjs-core'
+import { sumEvent } from '../tensor/ops.js'
+import type { Option } from '../tensor/options.js'
+import type { ParamsOf, Spec } from '../tensor/params.js'
+import { type AnyTensor, type PerExample, sizes, trust, unwrap } from '../tensor/tensor.js'
+
+/** An elementwise bijection at given parameters: values, and the log-det of each example. */
+export interface Elementwise {
+  readonly forward: (x: AnyTensor) => readonly [y: AnyTensor, logDet: PerExample]
+  readonly inverse: (y: AnyTensor) => readonly [x: AnyTensor, logDet: PerExample]
+}
+
+/** θ, the numbers that a conditioner returns for each variable, in either of two layouts. */
+export interface Theta {
+  /** `width` tensors shaped like the values, one for each number. */
+  readonly numbers: () => readonly AnyTensor[]
+  /** One tensor of shape [N, V, width]: a row for each of the V variables. */
+  readonly rows: () => tf.Tensor
+  /** Sets to 0 what a mask keeps. Values and log-dets must be 0 there. */
+  readonly project: (v: AnyTensor) => AnyTensor
+}
+
+/** A family of elementwise bijections. With θ = 0 its member should be the identity, as flows start there. */
+export interface Transformer<S extends Spec = Spec> {
+  readonly name: string
+  /** What its options should be: a conditioner refuses wrong ones. */
+  readonly options?: readonly Option[]
+  /** How many numbers it takes for each variable. */
+  readonly width: number
+  /** Parameters besides θ, for this many channels. */
+  readonly spec: (channels: number) => S
+  /** The bijection at these parameters and this θ. Use one layout of θ, not both: they order the same numbers differently. */
+  // a method, so that a transformer with parameters of its own is a `Transformer`
+  at(params: ParamsOf<S>, theta: Theta): Elementwise
+}
+
+/** A function of values [N, V]: what they become, and log |derivative| of each. */
+export type EachRow = (values: tf.Tensor) => readonly [values: tf.Tensor, logSlope: tf.Tensor]
+
+/**
+ * A transformer from functions of values [N, V] and rows [N, V, width].
+ *
+ * @internal
+ */
+export const rowTransformer = (
+  name: string,
+  options: readonly Option[],
+  width: number,
+  at: (rows: tf.Tensor) => { readonly forward: EachRow; readonly inverse: EachRow },
+): Transformer<Record<never, never>> => ({
+  name,
+  options,
+  width,
+  spec: () => ({}),
+  at: (_, { rows, project }) => {
+    const row = rows()
+    const [n, variables] = row.shape as [number, number]
+    const functions = at(row)
+    const direction = (f: EachRow) => (x: AnyTensor) => {
+      const [y, logSlope] = f(tf.reshape(unwrap(x), [n, variables]))
+      const like = (each: tf.Tensor): AnyTensor => project(trust(tf.reshape(each, [...sizes(x)])))
+      return [like(y), sumEvent(like(logSlope))] as const
+    }
+    return { forward: direction(functions.forward), inverse: direction(functions.inverse) }
+  },
+})
