@@ -34,12 +34,14 @@ export const forEach = (n: number, contexts: AnyTensor): AnyTensor => {
 /** What a conditioner sees, and its shape. */
 export interface Seen {
   readonly shape: Shape
+  /** How many of its last channels are the context. */
+  readonly context: number
   readonly join: (kept: AnyTensor, contexts: AnyTensor | undefined) => AnyTensor
 }
 
 /** What a conditioner sees of an event of shape `kept`: the event alone, if there is no context. */
 export const withContext = (kept: Shape, context: Shape | undefined): Seen => {
-  if (context === undefined) return { shape: kept, join: (x) => x }
+  if (context === undefined) return { shape: kept, context: 0, join: (x) => x }
   const times = kept.length === 3 ? squeezes(context, kept) : undefined
   const extra = times === undefined ? product(context) : context[2]! * 4 ** times
   const [channels, ...rest] = kept.toReversed()
@@ -52,6 +54,7 @@ export const withContext = (kept: Shape, context: Shape | undefined): Seen => {
   }
   return {
     shape: [...positions, channels! + extra],
+    context: extra,
     join: (x, contexts) => concat(beside(forEach(sizes(x)[0]!, contexts!)))(x),
   }
 }

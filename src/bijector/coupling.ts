@@ -56,7 +56,7 @@ const over = <F extends ShapeFn, S extends Spec>(
         E.bindTo('split'),
         E.let('seen', ({ split: { kept } }) => withContext(kept, given)),
         E.bind('module', ({ seen, split: { changed } }) =>
-          conditioner.at(seen.shape, [...changed.slice(0, -1), changed.at(-1)! * width]),
+          conditioner.at(seen.shape, [...changed.slice(0, -1), changed.at(-1)! * width], seen.context),
         ),
         E.map(({ split, seen, module }) => {
           const through =

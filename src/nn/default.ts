@@ -25,9 +25,9 @@ const width = (n: number, least: number, most: number): number =>
 export const defaultNet = <K extends 'image' | 'vector'>(kind: K): Net<K> => ({
   kind,
   name: 'defaultNet',
-  at: (from, to) => {
-    if (kind === 'image') return resnet({ width: width(8 * (from[2] ?? 1), 32, 128) }).at(from, to)
+  at: (from, to, context = 0) => {
+    if (kind === 'image') return resnet({ width: width(8 * (from[2] ?? 1), 32, 128) }).at(from, to, context)
     const units = width(4 * product(from), 64, 512)
-    return mlp({ hidden: [units, units] }).at(from, to)
+    return mlp({ hidden: [units, units] }).at(from, to, context)
   },
 })

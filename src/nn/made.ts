@@ -68,11 +68,11 @@ export const made = ({ variables, context, width, hidden, activation }: MadeShap
   const names = [...hidden.map((_, l) => `dense${l}`), 'out']
   const spec = Object.fromEntries([
     ...hidden.map((units, l) => {
-      const inputs = layers[l]!.length
+      const inputs = layers[l]!.length - (l === 0 ? context : 0)
       // half of the inputs are masked
       return [
         `dense${l}`,
-        { kernel: gaussian([inputs, units], Math.sqrt(4 / inputs)), bias: constant([units], 0) },
+        { kernel: gaussian([layers[l]!.length, units], Math.sqrt(4 / inputs)), bias: constant([units], 0) },
       ] as const
     }),
     ['out', { kernel: constant([hidden.at(-1)!, outputs.length], 0), bias: constant([outputs.length], 0) }] as const,

@@ -9,19 +9,20 @@ import { pipe } from 'fp-ts/lib/function.js'
 import { shapeError } from '../error.js'
 import { bias, matmul, relu, tanh, tidy } from '../tensor/ops.js'
 import { counts, oneOf, wrongOption } from '../tensor/options.js'
-import { constant, gaussian, type ParamsOf } from '../tensor/params.js'
+import { constant, type ParamsOf } from '../tensor/params.js'
 import { show } from '../tensor/shape.js'
 import type { Tensor } from '../tensor/tensor.js'
 import { module } from './module.js'
 import type { Net } from './net.js'
+import { heStart } from './start.js'
 
 /**
- * A dense layer's parameters: He start, or zero.
+ * A dense layer's parameters: He start, or zero. The last `context` of its inputs start without influence.
  *
  * @example countParams(denseSpec(2, 3)) // 9
  */
-export const denseSpec = <I extends number, O extends number>(from: I, to: O, zero = false) => ({
-  kernel: zero ? constant([from, to], 0) : gaussian([from, to], Math.sqrt(2 / from)),
+export const denseSpec = <I extends number, O extends number>(from: I, to: O, zero = false, context = 0) => ({
+  kernel: zero ? constant([from, to], 0) : heStart([from, to], context),
   bias: constant([to], 0),
 })
 
@@ -51,7 +52,7 @@ export interface MlpOptions {
 export const mlp = ({ hidden = [64, 64], activation = 'relu' }: MlpOptions = {}): Net<'vector'> => ({
   kind: 'vector',
   name: `mlp(${hidden})`,
-  at: (from, to) => {
+  at: (from, to, context = 0) => {
     const wrong = wrongOption('mlp', [
       counts('hidden widths', hidden),
       oneOf('activation', activation, ['relu', 'tanh']),
@@ -62,7 +63,7 @@ export const mlp = ({ hidden = [64, 64], activation = 'relu' }: MlpOptions = {})
     const widths = [from[0]!, ...hidden, to[0]!]
     const last = hidden.length
     const spec = Object.fromEntries(
-      widths.slice(1).map((width, i) => [`dense${i}`, denseSpec(widths[i]!, width, i === last)]),
+      widths.slice(1).map((width, i) => [`dense${i}`, denseSpec(widths[i]!, width, i === last, i === 0 ? context : 0)]),
     )
     const act = activation === 'relu' ? relu : tanh
     return E.right(

@@ -23,6 +23,9 @@ export interface Module {
 export interface Net<K extends 'image' | 'vector'> {
   readonly kind: K
   readonly name: string
-  /** The net from one event shape to another, or why there is none. */
-  readonly at: (from: Shape, to: Shape) => E.Either<DiffeoError, Module>
+  /**
+   * The net from one event shape to another, or why there is none. In a conditional flow, the last `context` channels that
+   * it reads are the context: a net should start without them, as the flow then starts as one without a context.
+   */
+  readonly at: (from: Shape, to: Shape, context?: number) => E.Either<DiffeoError, Module>
 }

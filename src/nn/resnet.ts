@@ -85,11 +85,11 @@ export const resnet = ({
 }: ResnetOptions = {}): Net<'image'> => ({
   kind: 'image',
   name: `resnet(${width}, ${blocks})`,
-  at: (from, to) =>
+  at: (from, to, context = 0) =>
     E.Functor.map(images('resnet', resnetOptions(width, blocks, norm), from, to), ([inC, outC]): Module => {
       const inner = (size: number, i: number, o: number) => convSpec(size, i, o, { weightNorm })
       const spec: Spec = Object.fromEntries<Spec>([
-        ['in', inner(3, inC, width)],
+        ['in', convSpec(3, inC, width, { weightNorm, context })],
         ['skip', inner(1, width, width)],
         ...Array.from({ length: blocks }, (_, i): [string, Spec][] => [
           [`norm${i}a`, normSpec(norm, width)],
@@ -126,13 +126,16 @@ export const resnet = ({
 export const convNet = ({ hidden = [32, 32], weightNorm = false }: ConvNetOptions = {}): Net<'image'> => ({
   kind: 'image',
   name: `convNet(${hidden})`,
-  at: (from, to) =>
+  at: (from, to, context = 0) =>
     E.Functor.map(images('convNet', [counts('hidden widths', hidden)], from, to), ([inC, outC]): Module => {
       const widths = [inC, ...hidden, outC]
       const spec: Spec = Object.fromEntries(
         widths
           .slice(1)
-          .map((o, i) => [`conv${i}`, convSpec(3, widths[i]!, o, { zero: i === hidden.length, weightNorm })]),
+          .map((o, i) => [
+            `conv${i}`,
+            convSpec(3, widths[i]!, o, { zero: i === hidden.length, weightNorm, context: i === 0 ? context : 0 }),
+          ]),
       )
       return module('convNet', spec, (params, x, train) =>
         tidy(() => {

@@ -68,10 +68,10 @@ describe('a run takes the averaged parameters', () => {
     const lines = readFileSync(at('run/metrics.jsonl'), 'utf8').trim().split('\n')
     const figures = lines.map((line) => JSON.parse(line)).filter(({ validation }) => validation !== undefined)
     expect(figures.map(({ step }) => step)).toEqual([10, 20])
-    expect(figures[1].validation).toBeCloseTo((await means(examples.validation))[0]!, 4)
+    expect(figures[1].validation).toBeCloseTo((await means(examples.validation as Batches<BatchOf<Shape>>))[0]!, 4)
   })
   it('to test, at its end and on demand', async () => {
-    const [average] = await means(examples.test)
+    const [average] = await means(examples.test as Batches<BatchOf<Shape>>)
     expect(json('run/evaluation.json').mean).toBeCloseTo(average!, 4)
     rmSync(at('run/evaluation.json'))
     expect((await diffeo(folder, 'evaluate', 'run')).code).toBe(0)

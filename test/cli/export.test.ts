@@ -9,10 +9,12 @@ import {
   compose,
   coupling,
   disposeState,
+  type Flow,
   flow,
   halves,
   input,
   key,
+  type Latents,
   mlp,
   normalArray,
   on,
@@ -217,7 +219,7 @@ describe('diffeo export', () => {
       ),
     )
     for (const [i, name] of ['last', 'best'].entries()) {
-      const state = await startTraining(own.flow, own.optimiser, seed(i), x)
+      const state = await startTraining(own.flow as Flow<Shape, Latents>, own.optimiser, seed(i), x)
       const snapshot = { state, flow: own.flow, config }
       orThrow(await saveCheckpoint(join(run, `${name}.safetensors`))(snapshot)())
       disposeState(state)

@@ -7,6 +7,7 @@ import { reportRun } from '../../src/cli/commands/report.js'
 import { samplePicture } from '../../src/cli/evaluation/pictures.js'
 import { version } from '../../src/cli/run/about.js'
 import { firstBatch, keysOf } from '../../src/cli/run/examples.js'
+import { examplesIn, flowFor } from '../../src/cli/run/given.js'
 import { examplesOf, withRun } from '../../src/cli/run/open-run.js'
 import { boxAround } from '../../src/report/plane.js'
 import { latentTensors, unwrap } from '../../src/tensor/tensor.js'
@@ -155,7 +156,8 @@ describe('a report', () => {
     const said: string[] = []
     const parts = await withRun(at('images'), { engine: 'auto' }, ioOf(said), async (run) => {
       const { test } = await examplesOf(run, { engine: 'auto' })
-      const [z] = run.flow.bijector.bind(run.params).forward(await test.at(0))
+      const batch = await test.at(0)
+      const [z] = flowFor(run.flow, batch).bijector.bind(run.params).forward(examplesIn(batch))
       return latentTensors(z).map((part) => Array.from(unwrap(part).dataSync()))
     })
     const told = [

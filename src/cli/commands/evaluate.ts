@@ -13,7 +13,7 @@ import { type GlobalFlags, type Io, type Outcome, perform } from '../terminal/co
 /** The whole command. */
 export const evaluateRun = (folder: string, flags: RunFlags, io: Io): Promise<Outcome> =>
   withRun(folder, flags, io, async (run): Promise<Outcome> => {
-    const evaluated = await measure(run, await examplesOf(run, flags), io, folder)
+    const evaluated = await measure(run, await examplesOf(run, flags), io, { folder })
     io.result({ run: folder, ...summaryOf(evaluated) })
     requireFinite(`evaluate ${folder}`, 'test examples', evaluated.count, evaluated.notFinite)
     return 'done'

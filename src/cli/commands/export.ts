@@ -9,18 +9,19 @@
  */
 import * as tf from '@tensorflow/tfjs-core'
 import type { Command } from 'commander'
-import type { Latents, Shape } from '../../../types/shape.js'
+import type { Batch, Shape } from '../../../types/shape.js'
 import { onnxFunctions } from '../../api/onnx.js'
 import { type OnnxFeed, runOnnx } from '../../backends/onnxruntime/backend.js'
 import { type OnnxFunction, toOnnx, toOnnxSampler } from '../../backends/onnxruntime/export.js'
-import type { Flow } from '../../distribution/flow.js'
+import { oneHot } from '../../data/batches.js'
 import { DiffeoException, engineError, orThrow } from '../../error.js'
 import { writeFileAtomic } from '../../file.js'
 import type { Params } from '../../tensor/params.js'
 import { foldIn, key, normalArray } from '../../tensor/random.js'
 import { product } from '../../tensor/shape.js'
-import { unwrap } from '../../tensor/tensor.js'
+import { trust, unwrap } from '../../tensor/tensor.js'
 import { examples, withCheckpointOptions } from '../flags.js'
+import { classesOf, type RunFlow } from '../run/given.js'
 import { type RunFlags, withRun } from '../run/open-run.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from '../terminal/console.js'
 import { counted } from '../terminal/progress.js'
@@ -74,30 +75,62 @@ const verify = async ({ path, of, bytes, feeds }: Draft): Promise<number> => {
   throw new DiffeoException(engineError(`export ${path}`, `the flow's own numbers to ${TOLERANCE}`, got))
 }
 
-const draft = async (flow: Flow<Shape, Latents>, params: Params, to: string): Promise<readonly Draft[]> => {
+/** One-hot classes for the check of a class-conditional flow. */
+const contextsOf = (flow: RunFlow): readonly OnnxFeed[] => {
+  const classes = classesOf(flow)
+  if (classes === undefined) return []
+  const labels = Array.from({ length: CHECKED }, (_, i) => i % classes)
+  return [{ name: 'given', shape: [CHECKED, classes], data: oneHot(labels, classes) }]
+}
+
+/** Samples, one for each context. */
+const drawnFor = (flow: RunFlow, params: Params, [contexts]: readonly OnnxFeed[]): tf.Tensor =>
+  tf.tidy(() => {
+    const at = contexts && trust<Batch<Shape>>(tf.tensor(contexts.data as Float32Array, [...contexts.shape]))
+    const own = 'given' in flow ? flow.given(at!) : flow
+    return unwrap(own.sample(params)(key(0), CHECKED, 0.7))
+  })
+
+const draft = async (flow: RunFlow, params: Params, to: string): Promise<readonly Draft[]> => {
   const { density, inverse, sampler, fromLatents } = onnxFunctions(flow, params)
+  const contexts = contextsOf(flow)
+  const input = (names: string) => (contexts.length === 0 ? names : `${names}, given`)
   const beside = (kind: string) => `${to.replace(/\.onnx$/, '')}.${kind}.onnx`
-  const x = unwrap(flow.sample(params)(key(0), CHECKED, 0.7))
+  const x = drawnFor(flow, params, contexts)
   const events = [{ name: 'x', shape: x.shape, data: await x.data<'float32'>() }]
   x.dispose()
-  const latents = inverse.inputs.map(({ name, shape }, i) => ({
-    name,
-    shape: [CHECKED, ...shape],
-    data: normalArray(foldIn(key(1), i), CHECKED * product(shape)),
-  }))
+  const latents = inverse.inputs
+    .filter(({ name }) => name !== 'given')
+    .map(({ name, shape }, i) => ({
+      name,
+      shape: [CHECKED, ...shape],
+      data: normalArray(foldIn(key(1), i), CHECKED * product(shape)),
+    }))
   const counted = [
     { name: 'n', shape: [], data: BigInt64Array.of(BigInt(CHECKED)) },
     { name: 'temperature', shape: [], data: Float32Array.of(0.7) },
   ]
   return [
-    { path: to, says: 'x → log_prob, z, log_det', of: density, bytes: toOnnx(density), feeds: events },
-    { path: beside('inverse'), says: 'z → x, log_det', of: inverse, bytes: toOnnx(inverse), feeds: latents },
+    {
+      path: to,
+      says: `${input('x')} → log_prob, z, log_det`,
+      of: density,
+      bytes: toOnnx(density),
+      feeds: [...events, ...contexts],
+    },
+    {
+      path: beside('inverse'),
+      says: `${input('z')} → x, log_det`,
+      of: inverse,
+      bytes: toOnnx(inverse),
+      feeds: [...latents, ...contexts],
+    },
     {
       path: beside('sampler'),
-      says: 'n, temperature → x, log_prob, z',
+      says: `${input('n, temperature')} → x, log_prob, z`,
       of: fromLatents,
       bytes: toOnnxSampler(sampler),
-      feeds: counted,
+      feeds: [...counted, ...contexts],
     },
   ]
 }
@@ -106,7 +139,7 @@ const draft = async (flow: Flow<Shape, Latents>, params: Params, to: string): Pr
 const sizeOf = (bytes: number): string =>
   bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`
 
-const draftAll = async (flow: Flow<Shape, Latents>, params: Params, to: string): Promise<readonly Draft[]> => {
+const draftAll = async (flow: RunFlow, params: Params, to: string): Promise<readonly Draft[]> => {
   try {
     return await draft(flow, params, to)
   } catch (thrown) {

@@ -8,22 +8,23 @@
  */
 import * as tf from '@tensorflow/tfjs-core'
 import type { Command } from 'commander'
-import type { Latents, Shape } from '../../../types/shape.js'
+import type { Shape } from '../../../types/shape.js'
 import { describeEngine, useEngine } from '../../backends/engine.js'
 import type { AnyBijector, AnyConditional } from '../../bijector/layer.js'
 import { integer } from '../../codec.js'
 import { bytes, flops } from '../../compiler/program.js'
-import { baseParams, bijectorParams, type Flow } from '../../distribution/flow.js'
+import { baseParams, bijectorParams } from '../../distribution/flow.js'
 import { asError, DiffeoException, orThrow, usageError } from '../../error.js'
 import { jit } from '../../jit.js'
 import { branch, countParams, disposeParams, type Params } from '../../tensor/params.js'
 import { key } from '../../tensor/random.js'
 import { latentList, product, show, showLatents } from '../../tensor/shape.js'
-import { type AnyTensor, type BatchOf, type PerExample, trust, unwrap, values } from '../../tensor/tensor.js'
+import { type AnyTensor, type PerExample, sizes, trust, unwrap, values } from '../../tensor/tensor.js'
 import { examples, numbers, withDataOptions, withModelOptions } from '../flags.js'
 import { defaultRecipe, flagOf, type ModelConfig, type ModelOptions, modelConfig, optionsIn } from '../run/config.js'
 import { unitOf } from '../run/examples.js'
 import { isRun } from '../run/folder.js'
+import { examplesIn, freeBatch, type RunBatch, type RunFlow } from '../run/given.js'
 import { requireMemory, trainingBytes } from '../run/memory.js'
 import { modelOf } from '../run/model.js'
 import { examplesOf, type RunFlags, withRun } from '../run/open-run.js'
@@ -72,26 +73,27 @@ const meanOf = async (each: PerExample): Promise<number> => {
 
 /** The mean log-det of every layer and of the base, on a batch, in nats. */
 const shares = async (
-  flow: Flow<Shape, Latents>,
+  flow: RunFlow,
   params: Params,
   parts: readonly Part[],
-  x: BatchOf<Shape>,
+  batch: RunBatch,
 ): Promise<readonly number[]> => {
-  const run = jit((params: readonly Params[], ofBase: Params, x: BatchOf<Shape>) => {
-    let flowing: AnyTensor = x
+  const run = jit((params: readonly Params[], ofBase: Params, batch: RunBatch) => {
+    const given = 'given' in batch ? (batch.given as AnyTensor) : undefined
+    let flowing: AnyTensor = examplesIn(batch)
     const left: AnyTensor[] = []
     const logDets = parts.map(([part], i) => {
-      const { values, logDet } = part.runs.forward({ params: params[i]!, values: [flowing] })
+      const { values, logDet } = part.runs.forward({ params: params[i]!, values: [flowing], given })
       left.push(...values.slice(0, -1))
       flowing = values.at(-1)!
       return logDet
     })
-    return [...logDets, flow.base.logProb(ofBase, [...left, flowing])]
+    return [...logDets, flow.base.logProb(ofBase, [...left, flowing], given)]
   })
   const all = await run(
     parts.map(([, own]) => own),
     baseParams(flow, params),
-    x,
+    batch,
   )
   await run.dispose()
   return Promise.all(all.map(meanOf))
@@ -104,17 +106,12 @@ interface Inspected {
 }
 
 /** Inspects layer by layer, with a line of progress. */
-const inspect = async (
-  flow: Flow<Shape, Latents>,
-  params: Params,
-  { progress }: Io,
-  x?: BatchOf<Shape>,
-): Promise<Inspected> => {
+const inspect = async (flow: RunFlow, params: Params, { progress }: Io, batch?: RunBatch): Promise<Inspected> => {
   const parts = partsOf(flow.bijector, bijectorParams(flow, params))
   const size = product(flow.bijector.domain)
   const unit = unitOf(flow.bijector.domain)
   return counted(progress, { doing: 'counting', total: parts.length, unit: 'layers' })(async (heard) => {
-    const nats = x === undefined ? undefined : await shares(flow, params, parts, x)
+    const nats = batch === undefined ? undefined : await shares(flow, params, parts, batch)
     const share = (i: number) => (nats === undefined ? {} : { share: unit.of(-nats[i]! / (size * Math.LN2)) })
     const layers = parts.map(([part, own], i) => {
       const row = {
@@ -149,7 +146,7 @@ const table = (rows: readonly (readonly string[])[]): string => {
   return rows.map((row) => row.map(cell).join('  ').trimEnd()).join('\n')
 }
 
-const tell = (flow: Flow<Shape, Latents>, { layers, base }: Inspected, io: Io, of: object = {}): void => {
+const tell = (flow: RunFlow, { layers, base }: Inspected, io: Io, of: object = {}): void => {
   const unit = unitOf(flow.bijector.domain).name
   const sum = (of: (row: LayerRow) => number): number => layers.reduce((n, row) => n + of(row), 0)
   const measured = base !== undefined
@@ -204,10 +201,10 @@ const inspectModel = async (name: string, flags: InspectFlags, io: Io): Promise<
 const inspectRun = (folder: string, flags: InspectFlags, io: Io): Promise<void> =>
   withRun(folder, flags, io, async (run) => {
     const { flow, params, checkpoint } = run
-    const x = await (await examplesOf(run, flags)).test.at(0)
-    io.say(`figures of ${unwrap(x).shape[0]} test examples`)
-    tell(flow, await inspect(flow, params, io, x), io, { run: folder, checkpoint })
-    unwrap(x).dispose()
+    const batch = await (await examplesOf(run, flags)).test.at(0)
+    io.say(`figures of ${sizes(examplesIn(batch))[0]} test examples`)
+    tell(flow, await inspect(flow, params, io, batch), io, { run: folder, checkpoint })
+    freeBatch(batch)
   })
 
 /** The whole command: of a folder with a run, or of a model. */

@@ -22,6 +22,7 @@ import { grid } from '../evaluation/pictures.js'
 import { examples, number, withDataOptions } from '../flags.js'
 import type { Examples } from '../run/examples.js'
 import { filesIn } from '../run/folder.js'
+import { atClass, examplesIn, freeBatch } from '../run/given.js'
 import { examplesOf, type OpenRun, type RunFlags, withRun } from '../run/open-run.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from '../terminal/console.js'
 import { counted } from '../terminal/progress.js'
@@ -64,23 +65,34 @@ const interpolate = async (
   return grid(flow.bijector.domain, pixels, SIDE)
 }
 
-/** Chooses four of the first test images and draws the manifold between them. */
+/** Chooses four of the first test images, of one class if the run has classes, and draws the manifold between them. */
 const drawManifold = async (
   { flow, params }: OpenRun,
-  { test }: Examples,
+  { test, labels }: Examples,
   seed: number,
   io: Io,
 ): Promise<{ readonly picture: Raster; readonly chosen: readonly number[] }> => {
-  const x = unwrap(await test.at(0))
+  const batch = await test.at(0)
+  const x = unwrap(examplesIn(batch))
   const [n = 0] = x.shape
-  const chosen = Array.from(permutation(key(seed), n).slice(0, 4))
-  const four = n < 4 ? undefined : tf.tidy(() => tf.gather(x, chosen))
-  x.dispose()
-  if (four === undefined)
-    throw new DiffeoException(usageError('interpolate', 'a run with at least 4 test images', `${n}`))
-  const picture = await counted(io.progress, { doing: 'interpolating', total: 4 + SIDE * SIDE, unit: 'images' })(
-    (heard) => interpolate(flow, params, trust(four), heard),
-  ).finally(() => four.dispose())
+  // between classes there are no images
+  const order = Array.from(permutation(key(seed), n))
+  const label = labels?.[order[0]!]
+  const chosen = order.filter((i) => labels?.[i] === label).slice(0, 4)
+  const four = chosen.length < 4 ? undefined : tf.tidy(() => tf.gather(x, chosen))
+  freeBatch(batch)
+  if (four === undefined) {
+    const [expected, got] =
+      label === undefined
+        ? ['a run with at least 4 test images', `${n}`]
+        : [`at least 4 of the first ${n} test images of class ${label}`, `${chosen.length}; choose another --seed`]
+    throw new DiffeoException(usageError('interpolate', expected, got))
+  }
+  const drawn = (own: Flow<Shape, Latents>): Promise<Raster> =>
+    counted(io.progress, { doing: 'interpolating', total: 4 + SIDE * SIDE, unit: 'images' })((heard) =>
+      interpolate(own, params, trust(four), heard),
+    )
+  const picture = await ('given' in flow ? atClass(flow, label!, drawn) : drawn(flow)).finally(() => four.dispose())
   return { picture, chosen }
 }
 

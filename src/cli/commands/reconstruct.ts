@@ -6,12 +6,13 @@
 import type { Command } from 'commander'
 import { DiffeoException, orThrow, usageError } from '../../error.js'
 import { writePng } from '../../image/png.js'
-import { unwrap } from '../../tensor/tensor.js'
+import { sizes } from '../../tensor/tensor.js'
 import { describeNotFinite, requireFinite } from '../evaluation/finite-results.js'
 import { reconstruct } from '../evaluation/pictures.js'
 import { examples, withDataOptions } from '../flags.js'
 import { type Examples, unitOf } from '../run/examples.js'
 import { filesIn } from '../run/folder.js'
+import { examplesIn, freeBatch } from '../run/given.js'
 import { examplesOf, type OpenRun, type RunFlags, withRun } from '../run/open-run.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from '../terminal/console.js'
 import { counted } from '../terminal/progress.js'
@@ -34,13 +35,13 @@ export const reconstructTo = async (
   io: Io,
 ): Promise<Reconstructed> => {
   const { things } = unitOf(config.shape)
-  const x = await data.test.at(0)
-  const [count = 0] = unwrap(x).shape
+  const batch = await data.test.at(0)
+  const [count = 0] = sizes(examplesIn(batch))
   const counting = { doing: 'reconstructing', total: 2 * count, unit: things }
   const { largestError, notFinite, picture } = await counted(
     io.progress,
     counting,
-  )((heard) => reconstruct(flow, params, x, SHOWN, heard)).finally(() => unwrap(x).dispose())
+  )((heard) => reconstruct(flow, params, batch, SHOWN, heard)).finally(() => freeBatch(batch))
   const levels = picture === undefined ? '' : ' of 256 gray levels'
   io.say(
     `reconstruction error at most ${largestError.toPrecision(2)}${levels} on the first ${count} test ${things}${describeNotFinite(count, notFinite)}`,

@@ -166,7 +166,7 @@ export const writeReport = async (
 export const reportRun = (folder: string, flags: RunFlags, io: Io): Promise<Outcome> =>
   withRun(folder, flags, io, async (run): Promise<Outcome> => {
     const data = await examplesOf(run, flags)
-    const test = await measure(run, data, io, folder)
+    const test = await measure(run, data, io, { folder })
     const paths = await writeReport(folder, run, data, test, io)
     io.say(paths.join('\n'))
     io.result({ run: folder, checkpoint: run.checkpoint, notFinite: test.notFinite, files: paths })

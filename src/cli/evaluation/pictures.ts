@@ -17,7 +17,8 @@ import { boxAround, planeDensity } from '../../report/plane.js'
 import type { Params } from '../../tensor/params.js'
 import type { Key } from '../../tensor/random.js'
 import { product, sameShape, show } from '../../tensor/shape.js'
-import { type BatchOf, latentBatch, latentTensors, trust, unwrap } from '../../tensor/tensor.js'
+import { latentBatch, latentTensors, trust, unwrap } from '../../tensor/tensor.js'
+import { atClass, chosenClasses, examplesIn, flowFor, type RunBatch, type RunFlow } from '../run/given.js'
 
 /**
  * A flow of events of shape `A`, which its caller has compared with the flow's domain.
@@ -66,19 +67,28 @@ const draw = async (
   return parts
 }
 
-/** Draws samples: images as a grid of `columns` columns, points of the plane on top of the density. */
+/**
+ * Draws samples: images as a grid of `columns` columns, points of the plane on top of the density. Of a conditional flow,
+ * images of each class in turn.
+ */
 export const samplePicture = async (
-  flow: Flow<Shape, Latents>,
+  flow: RunFlow,
   params: Params,
   key: Key,
-  { n = 64, columns = 8, temperatures = [1], box, onNotFinite, heard = () => undefined }: SampleOptions = {},
+  { n = 64, columns = 8, temperatures = [1], classes, box, onNotFinite, heard = () => undefined }: SampleOptions = {},
 ): Promise<Raster> => {
   const parts: Float32Array[] = []
-  for (const [i, temperature] of temperatures.entries()) {
-    const z = drawBase(flow.base, flow.bijector.codomain, baseParams(flow, params), key, n, { temperature })
-    parts.push(...(await draw(flow, params, z, n, (done) => heard(i * n + done))))
-    tf.dispose(latentTensors(z).map(unwrap))
+  let before = 0
+  const drawAt = async (own: Flow<Shape, Latents>): Promise<void> => {
+    for (const temperature of temperatures) {
+      const z = drawBase(own.base, own.bijector.codomain, baseParams(own, params), key, n, { temperature })
+      parts.push(...(await draw(own, params, z, n, (done) => heard(before + done))))
+      tf.dispose(latentTensors(z).map(unwrap))
+      before += n
+    }
   }
+  if ('given' in flow) for (const label of chosenClasses(flow, classes) ?? []) await atClass(flow, label, drawAt)
+  else await drawAt(flow)
   const all = Float32Array.from(parts.flatMap((part) => [...part]))
   const size = product(flow.bijector.domain)
   const strange = Array.from({ length: all.length / size }, (_, i) => i).filter(
@@ -89,7 +99,9 @@ export const samplePicture = async (
   const left = new Set(strange)
   const points = all.filter((_, i) => !left.has(Math.floor(i / size)))
   const view = { box: box ?? boxAround(points.length > 0 ? points : Float32Array.of(0, 0)), width: SIDE, height: SIDE }
-  return orThrow(heatMap({ ...view, points })(await planeDensity(flowOf<readonly [2]>(flow), params, view)))
+  // only images have classes
+  const plane = flowOf<readonly [2]>(flow as Flow<Shape, Latents>)
+  return orThrow(heatMap({ ...view, points })(await planeDensity(plane, params, view)))
 }
 
 /** The indices of figures, largest first. NaN counts as the largest. */
@@ -103,6 +115,8 @@ interface SampleOptions {
   readonly columns?: number
   /** `n` samples for each, from the same noise. */
   readonly temperatures?: readonly number[]
+  /** `n` samples of each of these classes, if the flow is conditional. Default: all classes */
+  readonly classes?: readonly number[]
   /** The part of the plane that is shown; default: the box around the samples. */
   readonly box?: Box
   /** Gets the number of samples that are not finite. Such points are not drawn. */
@@ -125,16 +139,18 @@ interface Reconstruction {
  * above its reconstruction. `heard` counts every example twice.
  */
 export const reconstruct = async (
-  flow: Flow<Shape, Latents>,
+  of: RunFlow,
   params: Params,
-  batch: BatchOf<Shape>,
+  batch: RunBatch,
   most: number,
   heard: (done: number) => void = () => undefined,
 ): Promise<Reconstruction> => {
+  const flow = flowFor(of, batch)
   const size = product(flow.bijector.domain)
-  const x = unwrap(batch)
+  const own = examplesIn(batch)
+  const x = unwrap(own)
   const { forward, inverse } = compiled(flow)
-  const [z, logDet] = await forward(params)(batch)
+  const [z, logDet] = await forward(params)(own)
   heard(x.shape[0]!)
   const [inverted, inverseLogDet] = await inverse(params)(z)
   const back = unwrap(inverted)

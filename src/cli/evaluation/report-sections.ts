@@ -6,8 +6,10 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
+import type { Latents, Shape } from '../../../types/shape.js'
 import type { ImageShape } from '../../data/image-set.js'
 import { compiled } from '../../distribution/compiled.js'
+import type { Flow } from '../../distribution/flow.js'
 import { orThrow } from '../../error.js'
 import { encodePng, type Raster } from '../../image/png.js'
 import { resampledRows, temperatureRows } from '../../report/images.js'
@@ -15,12 +17,13 @@ import type { Figure, Section } from '../../report/page.js'
 import { planePicture } from '../../report/plane.js'
 import { type Curve, histogram, lines, type Plot, toSvg } from '../../report/plot.js'
 import { foldIn } from '../../tensor/random.js'
-import { product } from '../../tensor/shape.js'
-import { type BatchOf, latentTensors, trust, unwrap } from '../../tensor/tensor.js'
+import { latentTensors, sizes, trust, unwrap, values } from '../../tensor/tensor.js'
+import { mapTensors, tensorsIn } from '../../tree.js'
 import { type Examples, firstBatch, keysOf } from '../run/examples.js'
+import { examplesIn, flowFor, freeBatch, type RunBatch } from '../run/given.js'
 import type { Metric } from '../run/metrics.js'
 import type { OpenRun } from '../run/open-run.js'
-import { flowOf, grid, reconstruct, worstFirst } from './pictures.js'
+import { flowOf, grid, reconstruct, samplePicture, worstFirst } from './pictures.js'
 import type { Evaluated } from './test-results.js'
 
 /** A part of the page that is drawn when its turn comes. */
@@ -84,10 +87,11 @@ const normal = (z: number): number => Math.exp((-z * z) / 2) / Math.sqrt(2 * Mat
 export const latentFigures =
   ({ flow, params }: OpenRun, { test }: Examples): Pending<Section> =>
   async () => {
-    const x = await test.at(0)
-    const [z, logDet] = await compiled(flow).forward(params)(x)
+    const batch = await test.at(0)
+    const [z, logDet] = await compiled(flowFor(flow, batch)).forward(params)(examplesIn(batch))
     const parts = await Promise.all(latentTensors(z).map((part) => unwrap(part).data<'float32'>()))
-    tf.dispose([unwrap(x), unwrap(logDet), ...latentTensors(z).map(unwrap)])
+    freeBatch(batch)
+    tf.dispose([unwrap(logDet), ...latentTensors(z).map(unwrap)])
     const figures = parts.map((values, i) => {
       const mean = values.reduce((a, b) => a + b, 0) / values.length
       const deviation = Math.sqrt(values.reduce((a, b) => a + (b - mean) ** 2, 0) / values.length)
@@ -98,19 +102,26 @@ export const latentFigures =
     return section('Latents of test examples', figures)()
   }
 
-/** The images of the test set at some places. */
-const imagesAt = async ({ test }: Examples, places: readonly number[]): Promise<Float32Array> => {
-  const parts: Float32Array[] = []
+/** The test examples at some places, with their contexts if there are any. */
+const examplesAt = async ({ test }: Examples, places: readonly number[]): Promise<RunBatch> => {
   const first = await test.at(0)
-  const size = unwrap(first).shape[0]!
-  unwrap(first).dispose()
+  const [size = 1] = sizes(examplesIn(first))
+  freeBatch(first)
+  const parts: RunBatch[] = []
   for (const place of places) {
-    const batch = unwrap(await test.at(Math.floor(place / size)))
-    const one = tf.tidy(() => tf.slice(batch, place % size, 1))
-    parts.push(await one.data<'float32'>())
-    tf.dispose([batch, one])
+    const batch = await test.at(Math.floor(place / size))
+    parts.push(mapTensors(batch, (t) => tf.slice(t, place % size, 1)))
+    freeBatch(batch)
   }
-  return Float32Array.from(parts.flatMap((part) => [...part]))
+  const rows = parts.map(tensorsIn)
+  const together = rows[0]!.map((_, i) => tf.concat(rows.map((row) => row[i]!)))
+  parts.forEach(freeBatch)
+  return mapTensors(parts[0]!, (t) => together[rows[0]!.indexOf(t)]!)
+}
+
+const imagesAt = async (data: Examples, places: readonly number[]): Promise<Float32Array> => {
+  const batch = await examplesAt(data, places)
+  return values(examplesIn(batch)).finally(() => freeBatch(batch))
 }
 
 const SHOWN = 12
@@ -118,7 +129,7 @@ const SHOWN = 12
 /** Samples, resampled latents, reconstructions, and the extreme test images. */
 export const imageSections = (run: OpenRun, data: Examples, { each, unit }: Evaluated): readonly Pending<Section>[] => {
   const { params, config } = run
-  const flow = flowOf<ImageShape>(run.flow)
+  const { domain } = run.flow.bijector
   const sampleKey = keysOf(config.recipe.seed).sample
   const order = worstFirst(each)
   const extremes = [
@@ -127,30 +138,42 @@ export const imageSections = (run: OpenRun, data: Examples, { each, unit }: Eval
   ]
   const figure = (i: number) => each[i]!.toFixed(3)
   /** Test images from the whole range of likelihoods. */
-  const withImages = async <A>(use: (x: BatchOf<ImageShape>) => Promise<A>): Promise<A> => {
-    const places = order.filter((_, i) => i % Math.ceil(order.length / SHOWN) === 0)
-    const pixels = await imagesAt(data, places)
-    const x = tf.tensor(pixels, [pixels.length / product(flow.bijector.domain), ...flow.bijector.domain])
-    return use(trust(x)).finally(() => x.dispose())
+  const withImages = async <A>(use: (batch: RunBatch) => Promise<A>): Promise<A> => {
+    const batch = await examplesAt(
+      data,
+      order.filter((_, i) => i % Math.ceil(order.length / SHOWN) === 0),
+    )
+    return use(batch).finally(() => freeBatch(batch))
   }
   return [
     section('Samples', [
       async () => {
-        const caption = 'temperatures 0.5, 0.7, 0.85 and 1, a row each, from the same draws'
-        return raster(caption, orThrow(await temperatureRows(flow, params, sampleKey)), 'temperatures')
+        if ('given' in run.flow) {
+          const picture = await samplePicture(run.flow, params, sampleKey, { n: SHOWN, columns: SHOWN })
+          return raster('a row for each class, from the same draws', picture, 'classes')
+        }
+        const rows = await temperatureRows(flowOf<ImageShape>(run.flow), params, sampleKey)
+        return raster(
+          'temperatures 0.5, 0.7, 0.85 and 1, a row each, from the same draws',
+          orThrow(rows),
+          'temperatures',
+        )
       },
     ]),
     section('What each scale holds', [
       async () => {
         const caption = 'test images; below, the finer latents drawn anew, one scale more in each row'
-        const rows = await withImages((x) => resampledRows(flow, params, foldIn(sampleKey, 1), x))
+        const rows = await withImages((batch) => {
+          const flow = flowOf<ImageShape>(flowFor(run.flow, batch))
+          return resampledRows(flow, params, foldIn(sampleKey, 1), trust(unwrap(examplesIn(batch))))
+        })
         return raster(caption, orThrow(rows), 'scales')
       },
     ]),
     section('Reconstruction', [
       () =>
-        withImages(async (x) => {
-          const { picture, largestError } = await reconstruct(run.flow, params, trust(unwrap(x)), SHOWN)
+        withImages(async (batch) => {
+          const { picture, largestError } = await reconstruct(run.flow, params, batch, SHOWN)
           const largest = largestError.toPrecision(2)
           return raster(`test images, and f⁻¹(f(x)) below; largest error ${largest} of 256 gray levels`, picture!)
         }),
@@ -158,15 +181,15 @@ export const imageSections = (run: OpenRun, data: Examples, { each, unit }: Eval
     section(
       'Likeliest and least likely',
       extremes.map(({ name, places }) => async () => {
-        const picture = grid(flow.bijector.domain, await imagesAt(data, places), SHOWN)
+        const picture = grid(domain, await imagesAt(data, places), SHOWN)
         return raster(`${name}: ${figure(places[0]!)} to ${figure(places.at(-1)!)} ${unit}`, picture)
       }),
     ),
   ]
 }
 
-/** Plots a flow of points: its density, its samples, and the grid of latents in the plane. */
+/** Plots a flow of points, which has no classes: its density, its samples, and the grid of latents in the plane. */
 export const planePlot = async ({ flow, params, config }: OpenRun, data: Examples): Promise<Plot> => {
   const source = { title: config.data.name, data: await firstBatch(data), key: keysOf(config.recipe.seed).sample }
-  return orThrow(await planePicture(flowOf<readonly [2]>(flow), params, source))
+  return orThrow(await planePicture(flowOf<readonly [2]>(flow as Flow<Shape, Latents>), params, source))
 }

@@ -33,6 +33,7 @@ export interface ConfigFlags extends ModelOptions {
   readonly clip?: number
   readonly l2?: number
   readonly limit?: number
+  readonly given?: 'labels'
   readonly steps?: number
 }
 
@@ -62,6 +63,14 @@ export const sharingOf = (flags: ConfigFlags, base?: RunConfig): Sharing => {
 const countsOf = (contents: Contents | undefined, { limit }: ConfigFlags) =>
   contents === undefined ? undefined : { ...contents, train: Math.min(contents.train, limit ?? contents.train) }
 
+/** The number of classes of a data set. */
+const requireClasses = (name: string, classes: number | undefined): number => {
+  if (classes !== undefined) return classes
+  throw new DiffeoException(
+    usageError('--given labels', 'data with labels: mnist, fashion-mnist or cifar10', name, 'leave it out'),
+  )
+}
+
 /**
  * The configuration of a new run on data.
  *
@@ -69,7 +78,7 @@ const countsOf = (contents: Contents | undefined, { limit }: ConfigFlags) =>
  */
 export const configure = (
   data: DataConfig,
-  { shape, contents }: Pick<DataSet, 'shape' | 'contents'>,
+  { shape, contents, classes }: Pick<DataSet, 'shape' | 'contents' | 'classes'>,
   flags: ConfigFlags,
   base?: RunConfig,
 ): RunConfig => {
@@ -95,7 +104,15 @@ export const configure = (
       'steps',
     ),
   }
-  const config = { data, ...(contents === undefined ? {} : { contents }), shape, model, recipe }
+  const labels = flags.given === undefined ? base?.given?.labels : requireClasses(data.name, classes)
+  const config = {
+    data,
+    ...(contents === undefined ? {} : { contents }),
+    shape,
+    ...(labels !== undefined && { given: { labels } }),
+    model,
+    recipe,
+  }
   // nothing is trained whose checkpoint could not be read
   return orThrow(decodeWith('train', 'config', RunConfig, 'change the flag of that name')(config))
 }
@@ -105,6 +122,7 @@ const settled: readonly (readonly [flag: string, of: (config: RunConfig) => unkn
   ['data', ({ data }) => data.name],
   ['--size', ({ data }) => data.size],
   ['the shape of the data', ({ shape }) => show(shape)],
+  ['--given', ({ given }) => (given === undefined ? 'nothing' : 'labels')],
   ['--model', ({ model }) => modelMark(model)],
   ['--seed', ({ recipe }) => recipe.seed],
   ['--batch', ({ recipe }) => recipe.batch],

@@ -99,12 +99,17 @@ const Recipe = t.intersection([
 ])
 export type Recipe = Readonly<t.TypeOf<typeof Recipe>>
 
+/** The context of each example: its class, one-hot. */
+const GivenLabels = t.type({ labels: integer(2, 256) }, "'labels' with the number of classes")
+
 export interface RunConfig {
   readonly data: DataConfig
   /** The contents of data files; missing in runs of older versions. */
   readonly contents?: Contents
   /** The shape of one example. */
   readonly shape: readonly number[]
+  /** What the flow is conditional on; missing, if it is not conditional. */
+  readonly given?: { readonly labels: number }
   readonly model: ModelConfig
   readonly recipe: Recipe
 }
@@ -112,7 +117,7 @@ export interface RunConfig {
 const Current = t.intersection(
   [
     t.type({ data: DataConfig, shape: eventShape, model: ModelConfig, recipe: Recipe }),
-    t.partial({ contents: Contents }),
+    t.partial({ contents: Contents, given: GivenLabels }),
   ],
   'RunConfig',
 )

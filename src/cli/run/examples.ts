@@ -6,17 +6,18 @@
  */
 import * as E from 'fp-ts/lib/Either.js'
 import type { Shape } from '../../../types/shape.js'
-import { evaluationBatches, trainBatches } from '../../data/batches.js'
+import { evaluationBatches, evaluationPairs, type Labelled, trainBatches, trainPairs } from '../../data/batches.js'
 import { type Data, type DataName, dataSets, loadData } from '../../data/catalog.js'
 import { type ImageSet, type ImageShape, subset } from '../../data/image-set.js'
 import { type PlaneName, planes } from '../../data/planes.js'
 import type { Toy } from '../../data/toys.js'
 import { type DiffeoError, DiffeoException, orThrow, usageError } from '../../error.js'
 import { foldIn, type Key, key, permutation } from '../../tensor/random.js'
-import { type BatchOf, batch, latentBatch, unwrap } from '../../tensor/tensor.js'
+import { type BatchOf, batch, latentBatch, values } from '../../tensor/tensor.js'
 import type { MaybeLater } from '../../train/ahead.js'
 import type { Batches } from '../../train/evaluate.js'
-import type { Contents, DataConfig, Recipe } from './config.js'
+import type { Contents, DataConfig, Recipe, RunConfig } from './config.js'
+import { examplesIn, freeBatch, type RunBatch } from './given.js'
 
 /** The unit of figures, the name of examples, and the conversion from −log p(x)/(D log 2). */
 interface Unit {
@@ -32,26 +33,26 @@ export const unitOf = (shape: readonly number[]): Unit =>
 
 /** The data of a run. */
 export interface Examples {
-  readonly batch: (step: number) => MaybeLater<BatchOf<Shape>>
-  readonly validation: Batches<BatchOf<Shape>>
-  readonly test: Batches<BatchOf<Shape>>
+  readonly batch: (step: number) => MaybeLater<RunBatch>
+  readonly validation: Batches<RunBatch>
+  readonly test: Batches<RunBatch>
   /**
    * The validation examples, or without any the test examples, in whole batches of `size`: the noise of a batch's
    * statistics is proportional to 1/size.
    */
-  readonly large: Batches<BatchOf<Shape>> & { readonly size: number }
+  readonly large: Batches<RunBatch> & { readonly size: number }
   /** The training examples of a run on a limited number of them. */
-  readonly limited?: Batches<BatchOf<Shape>>
+  readonly limited?: Batches<RunBatch>
+  /** The class of each test example, of a conditional run. */
+  readonly labels?: Uint8Array
   /** The lowest mean that a model can reach, in nats, where it is known. */
   readonly floor?: () => number
 }
 
 /** The values of the first training batch; of points of the plane, those that pictures show. */
 export const firstBatch = async ({ batch }: Pick<Examples, 'batch'>): Promise<Float32Array> => {
-  const x = unwrap(await batch(0))
-  const numbers = await x.data<'float32'>()
-  x.dispose()
-  return numbers
+  const first = await batch(0)
+  return values(examplesIn(first)).finally(() => freeBatch(first))
 }
 
 /** A data set, before the recipe is known. */
@@ -63,8 +64,10 @@ export interface DataSet {
   readonly contents?: Contents
   /** All images in files; none for a density. */
   readonly files: readonly ImageSet[]
-  /** Throws a usage error where the recipe does not fit the data. */
-  readonly examples: (recipe: Recipe) => Examples
+  /** The number of classes, if the examples have labels. */
+  readonly classes?: number
+  /** Throws a usage error where the recipe does not fit the data. With `given`, each example has its class. */
+  readonly examples: (recipe: Recipe, given?: RunConfig['given']) => Examples
 }
 
 /** The number of examples that are evaluated at once. It bounds the memory and does not change the results. */
@@ -88,21 +91,32 @@ export const keysOf = (seed: number) => {
 }
 
 /** A batch of images as one of a shape that is known only at run time. */
-const ofAnyShape = (set: ImageSet, images: BatchOf<ImageShape>): BatchOf<Shape> =>
-  latentBatch<Shape>(set.shape, [images])
+const ofAnyShape = (set: ImageSet, batch: BatchOf<ImageShape> | Labelled<ImageShape>): RunBatch => {
+  const own = (images: BatchOf<ImageShape>): BatchOf<Shape> => latentBatch<Shape>(set.shape, [images])
+  return 'given' in batch ? { x: own(batch.x), given: latentBatch<Shape>(set.shape, [batch.given]) } : own(batch)
+}
 
 /** All images of a set, in batches of `size`. */
-const allOf = (set: ImageSet, key: Key, size = EVALUATION_BATCH.image): Batches<BatchOf<Shape>> => {
-  const { count, at } = orThrow(evaluationBatches(set, key, size))
+const allOf = (
+  set: ImageSet,
+  classes: number | undefined,
+  key: Key,
+  size = EVALUATION_BATCH.image,
+): Batches<RunBatch> => {
+  const { count, at } =
+    classes === undefined
+      ? orThrow(evaluationBatches(set, key, size))
+      : orThrow(evaluationPairs(set, classes, key, size))
   return { count, at: async (index) => ofAnyShape(set, await at(index)) }
 }
 
-const images = ({ train, validation, test, flips, summary, digest }: Data): DataSet => ({
+const images = ({ train, validation, test, flips, classes, summary, digest }: Data): DataSet => ({
   shape: train.shape,
+  ...(classes !== undefined && { classes }),
   summary,
   contents: { train: train.count, validation: validation.count, test: test.count, digest },
   files: [train, validation, test],
-  examples: ({ seed, batch: size, limit }) => {
+  examples: ({ seed, batch: size, limit }, given) => {
     if (limit !== undefined && limit > train.count)
       throw new DiffeoException(usageError('--limit', `1 to ${train.count}, the number of training images`, `${limit}`))
     const keys = keysOf(seed)
@@ -113,17 +127,23 @@ const images = ({ train, validation, test, flips, summary, digest }: Data): Data
       )
     const [heldOut, heldOutKey] = validation.count > 0 ? [validation, keys.validation] : [test, keys.test]
     const largeSize = Math.min(LARGE_BATCH, heldOut.count)
-    const next = orThrow(trainBatches(trained, keys.batches, size, { flips }))
+    const labels = given?.labels
+    const all = (set: ImageSet, key: Key, size?: number) => allOf(set, labels, key, size)
+    const next =
+      labels === undefined
+        ? orThrow(trainBatches(trained, keys.batches, size, { flips }))
+        : orThrow(trainPairs(trained, labels, keys.batches, size, { flips }))
     return {
       batch: async (step) => ofAnyShape(train, await next(step)),
-      validation: allOf(validation, keys.validation),
+      validation: all(validation, keys.validation),
       large: {
-        ...allOf(heldOut, heldOutKey, largeSize),
+        ...all(heldOut, heldOutKey, largeSize),
         count: Math.floor(heldOut.count / largeSize),
         size: largeSize,
       },
-      test: allOf(test, keys.test),
-      ...(limit === undefined ? {} : { limited: allOf(trained, keys.limit) }),
+      test: all(test, keys.test),
+      ...(labels !== undefined && test.labels !== undefined && { labels: test.labels }),
+      ...(limit === undefined ? {} : { limited: all(trained, keys.limit) }),
     }
   },
 })

@@ -8,7 +8,8 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Shape } from '../../../types/shape.js'
-import type { AnyBijector } from '../../bijector/layer.js'
+import { contextOf } from '../../bijector/from-runs.js'
+import type { AnyBijector, AnyConditional } from '../../bijector/layer.js'
 import { type DiffeoError, DiffeoException, fileError, formatError, shapeError } from '../../error.js'
 import { sameShape, show } from '../../tensor/shape.js'
 import { interruptible } from '../terminal/signals.js'
@@ -16,7 +17,7 @@ import { interruptible } from '../terminal/signals.js'
 type Exports = Readonly<Record<string, unknown>>
 
 interface Placeable {
-  readonly at: (shape: Shape) => unknown
+  readonly at: (shape: Shape, given: Shape | undefined) => unknown
 }
 
 const isRecord = (u: unknown): u is Exports => typeof u === 'object' && u !== null
@@ -25,12 +26,13 @@ const isRecord = (u: unknown): u is Exports => typeof u === 'object' && u !== nu
 const isLayer = (u: unknown): u is Placeable =>
   isRecord(u) && typeof u['at'] === 'function' && !Array.isArray(u) && !ArrayBuffer.isView(u)
 
-const isBijector = (u: unknown): u is AnyBijector =>
-  isLayer(u) && 'spec' in u && 'domain' in u && 'codomain' in u && 'bind' in u && 'init' in u
+const isBijector = (u: unknown): u is AnyBijector | AnyConditional =>
+  isLayer(u) && 'spec' in u && 'domain' in u && 'codomain' in u && ('bind' in u || 'context' in u) && 'init' in u
 
 const isError = (u: unknown): u is DiffeoError => isRecord(u) && ['op', 'expected', 'got'].every((name) => name in u)
 
 const EXPORT = 'export it: export default compose(input([…]), …)'
+const CONTEXT = 'export a layer, which takes the context of the run, or leave --given out'
 const WANTED = 'a bijector or a layer as default or model'
 
 const firstLine = (thrown: unknown): string =>
@@ -55,7 +57,12 @@ const refusal = (path: string, exported: Exports): DiffeoError => {
 }
 
 /** The bijector in what a layer's `at` returned for a shape. */
-const placed = (path: string, returned: unknown, shape: Shape): AnyBijector => {
+const placed = (
+  path: string,
+  returned: unknown,
+  shape: Shape,
+  context: Shape | undefined,
+): AnyBijector | AnyConditional => {
   const refused = (got: string): never => {
     throw new DiffeoException(formatError(path, 'a layer whose at returns a bijector', got, EXPORT))
   }
@@ -63,19 +70,30 @@ const placed = (path: string, returned: unknown, shape: Shape): AnyBijector => {
   const { left, right } = returned as { readonly left?: unknown; readonly right?: unknown }
   if (isError(left)) throw new DiffeoException(left)
   if (!isBijector(right)) return refused(right === undefined ? 'a left without an error' : strange(right)[0])
-  if (sameShape(right.domain, shape)) return right
-  throw new DiffeoException(shapeError(path, `a bijector of events of shape ${show(shape)}`, show(right.domain)))
+  if (!sameShape(right.domain, shape))
+    throw new DiffeoException(shapeError(path, `a bijector of events of shape ${show(shape)}`, show(right.domain)))
+  const [wanted, got] = [context, contextOf(right)].map((own) => (own === undefined ? 'no context' : show(own)))
+  if (wanted !== got)
+    throw new DiffeoException(
+      shapeError(path, `a bijector with ${wanted === 'no context' ? wanted : `a context of ${wanted}`}`, got!, CONTEXT),
+    )
+  return right
 }
 
 /** The bijector that a module exports, at the shape of the data. */
-const fromModule = (path: string, shape: Shape, exported: Exports): AnyBijector => {
+const fromModule = (
+  path: string,
+  shape: Shape,
+  context: Shape | undefined,
+  exported: Exports,
+): AnyBijector | AnyConditional => {
   const common = isRecord(exported['default']) ? exported['default'] : {}
   const layer = [exported['default'], exported['model'], common['default'], common['model']].find(isLayer)
   if (layer === undefined) throw new DiffeoException(refusal(path, exported))
   const { domain }: { readonly domain?: unknown } = layer as object
   if (Array.isArray(domain) && !sameShape(domain, shape))
     throw new DiffeoException(shapeError(path, `events of shape ${show(shape)}, as the data have`, show(domain)))
-  return placed(path, layer.at(shape), shape)
+  return placed(path, layer.at(shape, context), shape, context)
 }
 
 /** Rejects when the event loop is empty while the module still waits: its `await` never ends. */
@@ -120,11 +138,15 @@ const attempt = async <A>(run: () => A | Promise<A>, describe: (thrown: unknown)
 }
 
 /**
- * The bijector that a file exports, at a shape.
+ * The bijector that a file exports, at a shape and, for a conditional run, a shape of context.
  *
  * @throws DiffeoException if the file is missing, does not load, or exports no bijector of that shape
  */
-export const importModel = async (path: string, shape: Shape): Promise<AnyBijector> => {
+export const importModel = async (
+  path: string,
+  shape: Shape,
+  context: Shape | undefined,
+): Promise<AnyBijector | AnyConditional> => {
   if (!existsSync(path)) throw new DiffeoException(fileError(path, 'a file', 'nothing there', 'check the path'))
   const loaded = async (): Promise<Exports> => {
     const { ended, stop } = unsettled(path)
@@ -137,7 +159,7 @@ export const importModel = async (path: string, shape: Shape): Promise<AnyBiject
   return interruptible(async () => {
     const exported = await attempt(loaded, (thrown) => loadFailure(path, thrown))
     return attempt(
-      () => fromModule(path, shape, exported),
+      () => fromModule(path, shape, context, exported),
       (thrown) => placeFailure(path, thrown),
     )
   })

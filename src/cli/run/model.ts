@@ -7,31 +7,33 @@
  * @module
  */
 import type { Latents, Shape } from '../../../types/shape.js'
-import type { AnyBijector, Bijector } from '../../bijector/layer.js'
+import type { AnyBijector, AnyConditional, Bijector } from '../../bijector/layer.js'
 import { standardNormal } from '../../distribution/base.js'
-import { type Flow, flow } from '../../distribution/flow.js'
+import { flow } from '../../distribution/flow.js'
 import { DiffeoException, orThrow, usageError } from '../../error.js'
 import { realNvp, realNvpVector } from '../../models/realNvp.js'
 import { type Averaged, adam, averaged } from '../../train/optimiser.js'
 import { quoted } from '../flags.js'
 import type { RunConfig } from './config.js'
+import type { RunFlow } from './given.js'
 import { importModel } from './model-file.js'
 
 /** A flow and its optimiser: the tensors of a checkpoint belong to both. */
 export interface Model {
-  readonly flow: Flow<Shape, Latents>
+  readonly flow: RunFlow
   readonly optimiser: Averaged
 }
 
 const bijectorOf = async (
-  { model, shape }: Pick<RunConfig, 'model' | 'shape'>,
+  { model, shape, given }: Pick<RunConfig, 'model' | 'shape' | 'given'>,
   file: string | undefined,
-): Promise<AnyBijector> => {
+): Promise<AnyBijector | AnyConditional> => {
+  const context = given && [given.labels]
   if (model.name !== 'file' && file !== undefined && file !== model.name)
     throw new DiffeoException(usageError('--model', `nothing, for a run of ${model.name}`, `'${file}'`, 'leave it out'))
-  if (model.name === 'realnvp') return orThrow(realNvp<number>(model).at(shape))
-  if (model.name === 'realnvp-vector') return orThrow(realNvpVector(model).at(shape))
-  if (file !== undefined) return importModel(file, shape)
+  if (model.name === 'realnvp') return orThrow(realNvp<number>(model).at(shape, context))
+  if (model.name === 'realnvp-vector') return orThrow(realNvpVector(model).at(shape, context))
+  if (file !== undefined) return importModel(file, shape, context)
   throw new DiffeoException(
     usageError(
       '--model',
@@ -49,9 +51,9 @@ const bijectorOf = async (
  * @throws DiffeoException if the model does not fit the shape, or its file cannot be used
  */
 export const modelOf = async (
-  config: Pick<RunConfig, 'model' | 'shape'> & { readonly recipe: Pick<RunConfig['recipe'], 'averageDecay'> },
+  config: Pick<RunConfig, 'model' | 'shape' | 'given'> & { readonly recipe: Pick<RunConfig['recipe'], 'averageDecay'> },
   file?: string,
 ): Promise<Model> => ({
-  flow: flow((await bijectorOf(config, file)) as Bijector<Shape, Latents>, standardNormal),
+  flow: flow((await bijectorOf(config, file)) as Bijector<Shape, Latents>, standardNormal) as RunFlow,
   optimiser: averaged(adam(), config.recipe.averageDecay),
 })

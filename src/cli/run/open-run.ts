@@ -103,5 +103,5 @@ export const examplesOf = async ({ config }: OpenRun, flags: RunFlags): Promise<
   const data = flags.data === undefined ? config.data : { ...config.data, folder: flags.data }
   const set = await loadDataSet(data, config.recipe)
   requireSameContents(config.contents, set.contents)
-  return set.examples(config.recipe)
+  return set.examples(config.recipe, config.given)
 }

@@ -17,6 +17,9 @@ import { filesIn } from '../run/folder.js'
 import { type Io, warnIfFails } from '../terminal/console.js'
 import type { Training } from './training-loop.js'
 
+/** Test images that the end of a training classifies; `diffeo evaluate` classifies all. */
+const CLASSIFIED = 1000
+
 /**
  * Evaluates the averaged parameters, draws pictures and writes the report.
  *
@@ -32,9 +35,9 @@ export const finish = async (
   const params = averageParams(flow, optimiser, state)
   const files = filesIn(out)
   const run = { ...model, config, engine, state, params, checkpoint: basename(files.last) }
-  const test = await measure(run, data, io, out)
+  const test = await measure(run, data, io, { folder: out, classified: CLASSIFIED })
   const reconstruction = await reconstructTo(run, data, files.reconstructions, io)
-  const options = config.shape.length === 3 ? {} : { n: 500 }
+  const options = config.shape.length !== 3 ? { n: 500 } : 'given' in flow ? { n: 8 } : {}
   const samples = await samplePicture(flow, params, keysOf(config.recipe.seed).sample, options)
   orThrow(await writePng(files.samples)(samples)())
   // without the report, the run is still saved and measured

@@ -71,6 +71,12 @@ const withRecipeOptions = (command: Command): Command =>
       'weight of the L2 penalty on coupling scales (default: 0.00005)',
       number('--l2', finite(0, 1e6)),
     )
+    .addOption(
+      new Option(
+        '--given <what>',
+        'what the flow is conditional on: the class of each image (default: nothing)',
+      ).choices(['labels']),
+    )
     .option('--limit <n>', 'number of images to train on (default: all)', number('--limit', integer(1, 2 ** 31)))
     .option(
       '--validation <n>',

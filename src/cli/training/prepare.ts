@@ -69,7 +69,7 @@ export const prepare = async (
   if (saved === undefined) warnOfOtherData(base, config, flags, io)
   await sameConfig(workers, config)
   const budget = budgetOf(flags, config, out, saved?.step ?? 0)
-  const examples = set.examples(config.recipe)
+  const examples = set.examples(config.recipe, config.given)
   const model = await modelOf(config, flags.model)
   const { spec } = model.flow
   requireMemory('train', spec, trainingBytes(spec, model.optimiser))

@@ -10,7 +10,6 @@ import type { Workers } from '../../backends/tensorflow/workers.js'
 import { asError, type DiffeoError, orThrow } from '../../error.js'
 import { writePng } from '../../image/png.js'
 import { boxAround } from '../../report/plane.js'
-import { unwrap } from '../../tensor/tensor.js'
 import type { BestFigures, Snapshot } from '../../train/checkpoint.js'
 import { fit, type Stepped, type Stopped, type Validated } from '../../train/fit.js'
 import { dynamicLossScale } from '../../train/lossScale.js'
@@ -19,6 +18,7 @@ import { samplePicture } from '../evaluation/pictures.js'
 import { type RunConfig, scheduleOf } from '../run/config.js'
 import { type Examples, firstBatch, keysOf, unitOf } from '../run/examples.js'
 import { filesIn, makeFolder, writeJson } from '../run/folder.js'
+import { freeBatch, trainableOf } from '../run/given.js'
 import { type FolderLock, foreignFolder } from '../run/lock.js'
 import type { MetricsFile } from '../run/metrics.js'
 import type { Model } from '../run/model.js'
@@ -85,7 +85,7 @@ const mean = (values: readonly number[]): number => values.reduce((a, b) => a + 
 /** Creates the state before the first step from the first batch. */
 export const begin = async ({ flow, optimiser }: Model, { batch }: Examples, seed: number): Promise<TrainState> => {
   const first = await batch(0)
-  return startTraining(flow, optimiser, keysOf(seed).init, first).finally(() => unwrap(first).dispose())
+  return startTraining(trainableOf(flow), optimiser, keysOf(seed).init, first).finally(() => freeBatch(first))
 }
 
 /** Draws samples during training. */
@@ -97,7 +97,9 @@ const show = async (
   // of the plane always the same part, so that the pictures can be compared
   const options =
     config.shape.length === 3
-      ? { n: 16, columns: 16 }
+      ? 'given' in flow
+        ? { n: 8, columns: 8 }
+        : { n: 16, columns: 16 }
       : { n: PROGRESS_POINTS, box: boxAround(await firstBatch(examples)) }
   const params = averageParams(flow, optimiser, state)
   const picture = await samplePicture(flow, params, keysOf(config.recipe.seed).sample, options)
@@ -209,7 +211,7 @@ export const learn = async (training: Training, start: TrainState, budget: Budge
     await showWhereDue(state)
   }
 
-  for await (const event of fit(flow, start, {
+  for await (const event of fit(trainableOf(flow), start, {
     optimiser,
     clip,
     l2,
