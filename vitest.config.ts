@@ -7,6 +7,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^diffeo\/laws$/, replacement: at('./src/laws/index.ts') },
+      { find: /^diffeo\/(data|image|engine|tensor|train|fp)$/, replacement: at('./src/entry/$1.ts') },
       { find: /^diffeo$/, replacement: at('./src/index.ts') },
     ],
   },

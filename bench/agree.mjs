@@ -11,7 +11,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import * as diffeo from '../dist/src/index.js'
+import { diffeo } from './diffeo.mjs'
 import { flagsFrom } from './flags.mjs'
 import { describeRow, flowOf, rows, writeRow } from './rows.mjs'
 
@@ -30,34 +30,37 @@ const here = dirname(fileURLToPath(import.meta.url))
 const bin = process.platform === 'win32' ? ['Scripts', 'python.exe'] : ['bin', 'python']
 const python = join(here, 'peers', '.venv', ...bin)
 
-/** @typedef {ReadonlyMap<string, diffeo.RawTensor>} Tensors */
+/** @typedef {ReadonlyMap<string, import('../dist/src/entry/train.js').RawTensor>} Tensors */
 /** @param {string} file @returns {Tensors} */
 const read = (file) => diffeo.orThrow(diffeo.decodeSafetensors(file)(readFileSync(file))).tensors
 
-/** An optimiser whose next parameters are the gradients. @type {diffeo.Optimiser} */
+/** An optimiser whose next parameters are the gradients. @type {import('../dist/src/entry/train.js').Optimiser} */
 const showGradients = { init: () => [], rates: () => [], update: (grads) => [grads, []] }
 
 /** Our side: writes the gradients of all trained parameters and the results of both directions to `--out`. */
 const writeOurs = async () => {
-  await diffeo.ready(/** @type {diffeo.EngineName} */ (flags.side))
+  await diffeo.ready(/** @type {import('../dist/src/entry/engine.js').EngineName} */ (flags.side))
   const flow = flowOf(/** @type {import('./rows.mjs').Row} */ (rows.find(({ name }) => name === flags.rows)))
   const inputs = read(flags.file)
   const { spec } = flow.bijector
   const take = (/** @type {string} */ name) => {
-    const { shape, data } = /** @type {diffeo.RawTensor} */ (inputs.get(name))
+    const { shape, data } = /** @type {import('../dist/src/entry/train.js').RawTensor} */ (inputs.get(name))
     return diffeo.orThrow(diffeo.tensor(shape, data))
   }
-  const params = /** @type {diffeo.Params} */ (diffeo.mapLeaves(spec, (_, path) => take(`params/${path}`)))
+  const params = /** @type {import('../dist/src/entry/tensor.js').Params} */ (
+    diffeo.mapLeaves(spec, (_, path) => take(`params/${path}`))
+  )
   const x = /** @type {any} */ (take('x'))
   const z = [...inputs.keys()].filter((name) => name.startsWith('z/')).map(take)
-  const step = diffeo.step(flow, {
+  const step = diffeo.trainStep(flow, {
     optimiser: showGradients,
     learningRate: diffeo.constantRate(0),
     clip: Number.POSITIVE_INFINITY,
   })
   const [{ params: grads }] = await step({ step: 0, params, moments: [] }, x)
   const inverse = diffeo.jit(
-    (/** @type {diffeo.Params} */ p, /** @type {any} */ l) => flow.bijector.bind(p).inverse(l)[0],
+    (/** @type {import('../dist/src/entry/tensor.js').Params} */ p, /** @type {any} */ l) =>
+      flow.bijector.bind(p).inverse(l)[0],
   )
   const roles = new Map(diffeo.leaves(spec).map(([path, { role }]) => [path, role]))
   const results = /** @type {[string, any][]} */ ([
@@ -65,9 +68,9 @@ const writeOurs = async () => {
     ['density', await diffeo.compiled(flow).logProb(params)(x)],
     ['sample', await inverse(params, z.length === 1 ? z[0] : z)],
   ])
-  /** @type {Map<string, diffeo.RawTensor>} */
+  /** @type {Map<string, import('../dist/src/entry/train.js').RawTensor>} */
   const tensors = new Map()
-  for (const [name, t] of results) tensors.set(name, { shape: diffeo.sizes(t), data: await diffeo.values(t) })
+  for (const [name, t] of results) tensors.set(name, { shape: diffeo.sizes(t), data: await diffeo.toArray(t) })
   writeFileSync(flags.out, diffeo.orThrow(diffeo.encodeSafetensors({ metadata: {}, tensors })))
 }
 

@@ -4,7 +4,7 @@
  * `node engine.mjs <engine> <options as JSON>`
  */
 import { createInterface } from 'node:readline'
-import * as diffeo from '../dist/src/index.js'
+import { diffeo } from './diffeo.mjs'
 import { flowOf } from './rows.mjs'
 
 /** @param {object} message */
@@ -17,10 +17,10 @@ const load = async (row, file) => {
   const { tensors } = diffeo.orThrow(diffeo.decodeSafetensors(file)(diffeo.orThrow(await diffeo.readBytes(file)())))
   const flow = flowOf(row)
   const tensor = (/** @type {string} */ name) => {
-    const { shape, data } = /** @type {diffeo.RawTensor} */ (tensors.get(name))
+    const { shape, data } = /** @type {import('../dist/src/entry/train.js').RawTensor} */ (tensors.get(name))
     return diffeo.orThrow(diffeo.tensor(shape, /** @type {Float32Array} */ (data)))
   }
-  const params = /** @type {diffeo.Params} */ (
+  const params = /** @type {import('../dist/src/entry/tensor.js').Params} */ (
     diffeo.mapLeaves(flow.bijector.spec, (_, path) => tensor(`params/${path}`))
   )
   const latents = [...tensors.keys()].filter((name) => name.startsWith('z/')).map(tensor)
@@ -30,11 +30,12 @@ const load = async (row, file) => {
   const moments = optimiser.init(
     diffeo.leaves(params).flatMap(([, leaf], i) => (trained[i] ? [diffeo.unwrap(/** @type {any} */ (leaf))] : [])),
   )
-  let state = /** @type {diffeo.TrainState} */ ({ step: 0, params, moments })
-  const next = diffeo.step(flow, { optimiser, learningRate: diffeo.constantRate(1e-3) })
+  let state = /** @type {import('../dist/src/entry/train.js').TrainState} */ ({ step: 0, params, moments })
+  const next = diffeo.trainStep(flow, { optimiser, learningRate: diffeo.constantRate(1e-3) })
   const { logProb } = diffeo.compiled(flow)
   const generate = diffeo.jit(
-    (/** @type {diffeo.Params} */ p, /** @type {any} */ z) => flow.bijector.bind(p).inverse(z)[0],
+    (/** @type {import('../dist/src/entry/tensor.js').Params} */ p, /** @type {any} */ z) =>
+      flow.bijector.bind(p).inverse(z)[0],
     { steady: 1 },
   )
   return {
@@ -46,13 +47,13 @@ const load = async (row, file) => {
     },
     density: async () => {
       const nats = await logProb(params)(x)
-      const all = await diffeo.values(nats)
+      const all = await diffeo.toArray(nats)
       diffeo.unwrap(nats).dispose()
       return () => ({ mean: mean(all) })
     },
     sample: async () => {
       const samples = /** @type {any} */ (await generate(params, latents.length === 1 ? latents[0] : latents))
-      const all = await diffeo.values(samples)
+      const all = await diffeo.toArray(samples)
       diffeo.unwrap(samples).dispose()
       return () => ({ mean: mean(all) })
     },

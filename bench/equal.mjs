@@ -19,8 +19,8 @@ import { readMetrics } from '../dist/src/cli/run/metrics.js'
 import { examplesOf, withRun } from '../dist/src/cli/run/open-run.js'
 import { fail, perform } from '../dist/src/cli/terminal/console.js'
 import { clock } from '../dist/src/cli/terminal/progress.js'
-import * as diffeo from '../dist/src/index.js'
 import { ahead } from '../dist/src/train/ahead.js'
+import { diffeo } from './diffeo.mjs'
 import { flagsFrom } from './flags.mjs'
 import { median, peersOf, startSides } from './sides.mjs'
 
@@ -58,7 +58,7 @@ const request = async ({ child, title }, message, bytes) => {
 
 /** Sends a batch and runs work on it. @param {Peer} peer @param {any} x @param {string} work @param {number} [rate] */
 const runOn = async (peer, x, work, rate) => {
-  const data = await diffeo.values(x)
+  const data = await diffeo.toArray(x)
   await request(
     peer,
     { cmd: 'feed', shape: diffeo.sizes(x), rate },
@@ -67,7 +67,7 @@ const runOn = async (peer, x, work, rate) => {
   return request(peer, { cmd: 'run', work, repeat: 1 })
 }
 
-/** Writes parameters in the format that peers read. @param {string} file @param {diffeo.Params} params @param {any} x */
+/** Writes parameters in the format that peers read. @param {string} file @param {import('../dist/src/entry/tensor.js').Params} params @param {any} x */
 const writeParams = async (file, params, x) => {
   /** @type {[string, any][]} */
   const named = [
@@ -75,7 +75,7 @@ const writeParams = async (file, params, x) => {
     ['x', x],
   ]
   const tensors = new Map()
-  for (const [name, t] of named) tensors.set(name, { shape: diffeo.sizes(t), data: await diffeo.values(t) })
+  for (const [name, t] of named) tensors.set(name, { shape: diffeo.sizes(t), data: await diffeo.toArray(t) })
   writeFileSync(file, diffeo.orThrow(diffeo.encodeSafetensors({ metadata: {}, tensors })))
 }
 
@@ -96,7 +96,7 @@ const describe = ({ step, ours, pytorch }) =>
 
 /**
  * Trains with both sides for the first steps, then with PyTorch alone, and compares with the means of ten in the metrics.
- * @param {OpenRun} run @param {Examples} examples @param {Peer} peer @param {diffeo.TrainState} start @param {Io} io
+ * @param {OpenRun} run @param {Examples} examples @param {Peer} peer @param {import('../dist/src/entry/train.js').TrainState} start @param {Io} io
  */
 const trainBoth = async ({ flow, optimiser, config, state }, examples, peer, start, io) => {
   const { clip, l2 } = config.recipe
@@ -106,7 +106,7 @@ const trainBoth = async ({ flow, optimiser, config, state }, examples, peer, sta
   const deviating = [...logged.values()].find(({ step, learningRate }) => learningRate !== rate(step - 1))
   if (deviating !== undefined)
     refuse(folder, 'the learning rates of its configuration', `another at step ${deviating.step}`, 'train it again')
-  const next = diffeo.step(flow, { optimiser, learningRate: rate, clip, l2 })
+  const next = diffeo.trainStep(flow, { optimiser, learningRate: rate, clip, l2 })
   const [first, later] = [/** @type {Pair[]} */ ([]), /** @type {Pair[]} */ ([])]
   const times = { ours: /** @type {number[]} */ ([]), pytorch: /** @type {number[]} */ ([]) }
   /** @type {number[]} */
@@ -162,7 +162,7 @@ const compare = async (run, examples, io) => {
       ...config.model,
       recipe: config.recipe,
     }
-    const startPeer = async (/** @type {diffeo.Params} */ of, /** @type {any} */ x) => {
+    const startPeer = async (/** @type {import('../dist/src/entry/tensor.js').Params} */ of, /** @type {any} */ x) => {
       await writeParams(file, of, x)
       const [started] = await startSides([], [flags.variant], row, file)
       return started ?? refuse(flags.variant, 'a peer that loads the parameters', 'none')
@@ -214,7 +214,7 @@ if (folder === '') {
   process.exit(1)
 }
 const runFlags = {
-  engine: /** @type {diffeo.EngineName | 'auto'} */ (flags.engine),
+  engine: /** @type {import('../dist/src/entry/engine.js').EngineName | 'auto'} */ (flags.engine),
   ...(flags.data === undefined ? {} : { data: flags.data }),
 }
 const globalFlags = { color: true }

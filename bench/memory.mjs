@@ -9,7 +9,7 @@
  * arena there, and the step its two arrays of state.
  */
 import * as tf from '@tensorflow/tfjs-core'
-import * as diffeo from '../dist/src/index.js'
+import { diffeo } from './diffeo.mjs'
 import { flagsFrom } from './flags.mjs'
 import { dataOf, describeRow, flowOf, rowNamed } from './rows.mjs'
 

@@ -11,7 +11,7 @@ import { availableParallelism } from 'node:os'
 import * as tf from '@tensorflow/tfjs-core'
 import ort from 'onnxruntime-node'
 import { lowerProgram } from '../dist/src/backends/onnxruntime/lower/program.js'
-import * as diffeo from '../dist/src/index.js'
+import { diffeo } from './diffeo.mjs'
 import { dataOf, describeRow, flowOf, rows } from './rows.mjs'
 
 console.log(diffeo.describeEngine(await diffeo.ready('onnxruntime')))
@@ -28,7 +28,7 @@ const byPath = new Map(diffeo.leaves(params))
 const moments = optimiser.init(trained.map((path) => diffeo.unwrap(/** @type {any} */ (byPath.get(path)))))
 const starts = []
 for (let i = 0; i < 3; i++) {
-  const step = diffeo.step(flow, { optimiser, learningRate: diffeo.constantRate(1e-3) })
+  const step = diffeo.trainStep(flow, { optimiser, learningRate: diffeo.constantRate(1e-3) })
   const [from, used] = [performance.now(), process.cpuUsage()]
   await step.prepare({ step: 0, params, moments }, x)
   const { user, system } = process.cpuUsage(used)

@@ -8,7 +8,7 @@
  *   z/<i>           latents drawn from the base distribution, for sampling
  */
 import { writeFileSync } from 'node:fs'
-import * as diffeo from '../dist/src/index.js'
+import { diffeo } from './diffeo.mjs'
 import { stop } from './flags.mjs'
 
 /**
@@ -54,7 +54,7 @@ export const describeRow = (row) =>
     ? `width ${row.width}, ${row.blocks} blocks, ${row.scales} scales`
     : `${row.couplings} couplings, hidden ${row.hidden.join('×')}`)
 
-/** The flow of a row. @param {Row} row @returns {diffeo.Flow<any, any>} */
+/** The flow of a row. @param {Row} row @returns {import('../dist/src/index.js').Flow<any, any>} */
 export const flowOf = (row) => {
   const layer = row.kind === 'image' ? diffeo.realNvp(row) : diffeo.realNvpVector(row)
   return diffeo.flow(diffeo.orThrow(layer.at(row.shape)), diffeo.standardNormal)
@@ -62,13 +62,13 @@ export const flowOf = (row) => {
 
 /**
  * Dequantised images of waves and noise, or points of two moons.
- * @param {Row} row @param {diffeo.Key} key @returns {ArrayLike<number>}
+ * @param {Row} row @param {import('../dist/src/entry/tensor.js').Key} key @returns {ArrayLike<number>}
  */
 export const dataOf = (row, key) => {
   if (row.kind === 'vector') return diffeo.twoMoons({ noise: 0.05 }).sample(key, row.batch)
   const [, w, c] = row.shape
   const size = row.batch * row.shape[0] * w * c
-  const [kNoise, kFloat, kWave] = diffeo.split(key, 3)
+  const [kNoise, kFloat, kWave] = diffeo.splitKey(key, 3)
   const noise = diffeo.normalArray(kNoise, size)
   const float = diffeo.uniformArray(kFloat, size)
   const wave = diffeo.normalArray(kWave, row.batch)
@@ -82,14 +82,14 @@ export const dataOf = (row, key) => {
 
 /**
  * Parameters near their initial values: at the initial values every coupling is the identity, which hides mistakes.
- * @param {diffeo.Flow<any, any>} flow @param {diffeo.Key} key
+ * @param {import('../dist/src/index.js').Flow<any, any>} flow @param {import('../dist/src/entry/tensor.js').Key} key
  */
 const perturbedParams = (flow, key) => {
   const roles = new Map(diffeo.leaves(flow.bijector.spec))
   let place = 0
-  return /** @type {diffeo.Params} */ (
+  return /** @type {import('../dist/src/entry/tensor.js').Params} */ (
     diffeo.mapLeaves(flow.init(key), (leaf, path) => {
-      const value = diffeo.unwrap(/** @type {diffeo.AnyTensor} */ (leaf))
+      const value = diffeo.unwrap(/** @type {import('../dist/src/entry/tensor.js').AnyTensor} */ (leaf))
       const noise = diffeo.normalArray(diffeo.foldIn(key, 10_000 + place++), value.size)
       const old = value.dataSync()
       const role = roles.get(path)?.role
@@ -113,11 +113,11 @@ const perturbedParams = (flow, key) => {
  */
 export const writeRow = async (row, file) => {
   const flow = flowOf(row)
-  const [kParams, kData, kLatents] = diffeo.split(diffeo.key(0), 3)
+  const [kParams, kData, kLatents] = diffeo.splitKey(diffeo.key(0), 3)
   const x = /** @type {any} */ (diffeo.orThrow(diffeo.batch(row.shape, dataOf(row, kData))))
   const params = flow.bijector.start(perturbedParams(flow, kParams))(x)[2]
   const z = diffeo.drawBase(flow.base, flow.bijector.codomain, {}, kLatents, row.samples)
-  /** @type {[string, diffeo.AnyTensor][]} */
+  /** @type {[string, import('../dist/src/entry/tensor.js').AnyTensor][]} */
   const named = [
     ...diffeo.leaves(params).map(([path, leaf]) => /** @type {[string, any]} */ ([`params/${path}`, leaf])),
     ['x', x],
@@ -126,7 +126,7 @@ export const writeRow = async (row, file) => {
   const tensors = new Map(
     await Promise.all(
       named.map(
-        async ([name, t]) => /** @type {const} */ ([name, { shape: diffeo.sizes(t), data: await diffeo.values(t) }]),
+        async ([name, t]) => /** @type {const} */ ([name, { shape: diffeo.sizes(t), data: await diffeo.toArray(t) }]),
       ),
     ),
   )

@@ -7,7 +7,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { ready } from '../dist/src/index.js'
+import { ready } from '../dist/src/entry/engine.js'
 import { flagsFrom } from './flags.mjs'
 import { growth } from './growth.mjs'
 import { describeRow, rowNamed, rows, writeRow } from './rows.mjs'

@@ -8,8 +8,8 @@
 import { spawn } from 'node:child_process'
 import * as tf from '@tensorflow/tfjs-core'
 import { joinWorkers } from '../dist/src/backends/tensorflow/workers.js'
-import * as diffeo from '../dist/src/index.js'
 import { jit } from '../dist/src/jit.js'
+import { diffeo } from './diffeo.mjs'
 import { flagsFrom } from './flags.mjs'
 import { dataOf, describeRow, flowOf, rowNamed } from './rows.mjs'
 

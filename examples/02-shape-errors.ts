@@ -6,6 +6,7 @@
  *     npm run build && node dist/examples/02-shape-errors.js
  */
 import {
+  atShape,
   channelwise,
   checkerboard,
   compose,
@@ -13,14 +14,13 @@ import {
   DiffeoException,
   describeError,
   input,
-  on,
   realNvp,
   resnet,
   squeeze,
 } from 'diffeo'
 
 const net = resnet({ width: 8, blocks: 1 })
-const photo = on([32, 32, 3], compose(coupling(checkerboard(), net), squeeze))
+const photo = atShape([32, 32, 3], compose(coupling(checkerboard(), net), squeeze))
 
 const mistakes: Readonly<Record<string, () => unknown>> = {
   'squeeze a side that is odd': () =>
@@ -54,7 +54,7 @@ const mistakes: Readonly<Record<string, () => unknown>> = {
     ),
 
   'ask for too many scales': () =>
-    on(
+    atShape(
       [30, 30, 3],
       // @ts-expect-error squeeze: expected an even height, got 15 in 15×15×6
       realNvp({ scales: 3 }),

@@ -5,36 +5,26 @@
  *
  *     npm run build && node dist/examples/03-inverse-transform-sampling.js
  */
-import { mkdirSync } from 'node:fs'
-import {
-  type BatchOf,
-  batch,
-  exponentialCdf,
-  jit,
-  key,
-  on,
-  orThrow,
-  ready,
-  uniformArray,
-  values,
-  writeFileAtomic,
-} from 'diffeo'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { atShape, exponentialCdf, key } from 'diffeo'
+import { jit, ready } from 'diffeo/engine'
+import { type BatchOf, batch, toArray, uniformArray } from 'diffeo/tensor'
 import * as vega from 'vega'
 import { compile } from 'vega-lite'
 
 await ready()
 const rate = 1.5
-const cdf = on([1], exponentialCdf(rate)).bind({})
+const cdf = atShape([1], exponentialCdf(rate)).bind({})
 const quantile = jit((u: BatchOf<readonly [1]>) => cdf.inverse(u)[0])
 const logDensityAt = jit((x: BatchOf<readonly [1]>) => cdf.forward(x)[1])
 
-const uniforms = orThrow(batch([1], uniformArray(key(0), 10_000)))
-const samples = await values(await quantile(uniforms))
+const uniforms = batch([1], uniformArray(key(0), 10_000))
+const samples = await toArray(await quantile(uniforms))
 const mean = samples.reduce((a, b) => a + b, 0) / samples.length
 console.log(`mean ${mean.toFixed(3)}; 1/λ is ${(1 / rate).toFixed(3)}`)
 
 const at = Float32Array.from({ length: 100 }, (_, i) => (i + 0.5) * 0.04)
-const logDensity = await values(await logDensityAt(orThrow(batch([1], at))))
+const logDensity = await toArray(await logDensityAt(batch([1], at)))
 
 const width = 0.1
 const counts = Array.from({ length: 40 }, () => 0)
@@ -58,5 +48,5 @@ const { spec } = compile({
 })
 const svg = await new vega.View(vega.parse(spec), { renderer: 'none' }).toSVG()
 mkdirSync('runs', { recursive: true })
-orThrow(await writeFileAtomic('runs/inverse-transform-sampling.svg')(new TextEncoder().encode(svg))())
+writeFileSync('runs/inverse-transform-sampling.svg', svg)
 console.log('runs/inverse-transform-sampling.svg')

@@ -9,42 +9,27 @@
 import { mkdirSync } from 'node:fs'
 import {
   actNorm,
-  adam,
-  averaged,
-  averageParams,
   channelwise,
   checkerboard,
   compiled,
   compose,
-  constantRate,
   coupling,
   DiffeoException,
-  evaluate,
-  evaluationBatches,
   factorOut,
-  fit,
   flow,
-  foldIn,
-  holdOut,
-  imageGrid,
   input,
   key,
-  loadMnist,
   logit,
   ordered,
-  orThrow,
-  range,
-  ready,
   resnet,
   squeeze,
   standardNormal,
-  startTraining,
-  subset,
-  trainBatches,
-  values,
-  warmUp,
-  writePng,
 } from 'diffeo'
+import { evaluationBatches, firstIndices, holdOut, loadMnist, subset, trainBatches } from 'diffeo/data'
+import { ready } from 'diffeo/engine'
+import { imageGrid, writePng } from 'diffeo/image'
+import { foldIn, toArray } from 'diffeo/tensor'
+import { adam, averaged, averageParams, constantRate, evaluate, fit, startTraining, warmUp } from 'diffeo/train'
 
 const steps = Number(process.argv[2] ?? 500)
 const testImages = Number(process.argv[3] ?? 1000)
@@ -87,10 +72,10 @@ console.log(`28×28×1 → ${latents.map((z) => z.join('×')).join(', ')}`)
 
 await ready()
 const density = flow(model, standardNormal)
-const mnist = orThrow(await loadMnist()())
+const mnist = await loadMnist()
 const seed = key(0)
-const { train } = orThrow(holdOut(foldIn(seed, 0), 512, mnist.train.count))
-const batch = orThrow(trainBatches(subset(train)(mnist.train), foldIn(seed, 1), 32))
+const { train } = holdOut(foldIn(seed, 0), 512, mnist.train.count)
+const batch = trainBatches(subset(train)(mnist.train), foldIn(seed, 1), 32)
 const optimiser = averaged(adam(), 0.99)
 const start = await startTraining(density, optimiser, foldIn(seed, 3), await batch(0))
 
@@ -104,13 +89,13 @@ for await (const event of fit(density, start, {
   if (event._tag === 'Stopped') {
     if (event.error !== undefined) throw new DiffeoException(event.error)
     const params = averageParams(density, optimiser, event.state)
-    const images = subset(range(testImages))(mnist.test)
-    const test = await evaluate(density, params, orThrow(evaluationBatches(images, foldIn(seed, 2), 50)))
+    const images = subset(firstIndices(testImages))(mnist.test)
+    const test = await evaluate(density, params, evaluationBatches(images, foldIn(seed, 2), 50))
     console.log(`test ${test.mean.toFixed(3)} bits/dim on ${test.count} images, worst ${test.worst.toFixed(3)}`)
-    const samples = await values(await compiled(density).sample(params)(foldIn(seed, 4), 64))
+    const samples = await toArray(await compiled(density).sample(params)(foldIn(seed, 4), 64))
     const bytes = Uint8Array.from(samples, (v) => Math.max(0, Math.min(255, Math.floor(v))))
     mkdirSync('runs', { recursive: true })
-    orThrow(await writePng('runs/mnist-by-hand.png')(orThrow(imageGrid()(bytes, [64, 28, 28, 1])))())
+    await writePng('runs/mnist-by-hand.png', imageGrid(bytes, [64, 28, 28, 1]))
     console.log('runs/mnist-by-hand.png')
   }
 }

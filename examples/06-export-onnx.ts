@@ -7,38 +7,18 @@
  * `examples/onnx/page.html` draws samples in a browser with onnxruntime-web. To export a run of `diffeo train`, use
  * `npx diffeo export runs/mnist --to model.onnx`.
  */
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import type * as tf from '@tensorflow/tfjs-core'
-import {
-  adam,
-  batch,
-  constantRate,
-  DiffeoException,
-  disposeState,
-  fit,
-  flow,
-  foldIn,
-  type Key,
-  key,
-  on,
-  orThrow,
-  type PerExample,
-  ready,
-  realNvpVector,
-  refine,
-  standardNormal,
-  startTraining,
-  toOnnx,
-  toOnnxSampler,
-  twoMoons,
-  unwrap,
-  writeFileAtomic,
-} from 'diffeo'
+import { atShape, DiffeoException, flow, type Key, key, realNvpVector, standardNormal } from 'diffeo'
+import { twoMoons } from 'diffeo/data'
+import { ready, toOnnx, toOnnxSampler } from 'diffeo/engine'
+import { batch, foldIn, type PerExample, refine, unwrap } from 'diffeo/tensor'
+import { adam, constantRate, disposeState, fit, startTraining } from 'diffeo/train'
 
 await ready()
 const moons = twoMoons({ noise: 0.05 })
-const density = flow(on([2], realNvpVector({ couplings: 6 })), standardNormal)
-const draw = (k: Key, n: number) => orThrow(batch([2], moons.sample(k, n)))
+const density = flow(atShape([2], realNvpVector({ couplings: 6 })), standardNormal)
+const draw = (k: Key, n: number) => batch([2], moons.sample(k, n))
 const optimiser = adam()
 const start = await startTraining(density, optimiser, key(0), draw(key(1), 256))
 const options = {
@@ -47,9 +27,9 @@ const options = {
   batch: (step: number) => draw(foldIn(key(2), step), 256),
   steps: Number(process.argv[2] ?? 500),
 }
-const points = (x: tf.Tensor) => orThrow(refine(['N', 2])(x))
+const points = (x: tf.Tensor) => refine(['N', 2], x)
 const untyped = (y: PerExample): tf.Tensor => unwrap(y)
-const each = (t: tf.Tensor) => orThrow(refine(['N'])(t))
+const each = (t: tf.Tensor) => refine(['N'], t)
 
 for await (const event of fit(density, start, options))
   if (event._tag === 'Stopped') {
@@ -70,8 +50,8 @@ for await (const event of fit(density, start, options))
       },
     })
     mkdirSync('runs', { recursive: true })
-    orThrow(await writeFileAtomic('runs/moons.onnx')(logProb)())
-    orThrow(await writeFileAtomic('runs/moons.sampler.onnx')(sampler)())
+    writeFileSync('runs/moons.onnx', logProb)
+    writeFileSync('runs/moons.sampler.onnx', sampler)
     console.log('runs/moons.onnx: x → log_prob; runs/moons.sampler.onnx: n, temperature → x, log_prob')
     disposeState(event.state)
   }

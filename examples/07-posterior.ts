@@ -6,7 +6,8 @@
  * θ ~ N(0, I); x is θ₁ + θ₂ and θ₁ − θ₂ with noise N(0, 1), and three numbers that say nothing. The posterior is known:
  * θᵢ | x ~ N((x₁ ± x₂)/3, 1/3). 2000 steps take a few seconds.
  */
-import { density, foldIn, type Key, key, normalArray, realNvpVector, standardNormal, train } from 'diffeo'
+import { density, type Key, key, realNvpVector, standardNormal, train } from 'diffeo'
+import { foldIn, normalArray } from 'diffeo/tensor'
 
 const steps = Number(process.argv[2] ?? 2000)
 

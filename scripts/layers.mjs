@@ -10,6 +10,7 @@ const layers = {
   thrown: [],
   tree: ['thrown'],
   error: ['printable', 'thrown', 'tree'],
+  throwing: ['error'],
   types: [],
   'missing-engine': ['error'],
   freed: ['error'],

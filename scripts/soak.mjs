@@ -20,12 +20,12 @@ const all = () => {
 }
 
 const one = async () => {
-  const d = await import('../dist/src/index.js')
+  const { diffeo: d } = await import('../bench/diffeo.mjs')
   await d.ready(engine)
   const shape = kind === 'vector' ? [2] : [8, 8, 1]
   const layer =
     kind === 'vector' ? d.realNvpVector({ couplings: 4, hidden: [32] }) : d.realNvp({ scales: 2, width: 8, blocks: 1 })
-  const flow = d.flow(d.on(shape, layer), d.standardNormal)
+  const flow = d.flow(d.atShape(shape, layer), d.standardNormal)
   const params = flow.init(d.key(0))
   const size = shape.reduce((a, b) => a * b, 1)
   const most = kind === 'vector' ? 2000 : 64
@@ -39,7 +39,7 @@ const one = async () => {
     const n = 1 + d.randomInt(d.foldIn(d.key(1), i), most)
     const x = d.orThrow(d.batch(shape, new Float32Array(n * size).fill(128)))
     const result = await d.compiled(flow).logProb(params)(x)
-    await d.values(result)
+    await d.toArray(result)
     d.unwrap(result).dispose()
     d.unwrap(x).dispose()
     if (i === 100) first = rss()

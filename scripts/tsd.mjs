@@ -43,7 +43,7 @@ const exported = async () => {
   const names = values.flatMap((module) => Object.keys(module).filter((name) => index[name] === module[name]))
   return [
     ...names,
-    ...Object.keys(index.T).map((name) => `T.${name}`),
+    ...Object.keys(await load('tensor/ops.js')).map((name) => `T.${name}`),
     ...Object.keys(index.Diffeo).map((name) => `Diffeo.${name}`),
   ]
 }

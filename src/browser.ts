@@ -8,7 +8,6 @@
 import { trainIn } from './api/train.js'
 import { ready } from './backends/browser.js'
 
-export * from './backends/browser.js'
 export * from './portable.js'
 
 /**

@@ -60,7 +60,7 @@ export const trainingError: Make = make('TrainingError')
  * `op: expected …, got …; fix`: the same sentence that the compiler prints for a shape. It is one line, safe to show in
  * a terminal: control and format characters, which names in files may hold, become escapes such as `\x1b`.
  * @example
- * describeError(fileError('read a.bin', 'a file', 'none', 'name another')) // 'read a.bin: expected a file, got none; name another'
+ * describeError(usageError('read a.bin', 'a file', 'none', 'name another')) // 'read a.bin: expected a file, got none; name another'
  */
 export const describeError = (e: DiffeoError): string =>
   printable(`${e.op}: expected ${e.expected}, got ${e.got}${e.fix === undefined ? '' : `; ${e.fix}`}`)
@@ -93,7 +93,7 @@ export class NotInstalled extends DiffeoException {}
 
 /**
  * The right of an `Either`, or its error thrown: for the outermost edge only.
- * @example const x = orThrow(batch([2], [1, 2, 3, 4]))
+ * @example const x = batch([2], [1, 2, 3, 4])
  */
 export const orThrow = <A>(fa: E.Either<DiffeoError, A>): A => {
   if (E.isLeft(fa)) throw new DiffeoException(fa.left)

@@ -1,10 +1,14 @@
 /**
- * What needs no files and none of Node's modules: all that a flow, its training and its evaluation are made of.
+ * `diffeo` without files: the algebra, base distributions, premade flows and their training.
  *
  * @module
  */
+import * as E from 'fp-ts/lib/Either.js'
+import type { Shape, ShapeFn } from '../types/shape.js'
+import * as core from './bijector/layer.js'
+import { asError } from './error.js'
+
 export type * from '../types/check.js'
-export type { Add, Even, Half, Mul, Product } from '../types/nat.js'
 export type * from '../types/shape.js'
 export type { Pairs, Sampler } from './api/data.js'
 export type {
@@ -17,18 +21,8 @@ export type {
   SampleOptions,
   Saveable,
 } from './api/model.js'
-export { type OnnxFunctions, onnxFunctions } from './api/onnx.js'
 export type { Numbers, Rows } from './api/rows.js'
 export { type DataOf, density, type Progress, type TrainOptions } from './api/train.js'
-export {
-  type OnnxFunction,
-  type OnnxInput,
-  type OnnxSampler,
-  toOnnx,
-  toOnnxSampler,
-} from './backends/onnxruntime/export.js'
-export { type EngineOptions, Precision } from './backends/options.js'
-export type { Loaded } from './backends/tfjs/backend.js'
 export * from './bijector/autoregressive.js'
 export * from './bijector/bijector.js'
 export * from './bijector/compose.js'
@@ -38,7 +32,16 @@ export * as Diffeo from './bijector/diffeo.js'
 export * from './bijector/elementwise.js'
 export * from './bijector/elementwise-of.js'
 export * from './bijector/embed.js'
-export * from './bijector/layer.js'
+export type {
+  AnyBijector,
+  AnyConditional,
+  AtShape,
+  Bijector,
+  Conditional,
+  Given,
+  Layer,
+  Trained,
+} from './bijector/layer.js'
 export { channelwise, checkerboard, halves, type KindOf, type Mask, mask, type Split } from './bijector/mask.js'
 export * from './bijector/norm.js'
 export * from './bijector/rearrange.js'
@@ -46,21 +49,6 @@ export * from './bijector/reverse.js'
 export type { Interval } from './bijector/support.js'
 export type { EachRow, Elementwise, Theta, Transformer } from './bijector/transformer.js'
 export * as Transformers from './bijector/transformers/index.js'
-export {
-  bytes,
-  type Call,
-  describe,
-  type Elements,
-  flops,
-  type Program,
-  type ProgramType,
-  type ValueInfo,
-} from './compiler/program.js'
-export * from './data/batches.js'
-export * from './data/image-set.js'
-export * from './data/planes.js'
-export * from './data/split.js'
-export * from './data/toys.js'
 export {
   type Base,
   type DrawOptions,
@@ -86,63 +74,38 @@ export { diagonalGaussian, fullGaussian } from './distribution/gaussian.js'
 export { independent } from './distribution/independent.js'
 export { classMixture, gaussianMixture } from './distribution/mixture.js'
 export { studentT } from './distribution/student.js'
-export * from './error.js'
-export * from './image/grid.js'
-export * from './image/heatmap.js'
-export { type JitOptions, type Jitted, jit } from './jit.js'
+export { type DiffeoError, DiffeoException, describeError, shapeError, usageError } from './error.js'
 export * from './models/realNvp.js'
 export type { Norm } from './nn/conv.js'
 export { defaultNet } from './nn/default.js'
 export * from './nn/mlp.js'
 export type { Module, Net } from './nn/net.js'
 export { type ConvNetOptions, convNet, type ResnetOptions, resnet } from './nn/resnet.js'
-export * as T from './tensor/ops.js'
-export * from './tensor/params.js'
-export * from './tensor/random.js'
-export {
-  type AnyTensor,
-  type BatchOf,
-  batch,
-  type DType,
-  type PerExample,
-  refine,
-  sizes,
-  type Tensor,
-  tensor,
-  unwrap,
-  values,
-} from './tensor/tensor.js'
-export type { MaybeLater } from './train/ahead.js'
-export {
-  type Batches,
-  type Evaluation,
-  type EvaluationProgress,
-  evaluate,
-  type Figures,
-  type Gap,
-  summarise,
-  trainingGap,
-} from './train/evaluate.js'
-export {
-  type Compiled,
-  type Compiling,
-  type FitEvent,
-  type FitOptions,
-  fit,
-  type Stepped,
-  type Stopped,
-  type Validated,
-} from './train/fit.js'
-export { dynamicLossScale, type LossScale, type LossScaling } from './train/lossScale.js'
+export { type Key, key } from './tensor/random.js'
 export { maximumLikelihood, type Objective, type ObjectiveKind, type Trainable } from './train/objective.js'
-export * from './train/optimiser.js'
-export { decodeSafetensors, encodeSafetensors, type RawTensor, type Safetensors } from './train/safetensors.js'
 export {
-  averageParams,
-  copyState,
-  disposeState,
-  startTraining,
-  type TrainState,
-} from './train/state.js'
-export { type StepMetrics, type StepOptions, type Stepper, step } from './train/step.js'
-export * from './train/variational.js'
+  evaluateVariational,
+  importanceWeighted,
+  type LogDensity,
+  type NoiseBatch,
+  reverseKl,
+  type Variational,
+  type VariationalEvaluation,
+} from './train/variational.js'
+
+/**
+ * A layer from its rule: the bijector at each event shape. To refuse a shape, throw a `DiffeoException`. With the shape of a
+ * context, a rule may return a conditional bijector.
+ *
+ * @example
+ * const negate = layer<Same>('negate', (shape) =>
+ *   bijector({ name: 'negate', domain: shape, codomain: shape, spec: {},
+ *     forward: (_, x) => [T.neg(x), T.zeroPerExample(x)],
+ *     inverse: (_, z) => [T.neg(z), T.zeroPerExample(z)],
+ *   }),
+ * )
+ */
+export const layer = <F extends ShapeFn>(
+  name: string,
+  at: (shape: Shape, given?: Shape) => core.AnyBijector | core.AnyConditional,
+): core.Layer<F> => core.layer<F>(name, (shape, given) => E.tryCatch(() => at(shape, given), asError))

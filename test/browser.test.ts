@@ -10,14 +10,17 @@ import { findChromium, startChromium } from './web/chromium.mjs'
 import { serve, tryPages, writePages } from './web/pages.mjs'
 
 const page = `
-import { adam, compiled, constantRate, batch, evaluate, fit, flow, foldIn, key, on, orThrow, ready, realNvpVector,
-  standardNormal, startTraining, twoMoons, useEngine, values } from 'diffeo'
+import { atShape, compiled, flow, key, realNvpVector, standardNormal } from 'diffeo'
+import { twoMoons } from 'diffeo/data'
+import { ready } from 'diffeo/engine'
+import { batch, foldIn, toArray } from 'diffeo/tensor'
+import { adam, constantRate, evaluate, fit, startTraining } from 'diffeo/train'
 
 const train = async () => {
   const { name } = await ready('cpu')
-  const native = await useEngine('onnxruntime')()
-  const density = flow(on([2], realNvpVector({ couplings: 2, hidden: [8] })), standardNormal)
-  const draw = (step) => orThrow(batch([2], twoMoons().sample(foldIn(key(1), step), 64)))
+  const native = await ready('onnxruntime').catch(({ error }) => error)
+  const density = flow(atShape([2], realNvpVector({ couplings: 2, hidden: [8] })), standardNormal)
+  const draw = (step) => batch([2], twoMoons().sample(foldIn(key(1), step), 64))
   const optimiser = adam()
   const start = await startTraining(density, optimiser, key(0), draw(0))
   const losses = []
@@ -28,8 +31,8 @@ const train = async () => {
     if (event._tag === 'Validated') losses.push(event.nats)
     if (event._tag === 'Stopped') {
       if (event.error) throw new Error(JSON.stringify(event.error))
-      const points = await values(await compiled(density).sample(event.state.params)(key(2), 3))
-      return { name, native: native.left, losses, points: points.length, node: typeof process }
+      const points = await toArray(await compiled(density).sample(event.state.params)(key(2), 3))
+      return { name, native, losses, points: points.length, node: typeof process }
     }
   }
 }
@@ -106,7 +109,7 @@ it('is built by the server of Vite, which asks for no package that is not instal
   const root = join(folder, 'served')
   writePages(root, "const url = '/'", { script: './page.js' })
   // as the server does for a package that is installed and no link
-  const optimizeDeps = { include: ['diffeo'] }
+  const optimizeDeps = { include: ['', '/data', '/engine', '/tensor', '/train'].map((name) => `diffeo${name}`) }
   const server = await createServer({
     root,
     configFile: false,
@@ -118,7 +121,7 @@ it('is built by the server of Vite, which asks for no package that is not instal
   try {
     // the package as the server bundles it, and then looks for what it imports
     const page = await server.transformRequest('/train.js')
-    const [, path] = /from "([^"]*\/diffeo\.js[^"]*)"/.exec(page!.code)!
+    const [, path] = /from "([^"]*\/diffeo_data\.js[^"]*)"/.exec(page!.code)!
     expect((await server.transformRequest(path!))?.code).toContain('twoMoons')
   } finally {
     await server.close()

@@ -12,8 +12,9 @@ it.each([['browser'], []])('compile without the types of Node (conditions: %s)',
   mkdirSync(join(folder, 'node_modules'), { recursive: true })
   rmSync(join(folder, 'node_modules', 'diffeo'), { force: true })
   symlinkSync(resolve('.'), join(folder, 'node_modules', 'diffeo'), 'junction')
-  const page = `import { batch, orThrow, ready } from 'diffeo'
-    export const x = async () => { await ready('auto', { wasm: '/wasm/' }); return orThrow(batch([2], [1, 2])) }`
+  const page = `import { ready } from 'diffeo/engine'
+    import { batch } from 'diffeo/tensor'
+    export const x = async () => { await ready('auto', { wasm: '/wasm/' }); return batch([2], [1, 2]) }`
   writeFileSync(join(folder, 'page.ts'), page)
   const compilerOptions = {
     ...{ target: 'es2022', lib: ['es2023', 'dom'], types: [], module: 'esnext', moduleResolution: 'bundler' },

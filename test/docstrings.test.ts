@@ -5,7 +5,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { ready, type Tensor, values } from 'diffeo'
+import { ready } from 'diffeo/engine'
+import { type Tensor, toArray } from 'diffeo/tensor'
 import ts from 'typescript'
 import { describe, expect, it } from 'vitest'
 
@@ -19,10 +20,10 @@ import * as TE from 'fp-ts/lib/TaskEither.js'
 import * as t from 'io-ts'
 import { test } from 'vitest'
 const moons = flow(compose(input([2]), coupling(halves(), mlp()), coupling(halves('second'), mlp())), standardNormal)
-const digits = flow(on([28, 28, 1], realNvp({ scales: 2, width: 4, blocks: 1 })), standardNormal)
+const digits = flow(atShape([28, 28, 1], realNvp({ scales: 2, width: 4, blocks: 1 })), standardNormal)
 const [k, net, mine] = [key(0), resnet(), affine]
 const [params, digitParams] = [moons.init(k), digits.init(k)]
-const draw = (own: Key, n: number) => orThrow(batch([2], twoMoons().sample(own, n)))
+const draw = (own: Key, n: number) => batch([2], twoMoons().sample(own, n))
 const [x, z, points] = [draw(k, 4), draw(k, 4), twoMoons().sample(k, 300)]
 const images = new Uint8Array(28 * 28 * 100)
 const set = (n: number) => inMemory({ name: 'black', shape: [28, 28, 1], images: new Uint8Array(28 * 28 * n) })
@@ -38,7 +39,13 @@ const config = ts.getParsedCommandLineOfConfigFile(
   {},
   { ...ts.sys, onUnRecoverableConfigFileDiagnostic: () => undefined },
 )!
-const entries = { diffeo: 'src/index.ts', 'diffeo/laws': 'src/laws/index.ts' }
+const entries = {
+  diffeo: 'src/index.ts',
+  ...Object.fromEntries(
+    ['data', 'engine', 'image', 'tensor', 'train', 'fp'].map((name) => [`diffeo/${name}`, `src/entry/${name}.ts`]),
+  ),
+  'diffeo/laws': 'src/laws/index.ts',
+}
 const program = ts.createProgram(Object.values(entries), config.options)
 const checker = program.getTypeChecker()
 
@@ -69,23 +76,43 @@ const all = Object.entries(entries).map(([from, path]) => ({
   from,
   exported: exportsOf(checker.getSymbolAtLocation(program.getSourceFile(path)!)!),
 }))
-const examples = all.flatMap(({ exported }) =>
-  exported.flatMap(({ name, examples }) => examples.map((code) => ({ name, code }))),
+/** Whether no entry point before this one exports the name: `diffeo/fp` has names of the others. */
+const isFirst = (from: string, name: string): boolean =>
+  all.find(({ exported }) => exported.some((own) => own.name === name))?.from === from
+const examples = all.flatMap(({ from, exported }) =>
+  exported.flatMap(({ name, examples }) => examples.map((code) => ({ name, code, isFp: from === 'diffeo/fp' }))),
 )
-const imports = all.map(
-  ({ from, exported }) =>
-    `import { ${exported.flatMap(({ name }) => (name.includes('.') ? [] : [name])).join(', ')} } from '${from}'`,
-)
+/** Examples import nothing: every name stands for itself, operations of tensors in `T`. */
+const imports = [
+  "import * as fp from 'diffeo/fp'",
+  "import * as T from 'diffeo/tensor'",
+  ...all.map(({ from, exported }) => {
+    const names = exported.flatMap(({ name }) => (name.includes('.') || !isFirst(from, name) ? [] : [name]))
+    return `import { ${names.join(', ')} } from '${from}'`
+  }),
+]
+
+/** In the examples of `diffeo/fp` its own forms stand for the names that it shares. */
+const fpNames = `const { ${all
+  .find(({ from }) => from === 'diffeo/fp')!
+  .exported.filter(({ name, isValue }) => isValue && !isFirst('diffeo/fp', name))
+  .map(({ name }) => name)
+  .join(', ')} } = fp`
 
 describe('docstrings', () => {
   it('have an example for each value', () => {
-    const bare = all.flatMap(({ exported }) => exported.filter((own) => own.isValue && own.examples.length === 0))
+    // those of `diffeo/fp` are the forms of functions that other entry points export
+    const bare = all.flatMap(({ from, exported }) =>
+      exported.filter(
+        (own) => own.isValue && own.examples.length === 0 && (from !== 'diffeo/fp' || isFirst(from, own.name)),
+      ),
+    )
     expect(bare.map(({ name, at }) => `${at}: ${name}`)).toEqual([])
     expect(examples.length).toBeGreaterThan(200)
   })
   it('have examples that compile', () => {
     const path = resolve('test', 'docstrings.examples.ts')
-    const parts = examples.map(({ code }) => `;async () => {\n${code}\n}`)
+    const parts = examples.map(({ code, isFp }) => `;async () => {\n${isFp ? fpNames : ''}\n${code}\n}`)
     const text = [...imports, known, ...parts, 'export {}'].join('\n')
     const options = { ...config.options, noUnusedLocals: false, verbatimModuleSyntax: false, isolatedModules: false }
     const host = ts.createCompilerHost(options)
@@ -101,9 +128,11 @@ describe('docstrings', () => {
     expect(wrong).toEqual([])
   })
   it('say what their examples come to', async () => {
-    const said = examples.flatMap(({ name, code }) => {
+    const said = examples.flatMap(({ name, code, isFp }) => {
       const [, before, last, figures] = /^([\s\S]*\n)?(.*\S) \/\/ (\[[-\d., e]*\]|-?[\d.]+)$/.exec(code) ?? []
-      return last === undefined || /^const /.test(last) ? [] : [{ name, before: before ?? '', last, figures: figures! }]
+      return last === undefined || isFp || /^const /.test(last)
+        ? []
+        : [{ name, before: before ?? '', last, figures: figures! }]
     })
     const bodies = said.map(({ before, last }) => `async () => {\n${before}\nreturn ${last}\n}`)
     const used = known.split('\n').filter((line) => !line.includes("'vitest'"))
@@ -120,7 +149,7 @@ describe('docstrings', () => {
         ? [answer]
         : ArrayBuffer.isView(answer) || Array.isArray(answer)
           ? [...(answer as unknown as readonly number[])]
-          : [...(await values(answer as Tensor<[]>))]
+          : [...(await toArray(answer as Tensor<[]>))]
     for (const [i, { name, figures }] of said.entries()) {
       const digits = Math.max(0, ...[...figures.matchAll(/\.(\d+)/g)].map(([, after = '']) => after.length))
       // what is added makes −0 a 0

@@ -1,28 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core'
-import {
-  adam,
-  compiled,
-  constantRate,
-  dequantise,
-  disposeState,
-  drawBase,
-  type EngineName,
-  flow,
-  key,
-  normalArray,
-  on,
-  ready,
-  realNvp,
-  realNvpVector,
-  standardNormal,
-  startTraining,
-  step,
-  unwrap,
-} from 'diffeo'
+import { atShape, compiled, dequantise, drawBase, flow, key, realNvp, realNvpVector, standardNormal } from 'diffeo'
+import { type EngineName, ready } from 'diffeo/engine'
+import { normalArray, unwrap } from 'diffeo/tensor'
+import { adam, constantRate, disposeState, startTraining, trainStep } from 'diffeo/train'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { eagerCompiler, setCompiler } from '../src/backends/compiler.js'
 import { simplify } from '../src/compiler/passes/simplify.js'
-import { bytes, flops, describe as show } from '../src/compiler/program.js'
+import { bytes, flops, describeProgram as show } from '../src/compiler/program.js'
 import { trace } from '../src/compiler/trace.js'
 import { jit } from '../src/jit.js'
 import { trust } from '../src/tensor/tensor.js'
@@ -128,7 +112,7 @@ describe('jit', () => {
       return t
     })
     await expect(outer(x)).rejects.toThrow('a jit inside a jit; call the plain function')
-    const density = flow(on([2], realNvpVector({ couplings: 2, hidden: [3] })), standardNormal)
+    const density = flow(atShape([2], realNvpVector({ couplings: 2, hidden: [3] })), standardNormal)
     const draws: Readonly<Record<string, () => unknown>> = {
       sample: () => drawBase(standardNormal, [2], {}, key(0), 3),
       dequantise: () => dequantise<readonly []>(key(0)).forward(trust(x)),
@@ -356,8 +340,8 @@ it('a compiled flow frees every program that it made', async () => {
     const { run } = await eagerCompiler(input)
     return { run, dispose: async () => void freed++ }
   })
-  const own = compiled(flow(on([2], realNvpVector({ couplings: 2, hidden: [3] })), standardNormal))
-  const params = on([2], realNvpVector({ couplings: 2, hidden: [3] })).init(key(0))
+  const own = compiled(flow(atShape([2], realNvpVector({ couplings: 2, hidden: [3] })), standardNormal))
+  const params = atShape([2], realNvpVector({ couplings: 2, hidden: [3] })).init(key(0))
   const x = trust<readonly ['N', 2]>(tf.zeros([3, 2]))
   await own.logProb(params)(x)
   await own.bitsPerDim(params)(x)
@@ -371,7 +355,7 @@ it('a compiled flow frees every program that it made', async () => {
 })
 
 describe(`a Real NVP on ${fast}`, () => {
-  const nvp = flow(on([4, 4, 2], realNvp({ scales: 2, width: 16, blocks: 1 })), standardNormal)
+  const nvp = flow(atShape([4, 4, 2], realNvp({ scales: 2, width: 16, blocks: 1 })), standardNormal)
   // made anew for each engine: a tensor that has been on one does not come back from every one of them
   const makePixels = () =>
     trust<readonly ['N', 4, 4, 2]>(
@@ -401,7 +385,7 @@ describe(`a Real NVP on ${fast}`, () => {
       await ready(engine)
       const [params, pixels] = [makeParams(), makePixels()]
       const optimiser = adam()
-      const next = step(nvp, { optimiser, learningRate: constantRate(1e-3) })
+      const next = trainStep(nvp, { optimiser, learningRate: constantRate(1e-3) })
       let state = { step: 0, params, moments: (await startTraining(nvp, optimiser, key(0), pixels)).moments }
       const figures: number[] = []
       let firstMoments: number[] = []

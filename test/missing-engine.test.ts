@@ -1,9 +1,11 @@
 /** Without an engine, every operation says what to do. This file imports no engine: the order of its tests matters. */
 import * as tf from '@tensorflow/tfjs-core'
-import * as d from 'diffeo'
-import { type AnyTensor, T } from 'diffeo'
 import { checkCategory, checkLaws } from 'diffeo/laws'
+import type { AnyTensor, BatchOf } from 'diffeo/tensor'
 import { expect, it } from 'vitest'
+import { diffeo as d } from './everything.js'
+
+const { T } = d
 
 const message = 'engine: expected one that is ready, got none; call `await ready()` first'
 
@@ -15,9 +17,9 @@ const fake = (shape: readonly number[]): AnyTensor =>
 
 const vector = fake([4, 6])
 const image = fake([2, 4, 4, 8])
-const batchOf6 = () => fake([4, 6]) as d.BatchOf<[6]>
-const flow = d.flow(d.on([6], d.realNvpVector({ couplings: 2, hidden: [4] })), d.standardNormal)
-const standard = d.flow(d.on([6], d.sigmoid), d.standardNormal)
+const batchOf6 = () => fake([4, 6]) as BatchOf<[6]>
+const flow = d.flow(d.atShape([6], d.realNvpVector({ couplings: 2, hidden: [4] })), d.standardNormal)
+const standard = d.flow(d.atShape([6], d.sigmoid), d.standardNormal)
 
 const calls: Readonly<Record<string, () => unknown>> = {
   tensor: () => d.tensor([2], [1, 2]),
@@ -83,7 +85,7 @@ it.each([...Object.entries(calls), ...operationCalls])('%s asks for ready()', as
 })
 
 it('the laws ask for ready() instead of blaming the bijector', () => {
-  const b = d.on([6], d.sigmoid)
+  const b = d.atShape([6], d.sigmoid)
   const said = (call: () => void): string => {
     try {
       call()
@@ -99,7 +101,7 @@ it('the laws ask for ready() instead of blaming the bijector', () => {
 it('asks for ready() while an engine starts, and computes once it has', async () => {
   const create = (): string => {
     try {
-      return `${d.sizes(d.orThrow(d.tensor([1], [1])))}`
+      return `${d.sizes(d.tensor([1], [1]))}`
     } catch (thrown) {
       return (thrown as Error).message
     }

@@ -1,6 +1,7 @@
-import { DiffeoException, describeError, formatError } from 'diffeo'
+import { DiffeoException, describeError } from 'diffeo'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { formatError } from '../src/error.js'
 import { printable, printableJson, printableLines } from '../src/printable.js'
 
 const dangerous = /(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u

@@ -1,8 +1,9 @@
 /** What the tests share: the cpu backend, random non-identity parameters, the values of tensors. */
 import '@tensorflow/tfjs-backend-cpu'
 import * as tf from '@tensorflow/tfjs-core'
-import { type AnyBijector, type Key, type Params, unwrap } from 'diffeo'
+import type { AnyBijector, Key } from 'diffeo'
 import { randomParams as fromSpec } from 'diffeo/laws'
+import { type Params, unwrap } from 'diffeo/tensor'
 import { registerGradients } from '../src/backends/tfjs/gradients.js'
 import { latentTensors } from '../src/tensor/tensor.js'
 

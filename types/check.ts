@@ -137,7 +137,7 @@ export type Refusal<F extends ShapeFn, S, C = undefined> = F extends Same
 export type OnlyBijector<L> = L extends { readonly domain: unknown }
   ? unknown
   : L extends HasShapeFn
-    ? ShapeError<'flow: expected a bijector, got a layer without a shape; use on(shape, layer)'>
+    ? ShapeError<'flow: expected a bijector, got a layer without a shape; use atShape(shape, layer)'>
     : ShapeError<'flow: expected a bijector, got something else'>
 /** `unknown` if `L` can be reversed (it has one latent, or is a layer that keeps the shape), else the error. */
 export type Reversible<L> = L extends { readonly domain: Shape; readonly codomain: infer B }
@@ -152,4 +152,4 @@ export type Reversible<L> = L extends { readonly domain: Shape; readonly codomai
     ? unknown
     : FnOf<L> extends KeepsShape
       ? unknown
-      : ShapeError<'reverse: expected a layer that keeps the shape, got one that may change it; use on(shape, layer)'>
+      : ShapeError<'reverse: expected a layer that keeps the shape, got one that may change it; use atShape(shape, layer)'>

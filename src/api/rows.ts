@@ -8,7 +8,7 @@ import type { Batch, Shape } from '../../types/shape.js'
 import { DiffeoException, orThrow, shapeError, usageError } from '../error.js'
 import { float32Of } from '../tensor/numbers.js'
 import { product, show } from '../tensor/shape.js'
-import { type AnyTensor, type Tensor, trust, unwrap, values } from '../tensor/tensor.js'
+import { type AnyTensor, type Tensor, toArray, trust, unwrap } from '../tensor/tensor.js'
 
 /**
  * Examples of event shape `S`: a list of rows, each the numbers of one example in row-major order; all numbers in one list,
@@ -55,7 +55,7 @@ export const numbersIn = (
 
 /** Rows as numbers: those of a batch are read from it. */
 export const readRows = async (rows: unknown): Promise<unknown> =>
-  rows instanceof tf.Tensor ? values(trust<Shape>(rows)) : rows
+  rows instanceof tf.Tensor ? toArray(trust<Shape>(rows)) : rows
 
 /** Runs `f` on a batch of the rows, which is freed afterwards unless it is the caller's. */
 export const withBatch = async <S extends Shape, R>(
@@ -71,7 +71,7 @@ export const withBatch = async <S extends Shape, R>(
 }
 
 /** The numbers of a tensor, which is freed. */
-export const taken = async (t: AnyTensor): Promise<Float32Array> => values(t).finally(() => unwrap(t).dispose())
+export const taken = async (t: AnyTensor): Promise<Float32Array> => toArray(t).finally(() => unwrap(t).dispose())
 
 /** The numbers of a batch and their shape. The batch is freed. */
 export const numbersOf = async <S extends Shape>(t: AnyTensor): Promise<Numbers<S>> => {

@@ -8,7 +8,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import type { LatentsAt, Refusal } from '../../types/check.js'
 import type { Shape, ShapeFn } from '../../types/shape.js'
 import { expectKind } from '../bijector/arguments.js'
-import { on } from '../bijector/bijector.js'
+import { atShape } from '../bijector/bijector.js'
 import { contextOf } from '../bijector/from-runs.js'
 import type { Given, Layer } from '../bijector/layer.js'
 import type { ImageSet, ImageShape } from '../data/image-set.js'
@@ -36,7 +36,7 @@ import { type HistoryEntry, type ModelOf, modelOf, type Trained, withKey } from 
 import type { Rows } from './rows.js'
 
 /**
- * The density of layers at a shape: `flow(on(shape, layers, { given }), base)`.
+ * The density of layers at a shape: `flow(atShape(shape, layers, { given }), base)`.
  *
  * @example
  * const moons = density([2], realNvpVector()) // Flow<[2], [2]>
@@ -50,7 +50,7 @@ export const density = <const S extends Shape, F extends ShapeFn, const C extend
   { given }: { readonly given?: C } = {},
 ): FlowOf<Given<S, C, LatentsAt<F, S, C>>, S, LatentsAt<F, S, C>> => {
   // the types of all three are conditional on the type parameters; the compiler resolves them only where `density` is called
-  const at = on<Shape, ShapeFn, Shape | undefined>(shape, layers as Layer<ShapeFn>, { given: given as Shape })
+  const at = atShape<Shape, ShapeFn, Shape | undefined>(shape, layers as Layer<ShapeFn>, { given: given as Shape })
   return flow(at as never, base) as never
 }
 

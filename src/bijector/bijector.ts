@@ -1,5 +1,5 @@
 /**
- * `bijector({ … })` makes a bijector from two functions. `input` and `on` put layers at a shape.
+ * `bijector({ … })` makes a bijector from two functions. `input` and `atShape` put layers at a shape.
  *
  * @module
  */
@@ -169,17 +169,17 @@ export interface GivenOption<C> {
  * A layer at a shape; with `given`, at a context's shape too.
  *
  * @example
- * const b = on([32, 32, 3], compose(squeeze, factorOut)) // Bijector<[32, 32, 3], [[16, 16, 6], [16, 16, 6]]>
- * const digits = on([28, 28, 1], realNvp(), { given: [10] }) // conditional on one of ten classes
+ * const b = atShape([32, 32, 3], compose(squeeze, factorOut)) // Bijector<[32, 32, 3], [[16, 16, 6], [16, 16, 6]]>
+ * const digits = atShape([28, 28, 1], realNvp(), { given: [10] }) // conditional on one of ten classes
  * @throws DiffeoException if a size known only at run time does not fit; `layer.at(shape)` returns an `Either`
  */
-export const on = <const S extends Shape, F extends ShapeFn, const C extends Shape | undefined = undefined>(
+export const atShape = <const S extends Shape, F extends ShapeFn, const C extends Shape | undefined = undefined>(
   shape: S,
   of: Layer<F> & Refusal<F, S, C>,
   { given }: GivenOption<C> = {},
 ): Given<S, C, LatentsAt<F, S, C>> => {
   const context = given && orThrow(shapeIn('on given', given))
-  const b = orThrow(layerIn('on')(of).at(orThrow(shapeIn('on', shape)), context))
+  const b = orThrow(layerIn('atShape')(of).at(orThrow(shapeIn('atShape', shape)), context))
   // a layer that does not use the context returns a bijector
   const made = context === undefined || 'context' in b ? b : conditionalFromRuns(context, { ...b, ...b.runs })
   return made as Given<S, C, LatentsAt<F, S, C>>

@@ -74,7 +74,7 @@ const inside = (p: AnyTensor, least = SMALLEST, margin = 2 ** -24): AnyTensor =>
  * - Inverse: x = log y − log(1 − y)
  * - Inverse log-det: Σ softplus(x) + softplus(−x)
  *
- * @example on([2], sigmoid)
+ * @example atShape([2], sigmoid)
  */
 export const sigmoid: Layer<Same> = pointwise(
   'sigmoid',
@@ -188,7 +188,7 @@ const spread = (event: AnyTensor, like: AnyTensor): AnyTensor =>
  * - Inverse: x = −log(1 − y)/λ
  * - Inverse log-det: −Σ log λ − λx
  *
- * @example on([1], reverse(exponentialCdf(2))) // uniforms to waiting times of mean ½
+ * @example atShape([1], reverse(exponentialCdf(2))) // uniforms to waiting times of mean ½
  */
 export const exponentialCdf = (rate = 1): Layer<Same> =>
   withOptions('exponentialCdf', [positive('rate', rate)], () =>

@@ -48,7 +48,7 @@ const reversed = (b: AnyBijector | AnyConditional): E.Either<DiffeoError, AnyBij
  * normalise the output of `forward`, and a reversed layer would push it further away at each step.
  *
  * @throws DiffeoException for a bijector with such statistics; `layer.at(shape)` returns an `Either`
- * @example on([1], reverse(normalCdf())) // Bijector<[1], [1]>
+ * @example atShape([1], reverse(normalCdf())) // Bijector<[1], [1]>
  */
 export const reverse = <L extends HasShapeFn>(of: L & Reversible<L>): Reversed<L> => {
   const l = layerIn('reverse')(of)

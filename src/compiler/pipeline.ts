@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { describe, type Program } from './program.js'
+import { describeProgram, type Program } from './program.js'
 
 /** A pass and its name. */
 export type Pass = readonly [name: string, run: (program: Program) => Program]
@@ -18,6 +18,6 @@ export const runPasses = (pipeline: string, passes: readonly Pass[], program: Pr
     const after = run(before)
     const took = (performance.now() - from).toFixed(1)
     console.error(`${pipeline}: ${name}: ${before.calls.length} → ${after.calls.length} calls, ${took} ms`)
-    console.error(describe(after))
+    console.error(describeProgram(after))
     return after
   }, program)

@@ -112,13 +112,13 @@ const showConstant = (info: ValueInfo, data: Elements): string =>
  *
  * @example
  * const twice = jit((x: Tensor<[3]>) => T.times(2)(x))
- * describe(twice.program(orThrow(tensor([3], [1, 2, 3]))))
+ * describeProgram(twice.program(tensor([3], [1, 2, 3])))
  * // input %0 float32[3]
  * // constant %1 float32[] = 2
  * // %2 float32[3] = Multiply(%0, %1)
  * // output %2
  */
-export const describe = ({ values, inputs, constants, calls, outputs }: Program): string =>
+export const describeProgram = ({ values, inputs, constants, calls, outputs }: Program): string =>
   [
     ...inputs.map((v) => `input %${v} ${showInfo(values[v]!)}`),
     ...[...constants].map(([v, data]) => `constant %${v} ${showConstant(values[v]!, data)}`),

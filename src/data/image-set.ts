@@ -67,6 +67,6 @@ export const subset =
 /**
  * Returns 0, 1, …, n − 1.
  *
- * @example range(3) // [0, 1, 2]
+ * @example firstIndices(3) // [0, 1, 2]
  */
-export const range = (n: number): Uint32Array => Uint32Array.from({ length: n }, (_, i) => i)
+export const firstIndices = (n: number): Uint32Array => Uint32Array.from({ length: n }, (_, i) => i)

@@ -151,7 +151,7 @@ export const findPictures = (at: string): TE.TaskEither<DiffeoError, Pictures> =
 /**
  * The pictures whose names are wanted.
  *
- * @example pipe(findPictures('photos'), TE.map((all) => choosePictures(all, (name) => name.startsWith('trip/'))))
+ * @example choosePictures(await findPictures('photos'), (name) => name.startsWith('trip/'))
  */
 export const choosePictures = ({ at, names, sizes, read }: Pictures, wanted: (name: string) => boolean): Pictures => {
   const chosen = names.flatMap((name, i) => (wanted(name) ? [i] : []))

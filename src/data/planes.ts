@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Key, normalArray, split, uniformArray } from '../tensor/random.js'
+import { type Key, normalArray, splitKey, uniformArray } from '../tensor/random.js'
 import {
   circles,
   correlatedNormal,
@@ -27,7 +27,7 @@ const eachPoint = (points: Float32Array, log: (x: number, y: number) => number):
 export const checkerboardDensity: Toy = {
   name: 'checkerboard',
   sample: (key, n) => {
-    const [kSquare, kPlace] = split(key)
+    const [kSquare, kPlace] = splitKey(key)
     const squares = uniformArray(kSquare, n)
     return uniformArray(kPlace, 2 * n).map((u, i) => {
       const square = Math.floor(8 * squares[i >> 1]!)
@@ -75,7 +75,7 @@ export const pinwheel: Toy = (() => {
   return {
     name: 'pinwheel',
     sample: (key: Key, n: number) => {
-      const [kArm, kPlace] = split(key)
+      const [kArm, kPlace] = splitKey(key)
       const arms = uniformArray(kArm, n)
       const out = normalArray(kPlace, 2 * n)
       for (let i = 0; i < n; i++) {

@@ -15,7 +15,7 @@
  *
  * @module
  */
-import { type Key, normalArray, split, uniformArray } from '../tensor/random.js'
+import { type Key, normalArray, splitKey, uniformArray } from '../tensor/random.js'
 
 /** A density of the plane. Points are interleaved x and y: n points are 2n numbers. */
 export interface Toy {
@@ -97,7 +97,7 @@ const gridEntropy = (sigma: number, nodes: readonly Node[]): number => {
 const noisyPath = (name: string, sigma: number, path: (u: number) => Point, nodes: () => readonly Node[]): Toy => ({
   name,
   sample: (key, n) => {
-    const [kPath, kNoise] = split(key)
+    const [kPath, kNoise] = splitKey(key)
     const places = uniformArray(kPath, n)
     return normalArray(kNoise, 2 * n).map((noise, i) => (path(places[i >> 1] ?? 0)[i & 1] ?? 0) + sigma * noise)
   },

@@ -148,7 +148,7 @@ const elementwise = (
 /**
  * N(0, 1) for every element: log p(z) = −½z² − ½ log 2π (Eq. 7).
  *
- * @example standardNormal.logProb({}, orThrow(batch([1], [0, 1]))) // [-0.919, -1.419]
+ * @example standardNormal.logProb({}, batch([1], [0, 1])) // [-0.919, -1.419]
  */
 export const standardNormal: Base = elementwise(
   'standardNormal',
@@ -160,7 +160,7 @@ export const standardNormal: Base = elementwise(
 /**
  * The logistic distribution for every element: log p(z) = −softplus(z) − softplus(−z).
  *
- * @example standardLogistic.logProb({}, orThrow(batch([1], [0, 1]))) // [-1.386, -1.627]
+ * @example standardLogistic.logProb({}, batch([1], [0, 1])) // [-1.386, -1.627]
  */
 export const standardLogistic: Base = elementwise(
   'standardLogistic',
@@ -178,7 +178,7 @@ export const standardLogistic: Base = elementwise(
  * nearer to the middle; above 1 it changes nothing.
  *
  * @throws DiffeoException if the bounds are not finite, or `low` is not below `high`
- * @example uniformBox(-1, 1).logProb({}, orThrow(batch([1], [0, 2]))) // [-0.693, -Infinity]
+ * @example uniformBox(-1, 1).logProb({}, batch([1], [0, 2])) // [-0.693, -Infinity]
  */
 export const uniformBox = (low: number, high: number): Base => {
   const wrong = wrongOption('uniformBox', [

@@ -249,7 +249,7 @@ export const flow = <A extends Shape, B extends Latents, L = Bijector<A, B>>(
     'a bijector',
     bijector,
     ['a bijector', 'a conditional bijector'],
-    'put a layer at a shape: on(shape, layer)',
+    'put a layer at a shape: atShape(shape, layer)',
   )
   expectKind('flow', 'a base', base)
   const of = bijector as object as Bijector<A, B> | Conditional<A, Shape, B>

@@ -27,7 +27,7 @@ const logNormal = (e: tf.Tensor): tf.Tensor =>
  * Independent normals with a learned mean and deviation for each element.
  *
  * @example
- * const model = flow(on([2], affine), diagonalGaussian)
+ * const model = flow(atShape([2], affine), diagonalGaussian)
  * countParams(diagonalGaussian.spec([2])) // 4
  */
 export const diagonalGaussian: Base = {

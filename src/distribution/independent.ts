@@ -15,7 +15,7 @@ import type { Base } from './base.js'
  * One base for each latent, in their order.
  *
  * @throws DiffeoException, from `flow`, if there are not as many bases as latents
- * @example const model = flow(on([4, 4, 1], compose(squeeze, factorOut)), independent(standardLogistic, standardNormal))
+ * @example const model = flow(atShape([4, 4, 1], compose(squeeze, factorOut)), independent(standardLogistic, standardNormal))
  */
 export const independent = (...bases: readonly Base[]): Base => {
   const shapesOf = (latents: Latents): readonly Shape[] => {

@@ -192,7 +192,7 @@ const mixture = (name: string, k: number, classes: number, isConditional: boolea
  * A mixture of `k` normals with learned weights, means and deviations.
  *
  * @throws DiffeoException if `k` is not a whole number of at least 1
- * @example const model = flow(on([2], realNvpVector()), gaussianMixture(5))
+ * @example const model = flow(atShape([2], realNvpVector()), gaussianMixture(5))
  */
 export const gaussianMixture = (k: number): Base => mixture('gaussianMixture', k, 1, false)
 
@@ -201,6 +201,6 @@ export const gaussianMixture = (k: number): Base => mixture('gaussianMixture', k
  * shared, and the base tells the classes apart.
  *
  * @throws DiffeoException if a number is not whole and at least 1; from `flow`, if the context is not one number for each class
- * @example const model = flow(on([2], realNvpVector(), { given: [10] }), classMixture(10))
+ * @example const model = flow(atShape([2], realNvpVector(), { given: [10] }), classMixture(10))
  */
 export const classMixture = (classes: number, k = 1): Base => mixture('classMixture', k, classes, true)

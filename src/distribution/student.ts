@@ -36,7 +36,7 @@ const logOnePlusSquare = (a: tf.Tensor): tf.Tensor => {
  * Student's t with ν degrees of freedom for every element.
  *
  * @throws DiffeoException if ν is not a number above 0
- * @example studentT(3).logProb({}, orThrow(batch([1], [0, 1]))) // [-1.001, -1.576]
+ * @example studentT(3).logProb({}, batch([1], [0, 1])) // [-1.001, -1.576]
  */
 export const studentT = (degrees: number): Base => {
   const wrong = wrongOption('studentT', [positive('number of degrees of freedom', degrees)])

@@ -28,7 +28,7 @@ import { agree, describeViolation, every, type Verdict, violates } from './verdi
 /**
  * The laws of one bijector by name.
  *
- * @example checkLaws(on([4], affine), {}, Object.keys(laws) as LawName[])
+ * @example checkLaws(atShape([4], affine), {}, Object.keys(laws) as LawName[])
  */
 export const laws = { ...mandatory, ...support, ...optional, ...density }
 export type LawName = keyof typeof laws
@@ -57,7 +57,7 @@ const steps = 2 ** 20
 /**
  * Values on [low, high], of which the ends and the middle come more often; shrinks to the middle.
  *
- * @example checkLaws(on([4], logit({ bins: 1 })), { domain: interval(0.1, 0.9) })
+ * @example checkLaws(atShape([4], logit({ bins: 1 })), { domain: interval(0.1, 0.9) })
  */
 export const interval = (low: number, high: number): Arbitrary<number> =>
   fc
@@ -126,7 +126,7 @@ const applies = (b: AnyBijector, claims: Claims) => (name: LawName) => {
 /**
  * The names of the laws that say something about a bijector with these claims.
  *
- * @example lawsOf(on([4], affine)).includes('training') // true
+ * @example lawsOf(atShape([4], affine)).includes('training') // true
  */
 export const lawsOf = (b: AnyBijector, options: LawOptions = {}): readonly LawName[] =>
   (Object.keys(laws) as LawName[]).filter(applies(b, claimsOf(b, options)))
@@ -161,7 +161,7 @@ const clearOf =
  * @throws DiffeoException that asks for `await ready()`, if there is no engine
  * @throws Error that names the bijector, the law, both numbers, the smallest input found and the seed that repeats it
  * @example
- * test('my bijector', () => checkLaws(on([4], mine), { domain: [0, 1] }))
+ * test('my bijector', () => checkLaws(atShape([4], mine), { domain: [0, 1] }))
  */
 export const checkLaws = (of: Lawful, options: LawOptions = {}, names?: readonly LawName[]): void => {
   const b = 'bijector' in of ? of.bijector : of
@@ -273,7 +273,7 @@ const needs: Readonly<Record<keyof typeof category, number>> = {
  * @throws DiffeoException that asks for `await ready()`, if there is no engine
  * @throws Error that names the bijectors, the law, both numbers, the smallest input found and the seed that repeats it
  * @example
- * const part = { bijector: on([2], affine), domain: [-2, 2], anywhere: true } as const
+ * const part = { bijector: atShape([2], affine), domain: [-2, 2], anywhere: true } as const
  * checkCategory([part], { runs: 10 })
  */
 export const checkCategory = (

@@ -46,7 +46,7 @@ const logAbsDet = (matrix: readonly (readonly number[])[]): number => {
  * log |det ∂f/∂x| in nats at the one example of the batch `x`. That examples do not depend on each other is a law of
  * its own.
  *
- * @example denseLogDet((v) => T.times(2)(v), orThrow(batch([3], [1, 2, 3]))) // 2.079
+ * @example denseLogDet((v) => T.times(2)(v), batch([3], [1, 2, 3])) // 2.079
  */
 export const denseLogDet = (f: (x: AnyTensor) => unknown, x: AnyTensor): number =>
   tf.tidy(() => {

@@ -81,7 +81,7 @@ const alternate = (n: number, make: (first: boolean) => readonly AnyLayer[]): re
  * what the paper and its readers vary; `npm run reproduce -- --rows ablations` measures each.
  *
  * @example
- * const model = on([28, 28, 1], realNvp({ scales: 2, width: 16, blocks: 2 })) // Bijector<[28, 28, 1], [[14, 14, 2], [14, 14, 2]]>
+ * const model = atShape([28, 28, 1], realNvp({ scales: 2, width: 16, blocks: 2 })) // Bijector<[28, 28, 1], [[14, 14, 2], [14, 14, 2]]>
  */
 export const realNvp = <const N extends number = 2>({
   scales = 2 as N,
@@ -139,7 +139,7 @@ export interface RealNvpVectorOptions {
  * to 3·10⁻⁷ there: data in a much smaller unit need an ActNorm before, `compose(input([2]), actNorm, realNvpVector(…))`.
  *
  * @example
- * const moons = flow(on([2], realNvpVector({ couplings: 8, hidden: [64, 64] })), standardNormal)
+ * const moons = flow(atShape([2], realNvpVector({ couplings: 8, hidden: [64, 64] })), standardNormal)
  */
 export const realNvpVector = ({
   couplings = 8,

@@ -30,7 +30,7 @@ export const denseSpec = <I extends number, O extends number>(from: I, to: O, ze
  * […, I] → […, O]: x·W + b
  *
  * @example
- * dense<2, 1>({ kernel: orThrow(tensor([2, 1], [1, 10])), bias: orThrow(tensor([1], [5])) })(x) // Tensor<['N', 1]>
+ * dense<2, 1>({ kernel: tensor([2, 1], [1, 10]), bias: tensor([1], [5]) })(x) // Tensor<['N', 1]>
  */
 export const dense =
   <I extends number, O extends number>(p: ParamsOf<ReturnType<typeof denseSpec<I, O>>>) =>

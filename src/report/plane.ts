@@ -15,7 +15,7 @@ import { type Box, gridPoints, heatMap, type View } from '../image/heatmap.js'
 import { encodePng } from '../image/png.js'
 import type { Params } from '../tensor/params.js'
 import type { Key } from '../tensor/random.js'
-import { type BatchOf, latentBatch, trust, unwrap, values } from '../tensor/tensor.js'
+import { type BatchOf, latentBatch, toArray, trust, unwrap } from '../tensor/tensor.js'
 import { colours, type Plot } from './plot.js'
 
 /** A flow of points of the plane. */
@@ -46,7 +46,7 @@ const BLOCK = 4000
  *
  * @example
  * const view = { box: boxAround(points), width: 200, height: 200 }
- * heatMap(view)(await planeDensity(moons, params, view))
+ * heatMap(await planeDensity(moons, params, view), view)
  */
 export const planeDensity = async <B extends Latents>(
   flow: PlaneFlow<B>,
@@ -58,7 +58,7 @@ export const planeDensity = async <B extends Latents>(
   for (let from = 0; from < places.length; from += 2 * BLOCK) {
     const x = asBatch(places.subarray(from, from + 2 * BLOCK))
     const logProb = await compiled(flow).logProb(params)(x)
-    for (const nats of await values(logProb)) each.push(Math.exp(nats))
+    for (const nats of await toArray(logProb)) each.push(Math.exp(nats))
     for (const t of [x, logProb]) unwrap(t).dispose()
   }
   return each
@@ -87,7 +87,7 @@ export const latentGrid = async <B extends Latents>(
       }
   const z = asBatch(grid)
   const [x, logDet] = await compiled(flow).inverse(params)(latentBatch(flow.bijector.codomain, [z]))
-  const bent = await values(x)
+  const bent = await toArray(x)
   for (const t of [z, x, logDet]) unwrap(t).dispose()
   return Array.from({ length: 2 * lines }, (_, l) =>
     Array.from({ length: points }, (_, p) => {
@@ -132,7 +132,7 @@ export const planePicture = async <B extends Latents>(
   const density = await planeDensity(flow, params, view)
   const peak = density.reduce((a, b) => (b > a && Number.isFinite(b) ? b : a), 0)
   const drawn = await compiled(flow).sample(params)(key, show)
-  const samples = await values(drawn)
+  const samples = await toArray(drawn)
   unwrap(drawn).dispose()
   const grid = await latentGrid(flow, params)
   const size = 260

@@ -38,7 +38,7 @@ const look: Config = {
  * Renders a plot as the text of an SVG file. The first call loads Vega.
  *
  * @example
- * const plot = orThrow(await planePicture(moons, params, { title: 'two moons', data: points, key: key(0) }))
+ * const plot = await planePicture(moons, params, { title: 'two moons', data: points, key: key(0) })
  * const svg = await toSvg(plot)
  */
 export const toSvg = async (plot: Plot): Promise<string> => {

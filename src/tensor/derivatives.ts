@@ -30,8 +30,8 @@ export const gradientsBy = (f: () => tf.Tensor, xs: readonly tf.Tensor[], dy?: t
  * Jᵀu, the vector-Jacobian product of a map at x: the gradient of ⟨u, f(x)⟩.
  *
  * @example
- * const u = orThrow(batch([2], [1, 1]))
- * T.vjp((x: BatchOf<[2]>) => T.square(x))(u)(orThrow(batch([2], [3, 4]))) // [6, 8]
+ * const u = batch([2], [1, 1])
+ * T.vjp((x: BatchOf<[2]>) => T.square(x))(u)(batch([2], [3, 4])) // [6, 8]
  * @throws DiffeoException if u has another shape than f(x)
  */
 export const vjp =
@@ -51,8 +51,8 @@ export const vjp =
  * by u, at u = 0 or anywhere, is J v.
  *
  * @example
- * const v = orThrow(batch([2], [1, 0]))
- * T.jvp((x: BatchOf<[2]>) => T.square(x))(v)(orThrow(batch([2], [3, 4]))) // [6, 0]
+ * const v = batch([2], [1, 0])
+ * T.jvp((x: BatchOf<[2]>) => T.square(x))(v)(batch([2], [3, 4])) // [6, 0]
  * @throws DiffeoException if v has another shape than x
  */
 export const jvp =
@@ -75,8 +75,8 @@ export const jvp =
  * computes all rows.
  *
  * @example
- * const w = orThrow(tensor([2, 1], [5, 7]))
- * T.jacobian((x: BatchOf<[2]>) => T.matmul(w)(x))(orThrow(batch([2], [3, 4]))) // [5, 7]
+ * const w = tensor([2, 1], [5, 7])
+ * T.jacobian((x: BatchOf<[2]>) => T.matmul(w)(x))(batch([2], [3, 4])) // [5, 7]
  * @throws DiffeoException if the map does not return one result per example
  */
 export const jacobian =
@@ -100,7 +100,7 @@ export const jacobian =
  *
  * @example
  * const squared = (x: BatchOf<[2]>) => T.mul(T.stopGradient(x))(x) // its gradient is x, not 2x
- * T.vjp(squared)(orThrow(batch([2], [1, 1])))(orThrow(batch([2], [3, 4]))) // [3, 4]
+ * T.vjp(squared)(batch([2], [1, 1]))(batch([2], [3, 4])) // [3, 4]
  */
 export const stopGradient = <S extends Dims>(x: Tensor<S>): Tensor<S> =>
   // a custom gradient by no inputs: inside, nothing is recorded, and no path leads from x to it

@@ -5,12 +5,12 @@
  * (c₀, c₁) give 64 random bits, with no state between calls.
  *
  *   draws           bits(key)[2i], bits(key)[2i + 1] = threefry(key, (0, i))
- *   split(key, n)   child i = threefry(key, (1, i))
+ *   splitKey(key, n)   child i = threefry(key, (1, i))
  *   foldIn(key, d)  child   = threefry(key, (2, d))
  *
  * Laws. The same key gives the same bits on every machine. c₀ keeps the three uses of a key apart, so no block of the
- * cipher is ever used for two of them (JAX lets `split`, `fold_in` and the draws overlap). `split(key, n)` is a prefix
- * of `split(key, m)` for n ≤ m. Two draws from one key share their bits: split first, draw once from each child.
+ * cipher is ever used for two of them (JAX lets `split`, `fold_in` and the draws overlap). `splitKey(key, n)` is a prefix
+ * of `splitKey(key, m)` for n ≤ m. Two draws from one key share their bits: split first, draw once from each child.
  *
  * Source: Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC11, section 3.3.
  *
@@ -49,7 +49,7 @@ const FOLD: Use = 2
 /**
  * One block of Threefry-2x32-20: `out[at]` and `out[at + 1]` from the key (k0, k1) and the counter (c0, c1).
  * Five groups of four rounds; the rotations alternate, and after each group the key schedule is added with the group's
- * number. Exported for its known-answer tests: draws, {@link split} and {@link foldIn} are what to use.
+ * number. Exported for its known-answer tests: draws, {@link splitKey} and {@link foldIn} are what to use.
  *
  * @example
  * const out = new Uint32Array(2)
@@ -117,13 +117,13 @@ export const key = (seed: number): Key =>
 /**
  * Independent children of a key. Default: 2. The parent can still be folded or drawn from.
  *
- * @example const [kWeights, kData] = split(key(42))
+ * @example const [kWeights, kData] = splitKey(key(42))
  */
-export function split(key: Key): readonly [Key, Key]
-export function split(key: Key, n: 3): readonly [Key, Key, Key]
-export function split(key: Key, n: 4): readonly [Key, Key, Key, Key]
-export function split(key: Key, n: number): readonly Key[]
-export function split(key: Key, n = 2): readonly Key[] {
+export function splitKey(key: Key): readonly [Key, Key]
+export function splitKey(key: Key, n: 3): readonly [Key, Key, Key]
+export function splitKey(key: Key, n: 4): readonly [Key, Key, Key, Key]
+export function splitKey(key: Key, n: number): readonly Key[]
+export function splitKey(key: Key, n = 2): readonly Key[] {
   checkCount('split', n)
   return Array.from({ length: n }, (_, i) => derive('split', key, SPLIT, i))
 }

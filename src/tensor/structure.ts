@@ -30,7 +30,7 @@ import { sizes, standing, type Tensor, trust, unwrap } from './tensor.js'
 /**
  * The same elements in another event shape, row-major; `to` must have as many.
  *
- * @example T.reshape([1, 2])(orThrow(batch([2], [1, 2, 3, 4]))) // Tensor<['N', 2]> → Tensor<['N', 1, 2]>
+ * @example T.reshape([1, 2])(batch([2], [1, 2, 3, 4])) // Tensor<['N', 2]> → Tensor<['N', 1, 2]>
  * @throws DiffeoException if a size known only at run time does not fit
  */
 export const reshape =
@@ -43,7 +43,7 @@ export const reshape =
 /**
  * Dimensions in another order, the batch included: dimension i of the result is dimension `order[i]` of `x`.
  *
- * @example T.transpose([1, 0])(orThrow(tensor([2, 3], [1, 2, 3, 4, 5, 6]))) // [1, 4, 2, 5, 3, 6]
+ * @example T.transpose([1, 0])(tensor([2, 3], [1, 2, 3, 4, 5, 6])) // [1, 4, 2, 5, 3, 6]
  * @throws DiffeoException if an order known only at run time is no permutation
  */
 export const transpose =
@@ -60,7 +60,7 @@ export const transpose =
 /**
  * Two tensors one after another along the last axis.
  *
- * @example T.concat(orThrow(tensor([2], [3, 4])))(orThrow(tensor([2], [1, 2]))) // [1, 2, 3, 4]
+ * @example T.concat(tensor([2], [3, 4]))(tensor([2], [1, 2])) // [1, 2, 3, 4]
  */
 export const concat =
   <P extends Dims, C2 extends number>(b: Tensor<readonly [...P, C2]>) =>
@@ -70,7 +70,7 @@ export const concat =
 /**
  * `x[…, from : from + size]` along the last axis.
  *
- * @example T.slice(1, 1)(orThrow(batch([2], [1, 2, 3, 4]))) // [2, 4]
+ * @example T.slice(1, 1)(batch([2], [1, 2, 3, 4])) // [2, 4]
  * @throws DiffeoException if a size known only at run time does not fit
  */
 export const slice =
@@ -88,7 +88,7 @@ export const slice =
 /**
  * The last axis in consecutive pieces of the given sizes, which add up to it.
  *
- * @example const [s, t] = T.split([1, 1])(orThrow(batch([2], [1, 2, 3, 4]))) // [1, 3] and [2, 4]
+ * @example const [s, t] = T.split([1, 1])(batch([2], [1, 2, 3, 4])) // [1, 3] and [2, 4]
  * @throws DiffeoException if a size known only at run time does not fit
  */
 export const split =
@@ -108,7 +108,7 @@ export const split =
 /**
  * Each 2×2 square becomes 4 channels, in pixel-unshuffle order: y[i, j, 4c + 2dy + dx] = x[2i + dy, 2j + dx, c].
  *
- * @example T.spaceToDepth(orThrow(batch([2, 2, 1], [1, 2, 3, 4]))) // Tensor<['N', 2, 2, 1]> → Tensor<['N', 1, 1, 4]>
+ * @example T.spaceToDepth(batch([2, 2, 1], [1, 2, 3, 4])) // Tensor<['N', 2, 2, 1]> → Tensor<['N', 1, 1, 4]>
  * @throws DiffeoException if a height or width known only at run time is odd
  */
 export const spaceToDepth = <H extends number, W extends number, C extends number>(
@@ -133,7 +133,7 @@ export const spaceToDepth = <H extends number, W extends number, C extends numbe
  * Every 4 channels become a 2×2 square, in pixel-shuffle order: x[2i + dy, 2j + dx, c] = y[i, j, 4c + 2dy + dx]. Undoes
  * {@link spaceToDepth}.
  *
- * @example T.depthToSpace(orThrow(batch([1, 1, 4], [1, 2, 3, 4]))) // Tensor<['N', 1, 1, 4]> → Tensor<['N', 2, 2, 1]>
+ * @example T.depthToSpace(batch([1, 1, 4], [1, 2, 3, 4])) // Tensor<['N', 1, 1, 4]> → Tensor<['N', 2, 2, 1]>
  * @throws DiffeoException if channels known only at run time are no multiple of 4
  */
 export const depthToSpace = <H extends number, W extends number, C extends number>(

@@ -67,9 +67,10 @@ export const tensorIn = (op: string, tensor: AnyTensor): tf.Tensor => {
 }
 
 /**
- * A TensorFlow.js tensor taken at its word; {@link refine} is the checked door.
+ * A TensorFlow.js tensor as a typed one, without a check: for a bijector or a net of your own, whose shapes you know.
+ * {@link refine} checks.
  *
- * @internal
+ * @example const doubled = (x: BatchOf<[2]>) => trust<['N', 2]>(tf.mul(unwrap(x), 2))
  */
 export const trust = <S extends Dims, D extends DType = 'float32'>(tensor: tf.Tensor): Tensor<S, D> =>
   // the other way round
@@ -86,12 +87,12 @@ export const refuseFreed = (op: string, expected: string, tensors: readonly tf.T
 }
 
 /**
- * The values of a tensor in row-major order: the door out.
+ * The values of a tensor in row-major order.
  *
  * @throws DiffeoException (as a rejection) if the tensor was freed
- * @example await values(orThrow(batch([2], [1, 2, 3, 4]))) // [1, 2, 3, 4]
+ * @example await toArray(batch([2], [1, 2, 3, 4])) // [1, 2, 3, 4]
  */
-export const values = async (tensor: AnyTensor): Promise<Float32Array> => {
+export const toArray = async (tensor: AnyTensor): Promise<Float32Array> => {
   sizesIn('values')(tensor)
   refuseFreed('values', 'a tensor', [unwrap(tensor)])
   return unwrap(tensor).data<'float32'>()
@@ -100,7 +101,7 @@ export const values = async (tensor: AnyTensor): Promise<Float32Array> => {
 /**
  * The sizes of a tensor.
  *
- * @example sizes(orThrow(batch([2], [1, 2, 3, 4]))) // [2, 2]
+ * @example sizes(batch([2], [1, 2, 3, 4])) // [2, 2]
  */
 export const sizes = (tensor: AnyTensor): Shape => sizesIn('sizes')(tensor)
 
@@ -116,7 +117,7 @@ export const standing = (op: string, shape: Shape, tensor: AnyTensor): tf.Tensor
 }
 
 /**
- * The one door from untyped tensors: checks element type float32, rank, every size, and that equal names have equal
+ * A tensor of TensorFlow.js as a typed one: checks element type float32, rank, every size, and that equal names have equal
  * sizes.
  *
  * @example

@@ -1,5 +1,5 @@
 /**
- * `fit`: training as an async iterable of events. It only iterates: every step is the pure {@link step}, every batch a
+ * `fit`: training as an async iterable of events. It only iterates: every step is the pure {@link trainStep}, every batch a
  * function of the step's number, so a run that stops and goes on from its state is the run that never stopped.
  *
  * @module
@@ -14,7 +14,7 @@ import { type Batches, type Evaluation, type EvaluationProgress, evaluate, train
 import { whyNotFinite, whyNotValid } from './not-finite.js'
 import { type ObjectiveKind, objectiveOf, optionsOf, type Trainable } from './objective.js'
 import { copyState, disposeState, type TrainState, tensorsOf } from './state.js'
-import { hasFiniteLoss, type StepMetrics, type StepOptions, type Stepper, step } from './step.js'
+import { hasFiniteLoss, type StepMetrics, type StepOptions, type Stepper, trainStep } from './step.js'
 
 // -------------------------------------------------------------------------------------
 // model
@@ -274,7 +274,7 @@ export async function* fit<X, K extends ObjectiveKind = 'likelihood'>(
   options: FitOptions<NoInfer<X>>,
 ): AsyncGenerator<FitEvent<K>, void, undefined> {
   objectiveOf(of, 'fit')
-  const next = step(of, optionsOf('fit', options))
+  const next = trainStep(of, optionsOf('fit', options))
   refuseFreed('fit', 'a state with its tensors', tensorsOf(from))
   const states = lastStates(of, copyState(from))
   const steps = options.steps ?? Number.POSITIVE_INFINITY

@@ -29,7 +29,7 @@ export interface LossScaling {
  *
  * @example
  * const options = { optimiser: adam(), learningRate: constantRate(1e-3), lossScaling: dynamicLossScale() }
- * const next = step(moons, options)
+ * const next = trainStep(moons, options)
  */
 export const dynamicLossScale = ({ start = 2 ** 16, every = 2000 }: Partial<LossScaling> = {}): LossScaling => ({
   start,

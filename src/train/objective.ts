@@ -66,7 +66,7 @@ export const flowOf = (
 /**
  * −log p(x) in nats, of a conditional flow −log p(x | given): what `fit(flow, …)` makes smaller.
  *
- * @example step(maximumLikelihood(moons), { optimiser: adam(), learningRate: constantRate(1e-3) }) // as step(moons, …)
+ * @example trainStep(maximumLikelihood(moons), { optimiser: adam(), learningRate: constantRate(1e-3) }) // as trainStep(moons, …)
  */
 export const maximumLikelihood = <X>(flow: FlowOver<X>): Objective<X, 'likelihood'> => {
   const known = likelihoods.get(flow)

@@ -12,7 +12,7 @@ import { jit } from '../jit.js'
 import { requireEngine } from '../missing-engine.js'
 import { disposeParams, leaves, mapLeaves, type Param, type Params, type Spec } from '../tensor/params.js'
 import type { Key } from '../tensor/random.js'
-import { type AnyTensor, refuseFreed, trust, unwrap, values } from '../tensor/tensor.js'
+import { type AnyTensor, refuseFreed, toArray, trust, unwrap } from '../tensor/tensor.js'
 import { tensorsIn } from '../tree.js'
 import { notFiniteIn } from './ahead.js'
 import type { LossScale } from './lossScale.js'
@@ -77,7 +77,7 @@ export const startTraining = async <X>(
   try {
     const params = await begin(drawn, first)
     for (const [path, leaf] of leaves<AnyTensor>(params))
-      if (!(await values(leaf)).every(Number.isFinite)) {
+      if (!(await toArray(leaf)).every(Number.isFinite)) {
         disposeParams(params)
         throw new DiffeoException(
           trainingError(
@@ -154,7 +154,7 @@ export const copyState = (state: TrainState): TrainState => {
  * @example
  * const optimiser = averaged(adam())
  * const start = await startTraining(moons, optimiser, key(0), x)
- * const [next] = await step(moons, { optimiser, learningRate: constantRate(1e-3) })(start, x)
+ * const [next] = await trainStep(moons, { optimiser, learningRate: constantRate(1e-3) })(start, x)
  * const params = averageParams(moons, optimiser, next)
  */
 export const averageParams = (of: Specified, optimiser: Averaged, state: TrainState): Params => {

@@ -48,7 +48,7 @@ export type StepMetrics<K extends ObjectiveKind = 'likelihood'> = {
       readonly loss: number
     })
 
-/** A step, compiled at its first call: see {@link step}. */
+/** A step, compiled at its first call: see {@link trainStep}. */
 export interface Stepper<X, K extends ObjectiveKind = 'likelihood'> {
   (state: TrainState, batch: X): Promise<readonly [TrainState, StepMetrics<K>]>
   /** Compiles for a state and a batch like these, and takes no step. */
@@ -120,11 +120,11 @@ const metricsOf = <K extends ObjectiveKind>(
  * @throws DiffeoException (as a rejection) if the engine cannot compile or take the step, or if the state has another
  *   number of lists of moments than the optimiser
  * @example
- * const next = step(moons, { optimiser: adam(), learningRate: constantRate(1e-3) })
+ * const next = trainStep(moons, { optimiser: adam(), learningRate: constantRate(1e-3) })
  * const [after, { bitsPerDim }] = await next(start, x)
  * disposeState(start)
  */
-export const step = <X, K extends ObjectiveKind = 'likelihood'>(
+export const trainStep = <X, K extends ObjectiveKind = 'likelihood'>(
   of: Trainable<X, K>,
   options: StepOptions,
 ): Stepper<X, K> => {

@@ -1,6 +1,9 @@
 /** Operations element by element near their delicate points, against float64: called at once, and compiled. */
 import * as tf from '@tensorflow/tfjs-core'
-import { type EngineName, exponentialCdf, jit, on, ready, reverse, T, unwrap } from 'diffeo'
+import { atShape, exponentialCdf, reverse } from 'diffeo'
+import { type EngineName, jit, ready } from 'diffeo/engine'
+import * as T from 'diffeo/tensor'
+import { unwrap } from 'diffeo/tensor'
 import { afterAll, describe, expect, it } from 'vitest'
 import { trust } from '../../src/tensor/tensor.js'
 
@@ -114,7 +117,7 @@ describe.each(['cpu', 'wasm', 'onnxruntime'] as const satisfies readonly EngineN
   })
   it('the inverse of exponentialCdf near 0', async () => {
     await ready(engine)
-    const f = on([1], reverse(exponentialCdf(1))).bind({})
+    const f = atShape([1], reverse(exponentialCdf(1))).bind({})
     const us = [1e-8, 1e-6, 1e-4, 0.3].map(Math.fround)
     const x = [...(await unwrap(f.forward(tf.tensor2d(us, [4, 1]) as never)[0]).data())]
     us.forEach((u, i) => {

@@ -3,6 +3,7 @@ import {
   type AnyBijector,
   actNorm,
   affine,
+  atShape,
   batchNorm,
   bijector,
   compose,
@@ -14,16 +15,15 @@ import {
   halves,
   input,
   key,
-  leaves,
   mlp,
   normalCdf,
-  on,
   repeat,
   reverse,
   squeeze,
-  T,
 } from 'diffeo'
 import { randomBatch } from 'diffeo/laws'
+import * as T from 'diffeo/tensor'
+import { leaves } from 'diffeo/tensor'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import { describe, expect, it } from 'vitest'
@@ -31,7 +31,7 @@ import { randomParams, values } from '../support.js'
 
 it('compose takes latents back in the order in which it left them behind', () => {
   tf.tidy(() => {
-    const f = on([8], compose(factorOut, factorOut, factorOut)).bind({})
+    const f = atShape([8], compose(factorOut, factorOut, factorOut)).bind({})
     const x = randomBatch([8], [-2, 2], 2, key(6))
     const [z] = f.forward(x as never)
     expect(values(f.inverse(z)[0])).toEqual(values(x))
@@ -70,7 +70,7 @@ describe('a composition', () => {
   })
   it('of no layers is the identity at any shape', () => {
     tf.tidy(() => {
-      const none = on([2, 2, 3], compose())
+      const none = atShape([2, 2, 3], compose())
       expect([none.domain, none.codomain, none.parts]).toEqual([[2, 2, 3], [2, 2, 3], []])
       const x = randomBatch([2, 2, 3], [-2, 2], 2, key(11))
       expect(values(none.bind({}).forward(x as never)[0])).toEqual(values(x))
@@ -79,21 +79,21 @@ describe('a composition', () => {
   })
   it('takes latents back past layers that leave none behind', () => {
     tf.tidy(() => {
-      const f = on([8], compose(factorOut, flip, factorOut, flip)).bind({})
+      const f = atShape([8], compose(factorOut, flip, factorOut, flip)).bind({})
       const x = randomBatch([8], [-2, 2], 2, key(12))
       expect(values(f.inverse(f.forward(x as never)[0])[0])).toEqual(values(x))
     })
   })
   it('takes what its first part takes, and makes what its last part makes; empty flows are no part', () => {
     const ends = ({ support, range }: AnyBijector) => [support, range]
-    const [exponential, normal] = [on([2], exponentialCdf(1)), on([2], reverse(normalCdf()))]
-    const whole = on([2], compose(exponential, normal))
+    const [exponential, normal] = [atShape([2], exponentialCdf(1)), atShape([2], reverse(normalCdf()))]
+    const whole = atShape([2], compose(exponential, normal))
     expect(ends(whole)).toEqual([exponential.support, normal.range])
-    expect(ends(whole)).not.toEqual(ends(on([2], compose(normal, exponential))))
-    expect(ends(on([2], compose(input([2]), exponential, normal, input([2]))))).toEqual(ends(whole))
+    expect(ends(whole)).not.toEqual(ends(atShape([2], compose(normal, exponential))))
+    expect(ends(atShape([2], compose(input([2]), exponential, normal, input([2]))))).toEqual(ends(whole))
     expect(ends(compose(input([2])))).toEqual(ends(input([2])))
     const cdf = compose(input([2]), affine, normalCdf(), input([2]))
-    expect(ends(cdf)).toEqual([on([2], affine).support, on([2], normalCdf()).range])
+    expect(ends(cdf)).toEqual([atShape([2], affine).support, atShape([2], normalCdf()).range])
     expect(cdf.range).not.toEqual(cdf.support)
   })
   it('names its parts by place, and lists those with parameters in its spec', () => {
@@ -105,14 +105,14 @@ describe('a composition', () => {
   })
   it('trains and starts each part on what comes out of the parts before, and returns the parameters of each', () => {
     tf.tidy(() => {
-      const [first, second] = [on([2], batchNorm()), on([2], actNorm)]
+      const [first, second] = [atShape([2], batchNorm()), atShape([2], actNorm)]
       const b = compose(input([2]), first, flip, second)
       const params = randomParams(b, key(9))
       const [one, two] = Object.keys(b.spec) as [string, string]
       const x = randomBatch([2], [-3, 3], 5, key(10))
       for (const way of ['train', 'start'] as const) {
         const [h, logDet, next] = first[way](params[one] as never)(x)
-        const turned = on([2], flip).bind({}).forward(h)[0]
+        const turned = atShape([2], flip).bind({}).forward(h)[0]
         const [z, more, after] = second[way](params[two] as never)(turned)
         const [got, whole, all] = b[way](params)(x)
         expect(values(got)).toEqual(values(z))
@@ -132,7 +132,7 @@ describe('repeat', () => {
 
   it('is the composition of as many copies, each with parameters of its own', () => {
     tf.tidy(() => {
-      const [a, b] = [on([4], repeat(3, step)), on([4], compose(step, step, step))]
+      const [a, b] = [atShape([4], repeat(3, step)), atShape([4], compose(step, step, step))]
       expect(a.spec).toEqual(b.spec)
       const params = randomParams(a, key(1))
       const x = randomBatch([4], [-2, 2], 3, key(2))
@@ -147,8 +147,8 @@ describe('repeat', () => {
 
   it('adds up: n + m times are n times, then m times', () => {
     tf.tidy(() => {
-      const whole = on([3], repeat(5, affine))
-      const inParts = on([3], compose(repeat(2, affine), repeat(3, affine)))
+      const whole = atShape([3], repeat(5, affine))
+      const inParts = atShape([3], compose(repeat(2, affine), repeat(3, affine)))
       const params = randomParams(whole, key(4))
       const from = (first: number, n: number) =>
         Object.fromEntries(Array.from({ length: n }, (_, i) => [`${i}.affine`, params[`${first + i}.affine`]!]))

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { type BatchOf, dequantise, key, logit, on, unwrap } from 'diffeo'
+import { atShape, dequantise, key, logit } from 'diffeo'
+import { type BatchOf, unwrap } from 'diffeo/tensor'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { trust } from '../../src/tensor/tensor.js'
@@ -43,7 +44,7 @@ describe('dequantise', () => {
       const white: BatchOf<readonly [100, 100, 1]> = trust(tf.fill([50, 100, 100, 1], 255))
       const [noisy] = dequantise<readonly [100, 100, 1]>(key(3)).forward(white)
       expect(tf.max(unwrap(noisy)).dataSync()[0]).toBe(256 - 2 ** -16)
-      const b = on([100, 100, 1], logit({ alpha: 0 }))
+      const b = atShape([100, 100, 1], logit({ alpha: 0 }))
       expect(values(b.bind({}).forward(noisy)[0]).every(Number.isFinite)).toBe(true)
     })
   })

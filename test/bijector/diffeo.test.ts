@@ -1,13 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { type AnyTensor, affine, type BatchOf, Diffeo, key, on, sigmoid, T, unwrap } from 'diffeo'
+import { affine, atShape, Diffeo, key, sigmoid } from 'diffeo'
 import { randomBatch } from 'diffeo/laws'
+import * as T from 'diffeo/tensor'
+import { type AnyTensor, type BatchOf, unwrap } from 'diffeo/tensor'
 import { describe, expect, it } from 'vitest'
 import { randomParams, values } from '../support.js'
 
 type Pair = BatchOf<readonly [2]>
-const b = on([2], affine)
+const b = atShape([2], affine)
 const f = b.bind(randomParams(b, key(1)))
-const g = on([2], sigmoid).bind({})
+const g = atShape([2], sigmoid).bind({})
 const draw = (seed: number) => randomBatch([2], [-2, 2], 3, key(seed)) as Pair
 const close = (got: AnyTensor, expected: AnyTensor) => {
   values(expected).forEach((v, i) => {

@@ -1,21 +1,19 @@
 import * as tf from '@tensorflow/tfjs-core'
 import {
-  type AnyTensor,
+  atShape,
   exponentialCdf,
   key,
   type Layer,
   logisticCdf,
   logit,
   normalCdf,
-  on,
   reverse,
   type Same,
   sigmoid,
-  T,
-  uniformArray,
   uniformCdf,
-  unwrap,
 } from 'diffeo'
+import * as T from 'diffeo/tensor'
+import { type AnyTensor, uniformArray, unwrap } from 'diffeo/tensor'
 import { describe, expect, it } from 'vitest'
 import { trust } from '../../src/tensor/tensor.js'
 import { values } from '../support.js'
@@ -23,7 +21,7 @@ import { values } from '../support.js'
 /** Both directions of a layer, number by number, and log |dy/dx|. */
 const through = (layer: Layer<Same>, xs: readonly number[]) =>
   T.tidy(() => {
-    const f = on([1], layer).bind({})
+    const f = atShape([1], layer).bind({})
     const x: AnyTensor = trust(tf.tensor([...xs], [xs.length, 1]))
     const [y, logDet] = f.forward(x as never)
     return { y: values(y), logDet: values(logDet), back: values(f.inverse(y)[0]) }
@@ -88,7 +86,7 @@ describe('the inverse of normalCdf', () => {
   })
   it('is finite at 0 and 1, where its gradient is too', () => {
     tf.tidy(() => {
-      const f = on([1], reverse(normalCdf())).bind({})
+      const f = atShape([1], reverse(normalCdf())).bind({})
       const ends = tf.tensor([[0], [1]])
       const [low, high] = values(f.forward(ends as never)[0])
       expect(low).toBeCloseTo(-12.95, 2)

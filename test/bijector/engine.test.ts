@@ -4,8 +4,10 @@
  * law is begun anew with every answer that it was waiting for.
  */
 import * as tf from '@tensorflow/tfjs-core'
-import { type AnyBijector, key, type Latents, type Params, ready, unwrap } from 'diffeo'
+import { type AnyBijector, key, type Latents } from 'diffeo'
+import { ready } from 'diffeo/engine'
 import { laws, randomBatch, randomParams, type Verdict } from 'diffeo/laws'
+import { type Params, unwrap } from 'diffeo/tensor'
 import * as E from 'fp-ts/lib/Either.js'
 import { describe, expect, it } from 'vitest'
 import { jit } from '../../src/jit.js'

@@ -3,31 +3,26 @@ import * as tf from '@tensorflow/tfjs-core'
 import {
   type AnyBijector,
   actNorm,
-  adam,
   affine,
-  batch,
+  atShape,
   batchNorm,
   checkerboard,
   compose,
   coupling,
-  type EngineName,
   flow,
   halves,
   input,
   key,
   mlp,
-  normalArray,
-  on,
-  orThrow,
-  ready,
   realNvpVector,
   repeat,
   resnet,
   splineCoupling,
   standardNormal,
-  startTraining,
-  unwrap,
 } from 'diffeo'
+import { type EngineName, ready } from 'diffeo/engine'
+import { batch, normalArray, unwrap } from 'diffeo/tensor'
+import { adam, startTraining } from 'diffeo/train'
 import { afterAll, describe, expect, it } from 'vitest'
 
 afterAll(() => ready('cpu'))
@@ -43,7 +38,7 @@ const channelsOf = (v: readonly number[], c: number) =>
 
 /** What startTraining makes of a first batch: parameters, as one program; and the batch through them, at once. */
 const started = async (b: AnyBijector, data: readonly number[]) => {
-  const x = orThrow(batch(b.domain as readonly number[], data))
+  const x = batch(b.domain as readonly number[], data)
   const state = await startTraining(flow(b, standardNormal), adam(), key(0), x as never)
   const [z, logDet] = b.bind(state.params).forward(x as never)
   const latents = await Promise.all((Array.isArray(z) ? z : [z]).map(read))
@@ -52,13 +47,13 @@ const started = async (b: AnyBijector, data: readonly number[]) => {
 
 const net = mlp({ hidden: [8] })
 const bijectors: Readonly<Record<string, AnyBijector>> = {
-  actNorm: on([2], actNorm),
-  'actNorm of an image': on([2, 2, 2], actNorm),
-  batchNorm: on([2], batchNorm()),
-  'batchNorm of an image': on([2, 2, 2], batchNorm()),
+  actNorm: atShape([2], actNorm),
+  'actNorm of an image': atShape([2, 2, 2], actNorm),
+  batchNorm: atShape([2], batchNorm()),
+  'batchNorm of an image': atShape([2, 2, 2], batchNorm()),
   'couplings and actNorm': compose(input([2]), coupling(halves(), net), actNorm, splineCoupling(halves('second'), net)),
-  realNvpVector: on([2], realNvpVector({ couplings: 4, hidden: [8] })),
-  'realNvpVector, splines': on([2], realNvpVector({ couplings: 2, hidden: [8], transformer: 'spline' })),
+  realNvpVector: atShape([2], realNvpVector({ couplings: 4, hidden: [8] })),
+  'realNvpVector, splines': atShape([2], realNvpVector({ couplings: 2, hidden: [8], transformer: 'spline' })),
 }
 
 describe.each(engines)('on %s', (engine) => {
@@ -85,7 +80,7 @@ describe.each(engines)('on %s', (engine) => {
     ['batchNorm', batchNorm()],
   ] as const)('%s gives a channel without spread the scale 1', async (_, norm) => {
     await ready(engine)
-    const b = on([2], norm)
+    const b = atShape([2], norm)
     for (const constant of [0, 3.7, -1e-12, 1e12, 1 / 3])
       for (const count of [1, 2, 1000]) {
         const noise = normalArray(key(4), count)
@@ -100,7 +95,7 @@ describe.each(engines)('on %s', (engine) => {
 
   it('large constant images are constant, whatever the mean of so many rounds to', async () => {
     await ready(engine)
-    const b = on([64, 64, 1], actNorm)
+    const b = atShape([64, 64, 1], actNorm)
     const { logDet } = await started(
       b,
       Array.from({ length: 8 * 4096 }, () => 0.1),
@@ -111,12 +106,12 @@ describe.each(engines)('on %s', (engine) => {
   it('an empty or unreadable first batch is refused', async () => {
     await ready(engine)
     for (const norm of [actNorm, batchNorm()])
-      for (const b of [on([2], norm), compose(input([2]), affine, norm)] as AnyBijector[]) {
+      for (const b of [atShape([2], norm), compose(input([2]), affine, norm)] as AnyBijector[]) {
         await expect(started(b, [])).rejects.toThrow(/expected a first batch of .*got an empty one/)
         for (const bad of [Number.NaN, Number.POSITIVE_INFINITY]) {
           const data = [1, 2, 3, 4, 5, bad, 7, 8]
           await expect(started(b, data)).rejects.toThrow(`first batch of finite numbers, got ${bad} in example 2`)
-          const x = orThrow(batch([2], data))
+          const x = batch([2], data)
           expect(() => b.start(b.init(key(0)))(x as never)).toThrow(`got ${bad} in example 2`)
         }
       }
@@ -126,9 +121,9 @@ describe.each(engines)('on %s', (engine) => {
 describe('batchNorm in training', () => {
   it('keeps its variance where a batch has no spread', () => {
     tf.tidy(() => {
-      const b = on([2], batchNorm({ momentum: 1 }))
-      const [, , params] = b.start(b.init(key(0)))(orThrow(batch([2], [1, 10, 3, 20])))
-      const [, logDet, next] = b.train(params)(orThrow(batch([2], [5, 7, 5, 9])))
+      const b = atShape([2], batchNorm({ momentum: 1 }))
+      const [, , params] = b.start(b.init(key(0)))(batch([2], [1, 10, 3, 20]))
+      const [, logDet, next] = b.train(params)(batch([2], [5, 7, 5, 9]))
       const [variance] = [unwrap(next['variance'] as never).dataSync()]
       expect([...variance!]).toEqual([1, 1])
       expect(unwrap(logDet).dataSync()[0]).toBeCloseTo(0, 6)
@@ -137,19 +132,15 @@ describe('batchNorm in training', () => {
   it('is in any unit what it is in another', () => {
     tf.tidy(() => {
       const noise = normalArray(key(5), 64)
-      const b = on([2], batchNorm({ momentum: 0.5 }))
+      const b = atShape([2], batchNorm({ momentum: 0.5 }))
       const outputs = [1e-12, 1, 1e12].map((unit) => {
-        const x = orThrow(
-          batch(
-            [2],
-            Array.from(noise, (z) => unit * z),
-          ),
+        const x = batch(
+          [2],
+          Array.from(noise, (z) => unit * z),
         )
-        const y = orThrow(
-          batch(
-            [2],
-            Array.from(noise, (z) => unit * (2 * z + 1)),
-          ),
+        const y = batch(
+          [2],
+          Array.from(noise, (z) => unit * (2 * z + 1)),
         )
         const [, , params] = b.start(b.init(key(0)))(x)
         return [...unwrap(b.train(params)(y)[0]).dataSync()]
@@ -165,8 +156,8 @@ describe('batchNorm in training', () => {
 it('a started norm ignores a batch that is not finite', () => {
   tf.tidy(() => {
     for (const norm of [actNorm, batchNorm()]) {
-      const b = on([1], norm)
-      const [, , params] = b.start(b.init(key(0)))(orThrow(batch([1], [1, 2, 3])))
+      const b = atShape([1], norm)
+      const [, , params] = b.start(b.init(key(0)))(batch([1], [1, 2, 3]))
       expect(Object.values(params).every((leaf) => [...unwrap(leaf as never).dataSync()].every(Number.isFinite))).toBe(
         true,
       )
@@ -177,11 +168,14 @@ it('a started norm ignores a batch that is not finite', () => {
 it('numbers alone, and images of one example, start too', () => {
   tf.tidy(() => {
     for (const norm of [actNorm, batchNorm()]) {
-      const line = on([], norm)
-      const [y] = line.start(line.init(key(0)))(orThrow(batch([], [10, 20, 30])))
+      const line = atShape([], norm)
+      const [y] = line.start(line.init(key(0)))(batch([], [10, 20, 30]))
       expect(deviationOf([...unwrap(y).dataSync()])).toBeCloseTo(1, 3)
-      const image = on([2, 2, 1], compose(repeat(2, norm), coupling(checkerboard(), resnet({ width: 2, blocks: 1 }))))
-      const [z] = image.start(image.init(key(0)))(orThrow(batch([2, 2, 1], [1, 2, 3, 4])))
+      const image = atShape(
+        [2, 2, 1],
+        compose(repeat(2, norm), coupling(checkerboard(), resnet({ width: 2, blocks: 1 }))),
+      )
+      const [z] = image.start(image.init(key(0)))(batch([2, 2, 1], [1, 2, 3, 4]))
       expect(deviationOf([...unwrap(z).dataSync()])).toBeCloseTo(1, 3)
     }
   })

@@ -2,11 +2,11 @@
 import {
   type AnyBijector,
   actNorm,
+  atShape,
   type Bijector,
   channelwise,
   checkerboard,
   compose,
-  countParams,
   coupling,
   describeError,
   factorOut,
@@ -16,10 +16,8 @@ import {
   key,
   type Latents,
   type Layer,
-  leaves,
   logit,
   mlp,
-  on,
   realNvp,
   realNvpVector,
   reshapeTo,
@@ -30,6 +28,7 @@ import {
   squeeze,
 } from 'diffeo'
 import { randomBatch, randomParams } from 'diffeo/laws'
+import { countParams, leaves } from 'diffeo/tensor'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import { describe, expect, it } from 'vitest'
@@ -62,18 +61,22 @@ describe('latents', () => {
     [2, 2, 192],
     [2, 2, 192],
   ])
-  agree('a bijector among layers', compose(compose(input([8, 8, 2]), factorOut), squeeze, on([4, 4, 4], factorOut)), [
-    [8, 8, 1],
-    [4, 4, 2],
-    [4, 4, 2],
-  ])
-  agree('a vector at the end', on([8, 8, 2], compose(squeeze, factorOut, flatten, coupling(halves(), mlp()))), [
+  agree(
+    'a bijector among layers',
+    compose(compose(input([8, 8, 2]), factorOut), squeeze, atShape([4, 4, 4], factorOut)),
+    [
+      [8, 8, 1],
+      [4, 4, 2],
+      [4, 4, 2],
+    ],
+  )
+  agree('a vector at the end', atShape([8, 8, 2], compose(squeeze, factorOut, flatten, coupling(halves(), mlp()))), [
     [4, 4, 4],
     [64],
   ])
-  agree('another form', on([784], reshapeTo([28, 28, 1])), [28, 28, 1])
-  agree('reversed', reverse(on([8, 8, 2], squeeze)), [8, 8, 2])
-  agree('premade', on([32, 32, 3], realNvp({ scales: 3, width: 2, blocks: 1 })), [
+  agree('another form', atShape([784], reshapeTo([28, 28, 1])), [28, 28, 1])
+  agree('reversed', reverse(atShape([8, 8, 2], squeeze)), [8, 8, 2])
+  agree('premade', atShape([32, 32, 3], realNvp({ scales: 3, width: 2, blocks: 1 })), [
     [16, 16, 6],
     [8, 8, 12],
     [8, 8, 12],
@@ -99,7 +102,7 @@ describe('what the compiler cannot know is refused when it runs, in the same wor
     ],
     [
       'bijector',
-      compose(squeeze, on([32, 32, 3], actNorm)),
+      compose(squeeze, atShape([32, 32, 3], actNorm)),
       [14, 14, 4],
       'compose: expected 32×32×3, got 7×7×16 from the layer before',
     ],
@@ -129,18 +132,18 @@ describe('the premade flows', () => {
     changed
 
   it('are of the layers and sizes that the options say by default', () => {
-    const image = on([4, 4, 1], realNvp())
+    const image = atShape([4, 4, 1], realNvp())
     expect(names(image)).toBe(`logit ${steps(3)} squeeze ${steps(3)} ordered factorOut ${steps(4)}`)
     const norms = 3 * 2 + 3 * 8 + 4 * 4
     expect(countParams(image.spec)).toBe(
       3 * coupled(32, 4, 1, 1) + 3 * coupled(64, 4, 2, 2) + 4 * coupled(64, 4, 2, 2) + norms,
     )
-    const vector = on([2], realNvpVector())
+    const vector = atShape([2], realNvpVector())
     expect(names(vector)).toBe(Array.from({ length: 4 }, () => 'coupling coupling actNorm').join(' '))
     expect(countParams(vector.spec)).toBe(8 * (64 + 64 + (64 * 64 + 64) + (64 * 2 + 2) + 1) + 4 * 4)
   })
   it('pass their options on, and begin with the even positions', () => {
-    const b = on([4, 4, 1], realNvp({ width: 2, blocks: 1, logScale: 'free', init: 'random', logit: { bins: 4 } }))
+    const b = atShape([4, 4, 1], realNvp({ width: 2, blocks: 1, logScale: 'free', init: 'random', logit: { bins: 4 } }))
     expect(leaves(b.spec).filter(([path]) => path.endsWith('scale'))).toEqual([])
     const gains = leaves(b.init(key(0))).filter(([path]) => path.endsWith('out/gain'))
     expect(gains.every(([, gain]) => values(gain).every((v) => v === 1))).toBe(true)
@@ -148,7 +151,7 @@ describe('the premade flows', () => {
     const [scaled, first] = b.parts as [AnyBijector, AnyBijector]
     expect(values(scaled.bind({}).forward(x)[0])).toEqual(
       values(
-        on([4, 4, 1], logit({ bins: 4 }))
+        atShape([4, 4, 1], logit({ bins: 4 }))
           .bind({})
           .forward(x as never)[0],
       ),

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import {
   type AnyBijector,
   additiveCoupling,
+  atShape,
   bijector,
   channelwise,
   checkerboard,
@@ -12,13 +13,12 @@ import {
   mask,
   mlp,
   type Net,
-  on,
   resnet,
   type Shape,
   type ShapeFn,
-  T,
 } from 'diffeo'
 import { categoryLaws, checkCategory, checkLaws, lawsOf, randomBatch } from 'diffeo/laws'
+import * as T from 'diffeo/tensor'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { randomParams, values } from '../support.js'
@@ -74,7 +74,7 @@ const masks: Readonly<Record<string, readonly [Mask<ShapeFn, Kind>, Shape, (i: n
 const couplings = Object.entries(masks).flatMap(([name, [of, shape, keeps]]) =>
   Object.entries({ coupling, additiveCoupling }).map(([op, make]) => {
     const nets: Net<Kind> = of.kind === 'vector' ? net : image
-    return [`${op}, ${name}`, on(shape, make(of, nets)) as AnyBijector, keeps] as const
+    return [`${op}, ${name}`, atShape(shape, make(of, nets)) as AnyBijector, keeps] as const
   }),
 )
 describe.each(couplings)('%s', (_, b, keeps) => {

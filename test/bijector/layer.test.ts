@@ -2,9 +2,9 @@
 import * as tf from '@tensorflow/tfjs-core'
 import {
   type AnyBijector,
-  type AnyTensor,
   actNorm,
   affine,
+  atShape,
   compose,
   coupling,
   DiffeoException,
@@ -13,10 +13,10 @@ import {
   halves,
   key,
   mlp,
-  on,
   standardNormal,
 } from 'diffeo'
 import { randomBatch } from 'diffeo/laws'
+import type { AnyTensor } from 'diffeo/tensor'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { trust } from '../../src/tensor/tensor.js'
@@ -24,9 +24,9 @@ import { randomParams } from '../support.js'
 
 const zeros = (...shape: number[]): AnyTensor => trust(tf.zeros(shape))
 const bijectors: Readonly<Record<string, AnyBijector>> = {
-  affine: on([4], affine),
-  actNorm: on([2, 2, 4], actNorm),
-  compose: on([4], compose(actNorm, coupling(halves(), mlp({ hidden: [3] })))),
+  affine: atShape([4], affine),
+  actNorm: atShape([2, 2, 4], actNorm),
+  compose: atShape([4], compose(actNorm, coupling(halves(), mlp({ hidden: [3] })))),
 }
 
 describe.each(Object.entries(bijectors))('%s', (name, b) => {
@@ -54,7 +54,7 @@ describe.each(Object.entries(bijectors))('%s', (name, b) => {
 })
 
 describe('several latents', () => {
-  const b = on([4], compose(factorOut, factorOut))
+  const b = atShape([4], compose(factorOut, factorOut))
   const inverse = (z: unknown) => () => b.bind({}).inverse(z as never)
   it.each([
     ['fewer', () => [zeros(3, 2), zeros(3, 2)], '3×2, 3×2'],
@@ -76,7 +76,7 @@ describe('several latents', () => {
 it('a density refuses events of another shape', () => {
   tf.tidy(() => {
     const size: number = 2
-    const density = flow(on([size], actNorm), standardNormal)
+    const density = flow(atShape([size], actNorm), standardNormal)
     const params = density.init(key(0))
     expect(() => density.logProb(params)(zeros(5, 1) as never)).toThrow('actNorm: expected N×2, got 5×1')
   })

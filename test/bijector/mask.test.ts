@@ -1,6 +1,9 @@
 /** Masks by hand: what is kept, what changes, what each side looks like. The laws run on couplings over them. */
 import * as tf from '@tensorflow/tfjs-core'
-import { channelwise, checkerboard, describeError, halves, mask, orThrow, ready, type Shape, unwrap } from 'diffeo'
+import { channelwise, checkerboard, describeError, halves, mask, type Shape } from 'diffeo'
+import { ready } from 'diffeo/engine'
+import { orThrow } from 'diffeo/fp'
+import { unwrap } from 'diffeo/tensor'
 import * as E from 'fp-ts/lib/Either.js'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { Mask, Split } from '../../src/bijector/mask.js'

@@ -1,9 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core'
 import {
-  type AnyTensor,
   actNorm,
   additiveCoupling,
-  type BatchOf,
+  atShape,
   batchNorm,
   checkerboard,
   compose,
@@ -12,14 +11,12 @@ import {
   input,
   key,
   mlp,
-  on,
-  type Params,
   resnet,
   type Shape,
-  T,
-  unwrap,
 } from 'diffeo'
 import { randomBatch, randomParams } from 'diffeo/laws'
+import * as T from 'diffeo/tensor'
+import { type AnyTensor, type BatchOf, type Params, unwrap } from 'diffeo/tensor'
 import { describe, expect, it } from 'vitest'
 import { values } from '../support.js'
 
@@ -44,7 +41,7 @@ describe('actNorm', () => {
     'starts with mean 0 and variance 1 over batch and positions, %s',
     (_, shape) => {
       tf.tidy(() => {
-        const b = on(shape, actNorm)
+        const b = atShape(shape, actNorm)
         const x = draw(shape, 1)
         const [y, logDet, params] = b.start(b.init(key(0)))(x)
         standard(y)
@@ -57,7 +54,7 @@ describe('actNorm', () => {
   )
   it('starts once: other data change nothing', () => {
     tf.tidy(() => {
-      const b = on([2, 2, 3], actNorm)
+      const b = atShape([2, 2, 3], actNorm)
       const [, , first] = b.start(b.init(key(0)))(draw([2, 2, 3], 1))
       const other = draw([2, 2, 3], 2)
       const [y, , second] = b.start(first)(other)
@@ -68,7 +65,7 @@ describe('actNorm', () => {
   })
   it('does not start in training or evaluation', () => {
     tf.tidy(() => {
-      const b = on([3], actNorm)
+      const b = atShape([3], actNorm)
       const x = draw([3], 1)
       const params = b.init(key(0))
       const [y, logDet, next] = b.train(params)(x)
@@ -100,7 +97,7 @@ describe('actNorm', () => {
     tf.tidy(() => {
       const net = resnet({ width: 3, blocks: 1, norm: 'batch' })
       for (const make of [coupling(checkerboard(), net), additiveCoupling(checkerboard(), net)]) {
-        const b = on([2, 2, 2], make)
+        const b = atShape([2, 2, 2], make)
         const params = randomParams(b.spec, key(1))
         const x = draw([2, 2, 2], 2) as BatchOf<readonly [2, 2, 2]>
         const [[y, , after], [trained, , next]] = [b.start(params)(x), b.train(params)(x)]
@@ -112,7 +109,7 @@ describe('actNorm', () => {
   })
   it('starts with the scale 1 where a channel is constant', () => {
     tf.tidy(() => {
-      const b = on([2], actNorm)
+      const b = atShape([2], actNorm)
       const [y, logDet, params] = b.start(b.init(key(0)))(randomBatch([2], [3, 3], 4, key(1)) as never)
       for (const t of [y, logDet]) expect(values(t).every(Number.isFinite)).toBe(true)
       for (const scale of values(params['logScale'])) expect(scale).toBeCloseTo(0, 4)
@@ -122,7 +119,7 @@ describe('actNorm', () => {
 
 describe('batchNorm', () => {
   const momentum = 0.1
-  const b = on([2, 2, 3], batchNorm({ momentum }))
+  const b = atShape([2, 2, 3], batchNorm({ momentum }))
   const params = () => randomParams(b.spec, key(1))
   const x = () => draw([2, 2, 3], 2) as BatchOf<readonly [2, 2, 3]>
   it('mixes the batch’s mean and biased variance in, and normalises with the result', () => {
@@ -148,7 +145,7 @@ describe('batchNorm', () => {
   })
   it('mixes a two-hundredth into mean 0 and variance 1 unless told, and does not start by it', () => {
     tf.tidy(() => {
-      const own = on([3], batchNorm())
+      const own = atShape([3], batchNorm())
       const at = draw([3], 2)
       const [, , next] = own.train(own.init(key(0)))(at)
       channels(at).forEach((v, c) => {
@@ -174,7 +171,7 @@ describe('batchNorm', () => {
     })
   })
   it('sends the gradient through the batch’s part of the statistics', () => {
-    const all = on([3], batchNorm({ momentum: 1, epsilon: 1e-5 }))
+    const all = atShape([3], batchNorm({ momentum: 1, epsilon: 1e-5 }))
     tf.tidy(() => {
       const p = randomParams(all.spec, key(3))
       const at = unwrap(draw([3], 4, 5))

@@ -2,8 +2,8 @@
 import * as tf from '@tensorflow/tfjs-core'
 import {
   type AnyBijector,
-  type AnyTensor,
   actNorm,
+  atShape,
   batchNorm,
   channelwise,
   checkerboard,
@@ -16,13 +16,12 @@ import {
   key,
   logit,
   mlp,
-  on,
   resnet,
   reverse,
-  T,
-  unwrap,
 } from 'diffeo'
 import { randomBatch, randomParams } from 'diffeo/laws'
+import * as T from 'diffeo/tensor'
+import { type AnyTensor, unwrap } from 'diffeo/tensor'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import { describe, expect, it } from 'vitest'
@@ -33,7 +32,7 @@ const relative = (got: readonly number[], expected: readonly number[]): number =
   Math.max(...got.map((v, i) => Math.abs(v - expected[i]!))) / Math.max(...expected.map(Math.abs))
 
 describe('logit', () => {
-  const f = on([1], logit()).bind({})
+  const f = atShape([1], logit()).bind({})
   const at = (...x: number[]) => trust(tf.tensor(x, [x.length, 1])) as never
   // log p − log(1 − p), p = .05 + .9x/256, in doubles
   it.each([0, 255, 255.999])('at %d, and back', (x) => {
@@ -62,12 +61,12 @@ describe('logit', () => {
 
 describe('couplings', () => {
   it('start with scales of 1: at 0 neither they nor their nets would ever have a gradient', () => {
-    const { scale } = on([4], coupling(halves(), mlp())).init(key(0))
+    const { scale } = atShape([4], coupling(halves(), mlp())).init(key(0))
     expect(values(scale)).toEqual([1, 1])
   })
   it('whose tanh is saturated round trip, and have the log-det of their scales', () => {
     tf.tidy(() => {
-      const b = on([4], coupling(halves(), mlp({ hidden: [8] })))
+      const b = atShape([4], coupling(halves(), mlp({ hidden: [8] })))
       const params = randomParams(b.spec, key(1), 30) // pre-activations in the thousands, scales of about ±30
       const bounded = { ...params, scale: trust(tf.tensor([2.5, -2.5])) as AnyTensor }
       const x = randomBatch([4], [-2, 2], 8, key(2)) as never
@@ -150,6 +149,6 @@ describe('reverse of what learns from data', () => {
     expect(pipe(reverse(layer as never as typeof actNorm).at([2, 2, 2]), E.mapLeft(describeError))).toEqual(
       E.left(sentence),
     )
-    expect(() => reverse(on([2, 2, 2], layer as never as typeof actNorm))).toThrow(sentence)
+    expect(() => reverse(atShape([2, 2, 2], layer as never as typeof actNorm))).toThrow(sentence)
   })
 })

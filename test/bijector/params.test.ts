@@ -4,7 +4,7 @@ import {
   type AnyBijector,
   actNorm,
   affine,
-  batch,
+  atShape,
   batchNorm,
   channelwise,
   checkerboard,
@@ -15,20 +15,17 @@ import {
   flow,
   halves,
   input,
-  jit,
   key,
-  leaves,
   logit,
   mlp,
-  on,
-  orThrow,
-  type Params,
   realNvpVector,
   resnet,
   splineCoupling,
   standardNormal,
-  unwrap,
 } from 'diffeo'
+import { jit } from 'diffeo/engine'
+import { orThrow } from 'diffeo/fp'
+import { batch, leaves, type Params, unwrap } from 'diffeo/tensor'
 import { describe, expect, it } from 'vitest'
 import { trust } from '../../src/tensor/tensor.js'
 import '../support.js'
@@ -55,18 +52,18 @@ const calls = (b: AnyBijector): Readonly<Record<string, (params: Params) => unkn
 /** Models, and others whose parameters TensorFlow.js would broadcast or read past. */
 const pairs: Readonly<Record<string, readonly [of: AnyBijector, other: AnyBijector, sentence: string]>> = {
   'a grey actNorm in a colour flow': [
-    on(image(3), actNorm),
-    on(image(1), actNorm),
+    atShape(image(3), actNorm),
+    atShape(image(1), actNorm),
     'actNorm: expected a parameter shift of shape 3, got one of shape 1',
   ],
   'a grey batchNorm in a colour flow': [
-    on(image(3), batchNorm()),
-    on(image(1), batchNorm()),
+    atShape(image(3), batchNorm()),
+    atShape(image(1), batchNorm()),
     'batchNorm: expected a parameter mean of shape 3, got one of shape 1',
   ],
   'an affine of one row': [
-    on([4, 3], affine),
-    on([1, 3], affine),
+    atShape([4, 3], affine),
+    atShape([1, 3], affine),
     'affine: expected a parameter logScale of shape 4×3, got one of shape 1×3',
   ],
   'a norm in a composition': [
@@ -80,8 +77,8 @@ const pairs: Readonly<Record<string, readonly [of: AnyBijector, other: AnyBiject
     'compose: expected a parameter 1.actNorm/shift of shape 2, got none among 5',
   ],
   'fewer layers': [
-    on([2], realNvpVector({ couplings: 4, hidden: [4] })),
-    on([2], realNvpVector({ couplings: 2, hidden: [4] })),
+    atShape([2], realNvpVector({ couplings: 4, hidden: [4] })),
+    atShape([2], realNvpVector({ couplings: 2, hidden: [4] })),
     'compose: expected a parameter 3.coupling/net/dense0/kernel of shape 1×4, got none among',
   ],
   'more layers': [
@@ -90,26 +87,30 @@ const pairs: Readonly<Record<string, readonly [of: AnyBijector, other: AnyBiject
     'compose: expected no parameter 2.affine/logScale, got one',
   ],
   'another net': [
-    on([4], coupling(halves(), mlp({ hidden: [8] }))),
-    on([4], coupling(halves(), mlp({ hidden: [4] }))),
+    atShape([4], coupling(halves(), mlp({ hidden: [8] }))),
+    atShape([4], coupling(halves(), mlp({ hidden: [4] }))),
     'coupling: expected a parameter net/dense0/kernel of shape 2×8, got one of shape 2×4',
   ],
   'another transformer': [
-    on([4], splineCoupling(halves(), mlp({ hidden: [8] }))),
-    on([4], coupling(halves(), mlp({ hidden: [8] }))),
+    atShape([4], splineCoupling(halves(), mlp({ hidden: [8] }))),
+    atShape([4], coupling(halves(), mlp({ hidden: [8] }))),
     'splineCoupling: expected a parameter net/dense1/kernel of shape',
   ],
   'a net’s norm of fewer channels': [
-    on(image(2), coupling(checkerboard(), resnet({ width: 4, blocks: 1 }))),
-    on(image(2), coupling(checkerboard(), resnet({ width: 1, blocks: 1 }))),
+    atShape(image(2), coupling(checkerboard(), resnet({ width: 4, blocks: 1 }))),
+    atShape(image(2), coupling(checkerboard(), resnet({ width: 1, blocks: 1 }))),
     'coupling: expected a parameter net/in/kernel of shape 3×3×2×4, got one of shape 3×3×2×1',
   ],
   'none where there are some': [
-    on([2], actNorm),
-    on([2], logit()),
+    atShape([2], actNorm),
+    atShape([2], logit()),
     'actNorm: expected a parameter shift of shape 2, got none',
   ],
-  'some where there are none': [on([2], logit()), on([2], actNorm), 'logit: expected no parameter shift, got one'],
+  'some where there are none': [
+    atShape([2], logit()),
+    atShape([2], actNorm),
+    'logit: expected no parameter shift, got one',
+  ],
 }
 
 describe.each(Object.entries(pairs))('%s', (_, [b, other, sentence]) => {
@@ -136,7 +137,7 @@ describe('what is no tree of tensors', () => {
     [{ shift: [0, 0], logScale: [0, 0], started: [1] }, 'actNorm: expected a parameter shift of shape 2, got a list'],
     [{ shift: null }, 'actNorm: expected a parameter shift of shape 2, got null'],
   ] as const)('%o is refused', (params, sentence) => {
-    expect(() => on([2], actNorm).bind(params as never)).toThrow(sentence)
+    expect(() => atShape([2], actNorm).bind(params as never)).toThrow(sentence)
   })
 })
 
@@ -149,7 +150,7 @@ it('nets refuse parameters of other nets', () => {
     ] as const
     for (const [net, from, to, other] of nets) {
       const own = orThrow(net.at(from, to))
-      const theirs = on(
+      const theirs = atShape(
         [...from.slice(0, -1), from.at(-1)! * 2],
         coupling((from.length === 1 ? halves() : channelwise()) as never, other as never),
       )
@@ -161,7 +162,7 @@ it('nets refuse parameters of other nets', () => {
 
 it('a tree is looked through once', () => {
   tf.tidy(() => {
-    const b = on([2], realNvpVector({ couplings: 2, hidden: [4] }))
+    const b = atShape([2], realNvpVector({ couplings: 2, hidden: [4] }))
     const params = b.init(key(0))
     let looks = 0
     const counted = new Proxy(params, {
@@ -170,7 +171,7 @@ it('a tree is looked through once', () => {
         return Reflect.ownKeys(target)
       },
     })
-    const x = orThrow(batch([2], [1, 2]))
+    const x = batch([2], [1, 2])
     b.bind(counted).forward(x)
     const first = looks
     expect(first).toBeGreaterThan(0)

@@ -1,23 +1,23 @@
 import * as tf from '@tensorflow/tfjs-core'
 import {
   type AnyBijector,
-  type AnyTensor,
+  atShape,
   compose,
   describeError,
   factorOut,
   flatten,
   flip,
   type Layer,
-  on,
   ordered,
   permute,
-  ready,
   reshapeTo,
   type Shape,
   type ShapeFn,
   squeeze,
-  T,
 } from 'diffeo'
+import { ready } from 'diffeo/engine'
+import type { AnyTensor } from 'diffeo/tensor'
+import * as T from 'diffeo/tensor'
 import fc from 'fast-check'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
@@ -52,7 +52,7 @@ describe('where the values of a rearrangement come from', () => {
           const [dy, dx] = [Math.floor((k % 4) / 2), k % 2]
           return ((2 * i + dy) * 2 * w + 2 * j + dx) * c + Math.floor(k / 4)
         })
-        expect(sources(on([2 * h, 2 * w, c], squeeze))).toEqual([expected])
+        expect(sources(atShape([2 * h, 2 * w, c], squeeze))).toEqual([expected])
       }),
       { numRuns: 20 },
     )
@@ -66,42 +66,42 @@ describe('where the values of a rearrangement come from', () => {
           return ((2 * i + dy) * 2 * w + 2 * j + dx) * c + (k % c)
         })
         const shape: Shape = [2 * h, 2 * w, c]
-        expect(sources(on(shape, compose(squeeze, ordered)) as AnyBijector)).toEqual([expected])
+        expect(sources(atShape(shape, compose(squeeze, ordered)) as AnyBijector)).toEqual([expected])
       }),
       { numRuns: 20 },
     )
   })
   it('factorOut after the ordered squeeze leaves one colour of the checkerboard behind', () => {
-    const [behind, flowing] = sources(on([4, 6, 2], compose(squeeze, ordered, factorOut)))
+    const [behind, flowing] = sources(atShape([4, 6, 2], compose(squeeze, ordered, factorOut)))
     const colour = (place: number) => (Math.floor(place / 12) + (Math.floor(place / 2) % 6)) % 2
     expect(behind!.map(colour)).toEqual(Array(24).fill(0))
     expect(flowing!.map(colour)).toEqual(Array(24).fill(1))
   })
   const layers: Readonly<Record<string, readonly [AnyBijector, readonly (readonly number[])[]]>> = {
     factorOut: [
-      on([2, 4], factorOut),
+      atShape([2, 4], factorOut),
       [
         [0, 1, 4, 5],
         [2, 3, 6, 7],
       ],
     ],
-    permute: [on([2, 3], permute([2, 0, 1])), [[2, 0, 1, 5, 3, 4]]],
-    flip: [on([2, 3], flip), [[2, 1, 0, 5, 4, 3]]],
-    reshape: [on([2, 3], reshapeTo([3, 2])), [[0, 1, 2, 3, 4, 5]]],
-    flatten: [on([2, 3], flatten), [[0, 1, 2, 3, 4, 5]]],
+    permute: [atShape([2, 3], permute([2, 0, 1])), [[2, 0, 1, 5, 3, 4]]],
+    flip: [atShape([2, 3], flip), [[2, 1, 0, 5, 4, 3]]],
+    reshape: [atShape([2, 3], reshapeTo([3, 2])), [[0, 1, 2, 3, 4, 5]]],
+    flatten: [atShape([2, 3], flatten), [[0, 1, 2, 3, 4, 5]]],
   }
   it.each(Object.entries(layers))('%s', (_, [b, expected]) => expect(sources(b)).toEqual(expected))
 })
 
 it.each(['cpu', 'wasm'])('permute takes no examples on %s', async (engine) => {
   await ready(engine as 'cpu')
-  const none = on([2, 3], permute([2, 0, 1]))
+  const none = atShape([2, 3], permute([2, 0, 1]))
     .bind({})
     .forward(trust(tf.zeros([0, 2, 3])))[0]
   expect(unwrap(none).shape).toEqual([0, 2, 3])
 })
 it('permute has the inverse of its inverse as gradient, and moves what is not finite alone', () => {
-  const moved = on([4], permute([2, 0, 3, 1])).bind({})
+  const moved = atShape([4], permute([2, 0, 3, 1])).bind({})
   const forward = (x: tf.Tensor): tf.Tensor => unwrap(moved.forward(trust(x))[0])
   const weights = tf.tensor2d([[1, 2, 3, 4]])
   const gradient = tf.grad((x) => tf.sum(tf.mul(forward(x), weights)))(tf.zeros([1, 4]))

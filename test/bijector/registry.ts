@@ -4,6 +4,7 @@ import {
   actNorm,
   additiveCoupling,
   affine,
+  atShape,
   autoregressiveOf,
   batchNorm,
   channelwise,
@@ -24,7 +25,6 @@ import {
   mask,
   mlp,
   normalCdf,
-  on,
   ordered,
   permute,
   realNvp,
@@ -70,31 +70,35 @@ const family = (
 ): Record<string, Entry> => {
   const like = { ...real, ...options }
   return {
-    [`${name} coupling`]: { make: () => on([4], couplingOf(transformer)(halves(), net)), ...like, keeps: (i) => i < 2 },
+    [`${name} coupling`]: {
+      make: () => atShape([4], couplingOf(transformer)(halves(), net)),
+      ...like,
+      keeps: (i) => i < 2,
+    },
     [`${name} coupling of an image`]: {
-      make: () => on([2, 2, 1], couplingOf(transformer)(checkerboard(), smooth)),
+      make: () => atShape([2, 2, 1], couplingOf(transformer)(checkerboard(), smooth)),
       ...like,
     },
     [`${name} autoregressive`]: {
-      make: () => on([3], autoregressiveOf(transformer)({ hidden: [7, 6], activation: 'tanh' })),
+      make: () => atShape([3], autoregressiveOf(transformer)({ hidden: [7, 6], activation: 'tanh' })),
       ...like,
     },
-    [`${name} elementwise`]: { make: () => on([2, 2, 1], elementwiseOf(transformer)), ...like },
+    [`${name} elementwise`]: { make: () => atShape([2, 2, 1], elementwiseOf(transformer)), ...like },
   }
 }
 const wholeLine = { mass: [-30, 30] } as const
 
 export const registry: Record<string, Entry> = {
   input: { make: () => input([3]), ...moved, keeps: () => true },
-  'coupling halves': { make: () => on([4], coupling(halves(), net)), ...vector, keeps: (i) => i < 2 },
+  'coupling halves': { make: () => atShape([4], coupling(halves(), net)), ...vector, keeps: (i) => i < 2 },
   'coupling halves second, odd': {
-    make: () => on([5], coupling(halves('second'), net)),
+    make: () => atShape([5], coupling(halves('second'), net)),
     ...vector,
     keeps: (i) => i >= 2,
   },
   'coupling own mask': {
     make: () =>
-      on(
+      atShape(
         [3],
         coupling(
           mask([3], ([i]) => i === 1),
@@ -104,97 +108,102 @@ export const registry: Record<string, Entry> = {
     ...vector,
   },
   'coupling, free log scale': {
-    make: () => on([4], coupling(halves('second'), net, { logScale: 'free' })),
+    make: () => atShape([4], coupling(halves('second'), net, { logScale: 'free' })),
     ...vector,
     keeps: (i) => i >= 2,
   },
-  additiveCoupling: { make: () => on([4], additiveCoupling(halves(), net)), ...vector, keeps: (i) => i < 2 },
-  splineCoupling: { make: () => on([4], splineCoupling(halves(), net)), ...vector, keeps: (i) => i < 2 },
+  additiveCoupling: { make: () => atShape([4], additiveCoupling(halves(), net)), ...vector, keeps: (i) => i < 2 },
+  splineCoupling: { make: () => atShape([4], splineCoupling(halves(), net)), ...vector, keeps: (i) => i < 2 },
   ...family('affine', Transformers.affine()),
   ...family('affine, free log scale', Transformers.affine({ logScale: 'free' })),
   ...family('additive', Transformers.additive()),
   ...family('spline', Transformers.spline()),
   'autoregressive, one variable': {
-    make: () => on([1], autoregressiveOf(Transformers.affine())({ hidden: [4], activation: 'tanh' })),
+    make: () => atShape([1], autoregressiveOf(Transformers.affine())({ hidden: [4], activation: 'tanh' })),
     ...real,
   },
   'inverse autoregressive': {
-    make: () => on([3], reverse(autoregressiveOf(Transformers.affine())({ hidden: [8], activation: 'tanh' }))),
+    make: () => atShape([3], reverse(autoregressiveOf(Transformers.affine())({ hidden: [8], activation: 'tanh' }))),
     ...real,
   },
-  affine: { make: () => on([2, 2, 3], affine), ...real },
-  actNorm: { make: () => on([2, 2, 3], actNorm), ...real, normalises: true },
-  'actNorm of a vector': { make: () => on([4], actNorm), ...real, normalises: true },
-  batchNorm: { make: () => on([2, 2, 3], batchNorm({ momentum: 0.1 })), ...real, normalises: true },
-  squeeze: { make: () => on([4, 2, 2], squeeze), ...moved },
-  ordered: { make: () => on([2, 1, 8], ordered), ...moved },
-  factorOut: { make: () => on([2, 2, 4], factorOut), ...moved },
-  permute: { make: () => on([2, 3], permute([2, 0, 1])), ...moved },
-  flip: { make: () => on([2, 3], flip), ...moved },
-  reshape: { make: () => on([2, 3], reshapeTo([3, 2, 1])), ...moved },
-  flatten: { make: () => on([2, 2, 2], flatten), ...moved },
-  sigmoid: { make: () => on([3], sigmoid), ...real },
-  'reverse sigmoid': { make: () => on([3], reverse(sigmoid)), ...unit },
-  logit: { make: () => on([2, 2, 1], logit()), ...fine, ...pixels },
+  affine: { make: () => atShape([2, 2, 3], affine), ...real },
+  actNorm: { make: () => atShape([2, 2, 3], actNorm), ...real, normalises: true },
+  'actNorm of a vector': { make: () => atShape([4], actNorm), ...real, normalises: true },
+  batchNorm: { make: () => atShape([2, 2, 3], batchNorm({ momentum: 0.1 })), ...real, normalises: true },
+  squeeze: { make: () => atShape([4, 2, 2], squeeze), ...moved },
+  ordered: { make: () => atShape([2, 1, 8], ordered), ...moved },
+  factorOut: { make: () => atShape([2, 2, 4], factorOut), ...moved },
+  permute: { make: () => atShape([2, 3], permute([2, 0, 1])), ...moved },
+  flip: { make: () => atShape([2, 3], flip), ...moved },
+  reshape: { make: () => atShape([2, 3], reshapeTo([3, 2, 1])), ...moved },
+  flatten: { make: () => atShape([2, 2, 2], flatten), ...moved },
+  sigmoid: { make: () => atShape([3], sigmoid), ...real },
+  'reverse sigmoid': { make: () => atShape([3], reverse(sigmoid)), ...unit },
+  logit: { make: () => atShape([2, 2, 1], logit()), ...fine, ...pixels },
   'logit without a margin': {
-    make: () => on([2, 2, 1], logit({ alpha: 0 })),
+    make: () => atShape([2, 2, 1], logit({ alpha: 0 })),
     ...fine,
     ...pixels,
     domain: [10, 246],
     edges: [0, 1e-30, 2 ** -10, 255.999, 256],
   },
-  exponentialCdf: { make: () => on([3], exponentialCdf(1.5)), ...unit, domain: [0.05, 2], edges: [0, 2 ** -24, 2, 80] },
+  exponentialCdf: {
+    make: () => atShape([3], exponentialCdf(1.5)),
+    ...unit,
+    domain: [0.05, 2],
+    edges: [0, 2 ** -24, 2, 80],
+  },
   'reverse exponentialCdf': {
-    make: () => on([3], reverse(exponentialCdf(1.5))),
+    make: () => atShape([3], reverse(exponentialCdf(1.5))),
     ...unit,
     edges: [0, 1e-30, 2 ** -24, 0.5, 1],
   },
-  uniformCdf: { make: () => on([3], uniformCdf(-1, 3)), ...unit, domain: [-0.9, 2.9], edges: [-1, 0, 3] },
-  'reverse uniformCdf': { make: () => on([3], reverse(uniformCdf(-0.1, 0.7))), ...unit },
-  logisticCdf: { make: () => on([3], logisticCdf(0.5, 2)), ...real },
-  normalCdf: { make: () => on([3], normalCdf(0.5, 2)), ...real },
-  'reverse normalCdf': { make: () => on([3], reverse(normalCdf(0.5, 2))), ...unit },
+  uniformCdf: { make: () => atShape([3], uniformCdf(-1, 3)), ...unit, domain: [-0.9, 2.9], edges: [-1, 0, 3] },
+  'reverse uniformCdf': { make: () => atShape([3], reverse(uniformCdf(-0.1, 0.7))), ...unit },
+  logisticCdf: { make: () => atShape([3], logisticCdf(0.5, 2)), ...real },
+  normalCdf: { make: () => atShape([3], normalCdf(0.5, 2)), ...real },
+  'reverse normalCdf': { make: () => atShape([3], reverse(normalCdf(0.5, 2))), ...unit },
   'multi-scale composition': {
     make: () => compose(input([4, 4, 1]), affine, squeeze, actNorm, ordered, factorOut, batchNorm(), affine),
     ...real,
   },
-  repeat: { make: () => on([4], repeat(3, compose(coupling(halves(), net), flip))), ...kinked },
+  repeat: { make: () => atShape([4], repeat(3, compose(coupling(halves(), net), flip))), ...kinked },
   'vector flow': {
     make: () => compose(input([4]), coupling(halves(), net), flip, actNorm, coupling(halves('second'), net)),
     ...real,
   },
-  'coupling checkerboard, resnet': { make: () => on([2, 4, 1], coupling(checkerboard(), smooth)), ...real },
+  'coupling checkerboard, resnet': { make: () => atShape([2, 4, 1], coupling(checkerboard(), smooth)), ...real },
   'coupling checkerboard, free log scale': {
-    make: () => on([2, 2, 2], coupling(checkerboard(), smooth, { logScale: 'free' })),
+    make: () => atShape([2, 2, 2], coupling(checkerboard(), smooth, { logScale: 'free' })),
     ...real,
   },
   'coupling checkerboard, instance norm': {
-    make: () => on([2, 3, 2], coupling(checkerboard(), withNorm('instance'))),
+    make: () => atShape([2, 3, 2], coupling(checkerboard(), withNorm('instance'))),
     ...kinked,
   },
   'coupling checkerboard, convNet': {
-    make: () => on([3, 2, 2], coupling(checkerboard(), convNet({ hidden: [4] }))),
+    make: () => atShape([3, 2, 2], coupling(checkerboard(), convNet({ hidden: [4] }))),
     ...kinked,
   },
   'coupling checkerboard odd, batch norm': {
-    make: () => on([2, 2, 2], coupling(checkerboard('odd'), withNorm('batch'))),
+    make: () => atShape([2, 2, 2], coupling(checkerboard('odd'), withNorm('batch'))),
     ...kinked,
   },
   'coupling channelwise, instance norm': {
-    make: () => on([2, 2, 2], coupling(channelwise(), withNorm('instance'))),
+    make: () => atShape([2, 2, 2], coupling(channelwise(), withNorm('instance'))),
     ...kinked,
   },
   'coupling channelwise, batch norm': {
-    make: () => on([2, 2, 2], coupling(channelwise(), withNorm('batch'))),
+    make: () => atShape([2, 2, 2], coupling(channelwise(), withNorm('batch'))),
     ...kinked,
   },
   'coupling channelwise second, resnet': {
-    make: () => on([1, 2, 4], coupling(channelwise('second'), smooth)),
+    make: () => atShape([1, 2, 4], coupling(channelwise('second'), smooth)),
     ...real,
   },
   'coupling own mask of an image': {
     make: () =>
-      on(
+      atShape(
         [2, 2, 2],
         coupling(
           mask([2, 2, 2], ([h]) => h === 0),
@@ -204,17 +213,20 @@ export const registry: Record<string, Entry> = {
     ...real,
   },
   'coupling channelwise second, convNet': {
-    make: () => on([2, 2, 2], coupling(channelwise('second'), convNet({ hidden: [4] }))),
+    make: () => atShape([2, 2, 2], coupling(channelwise('second'), convNet({ hidden: [4] }))),
     ...kinked,
   },
-  'additiveCoupling checkerboard': { make: () => on([2, 2, 2], additiveCoupling(checkerboard(), smooth)), ...real },
-  'additiveCoupling channelwise': { make: () => on([2, 2, 2], additiveCoupling(channelwise(), smooth)), ...real },
+  'additiveCoupling checkerboard': {
+    make: () => atShape([2, 2, 2], additiveCoupling(checkerboard(), smooth)),
+    ...real,
+  },
+  'additiveCoupling channelwise': { make: () => atShape([2, 2, 2], additiveCoupling(channelwise(), smooth)), ...real },
   'additiveCoupling checkerboard odd, instance norm': {
-    make: () => on([2, 4, 1], additiveCoupling(checkerboard('odd'), withNorm('instance'))),
+    make: () => atShape([2, 4, 1], additiveCoupling(checkerboard('odd'), withNorm('instance'))),
     ...kinked,
   },
   'additiveCoupling channelwise second, convNet': {
-    make: () => on([2, 1, 4], additiveCoupling(channelwise('second'), convNet({ hidden: [4], weightNorm: true }))),
+    make: () => atShape([2, 1, 4], additiveCoupling(channelwise('second'), convNet({ hidden: [4], weightNorm: true }))),
     ...kinked,
   },
   'multi-scale with couplings': {
@@ -246,38 +258,42 @@ export const registry: Record<string, Entry> = {
     ...kinked,
   },
   realNvp: {
-    make: () => on([4, 4, 1], realNvp({ scales: 2, width: 2, blocks: 1, norm: 'none' })),
+    make: () => atShape([4, 4, 1], realNvp({ scales: 2, width: 2, blocks: 1, norm: 'none' })),
     ...deep,
   },
   'realNvp, batch norm everywhere': {
-    make: () => on([2, 2, 2], realNvp({ scales: 2, width: 2, blocks: 1, norm: 'batch', path: 'batchNorm' })),
+    make: () => atShape([2, 2, 2], realNvp({ scales: 2, width: 2, blocks: 1, norm: 'batch', path: 'batchNorm' })),
     ...deep,
   },
   'realNvp, nothing on the path, plain order, free log scales, random start': {
     make: () =>
-      on(
+      atShape(
         [4, 2, 2],
         realNvp({ width: 2, blocks: 1, norm: 'none', path: 'none', order: 'plain', logScale: 'free', init: 'random' }),
       ),
     ...deep,
   },
-  realNvpVector: { make: () => on([3], realNvpVector({ couplings: 4, hidden: [8] })), ...kinked },
+  realNvpVector: { make: () => atShape([3], realNvpVector({ couplings: 4, hidden: [8] })), ...kinked },
   'realNvpVector, splines': {
-    make: () => on([2], realNvpVector({ couplings: 2, hidden: [4], transformer: 'spline' })),
+    make: () => atShape([2], realNvpVector({ couplings: 2, hidden: [4], transformer: 'spline' })),
     ...kinked,
   },
-  'affine, one dimension': { make: () => on([1], affine), ...real, ...wholeLine },
-  'actNorm, one dimension': { make: () => on([1], actNorm), ...real, ...wholeLine, normalises: true },
+  'affine, one dimension': { make: () => atShape([1], affine), ...real, ...wholeLine },
+  'actNorm, one dimension': { make: () => atShape([1], actNorm), ...real, ...wholeLine, normalises: true },
   'batchNorm, one dimension': {
-    make: () => on([1], batchNorm({ momentum: 0.1 })),
+    make: () => atShape([1], batchNorm({ momentum: 0.1 })),
     ...real,
     ...wholeLine,
     normalises: true,
   },
-  'reverse normalCdf, one dimension': { make: () => on([1], reverse(normalCdf(0.5, 2))), ...unit, mass: [0, 1] },
-  'reverse logisticCdf, one dimension': { make: () => on([1], reverse(logisticCdf(0.5, 2))), ...unit, mass: [0, 1] },
+  'reverse normalCdf, one dimension': { make: () => atShape([1], reverse(normalCdf(0.5, 2))), ...unit, mass: [0, 1] },
+  'reverse logisticCdf, one dimension': {
+    make: () => atShape([1], reverse(logisticCdf(0.5, 2))),
+    ...unit,
+    mass: [0, 1],
+  },
   'logit, one dimension': {
-    make: () => on([1], logit()),
+    make: () => atShape([1], logit()),
     ...fine,
     ...pixels,
     // σ⁻¹ of 0 and 1, where the margins would end
@@ -297,7 +313,7 @@ export const registry: Record<string, Entry> = {
     edges: [-1, 0, 3],
     mass: [-1, 3],
   },
-  'coupling, two dimensions': { make: () => on([2], coupling(halves(), net)), ...real, mass: [-12, 12] },
+  'coupling, two dimensions': { make: () => atShape([2], coupling(halves(), net)), ...real, mass: [-12, 12] },
   'vector flow, two dimensions': {
     make: () => compose(input([2]), coupling(halves(), net), flip, coupling(halves('second'), net)),
     ...real,

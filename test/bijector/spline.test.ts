@@ -1,21 +1,9 @@
 /** What the laws cannot say of splines: steep ones, knots and tails, the start, and the default engine. */
 import * as tf from '@tensorflow/tfjs-core'
-import {
-  type AnyTensor,
-  channelwise,
-  checkerboard,
-  convNet,
-  halves,
-  jit,
-  key,
-  mlp,
-  on,
-  ready,
-  splineCoupling,
-  toOnnx,
-  unwrap,
-} from 'diffeo'
+import { atShape, channelwise, checkerboard, convNet, halves, key, mlp, splineCoupling } from 'diffeo'
+import { jit, ready, toOnnx } from 'diffeo/engine'
 import { randomBatch } from 'diffeo/laws'
+import { type AnyTensor, unwrap } from 'diffeo/tensor'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { runOnnx } from '../../src/backends/onnxruntime/backend.js'
@@ -23,11 +11,11 @@ import { trust } from '../../src/tensor/tensor.js'
 import { randomParams, values } from '../support.js'
 
 const net = mlp({ hidden: [8], activation: 'tanh' })
-const vector = on([4], splineCoupling(halves(), net))
+const vector = atShape([4], splineCoupling(halves(), net))
 const all = {
   vector,
-  image: on([2, 4, 3], splineCoupling(checkerboard('odd'), convNet({ hidden: [4] }), { bins: 5, bound: 2 })),
-  channels: on([2, 2, 4], splineCoupling(channelwise('second'), convNet({ hidden: [4] }), { bins: 2 })),
+  image: atShape([2, 4, 3], splineCoupling(checkerboard('odd'), convNet({ hidden: [4] }), { bins: 5, bound: 2 })),
+  channels: atShape([2, 2, 4], splineCoupling(channelwise('second'), convNet({ hidden: [4] }), { bins: 2 })),
 }
 const apart = (a: readonly number[], b: readonly number[]): number =>
   Math.max(...a.map((v, i) => Math.abs(v - b[i]!) / Math.max(1, Math.abs(b[i]!))))

@@ -3,12 +3,12 @@ import * as tf from '@tensorflow/tfjs-core'
 import {
   type AnyBijector,
   affine,
+  atShape,
   type Base,
   type Bijector,
   bijector,
   compiled,
   compose,
-  type EngineName,
   exponentialCdf,
   flow,
   halves,
@@ -18,20 +18,18 @@ import {
   logit,
   mlp,
   normalCdf,
-  on,
-  ready,
   realNvpVector,
   reverse,
   sigmoid,
   splineCoupling,
   standardLogistic,
   standardNormal,
-  T,
-  toOnnx,
   uniformCdf,
-  unwrap,
 } from 'diffeo'
+import { type EngineName, ready, toOnnx } from 'diffeo/engine'
 import { randomParams } from 'diffeo/laws'
+import * as T from 'diffeo/tensor'
+import { unwrap } from 'diffeo/tensor'
 import { afterEach, describe, expect, it } from 'vitest'
 import { runOnnx } from '../../src/backends/onnxruntime/backend.js'
 import { registry } from './registry.js'
@@ -53,34 +51,42 @@ const lines: Readonly<
     inside: [0, 1e-8, 0.1, 5, 100],
     outside: [-1e-6, -0.1, -1, -5, -100, -1e30],
   },
-  exponentialCdf: { b: on([1], exponentialCdf(0.5)), inside: [0, 1, 80], outside: [-1e-30, -1, -1e20] },
+  exponentialCdf: { b: atShape([1], exponentialCdf(0.5)), inside: [0, 1, 80], outside: [-1e-30, -1, -1e20] },
   'reverse exponentialCdf': {
-    b: on([1], reverse(exponentialCdf(3))),
+    b: atShape([1], reverse(exponentialCdf(3))),
     inside: [0, 0.5, 1],
     outside: [-1e-30, 1.001, 7],
   },
-  uniformCdf: { b: on([1], uniformCdf(-1, 3)), inside: [-1, 0, 3], outside: [-1.001, 3.001, 1e30] },
+  uniformCdf: { b: atShape([1], uniformCdf(-1, 3)), inside: [-1, 0, 3], outside: [-1.001, 3.001, 1e30] },
   'uniformCdf of bounds that round': {
-    b: on([1], uniformCdf(0.1, 0.7)),
+    b: atShape([1], uniformCdf(0.1, 0.7)),
     inside: [0.1, 0.3, 0.7],
     outside: [0.0999, 0.7001],
   },
-  'reverse uniformCdf': { b: on([1], reverse(uniformCdf(2, 5))), inside: [0, 0.5, 1], outside: [-0.001, 1.001, -50] },
+  'reverse uniformCdf': {
+    b: atShape([1], reverse(uniformCdf(2, 5))),
+    inside: [0, 0.5, 1],
+    outside: [-0.001, 1.001, -50],
+  },
   'uniformCdf, reverse normalCdf': {
     b: compose(input([1]), uniformCdf(-1, 49), reverse(normalCdf())),
     inside: [-1, 0, 24, 49],
     outside: [-1.01, 49.01, -1e9],
   },
-  'reverse normalCdf': { b: on([1], reverse(normalCdf(1, 2))), inside: [0, 0.5, 1], outside: [-1e-6, 1.00001, 100] },
+  'reverse normalCdf': {
+    b: atShape([1], reverse(normalCdf(1, 2))),
+    inside: [0, 0.5, 1],
+    outside: [-1e-6, 1.00001, 100],
+  },
   'reverse logisticCdf': {
-    b: on([1], reverse(logisticCdf(1, 2))),
+    b: atShape([1], reverse(logisticCdf(1, 2))),
     inside: [0, 0.5, 1],
     outside: [-1e-6, 1.00001, -100],
   },
-  'reverse sigmoid': { b: on([1], reverse(sigmoid)), inside: [0, 1e-20, 1], outside: [-1e-30, 1.0001, 3] },
-  logit: { b: on([1], logit()), inside: [0, 128, 255.99, 256], outside: [-15, 271, 1e6, -1e6] },
+  'reverse sigmoid': { b: atShape([1], reverse(sigmoid)), inside: [0, 1e-20, 1], outside: [-1e-30, 1.0001, 3] },
+  logit: { b: atShape([1], logit()), inside: [0, 128, 255.99, 256], outside: [-15, 271, 1e6, -1e6] },
   'logit without a margin': {
-    b: on([1], logit({ alpha: 0 })),
+    b: atShape([1], logit({ alpha: 0 })),
     inside: [0, 1e-20, 255.9999, 256],
     outside: [-1e-6, 256.1],
   },
@@ -134,7 +140,7 @@ describe.each(engines)('on %s', (engine) => {
     await ready(engine)
     const u = [-1e30, -1, -1e-6, 1.0001, 5, INFINITE, -INFINITE]
     for (const layer of [sigmoid, normalCdf(1, 2), logisticCdf(1, 2), exponentialCdf(2), uniformCdf(-1, 3)]) {
-      const [x, logDet] = on([1], layer)
+      const [x, logDet] = atShape([1], layer)
         .bind({})
         .inverse(column([...u, 0, 0.5, 1]) as never)
       const [values, nats] = [await numbers(x), await numbers(logDet)]
@@ -173,10 +179,10 @@ describe('a training step with an example outside', () => {
 })
 
 describe('infinities in real spaces', () => {
-  const b = on([2], realNvpVector({ couplings: 2, hidden: [4] }))
+  const b = atShape([2], realNvpVector({ couplings: 2, hidden: [4] }))
   it.each(engines)('are −∞ and leave other examples alone, %s', async (engine) => {
     await ready(engine)
-    for (const bijection of [b, on([2], splineCoupling(halves(), mlp({ hidden: [4] })))]) {
+    for (const bijection of [b, atShape([2], splineCoupling(halves(), mlp({ hidden: [4] })))]) {
       const f = flow(bijection, standardNormal)
       const params = randomParams(bijection.spec, key(1))
       const x = tf.tensor2d([0.1, 0.2, INFINITE, 0, 0, -INFINITE, INFINITE, -INFINITE, NONE, 1, 0.1, 0.2], [6, 2])
@@ -218,6 +224,6 @@ it('every bijector says which values it takes', () => {
     expect(support[0] <= domain[0] && domain[1] <= support[1]).toBe(true)
     expect(range[0]).toBeLessThan(range[1])
   }
-  expect(on([1], reverse(uniformCdf(2, 5))).range).toEqual([2, 5])
+  expect(atShape([1], reverse(uniformCdf(2, 5))).range).toEqual([2, 5])
   expect(lines['exponentialCdf, reverse normalCdf']!.b.support).toEqual([0, INFINITE])
 })

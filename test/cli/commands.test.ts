@@ -3,7 +3,9 @@ import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
-import { compose, encodePng, flow, input, key, logit, orThrow, standardNormal, uniformArray } from 'diffeo'
+import { compose, flow, input, key, logit, standardNormal } from 'diffeo'
+import { encodePng } from 'diffeo/image'
+import { uniformArray } from 'diffeo/tensor'
 import { decode } from 'fast-png'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { EngineName } from '../../src/backends/engine.js'
@@ -190,12 +192,13 @@ describe('without a run', () => {
     const own = at('names.mjs')
     writeFileSync(
       own,
-      `import { bijector, compose, flip, input, on, reverse, T } from '${resolve('dist/src/index.js')}'
+      `import { atShape, bijector, compose, flip, input, reverse } from '${resolve('dist/src/index.js')}'
+       import * as T from '${resolve('dist/src/entry/tensor.js')}'
        const named = (name) => {
          const same = (_, x) => [x, T.zeroPerExample(x)]
          return bijector({ name, domain: [2], codomain: [2], spec: {}, forward: same, inverse: same })
        }
-       export default compose(input([2]), named('input'), compose(named('compose'), input([2])), reverse(on([2], flip)))`,
+       export default compose(input([2]), named('input'), compose(named('compose'), input([2])), reverse(atShape([2], flip)))`,
     )
     const { result } = await told((io) => inspectWhat(own, { ...flags, shape: [2] }, io))
     const layers = result['layers'] as unknown as readonly { readonly name: string }[]
@@ -240,7 +243,7 @@ describe('without a run', () => {
     const pictures = at('pictures')
     mkdirSync(pictures)
     const noise = uniformArray(key(0), 8 * 8 * 3).map((u) => 256 * u)
-    const bytes = orThrow(encodePng({ width: 8, height: 8, channels: 3, data: Uint8Array.from(noise) }))
+    const bytes = encodePng({ width: 8, height: 8, channels: 3, data: Uint8Array.from(noise) })
     for (let i = 0; i < 150; i++)
       writeFileSync(join(pictures, `${i}.png`), i === 117 ? bytes.subarray(0, bytes.length / 2) : bytes)
     expect((await told((io) => checkData('folder', { data: pictures, size: 16, validation: 512 }, io))).ended).toBe(

@@ -1,6 +1,8 @@
 /** A run knows its data again: parts that would be made anew of other files are refused. */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { decodeSafetensors, encodePng, encodeSafetensors, orThrow } from 'diffeo'
+import { decodeSafetensors, orThrow } from 'diffeo/fp'
+import { encodePng } from 'diffeo/image'
+import { encodeSafetensors } from 'diffeo/train'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { diffeo, small, temporary } from './support.js'
 
@@ -8,9 +10,7 @@ const { folder, at } = temporary('contents')
 afterAll(() => rmSync(folder, { recursive: true }))
 
 const picture = (i: number): Uint8Array =>
-  orThrow(
-    encodePng({ width: 16, height: 16, channels: 3, data: Uint8Array.from({ length: 768 }, (_, j) => (i * j) % 256) }),
-  )
+  encodePng({ width: 16, height: 16, channels: 3, data: Uint8Array.from({ length: 768 }, (_, j) => (i * j) % 256) })
 const add = (name: string, i: number): void => writeFileSync(at(`photos/${name}.png`), picture(i))
 const json = (path: string) => JSON.parse(readFileSync(at(path), 'utf8'))
 const data = ['folder', '--data', 'photos'] as const
@@ -79,7 +79,7 @@ describe('the data of a run', () => {
     const { metadata, tensors } = orThrow(decodeSafetensors('')(readFileSync(path)))
     const { sha256: _, config, ...rest } = metadata
     const { contents: __, ...before } = JSON.parse(config!)
-    writeFileSync(path, orThrow(encodeSafetensors({ metadata: { ...rest, config: JSON.stringify(before) }, tensors })))
+    writeFileSync(path, encodeSafetensors({ metadata: { ...rest, config: JSON.stringify(before) }, tensors }))
     add('30', 30)
     expect((await resume(4)).err).toBe('')
     expect(json('run/config.json').contents).toMatchObject({ train: 15 })

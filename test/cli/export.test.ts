@@ -5,10 +5,10 @@ import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
 import {
   affine,
+  atShape,
   classMixture,
   compose,
   coupling,
-  disposeState,
   type Flow,
   flow,
   halves,
@@ -16,23 +16,17 @@ import {
   key,
   type Latents,
   mlp,
-  normalArray,
-  on,
-  onnxFunctions,
-  orThrow,
   realNvp,
   realNvpVector,
   type Shape,
-  saveCheckpoint,
   key as seed,
   standardLogistic,
   standardNormal,
-  startTraining,
-  toOnnx,
-  toOnnxSampler,
-  uniformArray,
-  unwrap,
 } from 'diffeo'
+import { onnxFunctions, toOnnx, toOnnxSampler } from 'diffeo/engine'
+import { orThrow, saveCheckpoint } from 'diffeo/fp'
+import { normalArray, uniformArray, unwrap } from 'diffeo/tensor'
+import { disposeState, startTraining } from 'diffeo/train'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { runOnnx } from '../../src/backends/onnxruntime/backend.js'
 import { exportRun } from '../../src/cli/commands/export.js'
@@ -53,7 +47,7 @@ const near = (a: ArrayLike<number>, b: ArrayLike<number>): void => {
   })
 }
 
-const images = flow(on([4, 4, 2], realNvp({ scales: 2, width: 8, blocks: 1 })), standardNormal)
+const images = flow(atShape([4, 4, 2], realNvp({ scales: 2, width: 8, blocks: 1 })), standardNormal)
 const points = flow(
   compose(input([2]), coupling(halves(), mlp({ hidden: [8] })), coupling(halves('second'), mlp({ hidden: [8] }))),
   standardNormal,
@@ -131,7 +125,7 @@ describe('an ONNX file', () => {
     if (second !== undefined) expect(one[first!.name]!.slice(0, 9)).not.toEqual(one[second.name]!.slice(0, 9))
   })
   it('of a conditional flow takes a context for each example', async () => {
-    const f = flow(on([2], realNvpVector({ couplings: 2, hidden: [4] }), { given: [3] }), standardNormal)
+    const f = flow(atShape([2], realNvpVector({ couplings: 2, hidden: [4] }), { given: [3] }), standardNormal)
     const params = randomParams(f.bijector as never, key(1), 0.3)
     const { density, inverse, sampler } = onnxFunctions(f, params)
     const [forward, back] = [await runOnnx(toOnnx(density)), await runOnnx(toOnnx(inverse))]
@@ -154,7 +148,7 @@ describe('an ONNX file', () => {
     }
   })
   it('of a flow at a context holds that context, for its base too', async () => {
-    const f = flow(on([2], realNvpVector({ couplings: 2, hidden: [4] }), { given: [2] }), classMixture(2))
+    const f = flow(atShape([2], realNvpVector({ couplings: 2, hidden: [4] }), { given: [2] }), classMixture(2))
     const params = randomParams({ spec: f.spec } as never, key(1), 0.3)
     const at = f.given(trust<readonly ['N', 2]>(tf.tensor([0, 1], [1, 2])))
     const { density, sampler } = onnxFunctions(at, params)
@@ -168,7 +162,7 @@ describe('an ONNX file', () => {
     near(drawn['log_prob']!, unwrap(at.logProb(params)(trust(tf.tensor(drawn['x']!, [4, 2])))).dataSync())
   })
   it('of another base draws from it', async () => {
-    const f = flow(on([1], affine), standardLogistic)
+    const f = flow(atShape([1], affine), standardLogistic)
     const params = randomParams(f.bijector as never, key(1), 0)
     const draw = await runOnnx(toOnnxSampler(onnxFunctions(f, params).sampler))
     const n = 20_000

@@ -6,7 +6,8 @@
  */
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { describeError, loadCheckpoint } from 'diffeo'
+import { describeError } from 'diffeo'
+import { loadCheckpoint } from 'diffeo/fp'
 import * as E from 'fp-ts/lib/Either.js'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { isRun } from '../../src/cli/run/folder.js'

@@ -1,6 +1,11 @@
 /** What a user meets who gives a folder of pictures and no flags, or flags that do not fit the data. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { asError, describeError, encodePng, inMemory, loadData, orThrow, ready, batch as tensorOf } from 'diffeo'
+import { describeError } from 'diffeo'
+import { inMemory, loadData } from 'diffeo/data'
+import { ready } from 'diffeo/engine'
+import { asError } from 'diffeo/fp'
+import { encodePng } from 'diffeo/image'
+import { batch as tensorOf } from 'diffeo/tensor'
 import { decode } from 'fast-png'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { namedData } from '../../src/cli/data-argument.js'
@@ -71,7 +76,7 @@ describe('defaults shrink with the data', () => {
     expect(configure({ name: 'moons' }, set, {}).recipe).toMatchObject({ batch: 256, validation: 2000 })
   })
   it('large sets hold out what they did: 512', async () =>
-    expect(orThrow(await loadData({ name: 'mnist', seed: 0 })()).validation.count).toBe(512))
+    expect((await loadData({ name: 'mnist', seed: 0 })).validation.count).toBe(512))
 })
 
 describe('a flag that does not fit the data is named', () => {
@@ -135,11 +140,9 @@ describe('a warning comes before a training that cannot learn', () => {
     const examples = {
       batch: async () => {
         const bytes = await set.read(Uint32Array.from({ length: batch }, (_, i) => i))
-        return orThrow(
-          tensorOf(
-            [side, side, 1],
-            Float32Array.from(bytes, (level) => level + 0.5),
-          ),
+        return tensorOf(
+          [side, side, 1],
+          Float32Array.from(bytes, (level) => level + 0.5),
         )
       },
     }
@@ -169,7 +172,7 @@ describe('200 pictures and no flags about data', () => {
     for (let i = 0; i < 200; i++) {
       const [width, height] = [10 + (i % 7), 12 + (i % 5)]
       const data = Uint8Array.from({ length: width * height * 3 }, (_, j) => (i * j) % 256)
-      writeFileSync(at(`data/pictures/${i}.PNG`), orThrow(encodePng({ width, height, channels: 3, data })))
+      writeFileSync(at(`data/pictures/${i}.PNG`), encodePng({ width, height, channels: 3, data }))
     }
     const { code, out, err } = await diffeo(
       folder,

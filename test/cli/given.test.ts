@@ -2,7 +2,10 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { decodeSafetensors, key, loadRun, oneHot, orThrow, ready } from 'diffeo'
+import { key, loadRun } from 'diffeo'
+import { oneHot } from 'diffeo/data'
+import { ready } from 'diffeo/engine'
+import { decodeSafetensors, orThrow } from 'diffeo/fp'
 import { decode } from 'fast-png'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { diffeo, fewImages, small, temporary } from './support.js'
@@ -166,7 +169,7 @@ describe('--given is refused', () => {
     writeFileSync(
       at('model.mjs'),
       `import { affine, on } from ${JSON.stringify(pathToFileURL(resolve('dist/src/index.js')).href)}
-       export default on([28, 28, 1], affine)`,
+       export default atShape([28, 28, 1], affine)`,
     )
     const said = await refused('train', 'mnist', ...flags.slice(0, 4), '--model', './model.mjs', '--steps', '1')
     expect(said).toContain('model.mjs: expected a bijector with a context of 10, got no context; export a layer')

@@ -1,7 +1,9 @@
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { adam, affine, averaged, constant, on } from 'diffeo'
+import { affine, atShape } from 'diffeo'
+import { constant } from 'diffeo/tensor'
+import { adam, averaged } from 'diffeo/train'
 import { expect, it } from 'vitest'
 import { requireMemory, trainingBytes } from '../../src/cli/run/memory.js'
 import { diffeo } from './support.js'
@@ -9,7 +11,7 @@ import { diffeo } from './support.js'
 it('counts two states of parameters and moments, and the gradients', () => {
   // two lists of moments and an average
   expect(trainingBytes({ w: constant([10, 10], 0) }, averaged(adam()))).toBe(4 * 100 * 9)
-  expect(trainingBytes(on([4], affine).spec, adam())).toBe(4 * 8 * 7)
+  expect(trainingBytes(atShape([4], affine).spec, adam())).toBe(4 * 8 * 7)
 })
 
 it('refuses what needs more than there is', () => {

@@ -19,17 +19,10 @@ import {
 } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import {
-  asError,
-  decodeSafetensors,
-  describeError,
-  encodeSafetensors,
-  key,
-  loadCheckpoint,
-  orThrow,
-  type Safetensors,
-  uniformArray,
-} from 'diffeo'
+import { describeError, key } from 'diffeo'
+import { asError, decodeSafetensors, orThrow } from 'diffeo/fp'
+import { uniformArray } from 'diffeo/tensor'
+import { encodeSafetensors, loadCheckpoint, type Safetensors } from 'diffeo/train'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { evaluateRun } from '../../src/cli/commands/evaluate.js'
@@ -317,11 +310,11 @@ describe('a disk', () => {
     const say = (line: string) => void (line.startsWith('compiled') && mkdirSync(join(run, 'best.safetensors')))
     expect(await train('moons', { ...flags, out: run }, { ...ioOf(said), say })).toBe('done')
     expect(said.at(-1)).toContain('(the parameters of the best validation are not kept)')
-    expect(orThrow(await loadCheckpoint(join(run, 'last.safetensors'))()).best).toBeUndefined()
+    expect((await loadCheckpoint(join(run, 'last.safetensors'))).best).toBeUndefined()
     rmdirSync(join(run, 'best.safetensors'))
     // so the next validation is the best, and is kept
     expect((await resumed(run, { steps: STEPS + 10 })).ended).toBe('done')
-    expect(orThrow(await loadCheckpoint(join(run, 'best.safetensors'))()).step).toBe(STEPS + 10)
+    expect((await loadCheckpoint(join(run, 'best.safetensors'))).step).toBe(STEPS + 10)
   })
   it.skipIf(!mountable)('that is read-only: train refuses, evaluate answers', async (context) => {
     const disk = mount('read-only', '1m')
@@ -459,7 +452,7 @@ const changed = (name: string, change: (all: Safetensors) => Safetensors): strin
   const { sha256: _, ...rest } = metadata
   const contents = { metadata: rest, tensors }
   for (const file of ['last', 'best'])
-    writeFileSync(join(run, `${file}.safetensors`), orThrow(encodeSafetensors(change(contents))))
+    writeFileSync(join(run, `${file}.safetensors`), encodeSafetensors(change(contents)))
   return run
 }
 const withConfig = (edit: (config: Record<string, never>) => unknown) => (all: Safetensors) => ({

@@ -6,7 +6,7 @@ import os, { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { WriteStream } from 'node:tty'
-import { loadMnist, orThrow } from 'diffeo'
+import { loadMnist } from 'diffeo/data'
 import { decode } from 'fast-png'
 import { vi } from 'vitest'
 import { run } from '../../src/cli/program.js'
@@ -113,7 +113,7 @@ const idx = (magic: number, sizes: readonly number[], bytes: Uint8Array): Uint8A
 
 /** 560 images to train and 53 to test, the last batch of which is not full; in the four files of MNIST. */
 export const fewImages = async (folder: string, tests = 53): Promise<void> => {
-  const mnist = orThrow(await loadMnist()())
+  const mnist = await loadMnist()
   mkdirSync(folder)
   for (const [part, name, n] of [
     ['train', 'train', 560],

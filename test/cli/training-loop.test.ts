@@ -1,10 +1,11 @@
 /** What may fail while a run trains without ending it. */
 import { mkdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs'
 import { basename } from 'node:path'
-import { DiffeoException, engineError } from 'diffeo'
+import { DiffeoException } from 'diffeo'
 import { afterAll, expect, it, vi } from 'vitest'
 import { type TrainFlags, train } from '../../src/cli/commands/train.js'
 import type { Io } from '../../src/cli/terminal/console.js'
+import { engineError } from '../../src/error.js'
 import { ioOf, temporary } from './support.js'
 
 vi.mock('../../src/cli/evaluation/pictures.js', async (original) => {

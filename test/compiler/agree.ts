@@ -1,6 +1,8 @@
 /** What it means that engines agree: values and gradients of a compiled function are those of the cpu backend. */
 import * as tf from '@tensorflow/tfjs-core'
-import { type EngineName, key, normalArray, ready } from 'diffeo'
+import { key } from 'diffeo'
+import { type EngineName, ready } from 'diffeo/engine'
+import { normalArray } from 'diffeo/tensor'
 import { expect } from 'vitest'
 import { simplify } from '../../src/compiler/passes/simplify.js'
 import type { Program } from '../../src/compiler/program.js'

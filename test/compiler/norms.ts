@@ -1,6 +1,6 @@
 /** Batch norms in training, as functions of an image, a gain and a bias. */
 import * as tf from '@tensorflow/tfjs-core'
-import { type AnyTensor, unwrap } from 'diffeo'
+import { type AnyTensor, unwrap } from 'diffeo/tensor'
 import { type Norm, normalise } from '../../src/nn/conv.js'
 import { trust } from '../../src/tensor/tensor.js'
 import type { Operation } from './functions.js'

@@ -1,6 +1,6 @@
 /** Every operation on every engine: values and gradients, compiled, are those of the cpu backend. */
 import * as tf from '@tensorflow/tfjs-core'
-import { type EngineName, ready } from 'diffeo'
+import { type EngineName, ready } from 'diffeo/engine'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { operations, type Traced } from '../../src/compiler/operations.js'

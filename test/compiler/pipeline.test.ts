@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { ready } from 'diffeo'
+import { ready } from 'diffeo/engine'
 import { afterEach, beforeAll, expect, it, vi } from 'vitest'
 import { passes as onnxruntime } from '../../src/backends/onnxruntime/pipeline.js'
 import { passes as tensorflow } from '../../src/backends/tensorflow/pipeline.js'

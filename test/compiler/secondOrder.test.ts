@@ -4,7 +4,9 @@
  * engine against the cpu.
  */
 import * as tf from '@tensorflow/tfjs-core'
-import { type EngineName, key, normalArray, ready } from 'diffeo'
+import { key } from 'diffeo'
+import { type EngineName, ready } from 'diffeo/engine'
+import { normalArray } from 'diffeo/tensor'
 import { describe, expect, it } from 'vitest'
 import { registerGradients } from '../../src/backends/tfjs/gradients.js'
 import { type Traced, operations as traced } from '../../src/compiler/operations.js'

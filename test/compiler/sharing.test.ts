@@ -1,6 +1,6 @@
 /** What a program computes once: what differs in a type, a shape or an attribute alone is not the same. */
 import * as tf from '@tensorflow/tfjs-core'
-import { ready } from 'diffeo'
+import { ready } from 'diffeo/engine'
 import { afterAll, expect, it } from 'vitest'
 import { jit } from '../../src/jit.js'
 import { fast } from './agree.js'

@@ -1,6 +1,8 @@
 import { existsSync, mkdirSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describeError, loadCifar10, loadData, orThrow, range } from 'diffeo'
+import { describeError } from 'diffeo'
+import { firstIndices, loadData } from 'diffeo/data'
+import { loadCifar10, orThrow } from 'diffeo/fp'
 import fc from 'fast-check'
 import * as E from 'fp-ts/lib/Either.js'
 import { describe, expect, it } from 'vitest'
@@ -126,7 +128,7 @@ const places = [process.env['CIFAR10'] ?? 'data/cifar10', '../shared/data/cifar1
 const real = places.find((place) => existsSync(place)) ?? ''
 describe.skipIf(real === '')('the official CIFAR-10', () => {
   it('starts with a frog and two trucks; the test images with a cat and two ships', async () => {
-    const data = orThrow(await loadData({ name: 'cifar10', folder: real, validation: 500, seed: 1 })())
+    const data = await loadData({ name: 'cifar10', folder: real, validation: 500, seed: 1 })
     const { train, test, remark } = orThrow(await loadCifar10({ folder: real })())
     const [cat, frog, ship, truck] = [3, 6, 8, 9]
     expect([...train.labels!.subarray(0, 3)]).toEqual([frog, truck, truck])
@@ -136,7 +138,7 @@ describe.skipIf(real === '')('the official CIFAR-10', () => {
   })
   it('has the known means of its channels', async () => {
     const { train } = orThrow(await loadCifar10({ folder: real })())
-    const images = await train.read(range(train.count))
+    const images = await train.read(firstIndices(train.count))
     const sums = [0, 0, 0]
     for (let i = 0; i < images.length; i++) sums[i % 3]! += images[i]!
     const means = sums.map((sum) => (3 * sum) / images.length / 255)

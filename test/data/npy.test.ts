@@ -1,5 +1,6 @@
 import { mkdirSync, truncateSync, writeFileSync } from 'node:fs'
-import { loadData, loadNpy, openNpy, orThrow, parseNpy, range } from 'diffeo'
+import { firstIndices } from 'diffeo/data'
+import { loadData, loadNpy, openNpy, orThrow, parseNpy } from 'diffeo/fp'
 import fc from 'fast-check'
 import * as E from 'fp-ts/lib/Either.js'
 import { describe, expect, it } from 'vitest'
@@ -92,7 +93,7 @@ describe('a .npy file', () => {
     truncateSync(path, 128 + 1e6 * 64 * 64 * 3)
     const set = orThrow(await openNpy(path)())
     const before = process.memoryUsage()
-    for (let i = 0; i < 20; i++) await set.read(range(64).map((n) => n * 15_000 + i))
+    for (let i = 0; i < 20; i++) await set.read(firstIndices(64).map((n) => n * 15_000 + i))
     const after = process.memoryUsage()
     expect(set.count).toBe(1_000_000)
     expect(after.rss - before.rss).toBeLessThan(2 ** 28)
@@ -141,7 +142,7 @@ describe('a header that NumPy reads', () => {
     const path = put('fortran.npy', '2, 2, 2, 3', Uint8Array.from(bytes), '|u1', 'True')
     const set = orThrow(await openNpy(path)())
     expect([set.count, ...set.shape]).toEqual([2, 2, 2, 3])
-    expect(await set.read(range(2))).toEqual(numbered(24))
+    expect(await set.read(firstIndices(2))).toEqual(numbered(24))
     expect(parsed(file(header('2, 2, 2, 3', '|u1', 'True'), Uint8Array.from(bytes)))).toMatchObject({
       right: { firstFastest: true },
     })
@@ -268,11 +269,13 @@ describe('a folder of .npy files', () => {
     put('one/train.npy', '50, 1, 1', numbered(50))
     const load = async (seed: number) => {
       const data = orThrow(await loadData({ name: 'npy', folder: at('one'), validation: 7, seed })())
-      return Promise.all([data.train, data.validation, data.test].map(async (s) => [...(await s.read(range(s.count)))]))
+      return Promise.all(
+        [data.train, data.validation, data.test].map(async (s) => [...(await s.read(firstIndices(s.count)))]),
+      )
     }
     const parts = await load(3)
     expect(parts.map((p) => p.length)).toEqual([38, 7, 5])
-    expect(parts.flat().sort((a, b) => a - b)).toEqual([...range(50)])
+    expect(parts.flat().sort((a, b) => a - b)).toEqual([...firstIndices(50)])
     expect(await load(3)).toEqual(parts)
     expect(await load(4)).not.toEqual(parts)
   })

@@ -1,7 +1,9 @@
 /** Which files are pictures, where they may lie, and what of them is held at once. */
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { type DataOptions, encodePng, findPictures, type ImageSet, loadData, orThrow, pictureSet, range } from 'diffeo'
+import { type DataOptions, firstIndices, type ImageSet, loadData } from 'diffeo/data'
+import { findPictures, orThrow, pictureSet } from 'diffeo/fp'
+import { encodePng } from 'diffeo/image'
 import { encode } from 'fast-png'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as TE from 'fp-ts/lib/TaskEither.js'
@@ -17,7 +19,7 @@ const put = (name: string, bytes: Uint8Array | string): string => {
   return at(name)
 }
 const png = (level: number, width = 2, height = 2): Uint8Array =>
-  orThrow(encodePng({ width, height, channels: 1, data: new Uint8Array(width * height).fill(level) }))
+  encodePng({ width, height, channels: 1, data: new Uint8Array(width * height).fill(level) })
 const names = async (folder: string) => orThrow(await findPictures(folder)()).names
 const images = (folder: string, size = 4) =>
   pipe(
@@ -25,10 +27,10 @@ const images = (folder: string, size = 4) =>
     TE.flatMap((pictures) => pictureSet('pictures', pictures, { size })),
   )
 const loaded = async (folder: string, options: Partial<DataOptions> = {}) =>
-  orThrow(await loadData({ name: 'folder', validation: 1, seed: 0, size: 16, folder, ...options })())
+  await loadData({ name: 'folder', validation: 1, seed: 0, size: 16, folder, ...options })
 /** The gray levels of a set's images. */
 const levels = async (set: ImageSet): Promise<readonly number[]> => {
-  const all = await set.read(range(set.count))
+  const all = await set.read(firstIndices(set.count))
   return Array.from({ length: set.count }, (_, i) => all[i * 16 * 16 * 3]!).sort((a, b) => a - b)
 }
 
@@ -217,7 +219,7 @@ describe('content', () => {
     for (const [i, [, bytes]] of kinds.entries()) put(`kinds/${i}.png`, bytes)
     const set = orThrow(await images(at('kinds'))())
     expect(set.shape).toEqual([4, 4, 3])
-    const all = await set.read(range(set.count))
+    const all = await set.read(firstIndices(set.count))
     kinds.forEach(([kind, , level], i) => {
       for (const value of all.subarray(i * 48, i * 48 + 3)) expect(Math.abs(value - level), kind).toBeLessThanOrEqual(1)
     })
@@ -239,7 +241,7 @@ describe('memory', () => {
     const watch = setInterval(() => {
       peak = Math.max(peak, process.memoryUsage().rss)
     }, 5)
-    expect([...(await set.read(range(10)))].every((level) => level === 7)).toBe(true)
+    expect([...(await set.read(firstIndices(10)))].every((level) => level === 7)).toBe(true)
     clearInterval(watch)
     expect(Math.max(peak, process.memoryUsage().rss) - before).toBeLessThan(400e6)
   })

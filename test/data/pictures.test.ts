@@ -1,6 +1,8 @@
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { asError, encodePng, findPictures, loadData, orThrow, pictureSet, range } from 'diffeo'
+import { firstIndices } from 'diffeo/data'
+import { asError, findPictures, loadData, orThrow, pictureSet } from 'diffeo/fp'
+import { encodePng } from 'diffeo/image'
 import fc from 'fast-check'
 import { encode } from 'fast-png'
 import * as E from 'fp-ts/lib/Either.js'
@@ -18,14 +20,12 @@ const put = (name: string, bytes: Uint8Array | string): string => {
   return at(name)
 }
 const plain = (width: number, height: number, colour: readonly [number, number, number]): Uint8Array =>
-  orThrow(
-    encodePng({
-      width,
-      height,
-      channels: 3,
-      data: Uint8Array.from({ length: width * height * 3 }, (_, i) => colour[i % 3]!),
-    }),
-  )
+  encodePng({
+    width,
+    height,
+    channels: 3,
+    data: Uint8Array.from({ length: width * height * 3 }, (_, i) => colour[i % 3]!),
+  })
 /** A face of CelebA's size: the colour inside of the paper's crop, white outside. */
 const face = (colour: readonly [number, number, number]): Promise<Buffer> => {
   const data = Buffer.alloc(218 * 178 * 3, 255)
@@ -56,7 +56,7 @@ describe('a folder of pictures', () => {
     put('mixed/.hidden.png', 'no picture')
     const set = orThrow(await images(at('mixed'))())
     expect([set.count, ...set.shape]).toEqual([5, 4, 4, 3])
-    const all = await set.read(range(5))
+    const all = await set.read(firstIndices(5))
     const first = (i: number) => [...all.subarray(i * 48, i * 48 + 3)]
     expect([254, 255]).toContain(first(0)[0])
     expect([1, 2, 3, 4].map(first)).toEqual([
@@ -71,12 +71,12 @@ describe('a folder of pictures', () => {
       { length: 12 * 4 * 3 },
       (_, i) => [0, 200, 0][Math.floor((Math.floor(i / 3) % 12) / 4)]!,
     )
-    put('wide/a.png', orThrow(encodePng({ width: 12, height: 4, channels: 3, data: stripes })))
-    expect(new Set(await orThrow(await images(at('wide'))()).read(range(1)))).toEqual(new Set([200]))
+    put('wide/a.png', encodePng({ width: 12, height: 4, channels: 3, data: stripes }))
+    expect(new Set(await orThrow(await images(at('wide'))()).read(firstIndices(1)))).toEqual(new Set([200]))
     const fine = Uint8Array.from({ length: 64 * 64 }, (_, i) => (i % 2 === 0 ? 0 : 200))
-    put('fine/a.png', orThrow(encodePng({ width: 64, height: 64, channels: 1, data: fine })))
+    put('fine/a.png', encodePng({ width: 64, height: 64, channels: 1, data: fine }))
     const [least, most] = ((list) => [Math.min(...list), Math.max(...list)])([
-      ...(await orThrow(await images(at('fine'))()).read(range(1))),
+      ...(await orThrow(await images(at('fine'))()).read(firstIndices(1))),
     ])
     expect(least).toBeGreaterThan(90)
     expect(most).toBeLessThan(110)
@@ -90,7 +90,7 @@ describe('a folder of pictures', () => {
         .toBuffer()
     // as they are, on their heads, and to the right: what was above is left of the viewer no more
     for (const [i, orientation] of [1, 3, 6].entries()) put(`turned/${i}.png`, await of(orientation))
-    const all = await orThrow(await images(at('turned'), 8)()).read(range(3))
+    const all = await orThrow(await images(at('turned'), 8)()).read(firstIndices(3))
     const level = (i: number, y: number, x: number) => all[3 * (64 * i + 8 * y + x)]
     const corners = [0, 1, 2].map((i) => [level(i, 1, 1), level(i, 1, 6), level(i, 6, 1), level(i, 6, 6)])
     expect(corners).toEqual([
@@ -170,12 +170,12 @@ describe('a folder of pictures', () => {
   })
   it('stays within a bound of memory, however many pictures there are', async () => {
     const noise = Uint8Array.from({ length: 800 * 800 * 3 }, (_, i) => (i * 2654435761) >>> 24)
-    const picture = orThrow(encodePng({ width: 800, height: 800, channels: 3, data: noise }))
+    const picture = encodePng({ width: 800, height: 800, channels: 3, data: noise })
     for (let i = 0; i < 100; i++) put(`many/${i}.png`, picture)
     const set = orThrow(await images(at('many'), 32)())
     const before = process.memoryUsage().rss
     // 192 MB of pixels as they are decoded
-    for (let i = 0; i < 100; i += 20) await set.read(range(20).map((n) => n + i))
+    for (let i = 0; i < 100; i += 20) await set.read(firstIndices(20).map((n) => n + i))
     expect(process.memoryUsage().rss - before).toBeLessThan(150e6)
   })
 })
@@ -211,7 +211,7 @@ describe('a zip archive', () => {
     const read = (bytes: Uint8Array) =>
       pipe(
         images(put('changed.zip', bytes)),
-        TE.flatMap((set) => TE.tryCatch(() => set.read(range(2)), asError)),
+        TE.flatMap((set) => TE.tryCatch(() => set.read(firstIndices(2)), asError)),
       )
     expect(await said(read(whole))).toBe('accepted')
     // stored: among the coefficients of the photograph
@@ -251,7 +251,7 @@ describe('a zip archive', () => {
             images(put('fuzz.zip', bytes)),
             TE.flatMap((set) =>
               TE.tryCatch(
-                () => set.read(range(set.count)),
+                () => set.read(firstIndices(set.count)),
                 (thrown) => (thrown as { error: never }).error,
               ),
             ),
@@ -285,7 +285,7 @@ describe('CelebA', () => {
         3,
       ])
       // no white of outside of the crop in the corners
-      const image = await data.test.read(range(1))
+      const image = await data.test.read(firstIndices(1))
       for (const place of [0, size - 1, size * (size - 1), size * size - 1]) {
         expect(Math.abs(image[3 * place + 1]! - 100)).toBeLessThan(12)
         expect(Math.abs(image[3 * place + 2]! - 200)).toBeLessThan(12)
@@ -297,7 +297,7 @@ describe('CelebA', () => {
     put('celeba/list_eval_partition.txt', names.map((name, i) => `${name} ${[0, 2, 1, 0, 1][i]}\n`).join(''))
     const data = orThrow(await loadData({ ...options, validation: 2, folder: at('celeba') })())
     const reds = async (set: typeof data.train) => {
-      const images = await set.read(range(set.count))
+      const images = await set.read(firstIndices(set.count))
       return Array.from({ length: set.count }, (_, i) => Math.round(images[i * 64 * 64 * 3 + 64 * 3 * 32 + 96]! / 40))
     }
     expect(await Promise.all([data.train, data.validation, data.test].map(reds))).toEqual([[0, 3], [2, 4], [1]])

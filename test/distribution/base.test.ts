@@ -1,22 +1,20 @@
 import * as tf from '@tensorflow/tfjs-core'
 import {
-  type AnyTensor,
   affine,
-  asError,
+  atShape,
   type Base,
   compiled,
-  disposeParams,
   drawBase,
   flow,
   type Key,
   key,
   type Latents,
-  on,
   standardLogistic,
   standardNormal,
-  unwrap,
 } from 'diffeo'
+import { asError } from 'diffeo/fp'
 import { randomBatch } from 'diffeo/laws'
+import { type AnyTensor, disposeParams, unwrap } from 'diffeo/tensor'
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
 import { trust } from '../../src/tensor/tensor.js'
@@ -151,7 +149,7 @@ describe.each(Object.entries(bases))('%s', (_, { base, logDensity, cdf, variance
 })
 
 describe('what cannot be drawn is refused', () => {
-  const f = flow(on([2], affine), standardNormal)
+  const f = flow(atShape([2], affine), standardNormal)
   const params = f.init(key(0))
   afterAll(() => disposeParams(params))
   const calls: Readonly<Record<string, (n: number, temperature?: number) => unknown>> = {

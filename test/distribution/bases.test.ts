@@ -1,21 +1,16 @@
 import * as tf from '@tensorflow/tfjs-core'
 import {
-  type AnyTensor,
-  adam,
   affine,
+  atShape,
   type Base,
-  batch,
   classMixture,
   compiled,
   compose,
-  constantRate,
   density,
   diagonalGaussian,
-  disposeState,
   drawBase,
   drawNoise,
   factorOut,
-  fit,
   flow,
   fullGaussian,
   gaussianMixture,
@@ -23,21 +18,17 @@ import {
   input,
   key,
   type Latents,
-  normalArray,
-  on,
-  orThrow,
-  ready,
   realNvpVector,
   standardLogistic,
   standardNormal,
-  startTraining,
   studentT,
   train,
-  uniformArray,
   uniformBox,
-  unwrap,
 } from 'diffeo'
+import { ready } from 'diffeo/engine'
 import { randomParams } from 'diffeo/laws'
+import { type AnyTensor, batch, normalArray, uniformArray, unwrap } from 'diffeo/tensor'
+import { adam, constantRate, disposeState, fit, startTraining } from 'diffeo/train'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { trust } from '../../src/tensor/tensor.js'
 import { values } from '../support.js'
@@ -177,8 +168,8 @@ describe.each(Object.entries(cases))('%s', (_, of) => {
       await ready('cpu')
       const f =
         of.classes === undefined
-          ? flow(on([2], affine), base)
-          : flow(on([2], realNvpVector({ couplings: 2, hidden: [3] }), { given: [of.classes] }), base)
+          ? flow(atShape([2], affine), base)
+          : flow(atShape([2], realNvpVector({ couplings: 2, hidden: [3] }), { given: [of.classes] }), base)
       const at = (c: AnyTensor | undefined) => ('given' in f ? f.given(c as never) : f)
       const params = randomParams(f.spec, key(6), 0.3)
       const x = trust<readonly ['N', 2]>(tf.tensor(normalArray(key(7), 10), [5, 2]))
@@ -234,9 +225,9 @@ describe('closed forms', () => {
   })
   it.each([1, 3, 30])('studentT(%s) has the density of its formula', (nu) => {
     const gamma: Readonly<Record<number, number>> = { 1: Math.PI ** -1, 3: 2 / (Math.PI * Math.sqrt(3)) }
-    const at0 = values(studentT(nu).logProb({}, orThrow(batch([1], [0]))))[0]!
+    const at0 = values(studentT(nu).logProb({}, batch([1], [0])))[0]!
     if (gamma[nu] !== undefined) expect(Math.exp(at0)).toBeCloseTo(gamma[nu], 5)
-    const at2 = values(studentT(nu).logProb({}, orThrow(batch([1], [2]))))[0]!
+    const at2 = values(studentT(nu).logProb({}, batch([1], [2])))[0]!
     expect(at2 - at0).toBeCloseTo((-(nu + 1) / 2) * Math.log(1 + 4 / nu), 4)
   })
   it('a mixture of one is a diagonal normal', () => {
@@ -265,7 +256,7 @@ describe('closed forms', () => {
       values(both.logProb(params, z)).forEach((l, i) => {
         expect(l).toBeCloseTo(wanted[0]![i]! + wanted[1]![i]!, 4)
       })
-      const f = flow(on([4], compose(factorOut)), both)
+      const f = flow(atShape([4], compose(factorOut)), both)
       expect(values(f.logProb(f.init(key(0)))(f.sample(f.init(key(0)))(key(1), 3))).every(Number.isFinite)).toBe(true)
     })
   })
@@ -275,8 +266,8 @@ it('independent bases take the context of a conditional flow', () => {
   tf.tidy(() => {
     const f = flow(compose(input([4], { given: [2] }), factorOut), independent(standardNormal, classMixture(2)))
     const params = randomParams(f.spec, key(1), 0.5)
-    const label = (c: number) => orThrow(batch([2], [1 - c, c]))
-    const x = orThrow(batch([4], [0.1, 0.2, 0.3, 0.4]))
+    const label = (c: number) => batch([2], [1 - c, c])
+    const x = batch([4], [0.1, 0.2, 0.3, 0.4])
     const [z] = [trust(tf.tensor([0.3, 0.4], [1, 2]))]
     const own = (params['base'] as never)['1'] as never
     const [first, second] = [0, 1].map((c) => values(f.given(label(c)).logProb(params)(x))[0]!)
@@ -293,17 +284,17 @@ describe('what does not fit is refused', () => {
     ['no components', () => gaussianMixture(0), 'gaussianMixture: expected a whole number of components from 1, got 0'],
     [
       'classes without a context',
-      () => flow(on([2], affine), classMixture(3)),
+      () => flow(atShape([2], affine), classMixture(3)),
       'classMixture: expected a context of 3, one number for each class, got none; start the flow with input(shape, { given: [3] })',
     ],
     [
       'another number of classes',
-      () => flow(on([2], affine, { given: [4] }), classMixture(3)),
+      () => flow(atShape([2], affine, { given: [4] }), classMixture(3)),
       'classMixture: expected a context of 3, one number for each class, got 4',
     ],
     [
       'another number of latents',
-      () => flow(on([2], affine), independent(standardNormal, standardNormal)),
+      () => flow(atShape([2], affine), independent(standardNormal, standardNormal)),
       'independent: expected 2 latents, one for each base, got 1: 2',
     ],
   ])('%s', (_, make, sentence) => {
@@ -346,7 +337,7 @@ describe('learned bases', () => {
     const n = 300
     const rows = normalArray(key(1), 2 * n).map((e, i) => 0.3 * e + centres[Math.floor(i / 2) % 3]![i % 2]!)
     const f = flow(input([2]), gaussianMixture(3))
-    const x = orThrow(batch([2], rows))
+    const x = batch([2], rows)
     const state = await startTraining(f, adam(), key(0), x)
     const means = values((state.params['base'] as never)['means'] as AnyTensor)
     for (const centre of centres)
@@ -374,7 +365,7 @@ describe('learned bases', () => {
     await model.dispose()
   }, 60_000)
   it('resume and start keep the base in the state', async () => {
-    const f = flow(on([2], affine), gaussianMixture(2))
+    const f = flow(atShape([2], affine), gaussianMixture(2))
     const rows = Array.from({ length: 40 }, (_, i) => [Math.sin(i), Math.cos(i)])
     const model = await train(f, rows, { key: key(0), steps: 3 })
     expect(Object.keys(model.params)).toEqual(['bijector', 'base'])
@@ -382,7 +373,7 @@ describe('learned bases', () => {
       optimiser: adam(),
       learningRate: constantRate(1e-3),
       steps: 0,
-      batch: () => orThrow(batch([2], [0, 0])),
+      batch: () => batch([2], [0, 0]),
     }))
       if (event._tag === 'Stopped') disposeState(event.state)
     await model.dispose()

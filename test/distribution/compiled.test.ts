@@ -2,30 +2,25 @@
 import * as tf from '@tensorflow/tfjs-core'
 import {
   actNorm,
-  type BatchOf,
+  atShape,
   batchNorm,
   compiled,
   compose,
   coupling,
-  disposeParams,
   exponentialCdf,
   type Flow,
   flow,
   halves,
   input,
-  jit,
   key,
   type Latents,
   mlp,
-  on,
-  type Params,
-  ready,
   realNvp,
   type Shape,
-  sizes,
   standardNormal,
-  uniformArray,
 } from 'diffeo'
+import { jit, ready } from 'diffeo/engine'
+import { type BatchOf, disposeParams, type Params, sizes, uniformArray } from 'diffeo/tensor'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
 import { eagerCompiler, setCompiler } from '../../src/backends/compiler.js'
 import { padded } from '../../src/distribution/padded.js'
@@ -38,9 +33,9 @@ const vector = flow(
   standardNormal,
 )
 /** Two latents. */
-const image = flow(on([4, 4, 2], realNvp({ scales: 2, width: 4, blocks: 1 })), standardNormal)
+const image = flow(atShape([4, 4, 2], realNvp({ scales: 2, width: 4, blocks: 1 })), standardNormal)
 /** The density is 0 up to 0, so copies that are zeros would show. */
-const positive = flow(on([1], exponentialCdf(2)), standardNormal)
+const positive = flow(atShape([1], exponentialCdf(2)), standardNormal)
 // whatever their shapes, the functions of all are called alike
 const flows = { vector, image, positive } as unknown as Readonly<Record<string, Flow<Shape, Latents>>>
 

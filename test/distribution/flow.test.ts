@@ -1,11 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core'
 import {
   type AnyBijector,
-  type AnyTensor,
   actNorm,
   affine,
+  atShape,
   type Base,
-  type BatchOf,
   type Bijector,
   compose,
   coupling,
@@ -23,20 +22,18 @@ import {
   logit,
   mlp,
   normalCdf,
-  on,
-  type Params,
   realNvp,
   realNvpVector,
   reverse,
   type Shape,
   standardLogistic,
   standardNormal,
-  T,
   toBitsPerDim,
   uniformCdf,
-  unwrap,
 } from 'diffeo'
 import { randomBatch, randomParams } from 'diffeo/laws'
+import * as T from 'diffeo/tensor'
+import { type AnyTensor, type BatchOf, type Params, unwrap } from 'diffeo/tensor'
 import { describe, expect, it } from 'vitest'
 import { trust } from '../../src/tensor/tensor.js'
 import { tensors, values } from '../support.js'
@@ -64,7 +61,7 @@ describe('logProb integrates to 1', () => {
   const both = [standardNormal, standardLogistic]
   const start = compose(input([1]), affine, logisticCdf(0.5, 1.5))
   const line: Readonly<Record<string, readonly [b: Line, low: number, high: number, bases: readonly Base[]]>> = {
-    affine: [on([1], affine), -25, 25, both],
+    affine: [atShape([1], affine), -25, 25, both],
     // within ±17 no probability rounds to 1
     'affine, logistic, normal': [compose(start, reverse(normalCdf())), -17, 17, [standardNormal]],
     'affine, logistic, uniform, logistic': [
@@ -138,7 +135,7 @@ describe('bitsPerDim of a density of known entropy', () => {
   })
   it('is log₂ of the number of levels', () => {
     for (const bins of [2, 16]) {
-      const f = flow(on(shape, logit({ alpha: 0, bins })), standardLogistic)
+      const f = flow(atShape(shape, logit({ alpha: 0, bins })), standardLogistic)
       tf.tidy(() => {
         for (const bits of values(f.bitsPerDim({})(randomBatch(shape, [0.01, bins - 0.01], 20, key(2)) as Pixels)))
           expect(bits).toBeCloseTo(Math.log2(bins), 4)
@@ -147,11 +144,11 @@ describe('bitsPerDim of a density of known entropy', () => {
   })
   it('is 8 + log₂ of the mass between the margins, for the logit with its α', () => {
     // p in [.05, .95] under the standard logistic has the density 1, of which .9 falls on 256 levels
-    exactly(flow(on(shape, logit()), standardLogistic), 8 - Math.log2(0.9), 4)
+    exactly(flow(atShape(shape, logit()), standardLogistic), 8 - Math.log2(0.9), 4)
   })
   it('is the entropy on average, for samples of the flow itself', () => {
     // a logit-normal: h(x) = h(z) + E log|dx/dz|, of which z ~ N(0, 1) gives h(z) = ½ log 2πe
-    const b = on(shape, logit({ alpha: 0, bins: 256 }))
+    const b = atShape(shape, logit({ alpha: 0, bins: 256 }))
     const f = flow(b, standardNormal)
     tf.tidy(() => {
       const n = 5_000
@@ -167,7 +164,7 @@ describe('bitsPerDim of a density of known entropy', () => {
     })
   })
   it('is −log p / (D log 2), as toBitsPerDim says it', () => {
-    const f = flow(on([2, 2, 1], affine), standardNormal)
+    const f = flow(atShape([2, 2, 1], affine), standardNormal)
     tf.tidy(() => {
       const params = randomParams(f.bijector.spec, key(4))
       const x = randomBatch([2, 2, 1], [-1, 1], 3, key(5)) as Pixels
@@ -181,15 +178,15 @@ describe('bitsPerDim of a density of known entropy', () => {
 })
 
 const flows: Readonly<Record<string, readonly [flow: AnyFlow, low: number, high: number, tolerance: number]>> = {
-  vector: [flow(on([3], realNvpVector({ couplings: 4, hidden: [8] })), standardNormal), -2, 2, 1e-3],
-  'vector, logistic': [flow(on([3], realNvpVector({ couplings: 2, hidden: [8] })), standardLogistic), -2, 2, 1e-3],
+  vector: [flow(atShape([3], realNvpVector({ couplings: 4, hidden: [8] })), standardNormal), -2, 2, 1e-3],
+  'vector, logistic': [flow(atShape([3], realNvpVector({ couplings: 2, hidden: [8] })), standardLogistic), -2, 2, 1e-3],
   image: [
-    flow(on([4, 4, 1], realNvp({ scales: 2, width: 2, blocks: 1, norm: 'none' })), standardNormal),
+    flow(atShape([4, 4, 1], realNvp({ scales: 2, width: 2, blocks: 1, norm: 'none' })), standardNormal),
     30,
     220,
     1e-3,
   ],
-  'several latents': [flow(on([2, 2, 4], compose(affine, factorOut, actNorm)), standardLogistic), -2, 2, 1e-4],
+  'several latents': [flow(atShape([2, 2, 4], compose(affine, factorOut, actNorm)), standardLogistic), -2, 2, 1e-4],
 }
 describe.each(Object.entries(flows))('a flow: %s', (_, [made, low, high, tolerance]) => {
   const f = calls(made)

@@ -22,7 +22,7 @@ beforeAll(() => {
 afterEach(() => rmSync(join(modules, '@diffeo'), { recursive: true, force: true }))
 
 const program = (before = '') => `${before}
-const { ready } = await import('diffeo')
+const { ready } = await import('diffeo/engine')
 const [{ name }] = [await ready(), await ready()]
 console.log(name)`
 const run = (text: string, env: Readonly<Record<string, string>> = {}) => {
@@ -59,7 +59,7 @@ it('without koffi, TensorFlow names the package to install, and so does the comm
   for (const name of ['libtensorflow_framework.so.2', 'libtensorflow_cc.so.2']) writeFileSync(join(library, name), '')
   const env = { DIFFEO_TENSORFLOW: library }
   const sentence = 'engine tensorflow: expected the package koffi, got no such package; run `npm install koffi`'
-  const asked = `const { useEngine } = await import('diffeo')
+  const asked = `const { useEngine } = await import('diffeo/fp')
     const { left } = await useEngine('tensorflow')()
     console.log(Object.values(left).slice(1).join())`
   expect(run(asked, env)).toEqual(['engine tensorflow,the package koffi,no such package,run `npm install koffi`\n', ''])
@@ -97,8 +97,8 @@ it('without koffi, the heartbeat alone locks the folder of a run, and the comman
 it.skipIf(!('require_module' in process.features))('is required from CommonJS', () => {
   const text = `
     const { createRequire } = await import('node:module')
-    const d = createRequire(import.meta.url)('diffeo')
-    console.log((await d.ready()).name, d === (await import('diffeo')))`
+    const d = createRequire(import.meta.url)('diffeo/engine')
+    console.log((await d.ready()).name, d === (await import('diffeo/engine')))`
   const [stdout] = run(text, { DIFFEO_ENGINE: 'wasm', NODE_OPTIONS: '--disable-warning=ExperimentalWarning' })
   expect(stdout).toBe('wasm true\n')
 })

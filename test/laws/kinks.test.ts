@@ -1,7 +1,9 @@
 /** Bijectors that are smooth in pieces: laws of slopes hold beside the kinks. */
 import * as tf from '@tensorflow/tfjs-core'
-import { type AnyBijector, bijector, on, T, uniformCdf, unwrap } from 'diffeo'
+import { type AnyBijector, atShape, bijector, uniformCdf } from 'diffeo'
 import { checkLaws } from 'diffeo/laws'
+import * as T from 'diffeo/tensor'
+import { unwrap } from 'diffeo/tensor'
 import { describe, expect, it } from 'vitest'
 import { trust } from '../../src/tensor/tensor.js'
 import '../support.js'
@@ -49,7 +51,7 @@ describe('a leaky ReLU', () => {
 })
 
 it('inputs come from the support unless a domain is given', () => {
-  const b = on([2], uniformCdf(10, 14))
+  const b = atShape([2], uniformCdf(10, 14))
   checkLaws(b, { seed: 1, runs: 2 })
   expect(() => checkLaws(b, { domain: [-1, 1], seed: 1, runs: 2 }, ['finite'])).toThrow("law 'finite'")
 })

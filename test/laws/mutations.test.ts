@@ -2,22 +2,19 @@
 import * as tf from '@tensorflow/tfjs-core'
 import {
   type AnyBijector,
-  type AnyTensor,
   actNorm,
   affine,
+  atShape,
   batchNorm,
   bijector,
-  constant,
   factorOut,
-  on,
   type Shape,
-  type Spec,
   squeeze,
-  T,
   uniformCdf,
-  unwrap,
 } from 'diffeo'
 import { checkLaws, type LawName, type LawOptions, lawsOf } from 'diffeo/laws'
+import * as T from 'diffeo/tensor'
+import { type AnyTensor, constant, type Spec, unwrap } from 'diffeo/tensor'
 import { describe, expect, it } from 'vitest'
 import type { RunOutput } from '../../src/bijector/runs.js'
 import { trust } from '../../src/tensor/tensor.js'
@@ -118,8 +115,8 @@ const timesLogDet =
   (c: number) =>
   ([v, l]: Answer): Answer => [v, T.times(c)(l)]
 const image = [2, 2, 2] as const
-const norm: AnyBijector = on(image, batchNorm({ momentum: 0.1 })) as AnyBijector
-const scaled: AnyBijector = on(image, actNorm) as AnyBijector
+const norm: AnyBijector = atShape(image, batchNorm({ momentum: 0.1 })) as AnyBijector
+const scaled: AnyBijector = atShape(image, actNorm) as AnyBijector
 
 /** Batch norm by hand, with the faults of its training. */
 const statistics = { mean: constant([2], 0, 'statistic'), variance: constant([2], 1, 'statistic') }
@@ -170,7 +167,7 @@ const faults: Readonly<Record<string, readonly [AnyBijector, law: LawName, optio
   'the term of batch norm skipped': [answers(norm, timesLogDet(0), timesLogDet(0)), 'jacobian'],
   'a mask off by one': [coupled({ seen: tf.tensor([1, 1, 0, 0]) }), 'roundTrip'],
   'the corners of a squeeze in another order on the way back': [
-    answers(on([4, 2, 2], squeeze), same, ([x, l]) => [trust(tf.reverse(unwrap(x), 1)), l]),
+    answers(atShape([4, 2, 2], squeeze), same, ([x, l]) => [trust(tf.reverse(unwrap(x), 1)), l]),
     'roundTrip',
   ],
   'x·exp(s) + t one way, (x + t)·exp(s) the other': [
@@ -182,40 +179,40 @@ const faults: Readonly<Record<string, readonly [AnyBijector, law: LawName, optio
   'α missing in the inverse of the logit': [logits(0.05, 0), 'roundTrip', onUnit],
   'the halves of factor-out swapped in the inverse': [
     answers(
-      on([1, 2, 4], factorOut),
+      atShape([1, 2, 4], factorOut),
       same,
       ([x, l]) => [T.concat(T.slice(0, 2)(x as never))(T.slice(2, 2)(x as never)), l] as never,
     ),
     'roundTrip',
   ],
   'a mean of the batch that leaks into evaluation': [
-    answers(on([4], affine), ([z, l]) => [trust(tf.sub(unwrap(z), tf.mean(unwrap(z), 0))), l]),
+    answers(atShape([4], affine), ([z, l]) => [trust(tf.sub(unwrap(z), tf.mean(unwrap(z), 0))), l]),
     'batch',
   ],
   'a value that is not finite at the edge': [logits(0, 0), 'edges', onUnit],
   'a log-det summed over the batch': [
-    answers(on([4], affine), ([z, l]) => [z, trust(perExample(unwrap(z), tf.sum(unwrap(l))))]),
+    answers(atShape([4], affine), ([z, l]) => [z, trust(perExample(unwrap(z), tf.sum(unwrap(l))))]),
     'perExample',
   ],
   'a log-det that every example shares': [
-    answers(on([4], affine), ([z, l]) => [z, trust(tf.slice(unwrap(l), 0, 1))]),
+    answers(atShape([4], affine), ([z, l]) => [z, trust(tf.slice(unwrap(l), 0, 1))]),
     'perExample',
   ],
   'a log-det that knows the batch': [
-    answers(on([4], affine), ([z, l]) => [z, trust(tf.add(unwrap(l), tf.mean(unwrap(z))))]),
+    answers(atShape([4], affine), ([z, l]) => [z, trust(tf.add(unwrap(l), tf.mean(unwrap(z))))]),
     'perExample',
   ],
   'an inverse log-det that every example shares': [
-    answers(on([4], affine), same, ([x, l]) => [x, trust(tf.slice(unwrap(l), 0, 1))]),
+    answers(atShape([4], affine), same, ([x, l]) => [x, trust(tf.slice(unwrap(l), 0, 1))]),
     'perExample',
   ],
   'a mean of the batch that leaks into the inverse': [
-    answers(on([4], affine), same, ([x, l]) => [trust(tf.sub(unwrap(x), tf.mean(unwrap(x), 0))), l]),
+    answers(atShape([4], affine), same, ([x, l]) => [trust(tf.sub(unwrap(x), tf.mean(unwrap(x), 0))), l]),
     'batch',
   ],
   'a log-det that is not finite': [answers(scaled, ([z, l]) => [z, T.times(Number.NaN)(l)]), 'finite'],
   'another shape on the way back': [
-    answers(on([4], affine), same, ([x, l]) => [trust(tf.reshape(unwrap(x), [-1, 2, 2])), l]),
+    answers(atShape([4], affine), same, ([x, l]) => [trust(tf.reshape(unwrap(x), [-1, 2, 2])), l]),
     'shapes',
   ],
   'an inverse that is not finite at the edge': [
@@ -251,12 +248,12 @@ const faults: Readonly<Record<string, readonly [AnyBijector, law: LawName, optio
     { keeps: positions },
   ],
   'a permutation that has a log-det': [
-    answers(on([4, 2, 2], squeeze), ([z, l]) => [z, T.plus(1)(l)]),
+    answers(atShape([4, 2, 2], squeeze), ([z, l]) => [z, T.plus(1)(l)]),
     'permutes',
     { permutes: true },
   ],
   'samples of another density': [
-    answers(on([1], affine), same, ([x, l]) => [T.times(1.5)(x), l]),
+    answers(atShape([1], affine), same, ([x, l]) => [T.times(1.5)(x), l]),
     'samples',
     { mass: [-30, 30] },
   ],
@@ -269,7 +266,7 @@ const faults: Readonly<Record<string, readonly [AnyBijector, law: LawName, optio
   ],
   'a kept position that is touched': [coupled({ touched: 1 + 2 ** -20 }), 'keeps', { keeps: positions }],
   'a permutation that repeats one value': [
-    answers(on([4, 2, 2], squeeze), ([z, l]) => [trust(tf.mul(tf.ones(unwrap(z).shape), tf.max(unwrap(z)))), l]),
+    answers(atShape([4, 2, 2], squeeze), ([z, l]) => [trust(tf.mul(tf.ones(unwrap(z).shape), tf.max(unwrap(z)))), l]),
     'permutes',
     { permutes: true },
   ],
@@ -284,14 +281,18 @@ const faults: Readonly<Record<string, readonly [AnyBijector, law: LawName, optio
     'checkpoint',
   ],
   'a scale that no gradient reaches': [coupled({ scale: (s) => tf.tensor(s.dataSync(), s.shape) }), 'gradients'],
-  'a density counted twice': [answers(on([1], affine), timesLogDet(2), timesLogDet(2)), 'mass', { mass: [-30, 30] }],
-  'another shape than the type says': [changed(on([4], affine), { codomain: [2, 2] }), 'shapes'],
+  'a density counted twice': [
+    answers(atShape([1], affine), timesLogDet(2), timesLogDet(2)),
+    'mass',
+    { mass: [-30, 30] },
+  ],
+  'another shape than the type says': [changed(atShape([4], affine), { codomain: [2, 2] }), 'shapes'],
   'a finite density outside of the support': [
-    changed(on([2], affine), { support: [0, Number.POSITIVE_INFINITY] }),
+    changed(atShape([2], affine), { support: [0, Number.POSITIVE_INFINITY] }),
     'support',
   ],
   'an infinite log-det that spoils its neighbours': [
-    answers(on([2], uniformCdf(-2, 2)), ([z, l]) => [z, trust(tf.mul(tf.ones([3]), tf.sum(unwrap(l))))]),
+    answers(atShape([2], uniformCdf(-2, 2)), ([z, l]) => [z, trust(tf.mul(tf.ones([3]), tf.sum(unwrap(l))))]),
     'support',
   ],
   'a tensor that a call leaves behind': [
@@ -315,7 +316,7 @@ describe('the laws catch', () => {
     expect(check).toThrow(new RegExp(`breaks the \\w+ law '${law}': .*expected .*got .*at x = .*seed: 1`))
   })
   it('nothing in what the faults were planted in', () => {
-    const right = { coupled: coupled({}), scaled, norm, squeeze: on([4, 2, 2], squeeze) }
+    const right = { coupled: coupled({}), scaled, norm, squeeze: atShape([4, 2, 2], squeeze) }
     for (const b of Object.values(right)) checkLaws(b, { runs: 2, seed: 1 })
     checkLaws(coupled({}), { runs: 2, seed: 1, keeps: positions })
     checkLaws(logits(0.05, 0.05), { ...onUnit, runs: 2, seed: 1 })

@@ -51,11 +51,12 @@ it('passes in node:test for a right bijector, and fails with the sentence for a 
   const { code, printed } = await node(
     'my.test.js',
     `import { test } from 'node:test'
-import { affine, bijector, on, ready } from 'diffeo'
+import { affine, atShape, bijector } from 'diffeo'
+import { ready } from 'diffeo/engine'
 import { checkLaws } from 'diffeo/laws'
 
 await ready('cpu')
-const right = on([2], affine)
+const right = atShape([2], affine)
 const forward = (p, x) => right.bind(p).forward(x)
 const wrong = bijector({ ...right, name: 'wrong', forward, inverse: forward })
 test('right', () => checkLaws(right, { runs: 2, seed: 1 }))

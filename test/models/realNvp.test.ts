@@ -1,5 +1,6 @@
 /** What the premade Real NVP is made of: the widths, masks and order that its documentation states. */
-import { leaves, on, type Param, realNvp, realNvpVector, type Spec } from 'diffeo'
+import { atShape, realNvp, realNvpVector } from 'diffeo'
+import { leaves, type Param, type Spec } from 'diffeo/tensor'
 import { describe, expect, it } from 'vitest'
 
 /** The shapes of all parameters whose path ends so, in order. */
@@ -11,7 +12,7 @@ const names = ({ parts = [] }: { readonly parts?: readonly { readonly name: stri
 
 describe('realNvp', () => {
   it.each([1, 2, 3, 4])('of %i scales doubles the width of its nets at each', (scales) => {
-    const { spec } = on([16, 16, 1], realNvp({ scales, width: 3, blocks: 1 }))
+    const { spec } = atShape([16, 16, 1], realNvp({ scales, width: 3, blocks: 1 }))
     // 3 couplings before the squeeze and, at the next width, 3 behind it; 4 at the last scale
     const wanted = Array.from({ length: scales - 1 }, (_, scale) => [
       ...times(3, 3 * 2 ** scale),
@@ -23,7 +24,7 @@ describe('realNvp', () => {
   })
   it('has as many residual blocks in each net as it is given', () => {
     const blocksOf = (blocks: number) => {
-      const { spec } = on([4, 4, 1], realNvp({ scales: 1, width: 2, blocks }))
+      const { spec } = atShape([4, 4, 1], realNvp({ scales: 1, width: 2, blocks }))
       return leaves<Param>(spec).filter(([path]) => /conv\d+a\/kernel$/.test(path)).length / 4
     }
     expect([0, 1, 3].map(blocksOf)).toEqual([0, 1, 3])
@@ -38,11 +39,11 @@ describe('realNvp', () => {
     [{ path: 'batchNorm' }, ['batchNorm'], ['ordered']],
     [{ path: 'none', order: 'plain' }, [], []],
   ] as const)('with %j is this path', (options, norm, order) => {
-    const model = on([4, 4, 1], realNvp({ scales: 2, width: 2, blocks: 0, ...options }))
+    const model = atShape([4, 4, 1], realNvp({ scales: 2, width: 2, blocks: 0, ...options }))
     expect(names(model)).toEqual(path(norm, order))
   })
   it('alternates what a coupling keeps', () => {
-    const model = on([4, 4, 1], realNvp({ scales: 2, width: 2, blocks: 0 }))
+    const model = atShape([4, 4, 1], realNvp({ scales: 2, width: 2, blocks: 0 }))
     const inputs = shapesOf(model.spec, 'net/in/kernel').map((shape) => shape.at(-2))
     // a checkerboard keeps the shape, half of 4 channels is 2, and half of them is left behind
     expect(inputs).toEqual([1, 1, 1, 2, 2, 2, 2, 2, 2, 2])
@@ -51,14 +52,14 @@ describe('realNvp', () => {
 
 describe('realNvpVector', () => {
   it('has as many couplings as it is given, rounded up to pairs, and ActNorm after each pair', () => {
-    const parts = (couplings: number) => names(on([2], realNvpVector({ couplings, hidden: [3] })))
+    const parts = (couplings: number) => names(atShape([2], realNvpVector({ couplings, hidden: [3] })))
     const pair = ['coupling', 'coupling', 'actNorm']
     expect(parts(2)).toEqual(pair)
     expect(parts(3)).toEqual([...pair, ...pair])
     expect(parts(4)).toEqual([...pair, ...pair])
   })
   it('has the hidden widths that it is given', () => {
-    const { spec } = on([2], realNvpVector({ couplings: 2, hidden: [3, 5] }))
+    const { spec } = atShape([2], realNvpVector({ couplings: 2, hidden: [3, 5] }))
     expect(
       shapesOf(spec, 'kernel')
         .slice(0, 2)
@@ -66,7 +67,7 @@ describe('realNvpVector', () => {
     ).toEqual([3, 5])
   })
   it('halves what it is given: the first half first', () => {
-    const { spec } = on([5], realNvpVector({ couplings: 2, hidden: [7] }))
+    const { spec } = atShape([5], realNvpVector({ couplings: 2, hidden: [7] }))
     expect(shapesOf(spec, 'kernel')).toEqual([
       [2, 7],
       [7, 6],

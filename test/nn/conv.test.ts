@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { type AnyTensor, initialise, key, type Params, unwrap } from 'diffeo'
+import { key } from 'diffeo'
 import { randomBatch, randomParams } from 'diffeo/laws'
+import { type AnyTensor, initialise, type Params, unwrap } from 'diffeo/tensor'
 import { describe, expect, it } from 'vitest'
 import { conv, convSpec, normalise, normSpec } from '../../src/nn/conv.js'
 import { trust } from '../../src/tensor/tensor.js'

@@ -1,17 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core'
-import {
-  denseSpec,
-  describeError,
-  initialise,
-  key,
-  leaves,
-  mlp,
-  orThrow,
-  type Params,
-  type Shape,
-  unwrap,
-} from 'diffeo'
+import { denseSpec, describeError, key, mlp, type Shape } from 'diffeo'
+import { orThrow } from 'diffeo/fp'
 import { randomBatch, randomParams } from 'diffeo/laws'
+import { initialise, leaves, type Params, unwrap } from 'diffeo/tensor'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import { describe, expect, it } from 'vitest'

@@ -1,20 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core'
-import {
-  type AnyTensor,
-  convNet,
-  countParams,
-  describeError,
-  key,
-  leaves,
-  type Module,
-  orThrow,
-  type Params,
-  resnet,
-  type Shape,
-  T,
-  unwrap,
-} from 'diffeo'
+import { convNet, describeError, key, type Module, resnet, type Shape } from 'diffeo'
+import { orThrow } from 'diffeo/fp'
 import { randomBatch, randomParams } from 'diffeo/laws'
+import * as T from 'diffeo/tensor'
+import { type AnyTensor, countParams, leaves, type Params, unwrap } from 'diffeo/tensor'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import { describe, expect, it } from 'vitest'

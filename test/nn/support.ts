@@ -1,20 +1,9 @@
 /** What the tests of the nets share. */
 import * as tf from '@tensorflow/tfjs-core'
-import {
-  type AnyTensor,
-  initialise,
-  key,
-  leaves,
-  type Module,
-  mapLeaves,
-  type Net,
-  orThrow,
-  type Param,
-  type Params,
-  type Shape,
-  unwrap,
-} from 'diffeo'
+import { key, type Module, type Net, type Shape } from 'diffeo'
+import { orThrow } from 'diffeo/fp'
 import { randomBatch, randomParams } from 'diffeo/laws'
+import { type AnyTensor, initialise, leaves, mapLeaves, type Param, type Params, unwrap } from 'diffeo/tensor'
 import { expect, it } from 'vitest'
 import { trust } from '../../src/tensor/tensor.js'
 import { agreesWithDifferences } from '../gradients.js'

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core'
 import {
-  batch,
+  atShape,
   compose,
   coupling,
   factorOut,
@@ -9,13 +9,13 @@ import {
   input,
   key,
   mlp,
-  on,
-  orThrow,
   realNvp,
   squeeze,
   standardNormal,
-  twoMoons,
 } from 'diffeo'
+import { twoMoons } from 'diffeo/data'
+import { orThrow } from 'diffeo/fp'
+import { batch } from 'diffeo/tensor'
 import protobuf from 'protobufjs/light.js'
 import { describe, expect, it } from 'vitest'
 import { eventHeader, eventRecord } from '../../src/report/events.js'
@@ -136,7 +136,7 @@ describe('the plane', () => {
   })
   it('bends the grid as the inverse does', async () => {
     const lines = await latentGrid(moons, params, { lines: 3, reach: 2, points: 5 })
-    const z = orThrow(batch([2], [-2, -1]))
+    const z = batch([2], [-2, -1])
     const [x] = b.bind(params).inverse(z)
     // the second point of the first line of constant z₁
     expect(lines[0]![1]![0]).toBeCloseTo((x as unknown as tf.Tensor).dataSync()[0]!, 4)
@@ -162,14 +162,12 @@ describe('the plane', () => {
 })
 
 describe('images', () => {
-  const model = on([8, 8, 1], realNvp({ scales: 2, width: 2, blocks: 1 }))
+  const model = atShape([8, 8, 1], realNvp({ scales: 2, width: 2, blocks: 1 }))
   const params = randomParams(model, key(1), 0.1)
   const own = flow(model, standardNormal)
-  const pixels = orThrow(
-    batch(
-      [8, 8, 1],
-      Array.from({ length: 3 * 64 }, (_, i) => (i * 37) % 251),
-    ),
+  const pixels = batch(
+    [8, 8, 1],
+    Array.from({ length: 3 * 64 }, (_, i) => (i * 37) % 251),
   )
   it('keep all latents in the first row, which is then the images', async () => {
     const before = tf.memory().numTensors

@@ -1,16 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core'
-import {
-  type AnyTensor,
-  batch,
-  DiffeoException,
-  type EngineName,
-  jit,
-  orThrow,
-  ready,
-  T,
-  type Tensor,
-  unwrap,
-} from 'diffeo'
+import { DiffeoException } from 'diffeo'
+import { type EngineName, jit, ready } from 'diffeo/engine'
+import * as T from 'diffeo/tensor'
+import { type AnyTensor, batch, type Tensor, unwrap } from 'diffeo/tensor'
 import { afterEach, describe, expect, it } from 'vitest'
 import { agreesWithDifferences as along } from '../../src/laws/differences.js'
 import { trust } from '../../src/tensor/tensor.js'
@@ -108,7 +100,7 @@ describe('jacobian', () => {
     }))
   it('is of events of any shape', () =>
     tf.tidy(() => {
-      const x = orThrow(batch([2, 3], [1, 2, 3, 4, 5, 6]))
+      const x = batch([2, 3], [1, 2, 3, 4, 5, 6])
       const j = T.jacobian((v: typeof x) => T.transpose([0, 2, 1])(T.square(v)))(x)
       expect(unwrap(j).shape).toEqual([1, 3, 2, 2, 3])
       for (let k = 0; k < 36; k++) {
@@ -119,7 +111,7 @@ describe('jacobian', () => {
     }))
   it('is the gradient of one number per example, and of that the Hessian', () =>
     tf.tidy(() => {
-      const x = orThrow(batch([2], [0.3, -0.7, 1.1, 0.2]))
+      const x = batch([2], [0.3, -0.7, 1.1, 0.2])
       // x₀²·x₁ + eˣ¹
       const f = (v: Tensor<readonly ['N', 2]>): Tensor<readonly ['N']> => {
         const [a, b] = T.split([1, 1])(v)
@@ -143,7 +135,7 @@ describe('jacobian', () => {
     }))
   it('refuses a map that does not return one result per example', () =>
     tf.tidy(() => {
-      const x = orThrow(batch([2], [1, 2, 3, 4]))
+      const x = batch([2], [1, 2, 3, 4])
       const sum = (v: Tensor<readonly ['N', 2]>) => trust<readonly ['N', 1]>(tf.sum(unwrap(v), 0, true))
       expect(() => T.jacobian(sum)(x)).toThrow('jacobian: expected 2 results for 2 examples, got 1×2')
       expect(() => T.jacobian(sum)(x)).toThrow(DiffeoException)

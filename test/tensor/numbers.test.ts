@@ -1,23 +1,9 @@
 /** What plain JavaScript may pass for numbers, shapes and tensors. */
 import * as tf from '@tensorflow/tfjs-core'
-import {
-  affine,
-  batch,
-  DiffeoException,
-  dequantise,
-  describeError,
-  flow,
-  key,
-  on,
-  orThrow,
-  realNvp,
-  refine,
-  standardNormal,
-  T,
-  tensor,
-  unwrap,
-  values,
-} from 'diffeo'
+import { affine, atShape, DiffeoException, dequantise, describeError, flow, key, realNvp, standardNormal } from 'diffeo'
+import { batch, orThrow, refine, tensor } from 'diffeo/fp'
+import * as T from 'diffeo/tensor'
+import { toArray, unwrap } from 'diffeo/tensor'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import { describe, expect, it } from 'vitest'
@@ -106,7 +92,7 @@ describe.each([
 })
 
 describe('what is no tensor', () => {
-  const f = flow(on([2], affine), standardNormal)
+  const f = flow(atShape([2], affine), standardNormal)
   it.each([[[[1, 2]]], [[1, 2]], ['12'], [undefined], [null], [3]])('%o is refused in a sentence', (x) => {
     tf.tidy(() => {
       const params = f.init(key(0))
@@ -124,7 +110,7 @@ describe('what is no tensor', () => {
   })
   it('is refused by flows of several latents', () => {
     tf.tidy(() => {
-      const b = on([4, 4, 1], realNvp({ width: 2, blocks: 1 }))
+      const b = atShape([4, 4, 1], realNvp({ width: 2, blocks: 1 }))
       const params = b.init(key(0))
       expect(() => b.bind(params).inverse([[1], [2]] as never)).toThrow(
         'compose: expected a tensor, got a list; make one',
@@ -134,7 +120,7 @@ describe('what is no tensor', () => {
 })
 
 describe('what is no number, and no tensor of float32', () => {
-  const f = flow(on([2], affine), standardNormal)
+  const f = flow(atShape([2], affine), standardNormal)
   const any = (u: unknown) => u as never
   const x = () => orThrow(batch([2], [1, 2, 3, 4]))
   const list = any([1, 2])
@@ -178,7 +164,7 @@ describe('what is no number, and no tensor of float32', () => {
     })
   })
   it('is refused by values', async () => {
-    await expect(values(list)).rejects.toThrow('values: expected a tensor, got a list')
-    await expect(values(any(undefined))).rejects.toThrow('values: expected a tensor, got undefined')
+    await expect(toArray(list)).rejects.toThrow('values: expected a tensor, got a list')
+    await expect(toArray(any(undefined))).rejects.toThrow('values: expected a tensor, got undefined')
   })
 })

@@ -1,17 +1,8 @@
 /** Trees of parameters: paths, order, roles, and what starts where. */
 import * as tf from '@tensorflow/tfjs-core'
-import {
-  countParams,
-  disposeParams,
-  foldIn,
-  initialise,
-  key,
-  leaves,
-  mapLeaves,
-  normalArray,
-  ready,
-  unwrap,
-} from 'diffeo'
+import { key } from 'diffeo'
+import { ready } from 'diffeo/engine'
+import { countParams, disposeParams, foldIn, initialise, leaves, mapLeaves, normalArray, unwrap } from 'diffeo/tensor'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { branch, constant, gaussian } from '../../src/tensor/params.js'
 import { trust } from '../../src/tensor/tensor.js'

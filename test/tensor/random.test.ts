@@ -9,7 +9,7 @@ import {
   normalArray,
   permutation,
   randomInt,
-  split,
+  splitKey,
   threefry2x32,
   uniformArray,
 } from '../../src/tensor/random.js'
@@ -64,14 +64,14 @@ describe('keys', () => {
     expect(key(-1)).toEqual([0xffffffff, 0xffffffff])
   })
   it('split the same way every time, and fewer is a prefix of more', () => {
-    expect(split(key(1))).toEqual(split(key(1)))
-    expect(split(key(1), 5).slice(0, 2)).toEqual(split(key(1)))
+    expect(splitKey(key(1))).toEqual(splitKey(key(1)))
+    expect(splitKey(key(1), 5).slice(0, 2)).toEqual(splitKey(key(1)))
   })
   it('are all different: split, folded and drawn', () => {
     const parent = key(7)
     const folded = Array.from({ length: 500 }, (_, i) => foldIn(parent, i))
     const drawn = Array.from({ length: 500 }, (_, i) => hex(parent, 0, i))
-    const children = [...split(parent, 500), ...folded].map(([a, b]) =>
+    const children = [...splitKey(parent, 500), ...folded].map(([a, b]) =>
       [a, b].map((w) => w.toString(16).padStart(8, '0')).join(' '),
     )
     expect(new Set([...children, ...drawn]).size).toBe(1500)
@@ -122,7 +122,7 @@ describe('normalArray', () => {
     expect([0, 1, 2, 7].map((size) => normalArray(key(0), size).length)).toEqual([0, 1, 2, 7]))
   it('is not correlated with itself shifted, nor between keys', () => {
     const near = 4 / Math.sqrt(n)
-    const [a, b] = split(key(5))
+    const [a, b] = splitKey(key(5))
     const others = [a, b, foldIn(key(5), 0), key(6)].map((k) => normalArray(k, n))
     expect(Math.abs(correlation(xs, xs.subarray(1)))).toBeLessThan(near)
     for (const ys of others) expect(Math.abs(correlation(xs, ys))).toBeLessThan(near)
@@ -140,7 +140,7 @@ describe('randomInt and permutation', () => {
     ))
   it('draw again in the ragged end: 3·2³⁰ leaves a quarter', () => {
     const counts = [0, 0, 0]
-    for (const k of split(key(1), 30_000)) {
+    for (const k of splitKey(key(1), 30_000)) {
       const third = Math.floor(randomInt(k, 3 * 2 ** 30) / 2 ** 30)
       counts[third] = (counts[third] ?? 0) + 1
     }
@@ -155,7 +155,7 @@ describe('randomInt and permutation', () => {
   it('give each of the 24 orders of four equally often', () => {
     const counts = new Map<string, number>()
     const draws = 24_000
-    for (const k of split(key(2), draws)) {
+    for (const k of splitKey(key(2), draws)) {
       const order = permutation(k, 4).join('')
       counts.set(order, (counts.get(order) ?? 0) + 1)
     }
@@ -178,8 +178,8 @@ describe('what is no key, seed or size', () => {
     [() => foldIn(k, -1), 'foldIn: expected a whole number from 0 to 2³² − 1, got -1'],
     [() => foldIn(k, 0.5), 'foldIn: expected a whole number from 0 to 2³² − 1, got 0.5'],
     [() => foldIn(k, 2 ** 32), 'foldIn: expected a whole number from 0 to 2³² − 1, got 4294967296'],
-    [() => split(any(undefined)), 'split: expected a key, got undefined; make one: key(42)'],
-    [() => split(k, 1.5), 'split: expected a whole number of at least 0, got 1.5'],
+    [() => splitKey(any(undefined)), 'split: expected a key, got undefined; make one: key(42)'],
+    [() => splitKey(k, 1.5), 'split: expected a whole number of at least 0, got 1.5'],
     [() => uniformArray(any([Number.NaN, 1]), 2), 'uniformArray: expected a key, got a list'],
     [() => uniformArray(k, -1), 'uniformArray: expected a whole number of at least 0, got -1'],
     [() => normalArray(any(['a', 'b']), 2), 'normalArray: expected a key, got a list'],

@@ -1,6 +1,8 @@
 /** Operations against plain arrays, index by index. */
 import * as tf from '@tensorflow/tfjs-core'
-import { type AnyTensor, key, permutation, T, unwrap } from 'diffeo'
+import { key } from 'diffeo'
+import * as T from 'diffeo/tensor'
+import { type AnyTensor, permutation, unwrap } from 'diffeo/tensor'
 import fc from 'fast-check'
 import { expect } from 'vitest'
 import { product } from '../../src/tensor/shape.js'

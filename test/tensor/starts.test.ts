@@ -1,23 +1,21 @@
 import * as tf from '@tensorflow/tfjs-core'
+import { DiffeoException, type Key, key } from 'diffeo'
+import { jit } from 'diffeo/engine'
+import * as T from 'diffeo/tensor'
 import {
   type AnyTensor,
   constant,
-  DiffeoException,
   fromKey,
   gaussian,
   identityMatrix,
   initialise,
-  jit,
-  type Key,
-  key,
   normalArray,
   orthogonal,
   type Param,
-  T,
   type Tensor,
   uniformArray,
   unwrap,
-} from 'diffeo'
+} from 'diffeo/tensor'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import '../support.js'

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { type AnyTensor, T, type Tensor, unwrap } from 'diffeo'
+import * as T from 'diffeo/tensor'
+import { type AnyTensor, type Tensor, unwrap } from 'diffeo/tensor'
 import fc from 'fast-check'
 import { pipe } from 'fp-ts/lib/function.js'
 import { describe, expect, it } from 'vitest'

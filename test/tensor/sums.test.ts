@@ -1,6 +1,9 @@
 /** Sums of many numbers of one sign, against float64, where sizes have no divisors or are all along one axis. */
 import * as tf from '@tensorflow/tfjs-core'
-import { type EngineName, jit, key, ready, T, uniformArray, unwrap } from 'diffeo'
+import { key } from 'diffeo'
+import { type EngineName, jit, ready } from 'diffeo/engine'
+import * as T from 'diffeo/tensor'
+import { uniformArray, unwrap } from 'diffeo/tensor'
 import { afterAll, describe, expect, it } from 'vitest'
 import { trust } from '../../src/tensor/tensor.js'
 

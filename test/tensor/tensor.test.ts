@@ -1,5 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { batch, type DiffeoError, describeError, refine, sizes, tensor, unwrap, values } from 'diffeo'
+import { type DiffeoError, describeError } from 'diffeo'
+import { batch, refine, tensor } from 'diffeo/fp'
+import { sizes, toArray, unwrap } from 'diffeo/tensor'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import { describe, expect, it } from 'vitest'
@@ -58,7 +60,7 @@ describe('tensor and batch', () => {
     for (const answer of made) {
       if (E.isLeft(answer)) throw new Error(describeError(answer.left))
       expect(sizes(answer.right)).toEqual([2, 3])
-      expect([...(await values(answer.right))]).toEqual([1, 2, 3, 4, 5, 6])
+      expect([...(await toArray(answer.right))]).toEqual([1, 2, 3, 4, 5, 6])
       unwrap(answer.right).dispose()
     }
   })

@@ -3,34 +3,24 @@ import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
+import { describeError, type Flow, key } from 'diffeo'
+import { loadCheckpoint, orThrow, restore, restoreBest, saveCheckpoint } from 'diffeo/fp'
+import { type BatchOf, disposeParams, KeyC, leaves, unwrap } from 'diffeo/tensor'
 import {
   adam,
   averaged,
-  type BatchOf,
   type Checkpoint,
   constantRate,
   cosineRate,
-  describeError,
-  disposeParams,
   disposeState,
-  type Flow,
-  KeyC,
-  key,
-  leaves,
-  loadCheckpoint,
   type MaybeLater,
-  orThrow,
-  restore,
-  restoreBest,
   type Snapshot,
   type StepOptions,
-  saveCheckpoint,
   startTraining,
-  step,
   type TrainState,
   fit as train,
-  unwrap,
-} from 'diffeo'
+  trainStep,
+} from 'diffeo/train'
 import fc from 'fast-check'
 import * as E from 'fp-ts/lib/Either.js'
 import type * as TE from 'fp-ts/lib/TaskEither.js'
@@ -67,7 +57,7 @@ const trained = async <A extends Shape, B extends Latents>(
   options: StepOptions,
   steps: number,
 ): Promise<TrainState> => {
-  const next = step(flow, options)
+  const next = trainStep(flow, options)
   let state = await startTraining(flow, options.optimiser, key(0), await batch(0))
   for (let i = 0; i < steps; i++) {
     const [after] = await next(state, await batch(i))

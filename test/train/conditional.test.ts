@@ -3,41 +3,43 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
 import {
-  type AnyTensor,
-  adam,
-  type BatchOf,
-  batch,
+  atShape,
   compose,
-  constantRate,
-  cosineRate,
   coupling,
-  disposeState,
-  evaluate,
-  fit,
   flow,
-  foldIn,
   halves,
   input,
   type Key,
   key,
-  leaves,
-  loadCheckpoint,
   mlp,
-  normalArray,
-  on,
-  orThrow,
-  ready,
   realNvpVector,
-  restore,
-  type Stopped,
-  saveCheckpoint,
   standardNormal,
+} from 'diffeo'
+import { ready } from 'diffeo/engine'
+import { orThrow, restore, saveCheckpoint } from 'diffeo/fp'
+import {
+  type AnyTensor,
+  type BatchOf,
+  batch,
+  foldIn,
+  leaves,
+  normalArray,
+  unwrap,
+  toArray as valuesOf,
+} from 'diffeo/tensor'
+import {
+  adam,
+  constantRate,
+  cosineRate,
+  disposeState,
+  evaluate,
+  fit,
+  loadCheckpoint,
+  type Stopped,
   startTraining,
   type TrainState,
   trainingGap,
-  unwrap,
-  values as valuesOf,
-} from 'diffeo'
+} from 'diffeo/train'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { fingerprint, isSameFlow } from '../../src/train/fingerprint.js'
 
@@ -54,7 +56,7 @@ const simulate = (k: Key, n: number): Pair => {
     const [a, b] = [theta[2 * row]!, theta[2 * row + 1]!]
     return e + (column === 0 ? a + b : column === 1 ? a - b : 0)
   })
-  return { x: orThrow(batch([2], theta)), given: orThrow(batch([5], seen)) }
+  return { x: batch([2], theta), given: batch([5], seen) }
 }
 /** θᵢ | x ~ N((x₁ ± x₂)/3, 1/3) */
 const exact = (theta: ArrayLike<number>, seen: ArrayLike<number>): readonly number[] =>
@@ -99,7 +101,7 @@ it('a conditional flow learns a posterior: E log q within 0.01 nats of the exact
   expect(Math.abs(-nats - truth)).toBeLessThan(0.01)
   free(test)
   // draws for one observation: means (0.7, 0.3), deviations 1/√3
-  const observation = orThrow(batch([5], [1.5, 0.6, 0, 0, 0]))
+  const observation = batch([5], [1.5, 0.6, 0, 0, 0])
   const draws = posterior.given(observation).sample(params)(key(7), 20_000)
   const drawn = await valuesOf(draws)
   for (const [j, expected] of [0.7, 0.3].entries()) {
@@ -114,7 +116,7 @@ it('a conditional flow learns a posterior: E log q within 0.01 nats of the exact
 }, 60_000)
 
 describe('training on pairs', () => {
-  const tiny = flow(on([2], realNvpVector({ couplings: 2, hidden: [4] }), { given: [5] }), standardNormal)
+  const tiny = flow(atShape([2], realNvpVector({ couplings: 2, hidden: [4] }), { given: [5] }), standardNormal)
   const optimiser = adam()
   const batchAt = (step: number) => simulate(foldIn(key(2), step), 8)
   const options = { optimiser, learningRate: constantRate(1e-2) }
@@ -141,7 +143,7 @@ describe('training on pairs', () => {
     free(first)
     const spoilt = (): Pair => ({
       ...batchAt(1),
-      given: orThrow(batch([5], new Float32Array(40).fill(Number.NaN, 10))),
+      given: batch([5], new Float32Array(40).fill(Number.NaN, 10)),
     })
     for await (const event of fit(tiny, start, { ...options, batch: spoilt, steps: 2 }))
       if (event._tag === 'Stopped') {
@@ -162,20 +164,20 @@ describe('training on pairs', () => {
     const path = join(mkdtempSync(join(tmpdir(), 'diffeo-')), 'run.safetensors')
     const two = await trainedTo(start, 2)
     orThrow(await saveCheckpoint(path)({ state: two, flow: tiny })())
-    const resumed = await trainedTo(orThrow(restore(tiny, optimiser)(orThrow(await loadCheckpoint(path)()))), 4)
+    const resumed = await trainedTo(orThrow(restore(tiny, optimiser)(await loadCheckpoint(path))), 4)
     const whole = await trainedTo(start, 4)
     const numbers = ({ params }: TrainState) =>
       leaves<AnyTensor>(params).map(([, leaf]) => [...unwrap(leaf).dataSync()])
     expect(numbers(resumed)).toEqual(numbers(whole))
-    const other = flow(on([2], realNvpVector({ couplings: 2, hidden: [4] }), { given: [3] }), standardNormal)
-    const saved = orThrow(await loadCheckpoint(path)())
+    const other = flow(atShape([2], realNvpVector({ couplings: 2, hidden: [4] }), { given: [3] }), standardNormal)
+    const saved = await loadCheckpoint(path)
     expect(() => orThrow(restore(other, optimiser)(saved))).toThrow('of shape 4×4')
     for (const state of [start, two, resumed, whole]) disposeState(state)
   })
   it('tells conditional flows apart by what they compute', () => {
-    const other = flow(on([2], realNvpVector({ couplings: 2, hidden: [4] }), { given: [5] }), standardNormal)
+    const other = flow(atShape([2], realNvpVector({ couplings: 2, hidden: [4] }), { given: [5] }), standardNormal)
     const spline = { couplings: 2, hidden: [4], transformer: 'spline' } as const
-    const another = flow(on([2], realNvpVector(spline), { given: [5] }), standardNormal)
+    const another = flow(atShape([2], realNvpVector(spline), { given: [5] }), standardNormal)
     expect(fingerprint(tiny)).toBeDefined()
     expect(isSameFlow(fingerprint(tiny), fingerprint(other))).toBe(true)
     expect(isSameFlow(fingerprint(tiny), fingerprint(another))).toBe(false)

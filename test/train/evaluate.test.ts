@@ -1,23 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core'
-import {
-  type Batches,
-  type BatchOf,
-  DiffeoException,
-  evaluate,
-  evaluationBatches,
-  fileError,
-  flow,
-  input,
-  key,
-  orThrow,
-  type Params,
-  standardNormal,
-  summarise,
-  trainingGap,
-  unwrap,
-} from 'diffeo'
+import { DiffeoException, flow, input, key, standardNormal } from 'diffeo'
+import { evaluationBatches } from 'diffeo/data'
+import { type BatchOf, type Params, unwrap } from 'diffeo/tensor'
+import { type Batches, evaluate, summarise, trainingGap } from 'diffeo/train'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { fileError } from '../../src/error.js'
 import { trust } from '../../src/tensor/tensor.js'
 import { randomParams, values } from '../support.js'
 import { grown, images, tiny } from './toy.js'
@@ -70,14 +58,14 @@ describe('figures that are not finite', () => {
 describe('evaluate', () => {
   it('counts every example once, those of a smaller last batch too, and says how far it is', async () => {
     const done: (readonly number[])[] = []
-    const batches = orThrow(evaluationBatches(images, key(5), 8))
+    const batches = evaluationBatches(images, key(5), 8)
     const { count, each } = await evaluate(tiny, params, batches, (...now) => done.push(now))
     expect(count).toBe(20)
     expect(each.length).toBe(20)
     expect(done.map(String)).toEqual(['1,8', '2,16', '3,20'])
   })
   it('answers the bits/dim of each example with running statistics, whatever else is in its batch', async () => {
-    const batches = orThrow(evaluationBatches(images, key(5), 20))
+    const batches = evaluationBatches(images, key(5), 20)
     const whole = await evaluate(tiny, params, batches)
     const single: Batches<BatchOf<readonly [4, 4, 1]>> = {
       count: 20,
@@ -100,7 +88,7 @@ describe('evaluate', () => {
     expect(whole.nats).toBeCloseTo(-logProb.reduce((a, b) => a + b, 0) / 20, 3)
   })
   it('is the same at every call and changes no number of tensors', async () => {
-    const batches = orThrow(evaluationBatches(images, key(5), 8))
+    const batches = evaluationBatches(images, key(5), 8)
     const first = await evaluate(tiny, params, batches)
     expect(
       await grown(async () => {
@@ -116,7 +104,7 @@ describe('evaluate', () => {
     expect(mean).toBeCloseTo(Math.log2(2 * Math.PI) / 2, 5)
   })
   it('begins a batch while its predecessor is evaluated, and no more than one', async () => {
-    const batches = orThrow(evaluationBatches(images, key(5), 5))
+    const batches = evaluationBatches(images, key(5), 5)
     const begun: number[] = []
     const seen: number[] = []
     const at = (i: number) => {
@@ -130,7 +118,7 @@ describe('evaluate', () => {
     ])
   })
   it('is rejected with the sentence of a batch that cannot be read, and leaves no tensor', async () => {
-    const batches = orThrow(evaluationBatches(images, key(5), 5))
+    const batches = evaluationBatches(images, key(5), 5)
     const lost = new DiffeoException(fileError('read a.bin', 'a file', 'nothing there'))
     const at = (i: number) => (i === 2 ? Promise.reject(lost) : batches.at(i))
     expect(await grown(() => expect(evaluate(tiny, params, { count: 4, at })).rejects.toBe(lost))).toBe(0)
@@ -138,7 +126,7 @@ describe('evaluate', () => {
   it('lets other work run between batches', async () => {
     let ticks = 0
     const ticking = setInterval(() => ticks++, 0)
-    await evaluate(tiny, params, orThrow(evaluationBatches(images, key(5), 1)))
+    await evaluate(tiny, params, evaluationBatches(images, key(5), 1))
     clearInterval(ticking)
     expect(ticks).toBeGreaterThan(2)
   })
@@ -146,7 +134,7 @@ describe('evaluate', () => {
 
 describe('trainingGap', () => {
   it('is the bits/dim with batch statistics less those with running ones, of the same examples', async () => {
-    const batches = orThrow(evaluationBatches(images, key(5), 10))
+    const batches = evaluationBatches(images, key(5), 10)
     const done: (readonly number[])[] = []
     const { count, training, evaluation, gap } = await trainingGap(tiny, params, batches, (...now) => done.push(now))
     const [first, second] = [

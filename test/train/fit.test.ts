@@ -1,35 +1,29 @@
 import * as tf from '@tensorflow/tfjs-core'
+import { DiffeoException, describeError, key } from 'diffeo'
+import { evaluationBatches, trainBatches } from 'diffeo/data'
+import { jit } from 'diffeo/engine'
+import { type BatchOf, leaves, unwrap } from 'diffeo/tensor'
 import {
   adam,
   averaged,
   averageParams,
   type Batches,
-  type BatchOf,
   constantRate,
-  DiffeoException,
-  describeError,
   disposeState,
   evaluate,
-  evaluationBatches,
   type FitEvent,
   type FitOptions,
-  fileError,
-  jit,
-  key,
-  leaves,
-  orThrow,
   type Stepped,
   type Stopped,
   startTraining,
-  step,
   type TrainState,
   fit as train,
-  trainBatches,
   trainingGap,
-  unwrap,
+  trainStep,
   type Validated,
-} from 'diffeo'
+} from 'diffeo/train'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { fileError } from '../../src/error.js'
 import { trust } from '../../src/tensor/tensor.js'
 import '../support.js'
 import { collect, grown, images, moonBatch, moons, stateBits, tiny } from './toy.js'
@@ -141,7 +135,7 @@ describe('fit', () => {
     let state = start
     for (let i = 0; i < 3; i++) {
       const x = moonBatch()(i)
-      const [next] = await step(moons, options)(state, x)
+      const [next] = await trainStep(moons, options)(state, x)
       unwrap(x).dispose()
       if (state !== start) disposeState(state)
       state = next
@@ -152,12 +146,12 @@ describe('fit', () => {
     expect(stateBits(start)).toEqual(before)
   })
   it('takes a single image for a batch, whatever its statistics', async () => {
-    const batch = orThrow(trainBatches(images, key(4), 1))
+    const batch = trainBatches(images, key(4), 1)
     const own = await startTraining(tiny, optimiser, key(0), await batch(0))
     const events = await collect(train(tiny, own, { ...options, batch, steps: 5 } as never))
     const end = events.at(-1) as Stopped
     expect([end.reason, end.state.step]).toEqual(['steps', 5])
-    const { each } = await evaluate(tiny, end.state.params, orThrow(evaluationBatches(images, key(5), 1)))
+    const { each } = await evaluate(tiny, end.state.params, evaluationBatches(images, key(5), 1))
     expect(each.length).toBe(images.count)
     expect(each.every(Number.isFinite)).toBe(true)
     disposeState(own)
@@ -400,7 +394,7 @@ describe('plain JavaScript without arguments', () => {
       'fit: expected a flow or an objective',
     ],
     ['fit without options', () => first(train(moons, start, anything)), 'fit: expected options, got undefined'],
-    ['step', () => step(anything, anything), 'step: expected options, got undefined'],
+    ['step', () => trainStep(anything, anything), 'step: expected options, got undefined'],
     [
       'evaluate',
       () => evaluate(anything, anything, anything),

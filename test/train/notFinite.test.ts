@@ -4,26 +4,22 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
+import { describeError, key } from 'diffeo'
+import { saveCheckpoint } from 'diffeo/fp'
+import { type BatchOf, mapLeaves, type Params, unwrap } from 'diffeo/tensor'
 import {
   adam,
   type Batches,
-  type BatchOf,
   constantRate,
-  describeError,
   disposeState,
   type FitEvent,
   type FitOptions,
   fit,
-  key,
-  mapLeaves,
-  type Params,
   type Stopped,
-  saveCheckpoint,
   startTraining,
-  step,
   type TrainState,
-  unwrap,
-} from 'diffeo'
+  trainStep,
+} from 'diffeo/train'
 import * as E from 'fp-ts/lib/Either.js'
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { trust } from '../../src/tensor/tensor.js'
@@ -97,7 +93,7 @@ describe('the last good state', () => {
     }
     expect([end!.reason, end!.state.step, states.length]).toEqual(['notFinite', 2, 3])
     expect(stateBits(end!.state)).toEqual(states[1])
-    const next = step(moons, { optimiser, learningRate: constantRate(1e-3) })
+    const next = trainStep(moons, { optimiser, learningRate: constantRate(1e-3) })
     const [after, metrics] = await next(end!.state, moonBatch()(7))
     expect(Number.isFinite(metrics.bitsPerDim)).toBe(true)
     for (const state of [after, end!.state, own]) disposeState(state)

@@ -1,33 +1,25 @@
 /** Who frees what: the tensors that a caller has stay the caller's, those that a call makes are freed. */
 import * as tf from '@tensorflow/tfjs-core'
+import { compiled, describeError, key } from 'diffeo'
+import { jit, ready } from 'diffeo/engine'
+import * as T from 'diffeo/tensor'
+import { type AnyTensor, type BatchOf, disposeParams, leaves, toArray, unwrap } from 'diffeo/tensor'
 import {
-  type AnyTensor,
   adam,
   averaged,
   averageParams,
-  type BatchOf,
-  compiled,
   constantRate,
   copyState,
-  describeError,
-  disposeParams,
   disposeState,
   evaluate,
   type FitOptions,
   fit,
-  jit,
-  key,
-  leaves,
-  ready,
   type Stopped,
   startTraining,
-  step,
-  T,
   type TrainState,
   trainingGap,
-  unwrap,
-  values,
-} from 'diffeo'
+  trainStep,
+} from 'diffeo/train'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { trust } from '../../src/tensor/tensor.js'
 import '../support.js'
@@ -79,7 +71,7 @@ describe.each(Object.entries(held))('a batch function that returns %s', (_, make
         expect((await trainingGap(moons, start.params, batches)).count).toBe(48)
       }),
     ).toBe(0)
-    expect((await values(x)).length).toBe(32)
+    expect((await toArray(x)).length).toBe(32)
     unwrap(x).dispose()
   })
 })
@@ -201,13 +193,13 @@ describe('of a state that was freed', () => {
     "got one that was freed; free a tensor after its last use, and keep a state of fit's events with copyState"
   const uses: Readonly<Record<string, (state: TrainState) => unknown>> = {
     copyState,
-    step: (state) => step(moons, options)(state, moonBatch()(0)),
+    step: (state) => trainStep(moons, options)(state, moonBatch()(0)),
     fit: (state) => collect(fit(moons, state, { ...options, batch: moonBatch() })),
     evaluate: (state) => evaluate(moons, state.params, { count: 1, at: moonBatch() }),
     trainingGap: (state) => trainingGap(moons, state.params, { count: 1, at: moonBatch() }),
     'compiled.sample': (state) => compiled(moons).sample(state.params)(key(0), 2),
     averageParams: (state) => averageParams(moons, optimiser, state),
-    values: (state) => values(leaves<AnyTensor>(state.params)[0]![1]),
+    values: (state) => toArray(leaves<AnyTensor>(state.params)[0]![1]),
   }
   it.each(Object.keys(uses))('%s says what to do', async (name) => {
     const state = copyState(start)
@@ -220,7 +212,7 @@ describe('of a state that was freed', () => {
       if (_tag === 'Stepped') kept ??= state
       if (_tag === 'Stopped') disposeState(state)
     }
-    await expect(step(moons, options)(kept!, moonBatch()(0))).rejects.toThrow(words)
+    await expect(trainStep(moons, options)(kept!, moonBatch()(0))).rejects.toThrow(words)
   })
   it('a copy lives on', async () => {
     let kept: TrainState | undefined

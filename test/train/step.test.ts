@@ -1,40 +1,44 @@
 import * as tf from '@tensorflow/tfjs-core'
 import {
   actNorm,
-  adam,
-  averaged,
-  averageParams,
-  type BatchOf,
   batchNorm,
   bijector,
   checkerboard,
   compose,
-  constant,
-  constantRate,
   convNet,
-  copyState,
   coupling,
-  disposeState,
   type Flow,
   flow,
-  foldIn,
   halves,
   input,
   key,
-  leaves,
-  type MaybeLater,
-  mapLeaves,
   mlp,
+  standardNormal,
+} from 'diffeo'
+import * as T from 'diffeo/tensor'
+import {
+  type BatchOf,
+  constant,
+  foldIn,
+  leaves,
+  mapLeaves,
   normalArray,
   type Param,
   type Params,
-  standardNormal,
-  startTraining,
-  step,
-  T,
-  type TrainState,
   unwrap,
-} from 'diffeo'
+} from 'diffeo/tensor'
+import {
+  adam,
+  averaged,
+  averageParams,
+  constantRate,
+  copyState,
+  disposeState,
+  type MaybeLater,
+  startTraining,
+  type TrainState,
+  trainStep,
+} from 'diffeo/train'
 import { describe, expect, it } from 'vitest'
 import { trust } from '../../src/tensor/tensor.js'
 import type { Latents, Shape } from '../../types/shape.js'
@@ -57,7 +61,7 @@ describe('step', () => {
     })
     const f = flow(shift, standardNormal)
     const x = moonBatch()(0)
-    const [next] = await step(f, options)(await startTraining(f, options.optimiser, key(0), x), x)
+    const [next] = await trainStep(f, options)(await startTraining(f, options.optimiser, key(0), x), x)
     expect(values(next.params['frozen'])).toEqual([0.5, 0.5])
     for (const v of values(next.params['moving'])) expect(Math.abs(v)).toBeGreaterThan(1e-3)
   })
@@ -72,8 +76,8 @@ describe('step', () => {
     const state = await startTraining(f, options.optimiser, key(0), await batch(0))
     const x = await batch(1)
     const before = [stateBits(state), values(x)]
-    const [first, metrics] = await step(f, options)(state, x)
-    const [second, again] = await step(f, options)(state, x)
+    const [first, metrics] = await trainStep(f, options)(state, x)
+    const [second, again] = await trainStep(f, options)(state, x)
     expect(stateBits(second)).toEqual(stateBits(first))
     expect(again).toEqual(metrics)
     expect([stateBits(state), values(x)]).toEqual(before)
@@ -92,7 +96,7 @@ describe('step', () => {
   ])('refuses a state with %s moments than its optimiser has', async (_, made, asked, words) => {
     const state = await startTraining(moons, made, key(0), moonBatch()(0))
     const x = moonBatch()(1)
-    const next = step(moons, { ...options, optimiser: asked })
+    const next = trainStep(moons, { ...options, optimiser: asked })
     const sentence = `${words}; pass the optimiser that made the state`
     expect(await grown(() => expect(next(state, x)).rejects.toThrow(sentence))).toBe(0)
     expect(await grown(() => expect(next.prepare(state, x)).rejects.toThrow(sentence))).toBe(0)
@@ -106,7 +110,7 @@ describe('step', () => {
     let next = state
     expect(
       await grown(async () => {
-        ;[next] = await step(tiny, options)(state, x)
+        ;[next] = await trainStep(tiny, options)(state, x)
       }),
     ).toBe(size)
     expect(next.moments.length).toBe(2)
@@ -116,7 +120,7 @@ describe('step', () => {
   })
   it('moves the statistics with the batch, and ActNorm stays started', async () => {
     const state = await startTraining(tiny, options.optimiser, key(0), await tinyBatch(0))
-    const [next] = await step(tiny, options)(state, await tinyBatch(1))
+    const [next] = await trainStep(tiny, options)(state, await tinyBatch(1))
     const changed = specs(tiny).flatMap(([path, { role }], i) =>
       role === 'statistic' && `${numbers(next.params)[i]}` !== `${numbers(state.params)[i]}` ? [path] : [],
     )
@@ -128,7 +132,7 @@ describe('step', () => {
   })
   it('lowers the loss on two moons', async () => {
     let state = await startTraining(moons, options.optimiser, key(0), moonBatch(128)(0))
-    const next = step(moons, options)
+    const next = trainStep(moons, options)
     const bits: number[] = []
     for (let i = 0; i < 120; i++) {
       const x = moonBatch(128)(i)
@@ -146,7 +150,10 @@ describe('step', () => {
     const start = { step: 0, params: randomParams(moons.bijector, key(5)), moments: [] }
     const x = moonBatch()(0)
     const moved = (l2: number) =>
-      step(moons, { optimiser: descent, learningRate: constantRate(1), clip: Number.POSITIVE_INFINITY, l2 })(start, x)
+      trainStep(moons, { optimiser: descent, learningRate: constantRate(1), clip: Number.POSITIVE_INFINITY, l2 })(
+        start,
+        x,
+      )
     const [[without, plain], [withL2, penalised]] = [await moved(0), await moved(0.5)]
     const [a, b, from] = [without, withL2, start].map(({ params }) => numbers(params)) as [
       number[][],
@@ -168,7 +175,7 @@ describe('step', () => {
   it('reports −log p/(D log 2), and −log p, with batch statistics', async () => {
     const start = { step: 0, params: randomParams(tiny.bijector, key(6), 0.1), moments: [] }
     const x = await tinyBatch(0)
-    const [next, { bitsPerDim, nats }] = await step(tiny, { ...options, optimiser: descent })(start, x)
+    const [next, { bitsPerDim, nats }] = await trainStep(tiny, { ...options, optimiser: descent })(start, x)
     const logProb = values(tiny.train(start.params)(x)[0])
     const wanted = -logProb.reduce((a, b) => a + b, 0) / logProb.length
     expect(bitsPerDim).toBeCloseTo(wanted / (16 * Math.LN2), 4)
@@ -180,10 +187,11 @@ describe('step', () => {
     const start = { step: 0, params: randomParams(moons.bijector, key(7)), moments: [] }
     const x = moonBatch()(0)
     const moved = async (clip: number) => {
-      const [next, { gradientNorm }] = await step(moons, { optimiser: descent, learningRate: constantRate(1), clip })(
-        start,
-        x,
-      )
+      const [next, { gradientNorm }] = await trainStep(moons, {
+        optimiser: descent,
+        learningRate: constantRate(1),
+        clip,
+      })(start, x)
       const [a, b] = [numbers(next.params).flat(), numbers(start.params).flat()]
       disposeState(next)
       return { length: Math.hypot(...a.map((v, i) => v - b[i]!)), gradientNorm }
@@ -208,8 +216,8 @@ describe('step', () => {
     const learningRate = (n: number) => noted(n, 1)
     for (const x of [near, far]) {
       const [[next], [told, { gradientNorm }]] = [
-        await step(moons, { optimiser, learningRate })(start, x),
-        await step(moons, { optimiser, learningRate, clip: 100, l2: 5e-5 })(start, x),
+        await trainStep(moons, { optimiser, learningRate })(start, x),
+        await trainStep(moons, { optimiser, learningRate, clip: 100, l2: 5e-5 })(start, x),
       ]
       expect(stateBits(next)).toEqual(stateBits(told))
       expect(gradientNorm > 100).toBe(x === far)
@@ -222,7 +230,7 @@ describe('step', () => {
   it('answers figures that are not finite for bad data, and the state that came in is still good', async () => {
     const start = await startTraining(moons, options.optimiser, key(0), moonBatch()(0))
     const before = stateBits(start)
-    const [next, metrics] = await step(moons, options)(start, trust(tf.fill([4, 2], Number.NaN)))
+    const [next, metrics] = await trainStep(moons, options)(start, trust(tf.fill([4, 2], Number.NaN)))
     expect(metrics.bitsPerDim).toBeNaN()
     expect(stateBits(start)).toEqual(before)
     disposeState(start)
@@ -263,7 +271,7 @@ describe('step', () => {
       return (-logProb.reduce((a, b) => a + b, 0) / logProb.length + l2 * penalty) / dimensions
     }
     const clip = Number.POSITIVE_INFINITY
-    const [next] = await step(f, { optimiser: descent, learningRate: constantRate(1), clip, l2 })(start, x)
+    const [next] = await trainStep(f, { optimiser: descent, learningRate: constantRate(1), clip, l2 })(start, x)
     const [from, to] = [numbers(start.params), numbers(next.params)]
     const epsilon = 1e-2
     specs(f).forEach(([path, { role, shape }], i) => {
@@ -326,7 +334,7 @@ describe('states', () => {
   it('borrow the average of the trained parameters, and keep the statistics', async () => {
     const optimiser = averaged(adam())
     const state = await startTraining(tiny, optimiser, key(1), await tinyBatch(0))
-    const [next] = await step(tiny, { ...options, optimiser })(state, await tinyBatch(0))
+    const [next] = await trainStep(tiny, { ...options, optimiser })(state, await tinyBatch(0))
     const average = averageParams(tiny, optimiser, next)
     const roles = specs(tiny).map(([, { role }]) => role)
     const own = treeBits(next.params)

@@ -2,33 +2,22 @@
 import * as tf from '@tensorflow/tfjs-core'
 import {
   actNorm,
-  type BatchOf,
-  batch,
   batchNorm,
   checkerboard,
   compose,
   coupling,
-  type FitEvent,
   flow,
-  foldIn,
   halves,
-  inMemory,
   input,
   key,
-  leaves,
   logit,
   mlp,
-  type Optimiser,
-  orThrow,
-  type Params,
-  permutation,
   resnet,
   standardNormal,
-  type TrainState,
-  trainBatches,
-  twoMoons,
-  unwrap,
 } from 'diffeo'
+import { inMemory, trainBatches, twoMoons } from 'diffeo/data'
+import { type BatchOf, batch, foldIn, leaves, type Params, permutation, unwrap } from 'diffeo/tensor'
+import type { FitEvent, Optimiser, TrainState } from 'diffeo/train'
 
 /** θ ← θ − η·g: a step that shows the gradient, where Adam would make a whole step of the rounding of a 0. */
 export const descent: Optimiser = {
@@ -50,7 +39,7 @@ export const moons = plane(6)
 export const moonBatch =
   (size = 16, seed = 1) =>
   (step: number): BatchOf<readonly [2]> =>
-    orThrow(batch([2], twoMoons().sample(foldIn(key(seed), step), size)))
+    batch([2], twoMoons().sample(foldIn(key(seed), step), size))
 
 const shape = [4, 4, 1] as const
 /** Batch norm inside the net and on the path, and ActNorm: every kind of statistic. */
@@ -70,7 +59,7 @@ export const images = inMemory({
   shape,
   images: Uint8Array.from(permutation(key(3), 320), (n) => n % 256),
 })
-export const tinyBatch = orThrow(trainBatches(images, key(4), 8))
+export const tinyBatch = trainBatches(images, key(4), 8)
 
 export const bitsOf = (t: tf.Tensor): readonly number[] => [...new Uint32Array(Float32Array.from(t.dataSync()).buffer)]
 /** Names, shapes and bits of a tree. */

@@ -1,38 +1,26 @@
 import * as tf from '@tensorflow/tfjs-core'
 import {
-  type AnyTensor,
   actNorm,
-  adam,
   affine,
-  type BatchOf,
+  atShape,
   compose,
-  cosineRate,
   coupling,
-  disposeState,
-  evaluate,
   evaluateVariational,
-  fit,
   flow,
-  foldIn,
   halves,
   importanceWeighted,
   input,
   key,
   mlp,
-  on,
-  type Params,
-  type PerExample,
-  paretoK,
-  ready,
   realNvpVector,
   reverseKl,
-  type Stopped,
   standardNormal,
-  startTraining,
-  unwrap,
   type Variational,
 } from 'diffeo'
+import { ready } from 'diffeo/engine'
 import { randomParams } from 'diffeo/laws'
+import { type AnyTensor, type BatchOf, foldIn, type Params, type PerExample, unwrap } from 'diffeo/tensor'
+import { adam, cosineRate, disposeState, evaluate, fit, paretoK, type Stopped, startTraining } from 'diffeo/train'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { trust } from '../../src/tensor/tensor.js'
 import { values } from '../support.js'
@@ -117,7 +105,7 @@ describe('reverse KL', () => {
   }, 60_000)
 
   it('with a flow that cannot fit, k̂ is above 0.7 and a sentence says so', async () => {
-    const narrow = flow(on([2], affine), standardNormal)
+    const narrow = flow(atShape([2], affine), standardNormal)
     const params = randomParams(narrow.spec, key(1), 0)
     const wide = (x: Plane): PerExample => trust(tf.mul(tf.sum(tf.square(unwrap(x)), 1), -0.5 / 16))
     const { paretoK: k, warning } = await evaluateVariational(narrow, wide, params, key(2), 5000)
@@ -130,7 +118,7 @@ describe('the importance-weighted bound', () => {
   beforeAll(async () => {
     await ready('cpu')
   })
-  const q = flow(on([2], realNvpVector({ couplings: 2, hidden: [4] })), standardNormal)
+  const q = flow(atShape([2], realNvpVector({ couplings: 2, hidden: [4] })), standardNormal)
   const params = randomParams(q.spec, key(3), 0.3)
   const lossOf = (of: Variational, noise: readonly AnyTensor[]): readonly number[] => values(of.loss(params)(noise)[0])
 

@@ -1,27 +1,14 @@
 /** What a page and its worker run, in any bundle: a training on two moons. */
-import {
-  adam,
-  batch,
-  compiled,
-  constantRate,
-  fit,
-  flow,
-  foldIn,
-  key,
-  on,
-  orThrow,
-  ready,
-  realNvpVector,
-  standardNormal,
-  startTraining,
-  twoMoons,
-  values,
-} from 'diffeo'
+import { atShape, compiled, flow, key, realNvpVector, standardNormal } from 'diffeo'
+import { twoMoons } from 'diffeo/data'
+import { ready } from 'diffeo/engine'
+import { batch, foldIn, toArray } from 'diffeo/tensor'
+import { adam, constantRate, fit, startTraining } from 'diffeo/train'
 
 export const train = async (url) => {
   const { name, note } = await ready('auto', { wasm: url })
-  const density = flow(on([2], realNvpVector({ couplings: 8, hidden: [64] })), standardNormal)
-  const draw = (step) => orThrow(batch([2], twoMoons({ noise: 0.05 }).sample(foldIn(key(1), step), 256)))
+  const density = flow(atShape([2], realNvpVector({ couplings: 8, hidden: [64] })), standardNormal)
+  const draw = (step) => batch([2], twoMoons({ noise: 0.05 }).sample(foldIn(key(1), step), 256))
   const optimiser = adam()
   const start = await startTraining(density, optimiser, key(0), draw(0))
   const losses = []
@@ -31,7 +18,7 @@ export const train = async (url) => {
     if (event._tag === 'Validated') losses.push(event.nats)
     if (event._tag !== 'Stopped') continue
     if (event.error !== undefined) throw new Error(JSON.stringify(event.error))
-    const points = await values(await compiled(density).sample(event.state.params)(key(2), 3))
+    const points = await toArray(await compiled(density).sample(event.state.params)(key(2), 3))
     return { name, note, losses, points: points.length }
   }
 }

@@ -1,6 +1,7 @@
 // `expected.txt` has what an editor shows when you hover over the names that the carets point at.
 import {
   actNorm,
+  atShape,
   checkerboard,
   compose,
   coupling,
@@ -8,16 +9,15 @@ import {
   flow,
   input,
   key,
-  on,
   realNvp,
   repeat,
   resnet,
   reverse,
   squeeze,
   standardNormal,
-  T,
-  type Tensor,
 } from 'diffeo'
+import type { Tensor } from 'diffeo/tensor'
+import * as T from 'diffeo/tensor'
 
 const net = resnet()
 //    ^
@@ -29,11 +29,11 @@ const squeezes = repeat(2, squeeze)
 //    ^
 const b = compose(input([32, 32, 3]), steps, squeeze, factorOut)
 //    ^
-const small = on([28, 28, 1], squeeze)
+const small = atShape([28, 28, 1], squeeze)
 //    ^
 const back = reverse(small)
 //    ^
-const premade = on([32, 32, 3], realNvp({ scales: 3 }))
+const premade = atShape([32, 32, 3], realNvp({ scales: 3 }))
 //    ^
 const density = flow(b, standardNormal)
 //    ^

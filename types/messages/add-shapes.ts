@@ -1,6 +1,7 @@
 // Nothing is broadcast silently.
 
-import { T, type Tensor } from 'diffeo'
+import type { Tensor } from 'diffeo/tensor'
+import * as T from 'diffeo/tensor'
 import { pipe } from 'fp-ts/lib/function.js'
 
 declare const x: Tensor<readonly ['N', 32, 32, 3]>

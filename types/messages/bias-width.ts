@@ -1,5 +1,6 @@
 // A bias of another width.
-import { T, type Tensor } from 'diffeo'
+import type { Tensor } from 'diffeo/tensor'
+import * as T from 'diffeo/tensor'
 
 declare const x: Tensor<readonly ['N', 128]>
 declare const b: Tensor<readonly [64]>

@@ -1,5 +1,5 @@
 // A bijector accepts only its domain.
-import { compose, factorOut, input, on, squeeze } from 'diffeo'
+import { atShape, compose, factorOut, input, squeeze } from 'diffeo'
 
-const tail = on([32, 32, 3], compose(squeeze, factorOut))
+const tail = atShape([32, 32, 3], compose(squeeze, factorOut))
 export const b = compose(input([28, 28, 1]), squeeze, squeeze, tail)

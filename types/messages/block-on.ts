@@ -1,4 +1,4 @@
 // A block at a shape that its third layer cannot squeeze.
-import { compose, on, squeeze } from 'diffeo'
+import { atShape, compose, squeeze } from 'diffeo'
 
-export const b = on([28, 28, 1], compose(squeeze, squeeze, squeeze))
+export const b = atShape([28, 28, 1], compose(squeeze, squeeze, squeeze))

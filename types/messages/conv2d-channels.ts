@@ -1,6 +1,7 @@
 // A kernel for three channels, an image with twelve.
 
-import { T, type Tensor } from 'diffeo'
+import type { Tensor } from 'diffeo/tensor'
+import * as T from 'diffeo/tensor'
 import { pipe } from 'fp-ts/lib/function.js'
 
 declare const x: Tensor<readonly ['N', 16, 16, 12]>

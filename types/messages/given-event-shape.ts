@@ -1,5 +1,6 @@
 // An event of another shape, at a context.
-import { type BatchOf, compose, coupling, flow, halves, input, mlp, type Params, standardNormal } from 'diffeo'
+import { compose, coupling, flow, halves, input, mlp, standardNormal } from 'diffeo'
+import type { BatchOf, Params } from 'diffeo/tensor'
 
 declare const params: Params
 declare const ten: BatchOf<readonly [10]>

@@ -1,5 +1,6 @@
 // A conditional flow has a density only at a context.
-import { type BatchOf, compose, coupling, flow, halves, input, mlp, type Params, standardNormal } from 'diffeo'
+import { compose, coupling, flow, halves, input, mlp, standardNormal } from 'diffeo'
+import type { BatchOf, Params } from 'diffeo/tensor'
 
 declare const params: Params
 declare const theta: BatchOf<readonly [2]>

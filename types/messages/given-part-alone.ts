@@ -1,4 +1,4 @@
 // A conditional part in a flow without context.
-import { compose, coupling, halves, input, mlp, on, realNvpVector } from 'diffeo'
+import { atShape, compose, coupling, halves, input, mlp, realNvpVector } from 'diffeo'
 
-export const b = compose(input([2]), coupling(halves(), mlp()), on([2], realNvpVector(), { given: [4] }))
+export const b = compose(input([2]), coupling(halves(), mlp()), atShape([2], realNvpVector(), { given: [4] }))

@@ -1,5 +1,6 @@
 // A conditional flow draws only at a context.
-import { compose, coupling, flow, halves, input, key, mlp, type Params, standardNormal } from 'diffeo'
+import { compose, coupling, flow, halves, input, key, mlp, standardNormal } from 'diffeo'
+import type { Params } from 'diffeo/tensor'
 
 declare const params: Params
 const posterior = flow(compose(input([2], { given: [10] }), coupling(halves(), mlp())), standardNormal)

@@ -1,6 +1,7 @@
 // A context for a flow that takes none.
-import { type BatchOf, flow, on, realNvpVector, standardNormal } from 'diffeo'
+import { atShape, flow, realNvpVector, standardNormal } from 'diffeo'
+import type { BatchOf } from 'diffeo/tensor'
 
 declare const ten: BatchOf<readonly [10]>
-const plain = flow(on([2], realNvpVector()), standardNormal)
+const plain = flow(atShape([2], realNvpVector()), standardNormal)
 export const at = plain.given(ten)

@@ -1,6 +1,7 @@
 // 784 inputs, a matrix with 128 rows.
 
-import { T, type Tensor } from 'diffeo'
+import type { Tensor } from 'diffeo/tensor'
+import * as T from 'diffeo/tensor'
 import { pipe } from 'fp-ts/lib/function.js'
 
 declare const x: Tensor<readonly ['N', 784]>

@@ -1,7 +1,8 @@
 // Refined as grey images, used as colour images.
 
 import type * as tf from '@tensorflow/tfjs-core'
-import { compose, flow, input, key, logit, refine, standardNormal } from 'diffeo'
+import { compose, flow, input, key, logit, standardNormal } from 'diffeo'
+import { refine } from 'diffeo/fp'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 

@@ -1,6 +1,7 @@
 // A generic net is type-checked in its body: here its two matrices are swapped.
 
-import { T, type Tensor } from 'diffeo'
+import type { Tensor } from 'diffeo/tensor'
+import * as T from 'diffeo/tensor'
 import { pipe } from 'fp-ts/lib/function.js'
 
 export const net =

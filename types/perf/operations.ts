@@ -1,6 +1,7 @@
 // A residual net written with typed operations.
 
-import { T, type Tensor } from 'diffeo'
+import type { Tensor } from 'diffeo/tensor'
+import * as T from 'diffeo/tensor'
 import { pipe } from 'fp-ts/lib/function.js'
 
 declare const k1: Tensor<readonly [3, 3, 12, 48]>

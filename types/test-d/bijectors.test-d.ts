@@ -1,10 +1,12 @@
 // The codomain of every bijector and of the premade flows.
 import { expectError, expectType } from 'tsd'
+import type { AnyTensor, Tensor } from '../../dist/src/entry/tensor.js'
+import * as T from '../../dist/src/entry/tensor.js'
 import {
-  type AnyTensor,
   actNorm,
   additiveCoupling,
   affine,
+  atShape,
   autoregressiveOf,
   type Batch,
   type Bijector,
@@ -36,7 +38,6 @@ import {
   mask,
   mlp,
   normalCdf,
-  on,
   ordered,
   permute,
   realNvp,
@@ -48,8 +49,6 @@ import {
   splineCoupling,
   squeeze,
   standardNormal,
-  T,
-  type Tensor,
   type Theta,
   Transformers,
   uniformCdf,
@@ -62,8 +61,8 @@ type Vector = Bijector<readonly [5], readonly [5]>
 type Posterior = Conditional<readonly [2], readonly [10], readonly [2]>
 const posterior = compose(input([2], { given: [10] }), coupling(halves(), mlp()), coupling(halves('second'), mlp()))
 expectType<Posterior>(posterior)
-expectType<Posterior>(on([2], realNvpVector(), { given: [10] }))
-expectType<Posterior>(embed([10], mlp(), on([2], realNvpVector(), { given: [4] })))
+expectType<Posterior>(atShape([2], realNvpVector(), { given: [10] }))
+expectType<Posterior>(embed([10], mlp(), atShape([2], realNvpVector(), { given: [4] })))
 expectType<Posterior>(
   conditional({
     name: 'same',
@@ -85,35 +84,35 @@ expectType<ConditionalFlow<readonly [2], readonly [10], readonly [2]>>(
 )
 
 // element by element, at any shape
-expectType<Image>(on([8, 6, 4], sigmoid))
-expectType<Image>(on([8, 6, 4], logit({ alpha: 0.01 })))
-expectType<Image>(on([8, 6, 4], affine))
-expectType<Image>(on([8, 6, 4], normalCdf()))
-expectType<Vector>(on([5], exponentialCdf(2)))
-expectType<Vector>(on([5], uniformCdf(-1, 1)))
-expectType<Vector>(on([5], logisticCdf()))
-expectType<Vector>(on([5], reverse(normalCdf())))
-expectType<Bijector<readonly [], readonly []>>(on([], sigmoid))
+expectType<Image>(atShape([8, 6, 4], sigmoid))
+expectType<Image>(atShape([8, 6, 4], logit({ alpha: 0.01 })))
+expectType<Image>(atShape([8, 6, 4], affine))
+expectType<Image>(atShape([8, 6, 4], normalCdf()))
+expectType<Vector>(atShape([5], exponentialCdf(2)))
+expectType<Vector>(atShape([5], uniformCdf(-1, 1)))
+expectType<Vector>(atShape([5], logisticCdf()))
+expectType<Vector>(atShape([5], reverse(normalCdf())))
+expectType<Bijector<readonly [], readonly []>>(atShape([], sigmoid))
 
 // normalisation
-expectType<Image>(on([8, 6, 4], actNorm))
-expectType<Image>(on([8, 6, 4], batchNorm({ momentum: 0.1 })))
-expectType<Vector>(on([5], actNorm))
+expectType<Image>(atShape([8, 6, 4], actNorm))
+expectType<Image>(atShape([8, 6, 4], batchNorm({ momentum: 0.1 })))
+expectType<Vector>(atShape([5], actNorm))
 
 // couplings
-expectType<Image>(on([8, 6, 4], coupling(checkerboard(), resnet())))
-expectType<Image>(on([8, 6, 4], coupling(channelwise('second'), convNet())))
-expectType<Image>(on([8, 6, 4], coupling(checkerboard(), resnet({ zeroInit: false }), { logScale: 'free' })))
-expectType<Image>(on([8, 6, 4], additiveCoupling(channelwise(), resnet())))
-expectType<Vector>(on([5], coupling(halves(), mlp())))
-expectType<Vector>(on([5], additiveCoupling(halves('second'), mlp())))
-expectType<Image>(on([8, 6, 4], splineCoupling(channelwise(), convNet(), { bins: 4 })))
+expectType<Image>(atShape([8, 6, 4], coupling(checkerboard(), resnet())))
+expectType<Image>(atShape([8, 6, 4], coupling(channelwise('second'), convNet())))
+expectType<Image>(atShape([8, 6, 4], coupling(checkerboard(), resnet({ zeroInit: false }), { logScale: 'free' })))
+expectType<Image>(atShape([8, 6, 4], additiveCoupling(channelwise(), resnet())))
+expectType<Vector>(atShape([5], coupling(halves(), mlp())))
+expectType<Vector>(atShape([5], additiveCoupling(halves('second'), mlp())))
+expectType<Image>(atShape([8, 6, 4], splineCoupling(channelwise(), convNet(), { bins: 4 })))
 expectType<Bijector<readonly [32, 32, 3], readonly [16, 16, 12]>>(
   compose(input([32, 32, 3]), coupling(checkerboard()), squeeze, coupling(channelwise())),
 )
-expectType<Vector>(on([5], autoregressiveOf(Transformers.spline())()))
-expectError(on([8, 6, 4], autoregressiveOf(Transformers.affine())()))
-expectType<Image>(on([8, 6, 4], elementwiseOf(Transformers.spline())))
+expectType<Vector>(atShape([5], autoregressiveOf(Transformers.spline())()))
+expectError(atShape([8, 6, 4], autoregressiveOf(Transformers.affine())()))
+expectType<Image>(atShape([8, 6, 4], elementwiseOf(Transformers.spline())))
 const shift = {
   name: 'shift',
   width: 1,
@@ -126,10 +125,10 @@ const shift = {
     }
   },
 }
-expectType<Image>(on([8, 6, 4], couplingOf(shift)(checkerboard(), resnet())))
+expectType<Image>(atShape([8, 6, 4], couplingOf(shift)(checkerboard(), resnet())))
 expectError(couplingOf(shift)(checkerboard(), mlp()))
 expectType<Vector>(
-  on(
+  atShape(
     [5],
     coupling(
       mask([5], ([i]) => i === 0),
@@ -138,7 +137,7 @@ expectType<Vector>(
   ),
 )
 expectType<Image>(
-  on(
+  atShape(
     [8, 6, 4],
     coupling(
       mask([8, 6, 4], ([row]) => row === 0),
@@ -149,9 +148,9 @@ expectType<Image>(
 expectError(coupling(checkerboard(), mlp()))
 expectError(coupling(checkerboard(), resnet(), { logScale: 'wild' }))
 expectError(coupling(halves(), convNet()))
-expectError(on([8, 6, 3], coupling(channelwise(), resnet())))
+expectError(atShape([8, 6, 3], coupling(channelwise(), resnet())))
 expectError(
-  on(
+  atShape(
     [4],
     coupling(
       mask([5], ([i]) => i === 0),
@@ -161,43 +160,45 @@ expectError(
 )
 
 // rearrangements
-expectType<Bijector<readonly [8, 6, 4], readonly [4, 3, 16]>>(on([8, 6, 4], squeeze))
-expectType<Image>(on([8, 6, 4], ordered))
-expectType<Image>(on([8, 6, 4], flip))
-expectType<Vector>(on([5], permute([4, 0, 1, 2, 3])))
-expectType<Bijector<readonly [8, 6, 4], readonly [readonly [8, 6, 2], readonly [8, 6, 2]]>>(on([8, 6, 4], factorOut))
-expectType<Bijector<readonly [6], readonly [readonly [3], readonly [3]]>>(on([6], factorOut))
-expectType<Bijector<readonly [8, 6, 4], readonly [192]>>(on([8, 6, 4], flatten))
-expectType<Bijector<readonly [], readonly [1]>>(on([], flatten))
-expectType<Bijector<readonly [8, 6, 4], readonly [16, 12]>>(on([8, 6, 4], reshapeTo([16, 12])))
+expectType<Bijector<readonly [8, 6, 4], readonly [4, 3, 16]>>(atShape([8, 6, 4], squeeze))
+expectType<Image>(atShape([8, 6, 4], ordered))
+expectType<Image>(atShape([8, 6, 4], flip))
+expectType<Vector>(atShape([5], permute([4, 0, 1, 2, 3])))
+expectType<Bijector<readonly [8, 6, 4], readonly [readonly [8, 6, 2], readonly [8, 6, 2]]>>(
+  atShape([8, 6, 4], factorOut),
+)
+expectType<Bijector<readonly [6], readonly [readonly [3], readonly [3]]>>(atShape([6], factorOut))
+expectType<Bijector<readonly [8, 6, 4], readonly [192]>>(atShape([8, 6, 4], flatten))
+expectType<Bijector<readonly [], readonly [1]>>(atShape([], flatten))
+expectType<Bijector<readonly [8, 6, 4], readonly [16, 12]>>(atShape([8, 6, 4], reshapeTo([16, 12])))
 expectType<Bijector<readonly [12], readonly [12]>>(compose(input([12]), reshapeTo([2, 6]), reshapeTo([12])))
-expectError(on([7, 6, 4], squeeze))
-expectError(on([8, 7, 4], squeeze))
-expectError(on([8, 6, 3], factorOut))
-expectError(on([], factorOut))
-expectError(on([8, 6, 4], reshapeTo([16, 13])))
+expectError(atShape([7, 6, 4], squeeze))
+expectError(atShape([8, 7, 4], squeeze))
+expectError(atShape([8, 6, 3], factorOut))
+expectError(atShape([], factorOut))
+expectError(atShape([8, 6, 4], reshapeTo([16, 13])))
 
 // premade flows
 expectType<Bijector<readonly [28, 28, 1], readonly [readonly [14, 14, 2], readonly [14, 14, 2]]>>(
-  on([28, 28, 1], realNvp()),
+  atShape([28, 28, 1], realNvp()),
 )
 expectType<readonly [readonly [16, 16, 6], readonly [8, 8, 12], readonly [8, 8, 12]]>(
-  on([32, 32, 3], realNvp({ scales: 3, width: 8 })).codomain,
+  atShape([32, 32, 3], realNvp({ scales: 3, width: 8 })).codomain,
 )
-expectType<Bijector<readonly [28, 28, 1], readonly [28, 28, 1]>>(on([28, 28, 1], realNvp({ scales: 1 })))
+expectType<Bijector<readonly [28, 28, 1], readonly [28, 28, 1]>>(atShape([28, 28, 1], realNvp({ scales: 1 })))
 expectType<Bijector<readonly [28, 28, 1], readonly [readonly [14, 14, 2], readonly [14, 14, 2]]>>(
-  on([28, 28, 1], realNvp({ path: 'none', order: 'plain', logScale: 'free', init: 'random' })),
+  atShape([28, 28, 1], realNvp({ path: 'none', order: 'plain', logScale: 'free', init: 'random' })),
 )
 expectError(realNvp({ order: 'reversed' }))
 expectError(realNvp({ init: 'zero' }))
-expectType<Bijector<readonly [2], readonly [2]>>(on([2], realNvpVector()))
-expectError(on([28, 28, 1], realNvp({ scales: 4 })))
-expectError(on([28, 28, 1], realNvpVector()))
+expectType<Bijector<readonly [2], readonly [2]>>(atShape([2], realNvpVector()))
+expectError(atShape([28, 28, 1], realNvp({ scales: 4 })))
+expectError(atShape([28, 28, 1], realNvpVector()))
 
 // `Diffeo`: bijections of values, with bound parameters
 type Squeezed = Diffeo.Diffeo<Tensor<readonly ['N', 4, 4, 1]>, Tensor<readonly ['N', 2, 2, 4]>>
 type Pixels = Tensor<Batch<readonly [4, 4, 1]>>
-const squeezed: Squeezed = on([4, 4, 1], squeeze).bind({})
+const squeezed: Squeezed = atShape([4, 4, 1], squeeze).bind({})
 declare const pixels: Pixels
 expectType<Diffeo.Diffeo<Pixels, Pixels>>(dequantise<readonly [4, 4, 1]>(key(0)))
 expectType<Diffeo.Diffeo<Pixels, Pixels>>(Diffeo.andThen(Diffeo.reverse(squeezed))(squeezed))

@@ -1,8 +1,10 @@
 // The shapes that `compose` infers, as users write it.
 
 import { expectError, expectType } from 'tsd'
+import type { Tensor } from '../../dist/src/entry/tensor.js'
 import {
   actNorm,
+  atShape,
   type Bijector,
   channelwise,
   checkerboard,
@@ -16,13 +18,11 @@ import {
   key,
   logit,
   mlp,
-  on,
   repeat,
   resnet,
   reverse,
   squeeze,
   standardNormal,
-  type Tensor,
 } from '../../dist/src/index.js'
 
 const net = resnet({ width: 32, blocks: 4 })
@@ -56,7 +56,7 @@ expectType<readonly [readonly [16, 16, 6], readonly [8, 8, 12], readonly [4, 4, 
 expectType<readonly [readonly [16, 16, 6], readonly [8, 8, 12], readonly [768]]>(compose(twoScales, flatten).codomain)
 
 // a bijector is a layer that accepts one shape
-const tail = on([16, 16, 12], compose(factorOut, squeeze))
+const tail = atShape([16, 16, 12], compose(factorOut, squeeze))
 expectType<readonly [readonly [16, 16, 6], readonly [8, 8, 24]]>(compose(input([32, 32, 3]), squeeze, tail).codomain)
 expectType<Bijector<readonly [16, 16, 12], readonly [readonly [16, 16, 6], readonly [8, 8, 24]]>>(tail)
 
@@ -67,13 +67,13 @@ expectType<typeof flat>(
   compose(input([64, 64, 3]), compose(compose(squeeze, compose(factorOut, squeeze)), factorOut, squeeze)),
 )
 expectType<typeof flat>(compose(compose(input([64, 64, 3]), squeeze, factorOut), squeeze, factorOut, squeeze))
-expectType<typeof flat>(on([64, 64, 3], compose(squeeze, factorOut, squeeze, factorOut, squeeze)))
+expectType<typeof flat>(atShape([64, 64, 3], compose(squeeze, factorOut, squeeze, factorOut, squeeze)))
 
 // `repeat`: a layer that keeps the shape keeps its type; other layers are applied n times
-expectType<Bijector<readonly [28, 28, 1], readonly [7, 7, 16]>>(on([28, 28, 1], repeat(2, squeeze)))
+expectType<Bijector<readonly [28, 28, 1], readonly [7, 7, 16]>>(atShape([28, 28, 1], repeat(2, squeeze)))
 expectType<typeof twoScales.codomain>(compose(input([32, 32, 3]), repeat(2, scale)).codomain)
-expectType<Bijector<readonly [6], readonly [6]>>(compose(input([6]), repeat(8, on([6], actNorm))))
-expectError(on([28, 28, 1], repeat(3, squeeze)))
+expectType<Bijector<readonly [6], readonly [6]>>(compose(input([6]), repeat(8, atShape([6], actNorm))))
+expectError(atShape([28, 28, 1], repeat(3, squeeze)))
 expectError(repeat(0, squeeze))
 expectError(repeat(-1, actNorm))
 expectError(repeat(1.5, actNorm))
@@ -95,7 +95,7 @@ expectType<readonly [49152]>(compose(input([128, 128, 3]), flatten).codomain)
 
 // no layers, one layer
 expectType<Bijector<readonly [2], readonly [2]>>(compose(input([2])))
-expectType<Bijector<readonly [4, 4, 1], readonly [2, 2, 4]>>(on([4, 4, 1], squeeze))
+expectType<Bijector<readonly [4, 4, 1], readonly [2, 2, 4]>>(atShape([4, 4, 1], squeeze))
 
 // batches in both directions
 const diffeo = twoScales.bind(twoScales.init(key(0)))
@@ -110,7 +110,7 @@ expectError(diffeo.inverse(z[2]))
 expectError(diffeo.forward(z[0]))
 
 // reversal exchanges domain and codomain
-const squeezed = on([32, 32, 3], squeeze)
+const squeezed = atShape([32, 32, 3], squeeze)
 expectType<Bijector<readonly [16, 16, 12], readonly [32, 32, 3]>>(reverse(squeezed))
 expectType<Bijector<readonly [32, 32, 3], readonly [32, 32, 3]>>(compose(squeezed, reverse(squeezed)))
 expectType<typeof squeezed>(reverse(reverse(squeezed)))

@@ -1,12 +1,15 @@
 // User code that is generic over shapes is type-checked once, in its body.
 import { pipe } from 'fp-ts/lib/function.js'
 import { expectError, expectType } from 'tsd'
+import { layer } from '../../dist/src/entry/fp.js'
+import type { BatchOf, Half, Params, Tensor } from '../../dist/src/entry/tensor.js'
+import * as T from '../../dist/src/entry/tensor.js'
 import {
   type Apply,
   actNorm,
   affine,
+  atShape,
   type Batch,
-  type BatchOf,
   type Bijector,
   bijector,
   compose,
@@ -14,21 +17,15 @@ import {
   factorOut,
   flip,
   flow,
-  type Half,
   input,
   type Latents,
   type Layer,
-  layer,
-  on,
-  type Params,
   reverse,
   type Shape,
   type ShapeError,
   type ShapeFn,
   squeeze,
   standardNormal,
-  T,
-  type Tensor,
 } from '../../dist/src/index.js'
 
 type Matrix<I extends number, O extends number> = Tensor<readonly [I, O]>
@@ -73,9 +70,10 @@ expectError(pipe(image, T.add(digits)))
 expectType<Tensor<readonly ['N']>>(T.sumEvent(image))
 
 // a bijector over any shape, made of layers that accept any shape
-const normalised = <S extends Shape>(shape: S): Bijector<S, S> => on(shape, compose(actNorm, compose(flip, affine)))
+const normalised = <S extends Shape>(shape: S): Bijector<S, S> =>
+  atShape(shape, compose(actNorm, compose(flip, affine)))
 expectType<Bijector<readonly [4, 2], readonly [4, 2]>>(normalised([4, 2] as const))
-expectError(<S extends Shape>(shape: S): Bijector<S, S> => on(shape, squeeze))
+expectError(<S extends Shape>(shape: S): Bijector<S, S> => atShape(shape, squeeze))
 
 // functions of any bijector over images: they keep its shapes, and a bijector over vectors is an error
 type Pictures = readonly [number, number, number]
@@ -87,11 +85,11 @@ const rebuilt =
     return inverse(forward(x)[0])[0]
   }
 expectType<Flow<readonly [8, 8, 4], readonly [readonly [8, 8, 2], readonly [8, 8, 2]]>>(
-  whiten(on([8, 8, 4], factorOut)),
+  whiten(atShape([8, 8, 4], factorOut)),
 )
-expectType<Tensor<readonly ['N', 8, 8, 3]>>(rebuilt(on([8, 8, 3], squeeze), {})(image))
-expectError(whiten(on([8], actNorm)))
-expectError(rebuilt(on([8, 8, 4], squeeze), {})(image))
+expectType<Tensor<readonly ['N', 8, 8, 3]>>(rebuilt(atShape([8, 8, 3], squeeze), {})(image))
+expectError(whiten(atShape([8], actNorm)))
+expectError(rebuilt(atShape([8, 8, 4], squeeze), {})(image))
 expectError(
   <S extends Pictures, B extends Latents>(b: Bijector<S, B>, x: BatchOf<B>): BatchOf<S> => b.bind({}).forward(x)[0],
 )
@@ -105,7 +103,7 @@ interface Fold extends ShapeFn {
 declare const fold: Layer<Fold>
 expectType<readonly [2, 6, 2]>({} as Apply<Fold, readonly [4, 6]>)
 expectType<Bijector<readonly [4, 6], readonly [1, 3, 8]>>(compose(input([4, 6]), actNorm, fold, squeeze))
-expectType<readonly [1, 3, 8]>(on([4, 6], compose(flip, fold, squeeze)).codomain)
+expectType<readonly [1, 3, 8]>(atShape([4, 6], compose(flip, fold, squeeze)).codomain)
 expectError(compose(input([4, 6, 1]), fold))
 expectError(reverse(fold))
 expectType<Layer<Fold>>(layer<Fold>('fold', fold.at))

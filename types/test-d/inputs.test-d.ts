@@ -1,9 +1,12 @@
 // Inputs of type `any`, `never`, unions and `number`: they disable no other check and cause no error.
 import { pipe } from 'fp-ts/lib/function.js'
 import { expectAssignable, expectError, expectNotAssignable, expectType } from 'tsd'
+import type { Tensor } from '../../dist/src/entry/tensor.js'
+import * as T from '../../dist/src/entry/tensor.js'
 import {
   type Apply,
   actNorm,
+  atShape,
   type Bijector,
   channelwise,
   checkerboard,
@@ -22,7 +25,6 @@ import {
   type Mask,
   mask,
   mlp,
-  on,
   type ReshapeTo,
   repeat,
   reshapeTo,
@@ -30,8 +32,6 @@ import {
   reverse,
   type Squeeze,
   squeeze,
-  T,
-  type Tensor,
 } from '../../dist/src/index.js'
 
 // biome-ignore lint/suspicious/noExplicitAny: tests what users get for `any`
@@ -44,10 +44,10 @@ declare const tall: Tensor<readonly ['N', number, 6, 4]>
 declare const deep: Tensor<readonly ['N', 8, 6, number]>
 
 // shapes with one size of type `any`: that size passes, the others are checked
-expectAssignable<Latents>(on([anything, 28, 1], squeeze).codomain)
-expectAssignable<Latents>(on(anything, compose(squeeze, factorOut)).codomain)
-expectError(on([anything, 27, 1], squeeze))
-expectError(on([anything, 28], squeeze))
+expectAssignable<Latents>(atShape([anything, 28, 1], squeeze).codomain)
+expectAssignable<Latents>(atShape(anything, compose(squeeze, factorOut)).codomain)
+expectError(atShape([anything, 27, 1], squeeze))
+expectError(atShape([anything, 28], squeeze))
 expectError(compose(input([anything, 28, 1]), squeeze, coupling(halves(), mlp())))
 
 // no rule that changes the shape returns `never`, for any input
@@ -62,22 +62,22 @@ declare const either: readonly [8, 8, 4] | readonly [4, 4, 2]
 expectType<readonly [4, 4, 16] | readonly [2, 2, 8]>(
   {} as Apply<Squeeze, readonly [8, 8, 4]> | Apply<Squeeze, readonly [4, 4, 2]>,
 )
-expectAssignable<Latents>(on(either, actNorm).codomain)
-expectError(on(either, coupling(halves(), mlp())))
-expectType<readonly [2 | 3, 4, 16]>(on([several, 8, 4], squeeze).codomain)
-expectType<readonly [32 | 48]>(on([several, 8], flatten).codomain)
-expectError(on([several, 8], reshapeTo([33])))
+expectAssignable<Latents>(atShape(either, actNorm).codomain)
+expectError(atShape(either, coupling(halves(), mlp())))
+expectType<readonly [2 | 3, 4, 16]>(atShape([several, 8, 4], squeeze).codomain)
+expectType<readonly [32 | 48]>(atShape([several, 8], flatten).codomain)
+expectError(atShape([several, 8], reshapeTo([33])))
 
 // masks and nets
 declare const anyMask: Mask<EvenChannels, 'image' | 'vector'>
-expectError(on([8, 8, 3], coupling(channelwise(anything), convNet())))
-expectError(on([8, 8], coupling(checkerboard(anything), resnet(anything))))
+expectError(atShape([8, 8, 3], coupling(channelwise(anything), convNet())))
+expectError(atShape([8, 8], coupling(checkerboard(anything), resnet(anything))))
 expectError(coupling(checkerboard(anything), mlp(anything)))
 expectType<Layer<EvenChannels>>(coupling(anyMask, mlp()))
-expectType<readonly [number, 8, 4]>(on([size, 8, 4], coupling(channelwise(), convNet())).codomain)
-expectError(on([size, 8, 3], coupling(channelwise(), convNet())))
+expectType<readonly [number, 8, 4]>(atShape([size, 8, 4], coupling(channelwise(), convNet())).codomain)
+expectError(atShape([size, 8, 3], coupling(channelwise(), convNet())))
 expectType<readonly [5]>(
-  on(
+  atShape(
     [5],
     coupling(
       mask([size], ([i]) => i === 0),
@@ -86,7 +86,7 @@ expectType<readonly [5]>(
   ).codomain,
 )
 expectError(
-  on(
+  atShape(
     [5, 5],
     coupling(
       mask([size], ([i]) => i === 0),
@@ -102,7 +102,7 @@ expectError(compose(input([28, 28, 1]), coupling(halves(), mlp()), anything))
 expectAssignable<Latents>(compose(input([28, 28, 1]), anything, squeeze).codomain)
 expectAssignable<Latents>(compose(input([28, 28, 2]), halving).codomain)
 expectError(repeat(0, anything))
-expectType<Bijector<readonly [2, 2, 16], readonly [4, 4, 4]>>(reverse(on([4, 4, 4], squeeze)))
+expectType<Bijector<readonly [2, 2, 16], readonly [4, 4, 4]>>(reverse(atShape([4, 4, 4], squeeze)))
 
 // operations: a size of type `number` passes, the literal sizes beside it are compared
 expectType<Tensor<readonly ['N', number, 3, 16]>>(pipe(tall, T.spaceToDepth))

@@ -3,34 +3,31 @@ import * as tf from '@tensorflow/tfjs-core'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import { expectAssignable, expectError, expectNotAssignable, expectType } from 'tsd'
+import { refine } from '../../dist/src/entry/fp.js'
+import type { Add, Even, Half, Mul, Tensor } from '../../dist/src/entry/tensor.js'
 import {
-  type Add,
   type AnyBijector,
   type Apply,
   actNorm,
+  atShape,
   type Bijector,
   checkerboard,
   compose,
   coupling,
   type DiffeoError,
-  type Even,
   type EvenChannels,
   type Exactly,
   type FactorOut,
   factorOut,
   flatten,
-  type Half,
   halves,
   input,
   type Latents,
   type Layer,
-  type Mul,
   mask,
   mlp,
-  on,
   type ReshapeTo,
   realNvp,
-  refine,
   repeat,
   reshapeTo,
   resnet,
@@ -41,7 +38,6 @@ import {
   type ShapeFn,
   type Squeeze,
   squeeze,
-  type Tensor,
 } from '../../dist/src/index.js'
 
 declare const size: number
@@ -49,25 +45,25 @@ declare const shape: Shape
 const net = resnet()
 
 // a size known only at run time
-expectType<Bijector<readonly [number, number, 3], readonly [number, number, 12]>>(on([size, size, 3], squeeze))
-expectType<Bijector<readonly [number, 28, 1], readonly [number, 14, 4]>>(on([size, 28, 1], squeeze))
+expectType<Bijector<readonly [number, number, 3], readonly [number, number, 12]>>(atShape([size, size, 3], squeeze))
+expectType<Bijector<readonly [number, 28, 1], readonly [number, 14, 4]>>(atShape([size, 28, 1], squeeze))
 expectType<readonly [number]>(compose(input([size, 8, 3]), flatten).codomain)
 expectType<readonly [28, 28, 1]>(compose(input([size]), reshapeTo([28, 28, 1])).codomain)
-expectType<readonly [readonly [4, 4, number], readonly [4, 4, number]]>(on([4, 4, size], factorOut).codomain)
-expectType<readonly [number, 28, 3]>(on([size, 28, 3], coupling(checkerboard(), net)).codomain)
+expectType<readonly [readonly [4, 4, number], readonly [4, 4, number]]>(atShape([4, 4, size], factorOut).codomain)
+expectType<readonly [number, 28, 3]>(atShape([size, 28, 3], coupling(checkerboard(), net)).codomain)
 expectType<readonly [7, 7, 2]>({} as Apply<Exactly<readonly [14, 14, 1], readonly [7, 7, 2]>, readonly [number, 14, 1]>)
 // … does not hide an error in another size
-expectError(on([size, 27, 1], squeeze))
-expectError(on([size, size], squeeze))
-expectError(compose(input([size, 28, 3]), on([28, 28, 1], actNorm)))
+expectError(atShape([size, 27, 1], squeeze))
+expectError(atShape([size, size], squeeze))
+expectError(compose(input([size, 28, 3]), atShape([28, 28, 1], actNorm)))
 
 // a rank known only at run time
-expectType<readonly [number, number, number]>(on(shape, squeeze).codomain)
-expectType<readonly [number]>(on(shape, flatten).codomain)
-expectType<readonly [Shape, Shape]>(on(shape, factorOut).codomain)
-expectType<Shape>(on(shape, coupling(checkerboard(), net)).codomain)
+expectType<readonly [number, number, number]>(atShape(shape, squeeze).codomain)
+expectType<readonly [number]>(atShape(shape, flatten).codomain)
+expectType<readonly [Shape, Shape]>(atShape(shape, factorOut).codomain)
+expectType<Shape>(atShape(shape, coupling(checkerboard(), net)).codomain)
 expectType<Shape>(
-  on(
+  atShape(
     shape,
     coupling(
       mask(shape, ([i]) => i === 0),
@@ -85,16 +81,16 @@ const checkered = coupling(checkerboard(), net)
 expectType<Bijector<readonly [28, 28, 1], Latents>>(compose(input([28, 28, 1]), ...layers))
 expectType<Bijector<readonly [28, 28, 1], Latents>>(compose(input([28, 28, 1]), ...squeezes))
 expectType<Bijector<readonly [28, 28, 1], Latents>>(compose(input([28, 28, 1]), anyLayer, squeeze, factorOut))
-expectType<Bijector<readonly [28, 28, 1], Latents>>(on([28, 28, 1], compose(...layers)))
-expectType<Bijector<readonly [28, 28, 1], Latents>>(on([28, 28, 1], realNvp({ scales: size })))
+expectType<Bijector<readonly [28, 28, 1], Latents>>(atShape([28, 28, 1], compose(...layers)))
+expectType<Bijector<readonly [28, 28, 1], Latents>>(atShape([28, 28, 1], realNvp({ scales: size })))
 expectType<Layer<ShapeFn>>(reverse(anyLayer))
 expectError(compose(input([28, 28, 1]), anyLayer, squeeze, coupling(halves(), mlp())))
 expectError(compose(input([27, 28, 1]), squeeze, anyLayer))
 
-expectType<Bijector<readonly [28, 28, 1], Latents>>(on([28, 28, 1], repeat(size, squeeze)))
-expectType<readonly [28, 28, 1]>(on([28, 28, 1], repeat(size, checkered)).codomain)
-expectType<Bijector<readonly [28, 28, 1], Latents>>(on([28, 28, 1], repeat(2, anyLayer)))
-expectError(on([28], repeat(size, checkered)))
+expectType<Bijector<readonly [28, 28, 1], Latents>>(atShape([28, 28, 1], repeat(size, squeeze)))
+expectType<readonly [28, 28, 1]>(atShape([28, 28, 1], repeat(size, checkered)).codomain)
+expectType<Bijector<readonly [28, 28, 1], Latents>>(atShape([28, 28, 1], repeat(2, anyLayer)))
+expectError(atShape([28], repeat(size, checkered)))
 
 // `any`: the latents are unknown, not wrong
 declare const anything: AnyBijector
@@ -106,10 +102,10 @@ expectType<Latents>(compose(input([28, 28, 1]), {} as Layer<ShapeFn>, anything).
 declare const even: 28 | 32
 declare const mixed: 28 | 27
 declare const odd: 25 | 27
-expectType<readonly [14 | 16, 14, 4]>(on([even, 28, 1], squeeze).codomain)
-expectType<readonly [14 | 13, 14, 4]>(on([mixed, 28, 1], squeeze).codomain)
-expectError(on([odd, 28, 1], squeeze))
-expectError(on([28, 28, odd], factorOut))
+expectType<readonly [14 | 16, 14, 4]>(atShape([even, 28, 1], squeeze).codomain)
+expectType<readonly [14 | 13, 14, 4]>(atShape([mixed, 28, 1], squeeze).codomain)
+expectError(atShape([odd, 28, 1], squeeze))
+expectError(atShape([28, 28, odd], factorOut))
 
 // no rule returns `never`
 expectNotAssignable<never>({} as Apply<Squeeze, readonly [7, 7, 1]>)
@@ -129,7 +125,7 @@ expectType<boolean>({} as Even<2 | 3>)
 // `refine` types an untyped tensor
 const images = refine(['N', 28, 28, 1])(tf.zeros([2, 28, 28, 1]))
 expectType<E.Either<DiffeoError, Tensor<readonly ['N', 28, 28, 1]>>>(images)
-const b = on([28, 28, 1], squeeze).bind({})
+const b = atShape([28, 28, 1], squeeze).bind({})
 expectType<E.Either<DiffeoError, Tensor<readonly ['N', 14, 14, 4]>>>(
   pipe(
     images,

@@ -1,7 +1,15 @@
 // The result types of the typed operations, alone and in a pipe, and their errors.
 import { pipe } from 'fp-ts/lib/function.js'
 import { expectError, expectType } from 'tsd'
-import { fromKey, identityMatrix, orthogonal, type Param, T, type Tensor, uniformArray } from '../../dist/src/index.js'
+import * as T from '../../dist/src/entry/tensor.js'
+import {
+  fromKey,
+  identityMatrix,
+  orthogonal,
+  type Param,
+  type Tensor,
+  uniformArray,
+} from '../../dist/src/entry/tensor.js'
 
 declare const image: Tensor<readonly ['N', 8, 6, 4]>
 declare const grey: Tensor<readonly ['N', 8, 6, 1]>

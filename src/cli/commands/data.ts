@@ -5,7 +5,7 @@
  */
 import type { Command } from 'commander'
 import { integer } from '../../codec.js'
-import { type ImageSet, range } from '../../data/image-set.js'
+import { firstIndices, type ImageSet } from '../../data/image-set.js'
 import { dataArgument, namedData } from '../data-argument.js'
 import { examples, number } from '../flags.js'
 import { dataConfig, sharingOf } from '../run/config-flags.js'
@@ -37,7 +37,7 @@ const readAll = (files: readonly ImageSet[], io: Io): Promise<Contents> => {
     let [least, most, sum, bytes, done] = [255, 0, 0, 0, 0]
     for (const { count, read } of files)
       for (let first = 0; first < count; first += CHUNK) {
-        const indices = range(Math.min(CHUNK, count - first)).map((i) => first + i)
+        const indices = firstIndices(Math.min(CHUNK, count - first)).map((i) => first + i)
         for (const level of await read(indices)) {
           if (level < least) least = level
           if (level > most) most = level

@@ -19,7 +19,7 @@ import { jit } from '../../jit.js'
 import { branch, countParams, disposeParams, type Params } from '../../tensor/params.js'
 import { key } from '../../tensor/random.js'
 import { latentList, product, show, showLatents } from '../../tensor/shape.js'
-import { type AnyTensor, type PerExample, sizes, trust, unwrap, values } from '../../tensor/tensor.js'
+import { type AnyTensor, type PerExample, sizes, toArray, trust, unwrap } from '../../tensor/tensor.js'
 import { examples, numbers, withDataOptions, withModelOptions } from '../flags.js'
 import { defaultRecipe, flagOf, type ModelConfig, type ModelOptions, modelConfig, optionsIn } from '../run/config.js'
 import { unitOf } from '../run/examples.js'
@@ -66,7 +66,7 @@ const costs = ([part, params]: Part): Pick<LayerRow, 'flops' | 'bytes'> => {
 }
 
 const meanOf = async (each: PerExample): Promise<number> => {
-  const nats = await values(each)
+  const nats = await toArray(each)
   unwrap(each).dispose()
   return nats.reduce((a, b) => a + b, 0) / nats.length
 }

@@ -10,7 +10,7 @@ import { compiled } from '../../distribution/compiled.js'
 import { type ConditionalFlow, toBitsPerDim } from '../../distribution/flow.js'
 import type { Params } from '../../tensor/params.js'
 import { product } from '../../tensor/shape.js'
-import { unwrap, values } from '../../tensor/tensor.js'
+import { toArray, unwrap } from '../../tensor/tensor.js'
 import type { Examples } from '../run/examples.js'
 import { atClass, examplesIn, freeBatch } from '../run/given.js'
 
@@ -40,7 +40,7 @@ export const classify = async (
       ofClasses.push(
         await atClass(flow, label, async (own) => {
           const logProb = await compiled(own).logProb(params)(examplesIn(batch))
-          return values(logProb).finally(() => unwrap(logProb).dispose())
+          return toArray(logProb).finally(() => unwrap(logProb).dispose())
         }),
       )
     freeBatch(batch)

@@ -17,7 +17,7 @@ import type { Figure, Section } from '../../report/page.js'
 import { planePicture } from '../../report/plane.js'
 import { type Curve, histogram, lines, type Plot, toSvg } from '../../report/plot.js'
 import { foldIn } from '../../tensor/random.js'
-import { latentTensors, sizes, trust, unwrap, values } from '../../tensor/tensor.js'
+import { latentTensors, sizes, toArray, trust, unwrap } from '../../tensor/tensor.js'
 import { mapTensors, tensorsIn } from '../../tree.js'
 import { type Examples, firstBatch, keysOf } from '../run/examples.js'
 import { examplesIn, flowFor, freeBatch, type RunBatch } from '../run/given.js'
@@ -121,7 +121,7 @@ const examplesAt = async ({ test }: Examples, places: readonly number[]): Promis
 
 const imagesAt = async (data: Examples, places: readonly number[]): Promise<Float32Array> => {
   const batch = await examplesAt(data, places)
-  return values(examplesIn(batch)).finally(() => freeBatch(batch))
+  return toArray(examplesIn(batch)).finally(() => freeBatch(batch))
 }
 
 const SHOWN = 12

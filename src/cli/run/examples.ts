@@ -13,7 +13,7 @@ import { type PlaneName, planes } from '../../data/planes.js'
 import type { Toy } from '../../data/toys.js'
 import { type DiffeoError, DiffeoException, orThrow, usageError } from '../../error.js'
 import { foldIn, type Key, key, permutation } from '../../tensor/random.js'
-import { type BatchOf, batch, latentBatch, values } from '../../tensor/tensor.js'
+import { type BatchOf, batch, latentBatch, toArray } from '../../tensor/tensor.js'
 import type { MaybeLater } from '../../train/ahead.js'
 import type { Batches } from '../../train/evaluate.js'
 import type { Contents, DataConfig, Recipe, RunConfig } from './config.js'
@@ -52,7 +52,7 @@ export interface Examples {
 /** The values of the first training batch; of points of the plane, those that pictures show. */
 export const firstBatch = async ({ batch }: Pick<Examples, 'batch'>): Promise<Float32Array> => {
   const first = await batch(0)
-  return values(examplesIn(first)).finally(() => freeBatch(first))
+  return toArray(examplesIn(first)).finally(() => freeBatch(first))
 }
 
 /** A data set, before the recipe is known. */

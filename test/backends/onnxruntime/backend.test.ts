@@ -1,6 +1,6 @@
 /** What ONNX Runtime says is a sentence of its engine, and what was opened before is closed. */
 import * as tf from '@tensorflow/tfjs-core'
-import { jit, ready } from 'diffeo'
+import { jit, ready } from 'diffeo/engine'
 import { InferenceSession } from 'onnxruntime-node'
 import { afterEach, beforeAll, expect, it, vi } from 'vitest'
 

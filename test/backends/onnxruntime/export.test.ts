@@ -1,6 +1,7 @@
 /** What `toOnnx` writes: names that collide with those inside, sizes that are the traced batch, and what it refuses. */
 import * as tf from '@tensorflow/tfjs-core'
-import { DiffeoException, type OnnxFunction, ready, toOnnx, toOnnxSampler } from 'diffeo'
+import { DiffeoException } from 'diffeo'
+import { type OnnxFunction, ready, toOnnx, toOnnxSampler } from 'diffeo/engine'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { runOnnx } from '../../../src/backends/onnxruntime/backend.js'
 

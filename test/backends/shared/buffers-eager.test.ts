@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { ready } from 'diffeo'
+import { ready } from 'diffeo/engine'
 import { beforeAll, expect, it } from 'vitest'
 import { jit } from '../../../src/jit.js'
 import { fast } from '../../compiler/agree.js'

@@ -9,8 +9,8 @@
  * the two halves of each batch are near zero (`mild`) or far away (`wild`).
  */
 import * as tf from '@tensorflow/tfjs-core'
+import { diffeo as d } from '../../../bench/diffeo.mjs'
 import { joinWorkers } from '../../../dist/src/backends/tensorflow/workers.js'
-import * as d from '../../../dist/src/index.js'
 
 const [index = '0', list = '', precision = 'float32', halves] = process.argv.slice(2)
 const options = { precision: /** @type {d.Precision} */ (precision) }
@@ -33,8 +33,8 @@ const images = d.flow(
   ),
   d.standardNormal,
 )
-const points = d.flow(d.on([2], d.realNvpVector({ couplings: 2, hidden: [8] })), d.standardNormal)
-/** @type {d.Flow<any, any>} */
+const points = d.flow(d.atShape([2], d.realNvpVector({ couplings: 2, hidden: [8] })), d.standardNormal)
+/** @type {import('../../../dist/src/index.js').Flow<any, any>} */
 const flow = halves === undefined ? images : points
 
 const random = (/** @type {number} */ step, /** @type {number} */ size) =>
@@ -53,13 +53,13 @@ const batch = (/** @type {number} */ step) =>
         )
       : d.orThrow(d.batch([2], pointsOf(step)))
   )
-/** @type {d.Optimiser} */
+/** @type {import('../../../dist/src/entry/train.js').Optimiser} */
 const descent = {
   init: () => [],
   rates: (_, rate) => [rate],
   update: (grads, _, params, [rate]) => [params.map((p, i) => tf.sub(p, tf.mul(grads[i] ?? 0, rate ?? 0))), []],
 }
-const numbers = (/** @type {d.TrainState} */ { params }) =>
+const numbers = (/** @type {import('../../../dist/src/entry/train.js').TrainState} */ { params }) =>
   Promise.all(d.leaves(params).map(async ([, leaf]) => [...(await d.unwrap(/** @type {any} */ (leaf)).data())]))
 
 const first =

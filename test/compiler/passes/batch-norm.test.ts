@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { ready, unwrap } from 'diffeo'
+import { ready } from 'diffeo/engine'
+import { unwrap } from 'diffeo/tensor'
 import { describe, expect, it } from 'vitest'
 import { passes } from '../../../src/backends/tensorflow/pipeline.js'
 import { runPasses } from '../../../src/compiler/pipeline.js'

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { ready } from 'diffeo'
+import { ready } from 'diffeo/engine'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { gatherColumns } from '../../../src/compiler/passes/columns.js'
 import { gatherDense } from '../../../src/compiler/passes/dense.js'

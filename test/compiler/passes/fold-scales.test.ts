@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { ready } from 'diffeo'
+import { ready } from 'diffeo/engine'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { foldScales } from '../../../src/compiler/passes/fold-scales.js'
 import { agrees, programOf } from '../agree.js'

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { ready } from 'diffeo'
+import { ready } from 'diffeo/engine'
 import { describe, expect, it } from 'vitest'
 import { passes } from '../../../src/backends/tensorflow/pipeline.js'
 import { runPasses } from '../../../src/compiler/pipeline.js'

@@ -1,6 +1,6 @@
 /** Sums of images as one call: whatever is gathered, each bias, scale and term counts once, and none is left out. */
 import * as tf from '@tensorflow/tfjs-core'
-import { ready } from 'diffeo'
+import { ready } from 'diffeo/engine'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { gatherImageSums } from '../../../src/compiler/passes/image-sums.js'
 import { jit } from '../../../src/jit.js'

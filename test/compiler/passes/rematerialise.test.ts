@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { ready } from 'diffeo'
+import { ready } from 'diffeo/engine'
 import { beforeAll, expect, it } from 'vitest'
 import { gatherImageSums } from '../../../src/compiler/passes/image-sums.js'
 import { rematerialise } from '../../../src/compiler/passes/rematerialise.js'

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { ready } from 'diffeo'
+import { ready } from 'diffeo/engine'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { lowerProgram } from '../../../src/backends/onnxruntime/lower/program.js'
 import { callOf } from '../../../src/compiler/call.js'

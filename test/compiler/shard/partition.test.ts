@@ -1,31 +1,21 @@
 import * as tf from '@tensorflow/tfjs-core'
 import {
-  averaged,
-  type BatchOf,
-  batch,
+  atShape,
   batchNorm,
   compose,
-  constantRate,
-  disposeState,
   type Flow,
   flow,
-  foldIn,
   halves,
   input,
   key,
-  leaves,
   mlp,
-  normalArray,
-  on,
-  orThrow,
-  type Param,
   realNvpVector,
   splineCoupling,
   standardNormal,
-  startTraining,
-  step,
-  unwrap,
 } from 'diffeo'
+import { batch, orThrow } from 'diffeo/fp'
+import { type BatchOf, foldIn, leaves, normalArray, type Param, unwrap } from 'diffeo/tensor'
+import { averaged, constantRate, disposeState, startTraining, trainStep } from 'diffeo/train'
 import { afterEach, describe, expect, it } from 'vitest'
 import { eagerCompiler, setCompiler } from '../../../src/backends/compiler.js'
 import { fromElements, runCall, runEagerly } from '../../../src/compiler/evaluate.js'
@@ -134,7 +124,7 @@ describe('the share of a worker', () => {
     const [starting, stepping] = await seenBy(async () => {
       const x = await batch(0)
       const state = await startTraining(f, optimiser, key(0), x)
-      const [after] = await step(f, { optimiser, learningRate: constantRate(1e-2) })(state, x)
+      const [after] = await trainStep(f, { optimiser, learningRate: constantRate(1e-2) })(state, x)
       disposeState(state)
       disposeState(after)
       unwrap(x).dispose()
@@ -151,14 +141,14 @@ describe('the share of a worker', () => {
 
   it.each([2, 4])('of a conditional flow, among %i: contexts are shared out with their examples', async (count) => {
     const posterior = flow(
-      on([2], compose(realNvpVector({ couplings: 2, hidden: [4] }), batchNorm()), { given: [3] }),
+      atShape([2], compose(realNvpVector({ couplings: 2, hidden: [4] }), batchNorm()), { given: [3] }),
       standardNormal,
     )
     const numbers = (place: number, size: number) => normalArray(foldIn(key(3), place), size)
     const pair = { x: orThrow(batch([2], numbers(0, 16))), given: orThrow(batch([3], numbers(1, 24))) }
     const [starting, stepping] = await seenBy(async () => {
       const state = await startTraining(posterior, descent, key(0), pair)
-      const [after] = await step(posterior, { optimiser: descent, learningRate: constantRate(1e-2) })(state, pair)
+      const [after] = await trainStep(posterior, { optimiser: descent, learningRate: constantRate(1e-2) })(state, pair)
       disposeState(state)
       disposeState(after)
     })

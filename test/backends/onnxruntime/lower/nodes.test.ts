@@ -1,5 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { key, normalArray, ready } from 'diffeo'
+import { key } from 'diffeo'
+import { ready } from 'diffeo/engine'
+import { normalArray } from 'diffeo/tensor'
 import { describe, expect, it } from 'vitest'
 import { jit } from '../../../../src/jit.js'
 import { distance } from '../../../compiler/agree.js'

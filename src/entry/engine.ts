@@ -1,0 +1,7 @@
+/**
+ * `diffeo/engine`: what computes, functions compiled for it, and ONNX files.
+ *
+ * @module
+ */
+export { describeEngine, type Engine, EngineName, ready } from '../backends/engine.js'
+export * from './engine.shared.js'

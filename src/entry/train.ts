@@ -1,0 +1,60 @@
+/**
+ * `diffeo/train`: the parts of a training, for programs that `train` does not fit: steps, optimisers, states, evaluation and
+ * checkpoints.
+ *
+ * @module
+ */
+import type { Params } from '../tensor/params.js'
+import { rejecting, throwing } from '../throwing.js'
+import type { Checkpoint, Snapshot } from '../train/checkpoint.js'
+import * as checkpoint from '../train/checkpoint.js'
+import type { Optimiser } from '../train/optimiser.js'
+import * as restoring from '../train/restore.js'
+import type { TrainState } from '../train/state.js'
+
+export type { BestFigures, Checkpoint, Snapshot } from '../train/checkpoint.js'
+export * from './train.browser.js'
+
+/**
+ * Writes a checkpoint, all at once or not at all. The tensors are read when the call starts and may be freed from then on;
+ * their number does not change.
+ *
+ * @throws DiffeoException (as a rejection) if the file cannot be written, `config` has no JSON, the best figure is not
+ * finite, or the state was freed before
+ * @example
+ * await saveCheckpoint('run.safetensors', { state: start, flow: moons, config: { width: 32 } })
+ */
+export const saveCheckpoint = rejecting((path: string, snapshot: Snapshot) => checkpoint.saveCheckpoint(path)(snapshot))
+
+/**
+ * Reads a checkpoint: its configuration, as `codec` decodes it, or whatever it is; and plain arrays. Makes no tensors.
+ *
+ * @throws DiffeoException (as a rejection) if the file cannot be read, is damaged, no checkpoint, of a newer version, or of
+ * another configuration
+ * @example await loadCheckpoint('run.safetensors', t.type({ width: t.number })) // { config: { width: 32 }, … }
+ */
+export const loadCheckpoint = rejecting(checkpoint.loadCheckpoint)
+
+/**
+ * The state of a checkpoint as tensors of their own, the caller's to free. Every tensor has to be there with the shape
+ * that the flow says, and no other; on a refusal none is made. A flow that computes other numbers than the one that was
+ * trained is refused; give its spec alone to pass over that.
+ *
+ * @param optimiser if given, refuses the moments of an optimiser with another number of lists
+ * @throws DiffeoException with the tensor's name and both shapes; for another optimiser, or a flow that changed
+ * @example const state = restore(saved, moons, adam())
+ */
+export const restore = throwing(
+  (saved: Checkpoint<unknown>, of: Parameters<typeof restoring.restore>[0], optimiser?: Optimiser) =>
+    restoring.restore(of, optimiser)(saved),
+) satisfies (saved: Checkpoint<unknown>, of: never) => TrainState
+
+/**
+ * The best parameters of a checkpoint as tensors of their own, the caller's to free; `undefined` if it has none.
+ *
+ * @throws DiffeoException with the tensor's name and both shapes; for a flow that changed
+ * @example const best = restoreBest(saved, moons)
+ */
+export const restoreBest = throwing((saved: Checkpoint<unknown>, of: Parameters<typeof restoring.restoreBest>[0]) =>
+  restoring.restoreBest(of)(saved),
+) satisfies (saved: Checkpoint<unknown>, of: never) => Params | undefined
