@@ -32,6 +32,8 @@ export * as Diffeo from './bijector/diffeo.js'
 export * from './bijector/elementwise.js'
 export * from './bijector/elementwise-of.js'
 export * from './bijector/embed.js'
+export * from './bijector/exponential-linear.js'
+export * from './bijector/householder.js'
 export type {
   AnyBijector,
   AnyConditional,
@@ -42,6 +44,8 @@ export type {
   Layer,
   Trained,
 } from './bijector/layer.js'
+export * from './bijector/low-rank-linear.js'
+export * from './bijector/lu-linear.js'
 export { channelwise, checkerboard, halves, type KindOf, type Mask, mask, type Split } from './bijector/mask.js'
 export * from './bijector/norm.js'
 export * from './bijector/rearrange.js'
@@ -49,6 +53,7 @@ export * from './bijector/reverse.js'
 export type { Interval } from './bijector/support.js'
 export type { EachRow, Elementwise, Theta, Transformer } from './bijector/transformer.js'
 export * as Transformers from './bijector/transformers/index.js'
+export * from './bijector/wavelets.js'
 export {
   type Base,
   type DrawOptions,

@@ -11,12 +11,12 @@ import { isSpread, mixed, moments, unitMoments } from '../nn/statistics.js'
 import { firstNotFinite } from '../tensor/finite.js'
 import { atLeastZero } from '../tensor/options.js'
 import { constant } from '../tensor/params.js'
-import { product } from '../tensor/shape.js'
 import { type AnyTensor, type PerExample, trust, unwrap } from '../tensor/tensor.js'
 import { isReadable } from '../tracing.js'
 import { bijector } from './bijector.js'
 import { type Layer, layer } from './layer.js'
 import { withOptions } from './options.js'
+import { perExample } from './per-example.js'
 
 /** The old value where the statistics have been set, the fresh one where they have not. */
 const once = (started: AnyTensor, old: AnyTensor, fresh: tf.Tensor): tf.Tensor =>
@@ -34,10 +34,6 @@ const firstRows = (op: string, x: AnyTensor): tf.Tensor => {
     )
   return batch.rank === 1 ? tf.expandDims(batch, 1) : batch
 }
-
-/** One number per example: each channel's term counts once for each position. */
-const perExample = (term: tf.Tensor, shape: Shape, like: tf.Tensor): PerExample =>
-  trust(tf.mul(tf.ones([like.shape[0]!]), tf.mul(tf.sum(term), product(shape.slice(0, -1)))))
 
 export interface BatchNormOptions {
   /** The weight of the batch's statistics at each step, 1 − ρ. Default: 0.005 */

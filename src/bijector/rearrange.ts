@@ -6,14 +6,18 @@
 import * as tf from '@tensorflow/tfjs-core'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
-import type { Dims, FactorOut, Flatten, Latents, ReshapeTo, Same, Shape, ShapeFn, Squeeze } from '../../types/shape.js'
+import type { FactorOut, Flatten, Latents, ReshapeTo, Same, Shape, ShapeFn, Squeeze } from '../../types/shape.js'
 import { type DiffeoError, shapeError } from '../error.js'
 import { shown } from '../tensor/numbers.js'
 import { concat, depthToSpace, reshape, slice, spaceToDepth, zeroPerExample } from '../tensor/ops.js'
+import { count } from '../tensor/options.js'
+import { key, permutation } from '../tensor/random.js'
 import * as shapes from '../tensor/shape.js'
 import { type AnyTensor, trust, unwrap } from '../tensor/tensor.js'
 import { fromRuns } from './from-runs.js'
 import { type Layer, layer } from './layer.js'
+import { withOptions } from './options.js'
+import { permuteLast } from './permutation.js'
 
 /** How the elements of an event move, in both directions. */
 interface Moves {
@@ -72,17 +76,9 @@ export const squeeze: Layer<Squeeze> = rearrange('squeeze', shapes.squeeze, () =
 /** The authors' order of the four corners: one colour of the checkerboard, then the other. */
 const corners = [0, 3, 1, 2] as const
 
-const permuteLast = (order: readonly number[]) => {
-  const back = order.map((_, i) => order.indexOf(i))
-  // gather keeps every bit; a product with ones and zeros would round where engines multiply in bf16 or TF32
-  const by = (to: readonly number[], from: readonly number[]) => (x: AnyTensor) => {
-    // TensorFlow.js gives the result of an empty gather the wrong shape
-    const take = (o: readonly number[]) => (t: tf.Tensor) =>
-      t.size === 0 ? tf.clone(t) : tf.gather(t, tf.tensor1d([...o], 'int32'), t.rank - 1)
-    const moved = tf.customGrad((t) => ({ value: take(to)(t as tf.Tensor), gradFunc: take(from) }))
-    return trust<Dims>(tf.tidy(() => moved(unwrap(x)))) as AnyTensor
-  }
-  return moves(by(order, back), by(back, order))
+const permuted = (order: readonly number[]): Moves => {
+  const { there, back } = permuteLast(order)
+  return moves(there, back)
 }
 
 /**
@@ -105,7 +101,7 @@ export const ordered: Layer<Same> = rearrange(
       : E.left(shapeError('ordered', 'a multiple of 4 channels', shapes.show(shape), 'put it after squeeze')),
   (shape) => {
     const c = shape.at(-1)! / 4
-    return permuteLast(corners.flatMap((corner) => Array.from({ length: c }, (_, i) => 4 * i + corner)))
+    return permuted(corners.flatMap((corner) => Array.from({ length: c }, (_, i) => 4 * i + corner)))
   },
 )
 
@@ -161,7 +157,22 @@ export const permute = (order: readonly number[]): Layer<Same> =>
             ),
           )
     },
-    () => permuteLast(order),
+    () => permuted(order),
+  )
+
+/**
+ * Reorders the last axis at random, in the same way for one seed and size. Unlike `permute` it fits every size.
+ *
+ * - Forward: y[…, i] = x[…, order(i)]
+ * - Forward log-det: 0
+ * - Inverse: x[…, order(i)] = y[…, i]
+ * - Inverse log-det: 0
+ *
+ * @example compose(input([8]), coupling(halves(), mlp()), shuffle(1), coupling(halves(), mlp()))
+ */
+export const shuffle = (seed = 0): Layer<Same> =>
+  withOptions('shuffle', [count('seed', seed, { least: 0 })], () =>
+    rearrange('shuffle', shapes.same, (shape) => permuted([...permutation(key(seed), shape.at(-1) ?? 1)])),
   )
 
 /**

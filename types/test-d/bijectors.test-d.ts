@@ -21,20 +21,26 @@ import {
   coupling,
   couplingOf,
   Diffeo,
+  dct,
   density,
   dequantise,
   elementwiseOf,
   embed,
   exponentialCdf,
+  exponentialLinear,
   type Flow,
   factorOut,
   flatten,
   flip,
+  haar,
   halves,
+  householder,
   input,
   key,
   logisticCdf,
   logit,
+  lowRankLinear,
+  luLinear,
   mask,
   mlp,
   normalCdf,
@@ -45,6 +51,8 @@ import {
   reshapeTo,
   resnet,
   reverse,
+  rotation,
+  shuffle,
   sigmoid,
   splineCoupling,
   squeeze,
@@ -98,6 +106,20 @@ expectType<Bijector<readonly [], readonly []>>(atShape([], sigmoid))
 expectType<Image>(atShape([8, 6, 4], actNorm))
 expectType<Image>(atShape([8, 6, 4], batchNorm({ momentum: 0.1 })))
 expectType<Vector>(atShape([5], actNorm))
+
+// linear maps of the last axis
+expectType<Image>(atShape([8, 6, 4], luLinear({ seed: 3 })))
+expectType<Vector>(atShape([5], luLinear()))
+expectType<Vector>(atShape([5], exponentialLinear()))
+expectType<Image>(atShape([8, 6, 4], rotation({ start: 'identity' })))
+expectType<Vector>(atShape([5], householder({ reflections: 5 })))
+expectType<Image>(atShape([8, 6, 4], lowRankLinear({ rank: 2 })))
+expectType<Vector>(atShape([5], shuffle(1)))
+expectType<Bijector<readonly [8, 6, 4], readonly [4, 3, 16]>>(atShape([8, 6, 4], haar))
+expectType<Image>(atShape([8, 6, 4], dct))
+expectError(rotation({ start: 'zero' }))
+expectError(atShape([7, 6, 4], haar))
+expectError(atShape([5], dct))
 
 // couplings
 expectType<Image>(atShape([8, 6, 4], coupling(checkerboard(), resnet())))

@@ -1,0 +1,48 @@
+/**
+ * Orthogonal maps as products of reflections (Tomczak & Welling 2016, Eq. 9).
+ *
+ * @module
+ */
+import * as tf from '@tensorflow/tfjs-core'
+import type { Same } from '../../types/shape.js'
+import { count } from '../tensor/options.js'
+import { gaussian } from '../tensor/params.js'
+import { type AnyTensor, unwrap } from '../tensor/tensor.js'
+import type { Layer } from './layer.js'
+import { linear } from './linear.js'
+import { withOptions } from './options.js'
+
+export interface HouseholderOptions {
+  /** K, how many reflections; C of them make every orthogonal map. Default: 4 */
+  readonly reflections?: number
+}
+
+/**
+ * A learned orthogonal map of the last axis, a product of reflections. Starts at random. The matrix takes K·C² work in K
+ * steps that wait for each other, then one product with the values; the inverse is the transpose. Memory: two results,
+ * and K matrices for the gradient.
+ *
+ * - Forward: y = x·Q, Q = Π (I − 2vₖvₖᵀ/‖vₖ‖²)
+ * - Forward log-det: 0
+ * - Inverse: x = y·Qᵀ
+ * - Inverse log-det: 0
+ *
+ * @example compose(input([6]), coupling(halves()), householder({ reflections: 6 }), coupling(halves()))
+ */
+export const householder = ({ reflections = 4 }: HouseholderOptions = {}): Layer<Same> =>
+  withOptions('householder', [count('reflections', reflections)], () =>
+    linear(
+      'householder',
+      (c) => ({ axes: gaussian([reflections, c], 1) }),
+      (c) => {
+        const matrix = ({ axes }: { readonly axes: AnyTensor }) =>
+          Array.from({ length: reflections }).reduce<tf.Tensor2D>((q, _, k) => {
+            const v = tf.slice(unwrap(axes), [k, 0], [1, c]) as tf.Tensor2D
+            // without a direction, a reflection is the identity
+            const unit = tf.div(v, tf.maximum(tf.sum(tf.square(v)), 1e-30)) as tf.Tensor2D
+            return tf.sub(q, tf.mul(tf.matMul(tf.matMul(q, v, false, true), unit), 2))
+          }, tf.eye(c))
+        return { forward: (p) => [matrix(p)], inverse: (p) => [tf.transpose(matrix(p))] }
+      },
+    ),
+  )
