@@ -222,7 +222,7 @@ const withoutTensors = new Set([
   'trust',
   'defaultNet',
   ...['classMixture', 'gaussianMixture', 'studentT', 'uniformBox', 'independent'],
-  ...['realNvp', 'realNvpVector'],
+  ...['gaussianization', 'glow', 'iaf', 'maf', 'nsf', 'realNvp', 'realNvpVector'],
   ...[
     'branch',
     'constant',

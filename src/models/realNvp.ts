@@ -4,7 +4,6 @@
  * @module
  */
 import type { Apply, FactorOut, Latents, SameVector, Shape, ShapeError, ShapeFn, Squeeze } from '../../types/shape.js'
-import { compose } from '../bijector/compose.js'
 import { coupling, splineCoupling } from '../bijector/coupling.js'
 import { type LogitOptions, logit } from '../bijector/elementwise.js'
 import type { Layer } from '../bijector/layer.js'
@@ -17,6 +16,7 @@ import type { Norm } from '../nn/conv.js'
 import { mlp } from '../nn/mlp.js'
 import { resnet } from '../nn/resnet.js'
 import { count, oneOf } from '../tensor/options.js'
+import { type AnyLayer, stack } from './stack.js'
 
 /** The latents of `N` scales: at each but the last, squeeze and factor out half. */
 type ScaleLatents<
@@ -67,11 +67,6 @@ export interface RealNvpOptions<N extends number> {
   readonly logit?: LogitOptions
 }
 
-// A list of layers whose length is known only at run time has no shape function that the compiler could find; the
-// exported signatures state it.
-type AnyLayer = Layer<ShapeFn>
-const stack = <F extends ShapeFn>(layers: readonly AnyLayer[]): Layer<F> =>
-  compose(...layers) as Layer<ShapeFn> as Layer<F>
 const alternate = (n: number, make: (first: boolean) => readonly AnyLayer[]): readonly AnyLayer[] =>
   Array.from({ length: n }, (_, i) => make(i % 2 === 0)).flat()
 

@@ -32,18 +32,23 @@ import {
   factorOut,
   flatten,
   flip,
+  gaussianization,
+  glow,
   haar,
   halves,
   householder,
+  iaf,
   input,
   key,
   logisticCdf,
   logit,
   lowRankLinear,
   luLinear,
+  maf,
   mask,
   mlp,
   normalCdf,
+  nsf,
   ordered,
   permute,
   realNvp,
@@ -216,6 +221,22 @@ expectError(realNvp({ init: 'zero' }))
 expectType<Bijector<readonly [2], readonly [2]>>(atShape([2], realNvpVector()))
 expectError(atShape([28, 28, 1], realNvp({ scales: 4 })))
 expectError(atShape([28, 28, 1], realNvpVector()))
+
+expectType<Bijector<readonly [28, 28, 1], readonly [readonly [14, 14, 2], readonly [7, 7, 8]]>>(
+  atShape([28, 28, 1], glow()),
+)
+expectType<readonly [readonly [16, 16, 6], readonly [8, 8, 12], readonly [4, 4, 48]]>(
+  atShape([32, 32, 3], glow({ scales: 3, steps: 4, width: 8 })).codomain,
+)
+expectType<Bijector<readonly [28, 28, 1], readonly [14, 14, 4]>>(atShape([28, 28, 1], glow({ scales: 1 })))
+expectError(atShape([28, 28, 1], glow({ scales: 3 })))
+expectType<Vector>(atShape([5], maf({ layers: 2, transformer: Transformers.spline() })))
+expectType<Vector>(atShape([5], iaf({ hidden: [8] })))
+expectType<Vector>(atShape([5], nsf({ autoregressive: true })))
+expectType<Posterior>(atShape([2], maf(), { given: [10] }))
+expectError(atShape([28, 28, 1], maf()))
+expectType<Vector>(atShape([5], gaussianization({ layers: 3 })))
+expectType<Image>(atShape([8, 6, 4], gaussianization()))
 
 // `Diffeo`: bijections of values, with bound parameters
 type Squeezed = Diffeo.Diffeo<Tensor<readonly ['N', 4, 4, 1]>, Tensor<readonly ['N', 2, 2, 4]>>
