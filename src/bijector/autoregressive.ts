@@ -21,7 +21,8 @@ import { forEach } from './context.js'
 import { fromRunsGiven } from './from-runs.js'
 import { type Layer, layer } from './layer.js'
 import { withOptions } from './options.js'
-import type { Run } from './runs.js'
+import { between, type Run } from './runs.js'
+import { REALS } from './support.js'
 import type { Theta, Transformer } from './transformer.js'
 
 export interface AutoregressiveOptions {
@@ -56,7 +57,15 @@ const ofVariable = ({ net: _, ...own }: Params, i: number): Params => mapTensors
  * compose(input([3]), maf({ hidden: [64, 64] }), flip, maf())
  */
 export const autoregressiveOf =
-  <S extends Spec>({ name: family, options: own = [], width, spec, at }: Transformer<S>) =>
+  <S extends Spec>({
+    name: family,
+    options: own = [],
+    width,
+    support = REALS,
+    range = REALS,
+    spec,
+    at,
+  }: Transformer<S>) =>
   ({ hidden = [64, 64], activation = 'relu' }: AutoregressiveOptions = {}): Layer<SameVector> => {
     const name = `${family}Autoregressive`
     const options = [...own, counts('hidden widths', hidden), oneOf('activation', activation, ['relu', 'tanh'])]
@@ -92,9 +101,11 @@ export const autoregressiveOf =
               name,
               domain: shape,
               codomain: shape,
+              support,
+              range,
               spec: { net: net.spec, ...spec(d!) },
-              forward,
-              inverse,
+              forward: between(support, range, forward),
+              inverse: between(range, support, inverse),
             })
           }),
         ),

@@ -20,7 +20,8 @@ import { fromRunsGiven } from './from-runs.js'
 import { type Layer, layer } from './layer.js'
 import type { Mask, Split, Value } from './mask.js'
 import { withOptions } from './options.js'
-import type { Run } from './runs.js'
+import { between, type Run } from './runs.js'
+import { REALS } from './support.js'
 import type { Elementwise, Theta, Transformer } from './transformer.js'
 import { type AffineOptions, additive, affine } from './transformers/affine.js'
 import { type SplineOptions, spline } from './transformers/spline.js'
@@ -42,13 +43,16 @@ const thetaOf = (output: Value, width: number, { changed, project }: Split): The
 
 const over = <F extends ShapeFn, S extends Spec>(
   name: string,
-  { options = [], width, spec, at }: Transformer<S>,
+  { options = [], width, support = REALS, range = REALS, spec, at }: Transformer<S>,
   mask: Mask<F, 'image' | 'vector'>,
   net: Net<'image' | 'vector'> | undefined,
 ): Layer<F> => {
   expectKind(name, 'a mask', mask, ['a mask'], 'pass the mask first, then the net')
   if (net !== undefined) expectKind(name, 'a net', net, ['a net'], 'pass the mask first, then the net')
   const conditioner = net ?? defaultNet(mask.kind)
+  // what the mask keeps may be any numbers, so the bijector as a whole has no support
+  const within = (direction: keyof Elementwise, run: Run): Run =>
+    direction === 'forward' ? between(support, range, run) : between(range, support, run)
   return withOptions(name, options, () =>
     layer<F>(name, (shape, given) =>
       pipe(
@@ -64,8 +68,11 @@ const over = <F extends ShapeFn, S extends Spec>(
             ({ params, values: [x], given }) => {
               const [kept, changed] = split.split(x!)
               const [output, net] = module.run(branch(params, 'net'), seen.join(kept, given), trains)
-              const [y, logDet] = at(params as ParamsOf<S>, thetaOf(output, width, split))[direction](changed)
-              return { values: [split.merge(kept, y)], logDet, params: { ...params, net } }
+              const { values, logDet } = within(direction, ({ values: [v] }) => {
+                const [y, logDet] = at(params as ParamsOf<S>, thetaOf(output, width, split))[direction](v!)
+                return { values: [y], logDet, params }
+              })({ params, values: [changed] })
+              return { values: [split.merge(kept, values[0]!)], logDet, params: { ...params, net } }
             }
           return fromRunsGiven(given, {
             name,

@@ -13,6 +13,7 @@ import { type AnyTensor, type PerExample, sizes, trust, unwrap } from '../tensor
 import { bijector } from './bijector.js'
 import { type Layer, layer } from './layer.js'
 import { withOptions } from './options.js'
+import { REALS } from './support.js'
 import type { Elementwise, Theta, Transformer } from './transformer.js'
 
 /** θ of shape [V, width] for every example of a batch of this shape. */
@@ -44,6 +45,8 @@ export const elementwiseOf = <S extends Spec>({
   name: family,
   options = [],
   width,
+  support = REALS,
+  range = REALS,
   spec,
   at,
 }: Transformer<S>): Layer<Same> => {
@@ -62,6 +65,8 @@ export const elementwiseOf = <S extends Spec>({
           name,
           domain: shape,
           codomain: shape,
+          support,
+          range,
           spec: { theta: constant([product(shape), width], 0), ...spec(shape.at(-1) ?? 1) },
           forward: direction('forward'),
           inverse: direction('inverse'),

@@ -17,6 +17,7 @@ import { sumEvent } from '../tensor/ops.js'
 import type { Option } from '../tensor/options.js'
 import type { ParamsOf, Spec } from '../tensor/params.js'
 import { type AnyTensor, type PerExample, sizes, trust, unwrap } from '../tensor/tensor.js'
+import type { Interval } from './support.js'
 
 /** An elementwise bijection at given parameters: values, and the log-det of each example. */
 export interface Elementwise {
@@ -41,6 +42,10 @@ export interface Transformer<S extends Spec = Spec> {
   readonly options?: readonly Option[]
   /** How many numbers it takes for each variable. */
   readonly width: number
+  /** The values that a variable that changes may have, with 0 among them. Default: all */
+  readonly support?: Interval
+  /** The same for `inverse`. */
+  readonly range?: Interval
   /** Parameters besides θ, for this many channels. */
   readonly spec: (channels: number) => S
   /** The bijection at these parameters and this θ. Use one layout of θ, not both: they order the same numbers differently. */

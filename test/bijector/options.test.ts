@@ -13,6 +13,7 @@ import {
   coupling,
   couplingOf,
   describeError,
+  elementwiseOf,
   exponentialCdf,
   type Flow,
   flow,
@@ -35,6 +36,7 @@ import {
   type ShapeFn,
   splineCoupling,
   standardNormal,
+  Transformers,
   uniformCdf,
 } from 'diffeo'
 import * as E from 'fp-ts/lib/Either.js'
@@ -68,6 +70,32 @@ it.each<[Layer<ShapeFn>, string]>([
   [uniformCdf(0, 1e-60), 'uniformCdf: expected a distance of low and high that float32 holds, got 1e-60'],
   [uniformCdf(1, 1 + 2 ** -30), `uniformCdf: expected a distance of low and high that float32 holds, got ${2 ** -30}`],
   [uniformCdf(-3e38, 3e38), 'uniformCdf: expected a distance of low and high that float32 holds, got 6e+38'],
+  ...(
+    [
+      ['circularSpline', Transformers.circularSpline({ period: 0, from: 0 }), 'a period above 0, got 0'],
+      ['circularSpline', Transformers.circularSpline({ from: 1 }), 'a from between minus the period and 0, got 1'],
+      ['circularSpline', Transformers.circularSpline({ from: -7 }), 'a from between minus the period and 0, got -7'],
+      ['circularSpline', Transformers.circularSpline({ bins: 0 }), 'a whole number of bins from 1 to 99, got 0'],
+      ['mixture', Transformers.mixture({ components: 0 }), 'a whole number of components from 1, got 0'],
+      ['linearSpline', Transformers.linearSpline({ bins: 100 }), 'a whole number of bins from 1 to 99, got 100'],
+      ['linearSpline', Transformers.linearSpline({ bound: -1 }), 'a bound above 0, got -1'],
+      ['quadraticSpline', Transformers.quadraticSpline({ bins: 1 }), 'a whole number of bins from 2 to 99, got 1'],
+      ['quadraticSpline', Transformers.quadraticSpline({ bound: 0 }), 'a bound above 0, got 0'],
+      ['bernstein', Transformers.bernstein({ degree: 50 }), 'a whole number of degrees from 1 to 49, got 50'],
+      ['bernstein', Transformers.bernstein({ bound: 0 }), 'a bound above 0, got 0'],
+      ['sumOfSquares', Transformers.sumOfSquares({ polynomials: 0 }), 'a whole number of polynomials from 1, got 0'],
+      ['sumOfSquares', Transformers.sumOfSquares({ degree: 20 }), 'a whole number of degrees from 1 to 19, got 20'],
+      ['sumOfSquares', Transformers.sumOfSquares({ bound: 0 }), 'a bound above 0, got 0'],
+      ['sigmoidal', Transformers.sigmoidal({ units: 0 }), 'a whole number of units from 1, got 0'],
+      ['sigmoidal', Transformers.sigmoidal({ layers: 0 }), 'a whole number of layers from 1, got 0'],
+      ['monotoneNet', Transformers.monotoneNet({ hidden: 0 }), 'a whole number of hidden units from 1, got 0'],
+      ['monotoneNet', Transformers.monotoneNet({ points: 1 }), 'a whole number of points from 2 to 200, got 1'],
+      ['monotoneNet', Transformers.monotoneNet({ bound: 0 }), 'a bound above 0, got 0'],
+    ] as const
+  ).map(([name, family, wrong]): [Layer<ShapeFn>, string] => [
+    elementwiseOf(family),
+    `${name}Elementwise: expected ${wrong}`,
+  ]),
   [realNvpVector({ couplings: 0 }), 'realNvpVector: expected a whole number of couplings from 1, got 0'],
 ])('is refused: %#', (layer, sentence) => expect(said(layer, [2])).toEqual(E.left(sentence)))
 

@@ -68,6 +68,9 @@ const fine = { tolerance: 1e-4, because: 'a few dozen roundings of 6e-8, with sl
 const real = { ...fine, domain: [-2, 2], anywhere: true, edges: [-30, -2, 0, 2, 30] } as const
 const unit = { ...fine, domain: [0.05, 0.95], anywhere: false, edges: [0, 2 ** -24, 0.5, 1 - 2 ** -24, 1] } as const
 const pixels = { domain: [0, 256], anywhere: false, edges: [0, 2 ** -10, 255, 255.999, 256] } as const
+const angles = { domain: [-3, 3], anywhere: false, edges: [-Math.PI, -3, 0, 3, Math.PI] } as const
+/** Without a closed inverse: fewer edges, as each costs many evaluations. */
+const roots = { edges: [-30, 0, 30] } as const
 const moved = { ...real, permutes: true }
 const net = mlp({ hidden: [8], activation: 'tanh' })
 const vector = { ...real }
@@ -131,6 +134,14 @@ export const registry: Record<string, Entry> = {
   ...family('affine, free log scale', Transformers.affine({ logScale: 'free' })),
   ...family('additive', Transformers.additive()),
   ...family('spline', Transformers.spline()),
+  ...family('circularSpline', Transformers.circularSpline({ bins: 4 }), angles),
+  ...family('mixture', Transformers.mixture({ components: 2 }), roots),
+  ...family('linearSpline', Transformers.linearSpline({ bins: 4 }), { kinks: [-3, -1.5, 0, 1.5, 3] }),
+  ...family('quadraticSpline', Transformers.quadraticSpline({ bins: 4 })),
+  ...family('bernstein', Transformers.bernstein({ degree: 4 }), roots),
+  ...family('sumOfSquares', Transformers.sumOfSquares({ polynomials: 2, degree: 2 }), roots),
+  ...family('sigmoidal', Transformers.sigmoidal({ units: 2 }), roots),
+  ...family('monotoneNet', Transformers.monotoneNet({ hidden: 2, points: 8 }), roots),
   'autoregressive, one variable': {
     make: () => atShape([1], autoregressiveOf(Transformers.affine())({ hidden: [4], activation: 'tanh' })),
     ...real,

@@ -140,6 +140,16 @@ expectType<Bijector<readonly [32, 32, 3], readonly [16, 16, 12]>>(
 expectType<Vector>(atShape([5], autoregressiveOf(Transformers.spline())()))
 expectError(atShape([8, 6, 4], autoregressiveOf(Transformers.affine())()))
 expectType<Image>(atShape([8, 6, 4], elementwiseOf(Transformers.spline())))
+expectType<Vector>(atShape([5], autoregressiveOf(Transformers.additive())()))
+expectType<Vector>(atShape([5], autoregressiveOf(Transformers.circularSpline({ bins: 4, period: 24, from: 0 }))()))
+expectType<Vector>(atShape([5], autoregressiveOf(Transformers.mixture({ components: 2 }))()))
+expectType<Vector>(atShape([5], autoregressiveOf(Transformers.linearSpline())()))
+expectType<Vector>(atShape([5], autoregressiveOf(Transformers.quadraticSpline({ bound: 2 }))()))
+expectType<Vector>(atShape([5], autoregressiveOf(Transformers.bernstein({ degree: 3 }))()))
+expectType<Vector>(atShape([5], autoregressiveOf(Transformers.sumOfSquares({ polynomials: 2, degree: 2 }))()))
+expectType<Vector>(atShape([5], autoregressiveOf(Transformers.sigmoidal({ units: 2, layers: 3 }))()))
+expectType<Vector>(atShape([5], autoregressiveOf(Transformers.monotoneNet({ hidden: 2, points: 30 }))()))
+expectError(Transformers.mixture({ units: 2 }))
 const shift = {
   name: 'shift',
   width: 1,

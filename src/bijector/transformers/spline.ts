@@ -14,6 +14,19 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { count, positive } from '../../tensor/options.js'
 import { type EachRow, rowTransformer, type Transformer } from '../transformer.js'
+import {
+  bounded,
+  chosen,
+  type Each,
+  eachDirection,
+  identityOutside,
+  LEAST,
+  padded,
+  piece,
+  positiveSlopes,
+  type Row,
+  spans,
+} from './rows.js'
 
 export interface SplineOptions {
   /** K, the number of pieces, below 100, since each is at least a hundredth of the whole. Default: 8 */
@@ -22,47 +35,27 @@ export interface SplineOptions {
   readonly bound?: number
 }
 
-/** The least width and height of a piece, as a share of 2B, and the least derivative at a knot. */
-const LEAST = 1e-2
-/** The net's output is bounded to ±MOST, as affine coupling bounds s: steeper pieces would lose digits of float32. */
-const MOST = 2
-/** softplus(ONE) + LEAST = 1 */
-const ONE = Math.log(Math.expm1(1 - LEAST))
-
-/** One number for each variable. */
-type Each = tf.Tensor
-/** A row of numbers, one for each piece, for each variable. */
-type Row = tf.Tensor
-
-const padded = (row: Row, before: number, after: number, value: number): Row =>
-  tf.pad(row, [...row.shape.slice(1).map(() => [0, 0] as [number, number]), [before, after]], value)
-const piece = (row: Row, from: number, size: number): Row =>
-  tf.slice(row, [0, 0, from], [...row.shape.slice(0, -1), size])
-
-/** Positive sizes that add up to 2B, and where each piece begins. */
-const spans = (raw: Row, bins: number, bound: number): readonly [size: Row, start: Row] => {
-  const size = tf.mul(tf.add(tf.mul(tf.softmax(raw), 1 - bins * LEAST), LEAST), 2 * bound)
-  return [size, tf.sub(tf.cumsum(size, 2, true), bound)]
+/** A rational-quadratic spline: where the pieces begin, their widths and heights, and the slopes at both ends of each. */
+interface Pieces {
+  readonly left: Row
+  readonly width: Row
+  readonly bottom: Row
+  readonly height: Row
+  readonly slopes: readonly [left: Row, right: Row]
 }
 
-/** 1 at the piece that contains a value, else 0. Uses `step`: comparisons have no gradient in TensorFlow.js. */
-const chosen = (value: Each, start: Row, bins: number): Row => {
-  const past = padded(tf.step(tf.sub(value, piece(start, 1, bins - 1))), 1, 0, 1)
-  return tf.sub(past, padded(piece(past, 1, bins - 1), 0, 1, 0))
-}
-
-/** The spline at 3K − 1 numbers for each variable: maps values (x, or y if `inverse`) to the other side and log dy/dx. */
-const splineOf = (raw: Row, bins: number, bound: number, inverse: boolean) => {
-  const [width, left] = spans(piece(raw, 0, bins), bins, bound)
-  const [height, bottom] = spans(piece(raw, bins, bins), bins, bound)
-  const inner = tf.add(tf.softplus(tf.add(piece(raw, 2 * bins, bins - 1), ONE)), LEAST)
-  const slopes = padded(inner, 1, 1, 1)
-  return (value: Each): readonly [other: Each, logSlope: Each] => {
-    const within = tf.clipByValue(value, -bound, bound)
-    const own = chosen(within, inverse ? bottom : left, bins)
+/**
+ * The spline inside its bounds: maps values (x, or y if `inverse`) to the other side and log dy/dx.
+ *
+ * @internal
+ */
+export const rationalQuadratic =
+  ({ left, width, bottom, height, slopes }: Pieces, inverse: boolean): EachRow =>
+  (within) => {
+    const own = chosen(within, inverse ? bottom : left)
     const at = (row: Row): Each => tf.sum(tf.mul(own, row), 2, true)
     const [x0, w, y0, h] = [at(left), at(width), at(bottom), at(height)]
-    const [d0, d1] = [at(piece(slopes, 0, bins)), at(piece(slopes, 1, bins))]
+    const [d0, d1] = [at(slopes[0]), at(slopes[1])]
     const s = tf.div(h, w)
     const bend = tf.sub(tf.add(d1, d0), tf.mul(s, 2))
     const root = (): Each => {
@@ -84,10 +77,15 @@ const splineOf = (raw: Row, bins: number, bound: number, inverse: boolean) => {
       : tf.add(y0, tf.div(tf.mul(h, tf.add(tf.mul(s, tf.square(xi)), tf.mul(d0, both))), below))
     const above = tf.add(tf.add(tf.mul(d1, tf.square(xi)), tf.mul(tf.mul(s, both), 2)), tf.mul(d0, tf.square(rest)))
     const logSlope = tf.mul(tf.sub(tf.add(tf.log(s), tf.mul(tf.log(above), 0.5)), tf.log(below)), 2)
-    const inside = tf.step(tf.sub(bound, tf.abs(value)))
-    const outside = tf.sub(1, inside)
-    return [tf.add(tf.mul(inside, other), tf.mul(outside, value)), tf.mul(inside, logSlope)]
+    return [other, logSlope]
   }
+
+/** The pieces of 3K − 1 numbers for each variable, with slope 1 at both bounds. */
+const piecesOf = (raw: Row, bins: number, bound: number): Pieces => {
+  const [width, left] = spans(piece(raw, 0, bins), -bound, 2 * bound)
+  const [height, bottom] = spans(piece(raw, bins, bins), -bound, 2 * bound)
+  const slopes = padded(positiveSlopes(piece(raw, 2 * bins, bins - 1)), 1, 1, 1)
+  return { left, width, bottom, height, slopes: [piece(slopes, 0, bins), piece(slopes, 1, bins)] }
 }
 
 /**
@@ -107,14 +105,7 @@ export const spline = ({ bins = 8, bound = 3 }: SplineOptions = {}): Transformer
     [count('bins', bins, { most: Math.ceil(1 / LEAST) - 1 }), positive('bound', bound)],
     3 * bins - 1,
     (rows) => {
-      const raw = tf.mul(tf.tanh(tf.mul(rows, 1 / MOST)), MOST)
-      const direction =
-        (inverse: boolean): EachRow =>
-        (values) => {
-          const [other, logSlope] = splineOf(raw, bins, bound, inverse)(tf.expandDims(values, 2))
-          const each = (t: Each): tf.Tensor => tf.squeeze(t, [2])
-          return [each(other), each(inverse ? tf.neg(logSlope) : logSlope)]
-        }
-      return { forward: direction(false), inverse: direction(true) }
+      const pieces = piecesOf(bounded(rows), bins, bound)
+      return eachDirection((inverse) => identityOutside(bound, rationalQuadratic(pieces, inverse)))
     },
   )
