@@ -11,6 +11,7 @@ import { type AnyTensor, unwrap } from '../tensor/tensor.js'
 import type { Layer } from './layer.js'
 import { linear } from './linear.js'
 import { withOptions } from './options.js'
+import { reflections as productOf } from './orthogonal.js'
 
 export interface HouseholderOptions {
   /** K, how many reflections; C of them make every orthogonal map. Default: 4 */
@@ -35,13 +36,7 @@ export const householder = ({ reflections = 4 }: HouseholderOptions = {}): Layer
       'householder',
       (c) => ({ axes: gaussian([reflections, c], 1) }),
       (c) => {
-        const matrix = ({ axes }: { readonly axes: AnyTensor }) =>
-          Array.from({ length: reflections }).reduce<tf.Tensor2D>((q, _, k) => {
-            const v = tf.slice(unwrap(axes), [k, 0], [1, c]) as tf.Tensor2D
-            // without a direction, a reflection is the identity
-            const unit = tf.div(v, tf.maximum(tf.sum(tf.square(v)), 1e-30)) as tf.Tensor2D
-            return tf.sub(q, tf.mul(tf.matMul(tf.matMul(q, v, false, true), unit), 2))
-          }, tf.eye(c))
+        const matrix = ({ axes }: { readonly axes: AnyTensor }) => productOf(unwrap(axes), c)
         return { forward: (p) => [matrix(p)], inverse: (p) => [tf.transpose(matrix(p))] }
       },
     ),

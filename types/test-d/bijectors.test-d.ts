@@ -51,6 +51,8 @@ import {
   nsf,
   ordered,
   permute,
+  planar,
+  radial,
   realNvp,
   realNvpVector,
   reshapeTo,
@@ -62,6 +64,7 @@ import {
   splineCoupling,
   squeeze,
   standardNormal,
+  sylvester,
   type Theta,
   Transformers,
   uniformCdf,
@@ -125,6 +128,12 @@ expectType<Image>(atShape([8, 6, 4], dct))
 expectError(rotation({ start: 'zero' }))
 expectError(atShape([7, 6, 4], haar))
 expectError(atShape([5], dct))
+
+// one map of all variables
+expectType<Vector>(atShape([5], planar))
+expectType<Vector>(atShape([5], radial))
+expectType<Vector>(atShape([5], sylvester({ rank: 2 })))
+expectError(atShape([8, 6, 4], planar))
 
 // couplings
 expectType<Image>(atShape([8, 6, 4], coupling(checkerboard(), resnet())))
