@@ -26,6 +26,8 @@ import {
   dequantise,
   elementwiseOf,
   embed,
+  exp,
+  expm1,
   exponentialCdf,
   exponentialLinear,
   type Flow,
@@ -34,12 +36,15 @@ import {
   flip,
   gaussianization,
   glow,
+  gumbelCdf,
   haar,
   halves,
   householder,
   iaf,
   input,
   key,
+  kumaraswamyCdf,
+  leakyRelu,
   logisticCdf,
   logit,
   lowRankLinear,
@@ -52,6 +57,7 @@ import {
   ordered,
   permute,
   planar,
+  power,
   radial,
   realNvp,
   realNvpVector,
@@ -59,15 +65,21 @@ import {
   resnet,
   reverse,
   rotation,
+  scaleBy,
   shuffle,
   sigmoid,
+  sinhArcsinh,
+  softplus,
+  softsign,
   splineCoupling,
   squeeze,
   standardNormal,
   sylvester,
   type Theta,
   Transformers,
+  tanh,
   uniformCdf,
+  weibullCdf,
 } from '../../dist/src/index.js'
 
 type Image = Bijector<readonly [8, 6, 4], readonly [8, 6, 4]>
@@ -109,6 +121,18 @@ expectType<Vector>(atShape([5], uniformCdf(-1, 1)))
 expectType<Vector>(atShape([5], logisticCdf()))
 expectType<Vector>(atShape([5], reverse(normalCdf())))
 expectType<Bijector<readonly [], readonly []>>(atShape([], sigmoid))
+expectType<Image>(atShape([8, 6, 4], leakyRelu(0.2)))
+expectType<Image>(atShape([8, 6, 4], softplus))
+expectType<Image>(atShape([8, 6, 4], softsign))
+expectType<Image>(atShape([8, 6, 4], tanh))
+expectType<Vector>(atShape([5], sinhArcsinh(0.5, 1.2)))
+expectType<Vector>(atShape([5], power(2)))
+expectType<Vector>(atShape([5], exp))
+expectType<Vector>(atShape([5], expm1))
+expectType<Vector>(atShape([5], scaleBy(-1)))
+expectType<Vector>(atShape([5], gumbelCdf()))
+expectType<Vector>(atShape([5], weibullCdf(2, 3)))
+expectType<Vector>(atShape([5], kumaraswamyCdf(2, 3)))
 
 // normalisation
 expectType<Image>(atShape([8, 6, 4], actNorm))
