@@ -28,6 +28,7 @@ export * from './bijector/autoregressive.js'
 export * from './bijector/bijector.js'
 export * from './bijector/cdf.js'
 export * from './bijector/compose.js'
+export { type ContinuousOptions, continuous } from './bijector/continuous.js'
 export * from './bijector/coupling.js'
 export * from './bijector/dequantise.js'
 export * as Diffeo from './bijector/diffeo.js'
@@ -95,7 +96,15 @@ export * from './nn/mlp.js'
 export type { Module, Net } from './nn/net.js'
 export { type ConvNetOptions, convNet, type ResnetOptions, resnet } from './nn/resnet.js'
 export { type Key, key } from './tensor/random.js'
-export { maximumLikelihood, type Objective, type ObjectiveKind, type Trainable } from './train/objective.js'
+export { flowMatching, type Matched } from './train/flow-matching.js'
+export {
+  type AnyNoisyObjective,
+  maximumLikelihood,
+  type NoisyObjective,
+  type Objective,
+  type ObjectiveKind,
+  type Trainable,
+} from './train/objective.js'
 export {
   evaluateVariational,
   importanceWeighted,

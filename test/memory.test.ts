@@ -79,6 +79,10 @@ const embedded = diffeo.embed([2], diffeo.mlp({ hidden: [3] }), shifted).init(ke
 const squares = (v: AnyTensor) => diffeo.T.neg(diffeo.T.sumEvent(diffeo.T.square(v)))
 const elbo = diffeo.reverseKl(moons, squares)
 const noise = elbo.draw(key(5), 4)
+const following = diffeo.flow(diffeo.atShape([2], diffeo.continuous({ hidden: [3], steps: 2 })), diffeo.standardNormal)
+const matching = diffeo.flowMatching(following)
+const followingParams = following.init(key(6))
+const matched = matching.noised(key(7), x)
 
 /** A call that throws. */
 const refused = (call: () => unknown): void => {
@@ -124,6 +128,8 @@ const cases: Readonly<Record<string, () => unknown>> = {
   evaluateVariational: () => diffeo.evaluateVariational(moons, squares, state.params, key(5), 40),
   'importanceWeighted.loss': () => diffeo.importanceWeighted(moons, squares, 2).loss(state.params)(noise),
   paretoK: () => diffeo.paretoK([0, 1]) && undefined,
+  'flowMatching.loss': () => matching.loss(followingParams)(matched)[0],
+  'flowMatching.noised': () => matching.noised(key(8), x),
   'reverseKl.loss': () => elbo.loss(state.params)(noise),
   'reverseKl.draw': () => elbo.draw(key(5), 3),
   evaluate: () => diffeo.evaluate(moons, state.params, evaluation),

@@ -15,6 +15,7 @@ import { product, sameShape, show } from '../tensor/shape.js'
 import { type AnyTensor, trust } from '../tensor/tensor.js'
 import type { MaybeLater } from '../train/ahead.js'
 import type { Batches } from '../train/evaluate.js'
+import type { AnyNoisyObjective, Objective } from '../train/objective.js'
 import type { Variational } from '../train/variational.js'
 import { numbersIn, type Rows, readRows } from './rows.js'
 
@@ -35,7 +36,7 @@ export interface Batched {
   /** Steps of an epoch; undefined for endless data. */
   readonly perEpoch?: number
   /** What is trained, if it is not the likelihood of the flow. */
-  readonly objective?: Variational
+  readonly objective?: Objective<never>
 }
 
 interface Parts {
@@ -147,6 +148,23 @@ const ofObjective = (objective: Variational, { key, size, validation }: BatchOpt
   batch: (step) => objective.draw(foldIn(foldIn(key, 0), step), size),
   ...(validation > 0 && { validation: { count: 1, at: () => objective.draw(foldIn(key, 1), EVALUATION_BATCH) } }),
 })
+
+/** Batches of data for an objective that adds noise to them. */
+export const withNoise = (objective: AnyNoisyObjective, of: Batched, key: Key): Batched => {
+  if (of.objective !== undefined)
+    throw new DiffeoException(usageError('train', 'data for the objective', 'another objective'))
+  const { validation } = of
+  const noised = async (k: Key, data: MaybeLater<unknown>): Promise<unknown> =>
+    objective.noised(k, (await data) as never)
+  return {
+    ...of,
+    objective,
+    batch: (step) => noised(foldIn(foldIn(key, 0), step), of.batch(step)),
+    ...(validation && {
+      validation: { count: validation.count, at: (i) => noised(foldIn(foldIn(key, 1), i), validation.at(i)) },
+    }),
+  }
+}
 
 /** The batches of whatever data `train` takes. */
 export const batchesOf = async (parts: Parts, given: unknown, options: BatchOptions): Promise<Batched> => {

@@ -26,12 +26,12 @@ import { atLeastZero, count, type Option, positive, wrongOption } from '../tenso
 import { disposeParams, type Params } from '../tensor/params.js'
 import { foldIn, type Key } from '../tensor/random.js'
 import { fit, type Stepped, type Validated } from '../train/fit.js'
-import { type ObjectiveKind, objectiveOf, type Trainable } from '../train/objective.js'
+import { type AnyNoisyObjective, type ObjectiveKind, objectiveOf, type Trainable } from '../train/objective.js'
 import { adam, averaged, constantRate, cosineRate } from '../train/optimiser.js'
 import { averageParams, copyParams, copyState, disposeState, startTraining, type TrainState } from '../train/state.js'
 import type { Variational } from '../train/variational.js'
 import { tensorsIn } from '../tree.js'
-import { type Batched, batchesOf, type Pairs, type Sampler } from './data.js'
+import { type Batched, batchesOf, type Pairs, type Sampler, withNoise } from './data.js'
 import { type HistoryEntry, type ModelOf, modelOf, type Trained, withKey } from './model.js'
 import type { Rows } from './rows.js'
 
@@ -91,6 +91,8 @@ export interface TrainOptions {
   readonly validation?: number
   /** Stop after so many validations without a better one; there are about 20 in all. Default: never */
   readonly patience?: number
+  /** What to minimise, from the density: `flowMatching`. Default: the negative log-likelihood */
+  readonly objective?: (density: never) => AnyNoisyObjective
   /** Go on from the state of a model that was trained with the same options. */
   readonly from?: TrainState
   readonly onProgress?: (progress: Progress) => void
@@ -167,7 +169,10 @@ export const trainIn =
     await ready()
     const { key, batch: size = 256, validation: share = 0.1, from } = options
     const parts = { shape: density.bijector.domain, context: contextOf(density.bijector) }
-    const batched = await batchesOf(parts, data, { key: foldIn(key, 1), size, validation: share })
+    const likelihood = await batchesOf(parts, data, { key: foldIn(key, 1), size, validation: share })
+    const batched = options.objective
+      ? withNoise(options.objective(density as never), likelihood, foldIn(key, 2))
+      : likelihood
     const steps = stepsOf(options, batched.perEpoch)
     // a flow stands for its likelihood; either has batches of its own kind
     const trainable = (batched.objective ?? density) as Trainable<unknown>

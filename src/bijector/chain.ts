@@ -31,11 +31,14 @@ interface Link {
   readonly hasParams: boolean
 }
 
+/** The name of a bijector in the tree of parameters: unique, and in the order of the flow. */
+export const linkName = (place: number, { name }: Part): string => `${place}.${name}`
+
 const chainOf = (shape: Shape, parts: readonly Part[], given?: Shape): Part => {
   const links = parts.map(
     (part, i): Link => ({
       part,
-      name: `${i}.${part.name}`, // unique, and in the order of the flow
+      name: linkName(i, part),
       left: latentList(part.codomain).length - 1,
       hasParams: Object.keys(part.spec).length > 0,
     }),

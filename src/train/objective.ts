@@ -38,8 +38,21 @@ export interface Objective<in X, K extends ObjectiveKind = 'loss'> {
   readonly dimensions?: number
 }
 
-/** What a flow and a conditional flow have in common for training. */
-interface FlowOver<X> {
+/** An objective whose batches are data with noise. */
+export interface NoisyObjective<X, N> extends Objective<N> {
+  /** Data with the noise that a key stands for: a pure function. */
+  readonly noised: (key: Key, data: X) => N
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: batches are both arguments and results, so they have no other top
+export type AnyNoisyObjective = NoisyObjective<never, any>
+
+/**
+ * What a flow and a conditional flow have in common for training.
+ *
+ * @internal
+ */
+export interface FlowOver<X> {
   readonly bijector: { readonly domain: Shape }
   readonly base: Base
   readonly spec: Spec

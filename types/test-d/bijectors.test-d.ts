@@ -17,6 +17,7 @@ import {
   checkerboard,
   compose,
   conditional,
+  continuous,
   convNet,
   coupling,
   couplingOf,
@@ -157,6 +158,9 @@ expectError(atShape([5], dct))
 expectType<Vector>(atShape([5], planar))
 expectType<Vector>(atShape([5], radial))
 expectType<Vector>(atShape([5], sylvester({ rank: 2 })))
+expectType<Vector>(atShape([5], continuous({ hidden: [8, 8] })))
+expectType<Posterior>(atShape([2], continuous(), { given: [10] }))
+expectError(atShape([8, 6, 4], continuous()))
 expectError(atShape([8, 6, 4], planar))
 
 // couplings
