@@ -8,8 +8,13 @@ import * as tf from '@tensorflow/tfjs-core'
 /** A function that rises everywhere: its values, and log of its derivative at each, which bisection does not need. */
 export type Rising = (x: tf.Tensor) => readonly [value: tf.Tensor, logSlope: () => tf.Tensor]
 
-/** A constant for gradients. Nothing inside `f` is recorded. */
-const withoutGradient = (f: () => tf.Tensor): tf.Tensor => tf.customGrad(() => ({ value: f(), gradFunc: () => [] }))()
+/**
+ * A constant for gradients. Nothing inside `f` is recorded.
+ *
+ * @internal
+ */
+export const withoutGradient = (f: () => tf.Tensor): tf.Tensor =>
+  tf.customGrad(() => ({ value: f(), gradFunc: () => [] }))()
 
 /** Where f(x) = y between `low` and `high`, to (high − low)/2^(halvings + 1). */
 const bisected = (f: Rising, y: tf.Tensor, low: tf.Tensor, high: tf.Tensor, halvings: number): tf.Tensor => {

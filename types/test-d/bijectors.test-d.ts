@@ -63,6 +63,7 @@ import {
   realNvp,
   realNvpVector,
   reshapeTo,
+  residual,
   resnet,
   reverse,
   rotation,
@@ -158,6 +159,8 @@ expectError(atShape([5], dct))
 expectType<Vector>(atShape([5], planar))
 expectType<Vector>(atShape([5], radial))
 expectType<Vector>(atShape([5], sylvester({ rank: 2 })))
+expectType<Vector>(atShape([5], residual({ coefficient: 0.97 })))
+expectType<Posterior>(atShape([2], residual(), { given: [10] }))
 expectType<Vector>(atShape([5], continuous({ hidden: [8, 8] })))
 expectType<Posterior>(atShape([2], continuous(), { given: [10] }))
 expectError(atShape([8, 6, 4], continuous()))
