@@ -189,3 +189,15 @@ it('06-export-onnx writes files that ONNX Runtime runs', async () => {
   expect(stdout).toContain('x → log_prob')
   expect(made('runs/moons.onnx') && made('runs/moons.sampler.onnx')).toBe(true)
 })
+
+it('the tasks of docs/explanation/compared.md run, and the page has their code', async () => {
+  const code = readFileSync('bench/compared/with-diffeo.mjs', 'utf8')
+  const page = readFileSync('docs/explanation/compared.md', 'utf8')
+  const tasks = code.split(/^\/\/ (?:task: \w+|end)\n/m).slice(1, -1)
+  expect(tasks).toHaveLength(5)
+  for (const task of tasks) expect(page).toContain(task.trimEnd())
+  const file = resolve('dist/examples/compared.mjs')
+  writeFileSync(file, code.replace(/steps: \d+/g, 'steps: 10'))
+  const { stdout } = await run(process.execPath, [file], { cwd: mkdtempSync(join(tmpdir(), 'diffeo-compared-')) })
+  expect(stdout.match(/^(density|sample|conditional|save|variational) -?[\d.]+$/gm)).toHaveLength(5)
+})

@@ -7,7 +7,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import * as E from 'fp-ts/lib/Either.js'
 import type { Same } from '../../types/shape.js'
-import { constant, type ParamsOf, type Spec } from '../tensor/params.js'
+import { constant, type Params, type ParamsOf, type Spec } from '../tensor/params.js'
 import { product } from '../tensor/shape.js'
 import { type AnyTensor, type PerExample, sizes, trust, unwrap } from '../tensor/tensor.js'
 import { bijector } from './bijector.js'
@@ -59,7 +59,7 @@ export const elementwiseOf = <S extends Spec>({
           params: ParamsOf<{ readonly theta: ReturnType<typeof constant> }>,
           x: AnyTensor,
         ): readonly [AnyTensor, PerExample] =>
-          at(params as unknown as ParamsOf<S>, thetaOf(unwrap(params.theta as AnyTensor), sizes(x)))[way](x)
+          at(params as Params as ParamsOf<S>, thetaOf(unwrap(params.theta as AnyTensor), sizes(x)))[way](x)
       return E.right(
         bijector({
           name,
