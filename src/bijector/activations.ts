@@ -14,7 +14,7 @@ import { withOptions } from './options.js'
 import { each, POSITIVE, pointwise, positiveLog, positivePower } from './pointwise.js'
 import { clamp, REALS, SMALLEST } from './support.js'
 
-/** What the inverses of functions onto (−1, 1) see of ±1. */
+/** The inverses of functions onto (−1, 1) treat ±1 as ± this number. */
 const NEARLY_ONE = 1 - 2 ** -24
 /** The largest x whose exponential float32 holds, nearly. */
 const MOST_EXPONENT = 88

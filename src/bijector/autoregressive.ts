@@ -1,7 +1,7 @@
 /**
  * Masked autoregressive flows (Papamakarios et al. 2017): yᵢ = g(xᵢ; θᵢ(x₁ … xᵢ₋₁)), with θ from one masked net. Density
  * takes one pass. Sampling goes through the variables in turn, at the cost of about half a pass in total (see
- * `src/nn/made.ts`), but with D steps that wait for each other. `reverse` of it is an inverse autoregressive flow (Kingma
+ * `src/nn/made.ts`), but in D sequential steps. Its `reverse` is an inverse autoregressive flow (Kingma
  * et al. 2016): fast samples, slow densities.
  *
  * @module

@@ -17,7 +17,7 @@ import type { AnyBijector, AnyConditional, Bijector, Conditional, Given, Layer, 
 import { between, type Run } from './runs.js'
 import { type Interval, REALS } from './support.js'
 
-/** What both kinds of bijectors are made from, besides their two directions. */
+/** The fields that both kinds of definitions share, besides the two directions. */
 interface Described<A extends Shape, B extends Latents, S extends Spec> {
   readonly name: string
   readonly domain: A
@@ -33,7 +33,7 @@ interface Described<A extends Shape, B extends Latents, S extends Spec> {
   readonly parts?: readonly (AnyBijector | AnyConditional)[]
 }
 
-/** What a bijector is made from: two directions and the parameters they take. */
+/** The definition of a bijector: two directions and the parameters they take. */
 export interface Definition<A extends Shape, B extends Latents, S extends Spec> extends Described<A, B, S> {
   readonly forward: (params: ParamsOf<S>, x: BatchOf<A>) => readonly [value: BatchOf<B>, logDet: PerExample]
   readonly inverse: (params: ParamsOf<S>, z: BatchOf<B>) => readonly [value: BatchOf<A>, logDet: PerExample]
@@ -43,7 +43,7 @@ export interface Definition<A extends Shape, B extends Latents, S extends Spec> 
   readonly start?: (params: ParamsOf<S>, x: BatchOf<A>) => Trained<BatchOf<B>>
 }
 
-/** What a conditional bijector is made from: the same functions, each with one context for each example. */
+/** The definition of a conditional bijector: the same functions, which also take one context for each example. */
 export interface ConditionalDefinition<A extends Shape, C extends Shape, B extends Latents, S extends Spec>
   extends Described<A, B, S> {
   /** The shape of a context. */
@@ -141,8 +141,8 @@ export const conditional = <const A extends Shape, const C extends Shape, const 
 ): Conditional<A, C, B> => conditionalFromRuns(d.given, runsOf(d, d))
 
 /**
- * The identity at a shape: where a composition starts. With `given`, the composition is conditional: what it is
- * depends on a context of that shape.
+ * The identity at a shape, the first layer of a composition. With `given`, the composition is conditional: it depends
+ * on a context of that shape.
  *
  * @throws DiffeoException if a shape is no list of whole numbers
  * @example

@@ -16,8 +16,8 @@ import { type Given, type Layer, layer } from './layer.js'
 /**
  * Composes layers in the order in which data flows. If the first layer has a shape (`input([32, 32, 3])`, or any
  * bijector), the result is a bijector; otherwise it is a reusable block. The compiler reports the first layer that does
- * not fit, at its argument. If the
- * first has a context (`input([2], { given: [10] })`), every coupling sees it and the result is conditional.
+ * not fit, at its argument. If the first layer has a context (`input([2], { given: [10] })`), every coupling sees it and
+ * the result is conditional.
  *
  * @example
  * const b = compose(input([32, 32, 3]), squeeze, factorOut) // Bijector<[32, 32, 3], [[16, 16, 6], [16, 16, 6]]>

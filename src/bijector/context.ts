@@ -1,5 +1,5 @@
 /**
- * How a conditioner sees the context of a conditional flow: concatenated with the part of the event that it sees anyway,
+ * How a conditioner sees the context of a conditional flow: concatenated with the part of the event that it sees,
  * along the last axis.
  *
  * | context | beside a vector | beside an image H×W×C |
@@ -17,7 +17,7 @@ import { concat, spaceToDepth } from '../tensor/ops.js'
 import { product } from '../tensor/shape.js'
 import { type AnyTensor, sizes, trust, unwrap } from '../tensor/tensor.js'
 
-/** How often an image has to be squeezed to be as high and wide as another: `undefined` if that is impossible. */
+/** How many squeezes make an image as high and wide as another; `undefined` if none do. */
 const squeezes = ([h, w, ...rest]: Shape, [height, width]: Shape): number | undefined => {
   if (rest.length !== 1 || h! < height! || w! < width!) return undefined
   if (h === height && w === width) return 0

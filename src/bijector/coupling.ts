@@ -1,6 +1,6 @@
 /**
  * Coupling layers (Dinh et al. 2014, 2016): the kept part conditions how the other part changes, so the Jacobian is
- * triangular (Eq. 10) and both directions cost one pass of the net. A {@link Transformer} says how it changes.
+ * triangular (Eq. 10) and both directions cost one pass of the net. A {@link Transformer} is the function that changes it.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * A transformer whose θ is a parameter: one bijection of its own for each variable, whatever the other variables are. It
+ * A transformer whose θ is a parameter: a separate bijection for each variable, independent of the other variables. It
  * fits marginals: before a base distribution, or one layer of Gaussianization.
  *
  * @module

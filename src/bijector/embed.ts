@@ -19,7 +19,7 @@ import type { Run, Runs } from './runs.js'
 /**
  * A conditional bijector at contexts of another shape, which a net summarises (an embedding net).
  *
- * @throws DiffeoException if the net does not lead from the one shape to the other
+ * @throws DiffeoException if the net does not map one shape to the other
  * @example
  * const inner = compose(input([2], { given: [4] }), coupling(halves(), mlp()), coupling(halves('second'), mlp()))
  * const posterior = flow(embed([80], mlp({ hidden: [64] }), inner), standardNormal) // ConditionalFlow<[2], [80], [2]>

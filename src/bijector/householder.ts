@@ -20,7 +20,7 @@ export interface HouseholderOptions {
 
 /**
  * A learned orthogonal map of the last axis, a product of reflections. Starts at random. The matrix takes K·C² work in K
- * steps that wait for each other, then one product with the values; the inverse is the transpose. Memory: two results,
+ * sequential steps, then one product with the values; the inverse is the transpose. Memory: two results,
  * and K matrices for the gradient.
  *
  * - Forward: y = x·Q, Q = Π (I − 2vₖvₖᵀ/‖vₖ‖²)

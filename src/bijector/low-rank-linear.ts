@@ -30,7 +30,7 @@ const specOf = (rank: number, c: number) => ({
  * A learned linear map of the last axis, diagonal plus a matrix of rank R, as R updates of rank one. ûₖ differs from the
  * parameter uₖ along vₖ alone, so that vₖᵀûₖ > −1 and the map is invertible at any parameters. Starts as the identity. The
  * log-det is that of the matrix determinant lemma, the inverse that of Sherman, Morrison and Woodbury, each for rank one.
- * Both directions take 2·R·C products for each position, in R steps that wait for each other: less than a full matrix
+ * Both directions take 2·R·C products for each position, in R sequential steps: less than a full matrix
  * for R < C/2. Memory: R + 1 results.
  *
  * - Forward: y = x·diag exp(s)·Π (I + vₖûₖᵀ)

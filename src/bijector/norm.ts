@@ -23,7 +23,7 @@ const once = (started: AnyTensor, old: AnyTensor, fresh: tf.Tensor): tf.Tensor =
   tf.where(tf.greater(tf.mul(tf.onesLike(fresh), unwrap(started)), 0), unwrap(old), fresh)
 const started = (): AnyTensor => trust(tf.ones([1]))
 
-/** A first batch as one row for each position of each example; refused if it is empty or not finite. */
+/** A first batch as one row for each position of each example. Refuses an empty batch and values that are not finite. */
 const firstRows = (op: string, x: AnyTensor): tf.Tensor => {
   const batch = unwrap(x)
   const wrong =

@@ -1,5 +1,5 @@
 /**
- * Wrong options are refused like wrong shapes: where a layer is put at a shape.
+ * Refuses wrong options like wrong shapes: when a layer is put at a shape.
  *
  * @module
  */

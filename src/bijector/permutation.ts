@@ -18,7 +18,7 @@ export const permuteLast = (order: readonly number[]): Permutation => {
   const opposite = order.map((_, i) => order.indexOf(i))
   // gather keeps every bit; a product with ones and zeros would round where engines multiply in bf16 or TF32
   const by = (to: readonly number[], from: readonly number[]) => (x: AnyTensor) => {
-    // TensorFlow.js gives the result of an empty gather the wrong shape
+    // TensorFlow.js returns a wrong shape for an empty gather
     const take = (o: readonly number[]) => (t: tf.Tensor) =>
       t.size === 0 ? tf.clone(t) : tf.gather(t, tf.tensor1d([...o], 'int32'), t.rank - 1)
     const moved = tf.customGrad((t) => ({ value: take(to)(t as tf.Tensor), gradFunc: take(from) }))

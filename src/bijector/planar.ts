@@ -25,7 +25,7 @@ const specOf = (d: number) => ({
 const slopeOf = (a: tf.Tensor): tf.Tensor => tf.sub(1, tf.square(tf.tanh(a)))
 
 /**
- * A planar flow (Rezende & Mohamed 2015, Eqs. 10–13): it moves points along û by how far they are from a plane. û differs
+ * A planar flow (Rezende & Mohamed 2015, Eqs. 10–13): it moves points along û, by an amount that depends on their distance from a plane. û differs
  * from the parameter u along w alone, so that wᵀû ≥ −1 + 10⁻³ and the map is invertible at any parameters. Starts as the
  * identity. Forward takes 4·D work. The inverse finds one number for each example: 16 halvings, then two steps of Newton's
  * method with gradient, exact to the rounding of float32 times the slope's reciprocal. Memory: four results.

@@ -1,5 +1,5 @@
 /**
- * Layers of one function of one variable, and what their ends in float32 need.
+ * Layers of one function of one variable, and helpers for the limits of float32.
  *
  * @module
  */
@@ -65,7 +65,7 @@ export const positivePower =
   (x: AnyTensor): AnyTensor =>
     each((t) => tf.pow(t, p))(within(p, x))
 
-/** The logarithm of what {@link positivePower} sees of a number. */
+/** The logarithm of a number, clamped as in {@link positivePower}. */
 export const positiveLog =
   (p: number) =>
   (x: AnyTensor): AnyTensor =>

@@ -28,7 +28,7 @@ const bounds = ([low, high]: Interval): Interval => [
 /** Whether an interval has a finite end. */
 export const isBounded = ([low, high]: Interval): boolean => Number.isFinite(low) || Number.isFinite(high)
 
-/** What a value outside becomes: the nearest bound if that is finite, else the other one, else 0. */
+/** The replacement for a value outside: the nearest bound if that is finite, else the other one, else 0. */
 const nearest = ([low, high]: Interval): Interval => {
   const finite = [low, high].filter(Number.isFinite)
   const other = finite[0] ?? 0

@@ -20,7 +20,7 @@ import { reflections } from './orthogonal.js'
 import { LEAST } from './rank-one.js'
 
 export interface SylvesterOptions {
-  /** M, in how many directions points move, at most D. Default: 4, or D if it is smaller */
+  /** M, the number of directions in which points move, at most D. Default: 4, or D if it is smaller */
   readonly rank?: number
 }
 

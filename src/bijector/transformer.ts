@@ -1,6 +1,6 @@
 /**
  * Transformers: families of elementwise bijections y = g(x; θ) with a few numbers θ for each variable. A conditioner
- * supplies θ, so that families × conditioners are the zoo of flows:
+ * supplies θ, and each pair of a family and a conditioner is a layer:
  *
  * | conditioner | θ of variable i depends on |
  * |---|---|
@@ -31,18 +31,18 @@ export interface Theta {
   readonly numbers: () => readonly AnyTensor[]
   /** One tensor of shape [N, V, width]: a row for each of the V variables. */
   readonly rows: () => tf.Tensor
-  /** Sets to 0 what a mask keeps. Values and log-dets must be 0 there. */
+  /** Sets the variables that a mask keeps to 0. Values and log-dets must be 0 there. */
   readonly project: (v: AnyTensor) => AnyTensor
 }
 
-/** A family of elementwise bijections. With θ = 0 its member should be the identity, as flows start there. */
+/** A family of elementwise bijections. At θ = 0, where flows start, it should be the identity. */
 export interface Transformer<S extends Spec = Spec> {
   readonly name: string
-  /** What its options should be: a conditioner refuses wrong ones. */
+  /** The requirements of its options: a conditioner refuses wrong ones. */
   readonly options?: readonly Option[]
   /** How many numbers it takes for each variable. */
   readonly width: number
-  /** The values that a variable that changes may have, with 0 among them. Default: all */
+  /** The values that a changing variable may have; they must include 0. Default: all */
   readonly support?: Interval
   /** The same for `inverse`. */
   readonly range?: Interval
@@ -53,7 +53,7 @@ export interface Transformer<S extends Spec = Spec> {
   at(params: ParamsOf<S>, theta: Theta): Elementwise
 }
 
-/** A function of values [N, V]: what they become, and log |derivative| of each. */
+/** A function of values [N, V] that returns the new values and log |derivative| of each. */
 export type EachRow = (values: tf.Tensor) => readonly [values: tf.Tensor, logSlope: tf.Tensor]
 
 /**

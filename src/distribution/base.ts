@@ -58,7 +58,7 @@ export interface Base {
   readonly logProb: (params: Params, z: AnyTensor | readonly AnyTensor[], given?: AnyTensor) => PerExample
   /** Which random numbers a draw of latents of these shapes takes. */
   readonly noise: (latents: Latents) => readonly Noise[]
-  /** The latents that the numbers of {@link drawNoise} stand for. */
+  /** The latents that the numbers of {@link drawNoise} determine. */
   readonly make: (
     latents: Latents,
     params: Params,
@@ -69,7 +69,7 @@ export interface Base {
   readonly start?: (params: Params, z: readonly AnyTensor[], given?: AnyTensor) => Params
 }
 
-/** More elements than any engine has in one tensor. */
+/** More elements than a tensor of any engine can hold. */
 const MOST_NUMBERS = 2 ** 31
 
 const arrays = { normal: normalArray, uniform: uniformArray }

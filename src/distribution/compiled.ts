@@ -43,7 +43,7 @@ interface Disposable {
 /** A flow whose functions run on the engine as one program each. */
 export interface CompiledFlow<A extends Shape, B extends Latents> extends CompiledFunctions<A, B>, Disposable {}
 
-/** The same of a conditional flow. The contexts are arguments of the programs: other contexts need no other program. */
+/** The same for a conditional flow. Contexts are arguments of the programs, so new contexts need no new program. */
 export interface CompiledConditionalFlow<A extends Shape, C extends Shape, B extends Latents> extends Disposable {
   /** The functions at contexts: one for all examples, or one for each. */
   readonly given: (context: BatchOf<C>) => CompiledFunctions<A, B>
@@ -105,7 +105,7 @@ const compiledFlows = new WeakMap<object, AnyCompiled>()
 /**
  * The compiled functions of a flow. Every call for the same flow returns the same functions, so that nothing is compiled
  * twice. The first eight batch sizes of each function have their own programs. Batches of other sizes are padded to the
- * next power of two, so that ever new sizes need few programs; padding does not change results. Contexts of a conditional
+ * next power of two, so that many sizes need few programs; padding does not change results. Contexts of a conditional
  * flow are arguments of the programs.
  *
  * @example

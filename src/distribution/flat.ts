@@ -19,7 +19,7 @@ export const flattened = (z: unknown): tf.Tensor2D => {
   return (parts.length === 1 ? parts[0]! : tf.concat(parts, 1)) as tf.Tensor2D
 }
 
-/** The other way round. */
+/** The inverse: a vector for each example as latents. */
 export const unflattened = (latents: Latents, flat: tf.Tensor): readonly AnyTensor[] => {
   const shapes = latentList(latents)
   const parts = shapes.length === 1 ? [flat] : tf.split(flat, shapes.map(product), 1)

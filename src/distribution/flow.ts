@@ -1,5 +1,5 @@
 /**
- * A flow: the density of a bijector f and a base distribution (Eqs. 5–7, 15). A conditional flow: one for each context.
+ * A flow: the density of a bijector f and a base distribution (Eqs. 5–7, 15). A conditional flow is one such density for each context.
  *
  *     log p(x) = log p_Z(f(x)) + log |det ∂f/∂x|
  *
@@ -259,13 +259,13 @@ export const flow = <A extends Shape, B extends Latents, L = Bijector<A, B>>(
   return made as FlowOf<L, A, B>
 }
 
-/** Which conditional flow, at which contexts, a flow is. */
+/** For each flow at contexts: the conditional flow and the contexts. */
 const origins = new WeakMap<object, { readonly of: AnyConditionalFlow; readonly given: AnyTensor }>()
 
 /** The conditional flow that `flow.given(contexts)` came from, and the contexts. */
 export const originOf = (flow: object) => origins.get(flow)
 
-/** What the types refuse, for plain JavaScript. */
+/** Run-time checks for plain JavaScript of what the types refuse. */
 const refuse = (op: string, context: Shape) => (): never => {
   const expected = `a flow at a context of ${show(context)}`
   throw new DiffeoException(usageError(op, expected, 'a conditional flow', 'use flow.given(context)'))

@@ -3,11 +3,12 @@
  *
  *     log p(z) = log Σᵢ πᵢ N(z; μᵢ, σᵢ²)
  *
- * With classes, there are as many mixtures, and a one-hot context chooses one: what is chosen is a product with the
+ * With classes, there is one mixture for each class, and a one-hot context chooses one. The choice is a product with the
  * context, so soft labels mix the parameters. A temperature scales the spread within each component.
  *
- * The first batch sets the start: without classes by k-means, with classes by the mean of each class, drawn towards that
- * of all, because a class may have few examples in a batch; and one deviation for all elements of a component.
+ * The first batch sets the initial parameters: without classes by k-means; with classes by the mean of each class, shrunk
+ * towards the mean of all, because a batch may have few examples of a class. All elements of a component start with one
+ * deviation.
  *
  * @module
  */
@@ -22,7 +23,7 @@ import { type AnyTensor, trust, unwrap } from '../tensor/tensor.js'
 import { type Base, tempered } from './base.js'
 import { boundedSquare, elements, flattened, ofFinite, unflattened } from './flat.js'
 
-/** Steps of k-means in the start. */
+/** Steps of k-means on the first batch. */
 const LLOYD_STEPS = 5
 
 interface Mixture {
@@ -71,14 +72,14 @@ const nearest = (z: tf.Tensor2D, centres: tf.Tensor2D): tf.Tensor2D => {
   return tf.div(hits, tf.sum(hits, 1, true)) as tf.Tensor2D
 }
 
-/** The mean of the examples of each group, of which so many more lie at the old one. */
+/** The mean of the examples of each group and of `more` examples at the old mean. */
 const meansOf = (z: tf.Tensor2D, groups: tf.Tensor2D, old: tf.Tensor2D, more = 1e-6): tf.Tensor2D => {
   const counts = tf.expandDims(tf.sum(groups, 0), 1)
   const sums = tf.add(tf.matMul(groups, z, true), tf.mul(old, more))
   return tf.div(sums, tf.add(counts, more)) as tf.Tensor2D
 }
 
-/** Each next centre is the example that is farthest from those before; the first is nearest to the mean. */
+/** The first centre is the example nearest to the mean; each next one is the example farthest from those before. */
 const farthestFirst = (z: tf.Tensor2D, k: number): tf.Tensor2D => {
   const squares = (c: tf.Tensor): tf.Tensor => tf.sum(tf.square(tf.sub(z, c)), 1)
   const pick = (score: tf.Tensor): tf.Tensor2D => {
@@ -106,7 +107,7 @@ const fromGroups = (z: tf.Tensor2D, groups: tf.Tensor2D, means: tf.Tensor2D) => 
   const within = tf.sum(tf.mul(squares, weights), 0)
   const pooled = tf.div(tf.sum(within, 0, true), z.shape[0])
   const each = tf.div(tf.add(within, tf.mul(pooled, POOLED)), tf.add(counts, POOLED))
-  // one for all elements: few examples say little of a single one, and a deviation near 0 would be hard to leave
+  // one for all elements: few examples cannot estimate each one, and training hardly leaves a deviation near 0
   const variances = tf.tile(tf.mean(each, 1, true), [1, z.shape[1]])
   return {
     counts: tf.sum(groups, 0),
@@ -126,7 +127,7 @@ const byKMeans = (z: tf.Tensor2D, { k, d }: Mixture): Params => {
   }
 }
 
-/** The start of each class at its own examples: drawn means are moved and scaled. */
+/** The start of each class from its own examples: moves and scales the drawn means. */
 const byClass = (params: Params, z: tf.Tensor2D, labels: tf.Tensor2D, { k, d, classes }: Mixture): Params => {
   const all = tf.tile(tf.mean(z, 0, true), [classes, 1]) as tf.Tensor2D
   const means = meansOf(z, labels, all, POOLED)

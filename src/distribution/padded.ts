@@ -1,5 +1,5 @@
 /**
- * Compiled functions of examples that accept ever new batch sizes. A compiled program has one batch size, and compiling
+ * Compiled functions of examples that accept any number of batch sizes. A compiled program has one batch size, and compiling
  * takes longer than most calls. So the first eight sizes have their own programs, and a batch of any other size is padded to
  * the next power of two:
  *

@@ -142,7 +142,7 @@ const domainOf = ({ support: [low, high] }: Pick<AnyBijector, 'support'>): reado
 const claimsOf = (b: AnyBijector, { domain = domainOf(b), ...claims }: LawOptions): Claims =>
   claims.edges === undefined && Array.isArray(domain) ? { ...claims, edges: [domain[0]!, domain[1]!] } : claims
 
-/** How far from a kink inputs stay: further than the shorter steps of {@link agreesWithDifferences}. */
+/** The distance of inputs from a kink: larger than the shorter steps of {@link agreesWithDifferences}. */
 const CLEAR = 0.02
 
 /** Values moved away from kinks. */
@@ -244,7 +244,7 @@ const checkBijector = (b: AnyBijector, options: LawOptions, names?: readonly Law
 export interface Part {
   readonly bijector: AnyBijector
   readonly domain: NonNullable<LawOptions['domain']>
-  /** Whether it takes every real number, so that it may stand after any other. */
+  /** Whether it takes every real number, so that it may follow any other. */
   readonly anywhere: boolean
 }
 

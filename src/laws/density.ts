@@ -1,5 +1,5 @@
 /**
- * What is true of the density that a bijector makes of the standard normal, by quadrature in one and two dimensions.
+ * Laws of the density of a bijector and the standard normal, by quadrature in one and two dimensions.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * fast-check, an optional peer: one sentence where it is missing.
+ * Loads fast-check, an optional peer, and reports in one sentence if it is missing.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The laws of bijectors, to run on bijectors of one's own. In two layers: pure predicates ({@link laws},
+ * The laws of bijectors, to run on your own bijectors. There are two layers: pure predicates ({@link laws},
  * {@link categoryLaws}), and their bindings to fast-check ({@link checkLaws}, {@link checkCategory}). With f the bijector
  * at random parameters:
  *

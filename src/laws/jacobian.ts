@@ -1,6 +1,6 @@
 /**
- * log |det J| the long way: the dense Jacobian from gradients, its determinant by elimination in doubles. O(D³): for
- * small shapes, as what a bijector's own log-det is compared with.
+ * log |det J| the long way: the dense Jacobian from gradients, its determinant by elimination in doubles. O(D³), so only
+ * for small shapes: a bijector's own log-det is compared with it.
  *
  * @module
  */
@@ -43,8 +43,8 @@ const logAbsDet = (matrix: readonly (readonly number[])[]): number => {
 }
 
 /**
- * log |det ∂f/∂x| in nats at the one example of the batch `x`. That examples do not depend on each other is a law of
- * its own.
+ * log |det ∂f/∂x| in nats at the one example of the batch `x`. A separate law says that examples do not depend
+ * on each other.
  *
  * @example denseLogDet((v) => T.times(2)(v), batch([3], [1, 2, 3])) // 2.079
  */

@@ -9,7 +9,7 @@ import type { Key } from '../tensor/random.js'
 import type { AnyTensor } from '../tensor/tensor.js'
 import type { Verdict } from './verdict.js'
 
-/** What a bijector promises beyond the laws of all: each brings laws of its own. */
+/** What a bijector promises beyond the mandatory laws: each promise adds laws. */
 export interface Claims {
   /** Which positions, by row-major index in the event, come out bit for bit as they went in: a coupling's mask. */
   readonly keeps?: (index: number) => boolean
@@ -19,7 +19,7 @@ export interface Claims {
   readonly normalises?: boolean
   /** Where a flow of this bijector and the standard normal has all its mass, if it is of one or two dimensions. */
   readonly mass?: readonly [low: number, high: number]
-  /** Values of an element at which a slope jumps, as that of a leaky ReLU does at 0: inputs are drawn beside them. */
+  /** Values of an element at which a slope jumps, as that of a leaky ReLU does at 0: inputs are drawn at a distance from them. */
   readonly kinks?: readonly number[]
   /** Values at which everything must be finite: a hair inside the domain, far in the tails. Default the ends of it */
   readonly edges?: readonly number[]

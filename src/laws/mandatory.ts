@@ -1,5 +1,5 @@
 /**
- * What is true of every bijector.
+ * Laws of every bijector.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What is true of bijectors that promise it, and of training, gradients and checkpoints.
+ * Laws of bijectors that promise them, and of training, gradients and checkpoints.
  *
  * @module
  */
@@ -29,7 +29,7 @@ const statistics = (b: AnyBijector, params: Params): readonly number[] => {
 const distance = (a: readonly number[], b: readonly number[]): number =>
   a.reduce((most, v, i) => Math.max(most, Math.abs(v - b[i]!)), 0)
 
-/** As if no data had come yet. */
+/** The parameters before any data. */
 const unstarted = (params: Params): Params =>
   mapLeaves<AnyTensor, AnyTensor>(params, (leaf, path) =>
     path.endsWith('started') ? trust(tf.zerosLike(unwrap(leaf))) : leaf,

@@ -11,7 +11,7 @@ import { product } from '../tensor/shape.js'
 import { type AnyTensor, trust } from '../tensor/tensor.js'
 
 /**
- * Every parameter away from where it starts, since most bijectors start as the identity, of which every law is true.
+ * Moves every parameter away from its start: most bijectors start as the identity, which obeys every law.
  * Leaves called `variance` stay positive, leaves called `started` are 1.
  *
  * @example moons.bijector.bind(randomParams(moons.bijector.spec, key(0)))

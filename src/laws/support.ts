@@ -1,5 +1,5 @@
 /**
- * What is true outside of a bijector's support, at infinities and of NaN.
+ * Laws outside a bijector's support, at infinities and for NaN.
  *
  * @module
  */

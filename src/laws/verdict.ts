@@ -1,5 +1,5 @@
 /**
- * What a law says: nothing, or what is wrong and both numbers.
+ * The verdict of a law: lawful, or what is wrong and both numbers.
  *
  * @module
  */

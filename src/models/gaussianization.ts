@@ -22,9 +22,9 @@ export interface GaussianizationOptions {
 }
 
 /**
- * A Gaussianization flow (Chen & Gopinath 2000; Meng et al. 2020): each layer bends every variable by itself, toward a
- * normal, and rotates all of them. There is no net: it has few parameters, both directions are fast, and it knows no
- * context. More layers make up for it.
+ * A Gaussianization flow (Chen & Gopinath 2000; Meng et al. 2020): each layer bends every variable separately, towards a
+ * normal, and rotates all of them. There is no net, so it has few parameters and both directions are fast, but it accepts no
+ * context and needs more layers.
  *
  * @example
  * const tabular = density([6], gaussianization({ layers: 12 }))

@@ -1,5 +1,5 @@
 /**
- * The net of a conditioner that was given none.
+ * The default net of a conditioner.
  *
  * @module
  */

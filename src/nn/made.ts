@@ -2,9 +2,9 @@
  * A masked net (MADE, Germain et al. 2015): numbers for each variable that depend only on the variables before it.
  *
  * Every unit has a degree. Variable i has degree i; a unit reads units of a degree up to its own; the numbers of variable
- * i read hidden units of a degree below i. Hidden units stand in order of their degree, so what a unit reads is a prefix
- * of the layer below. Hence the inverse goes column by column and computes each hidden unit once, as soon as what it reads
- * is known: half the products of one pass in total, not D passes.
+ * i read hidden units of a degree below i. Hidden units are sorted by degree, so each unit reads a prefix of the
+ * layer below. Hence the inverse goes column by column and computes each hidden unit once, as soon as its inputs are
+ * known: half the products of one pass in total, not D passes.
  *
  * With a context, its elements have degree 0, and so have some hidden units: every variable sees the context.
  *

@@ -1,5 +1,5 @@
 /**
- * The parameters of nets are looked at before they are used.
+ * Checks the parameters of nets before they are used.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * A net: a family of conditioners, one for each pair of input and output shape. It knows nothing of flows; a coupling
- * asks for the width it needs. Convolutions are same-padded with stride 1, so height and width stay.
+ * A net: a family of conditioners, one for each pair of input and output shape. It does not depend on flows; a coupling
+ * requests the width it needs. Convolutions are same-padded with stride 1, so height and width stay.
  *
  * @module
  */

@@ -22,8 +22,8 @@ export const mixed = (momentum: number, old: tf.Tensor, fresh: tf.Tensor): tf.Te
 
 /**
  * Mean and standard deviation of data in any unit, over all axes but the last; the deviation is 1 where there is none.
- * Values are scaled by their mean distance before they are squared, so nothing overflows or vanishes. By that scale, too,
- * what is left of a constant is the rounding of its mean, the same number for all, and its variance next to nothing.
+ * Values are scaled by their mean distance before they are squared, so nothing overflows or vanishes. With this
+ * scaling a constant leaves only the rounding error of its mean, the same number everywhere, and hardly any variance.
  */
 export const unitMoments = (x: tf.Tensor): { readonly mean: tf.Tensor; readonly deviation: tf.Tensor } => {
   const over = [...x.shape.slice(0, -1).keys()]
@@ -39,6 +39,6 @@ export const unitMoments = (x: tf.Tensor): { readonly mean: tf.Tensor; readonly 
   }
 }
 
-/** A variance that is more than what rounding leaves of a constant: 3·10⁻⁵ of the mean. */
+/** A variance above what rounding leaves of a constant: 3·10⁻⁵ of the mean. */
 export const isSpread = (mean: tf.Tensor, variance: tf.Tensor): tf.Tensor =>
   tf.greater(variance, tf.mul(tf.square(mean), 1e-9))

@@ -1,5 +1,5 @@
 /**
- * Parameters are compared with the spec of the layer that takes them.
+ * Compares parameters with the spec of the layer that takes them.
  *
  * @module
  */
@@ -10,11 +10,11 @@ import { sameShape, show } from './shape.js'
 
 const pathsOf = (tree: Tree<unknown>): ReadonlyMap<string, unknown> => new Map(leaves<unknown>(tree))
 
-/** What a leaf is that is no tensor. */
+/** Describes a leaf that is not a tensor. */
 const kindOf = (leaf: unknown): string =>
   leaf === null ? 'null' : Array.isArray(leaf) ? 'a list' : typeof leaf === 'object' ? 'an object' : `a ${typeof leaf}`
 
-/** What is wrong with parameters for a spec: what was expected, and what there is. */
+/** The first mismatch between parameters and a spec: what was expected, and what was found. */
 const misfit = (spec: Spec, params: Params): readonly [expected: string, got: string] | undefined => {
   if (typeof params !== 'object' || params === null) return ['a tree of parameters', String(params)]
   if (typeof params['then'] === 'function') return ['a tree of parameters', 'a promise of one']
@@ -31,11 +31,11 @@ const misfit = (spec: Spec, params: Params): readonly [expected: string, got: st
   return extra === undefined ? undefined : [`no parameter ${extra}`, 'one']
 }
 
-/** Which specs a tree fits: each tree is looked through once. */
+/** The specs that a tree fits, so that each tree is checked once. */
 const fitted = new WeakMap<Params, WeakSet<Spec>>()
 
 /**
- * Refuses parameters whose names or shapes are not those of a spec: TensorFlow.js would repeat smaller ones without a word.
+ * Refuses parameters whose names or shapes are not those of a spec: TensorFlow.js would silently repeat smaller ones.
  *
  * @throws DiffeoException that names the first parameter that does not fit
  */

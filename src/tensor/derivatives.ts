@@ -14,8 +14,8 @@ import { product, show } from './shape.js'
 import { sizes, standing, type Tensor, trust, unwrap } from './tensor.js'
 
 /**
- * The gradients of ⟨dy, f()⟩ by tensors that `f` computes with; zeros by those on which the result does not depend, of
- * which `tf.grads` throws. Without `dy`, the sum of the result.
+ * The gradients of ⟨dy, f()⟩ by tensors that `f` uses: zeros for those on which the result does not depend, where
+ * `tf.grads` throws. Without `dy`, the gradients of the sum of the result.
  *
  * @internal
  */
@@ -71,7 +71,7 @@ export const jvp =
 /**
  * The Jacobian of a map of examples, one for each: entry [n, …i, …j] is the derivative of element i of the result by
  * element j of example n. The map must treat examples independently, and use no other tensor with one row per example:
- * it runs on a batch in which each example stands as many times as its result has elements, so that one backward pass
+ * it runs on a batch in which each example is repeated once per element of its result, so that one backward pass
  * computes all rows.
  *
  * @example
@@ -96,7 +96,7 @@ export const jacobian =
     )
 
 /**
- * The same tensor, which gradients take for a constant: nothing flows back through it.
+ * The same tensor, treated as a constant by gradients.
  *
  * @example
  * const squared = (x: BatchOf<[2]>) => T.mul(T.stopGradient(x))(x) // its gradient is x, not 2x

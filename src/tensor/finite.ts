@@ -1,5 +1,5 @@
 /**
- * Batches that hold something else than numbers.
+ * Finds values in batches that are not finite.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Numbers that come from plain JavaScript, where no compiler has looked at them.
+ * Checks numbers from plain JavaScript, which no compiler has checked.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import * as E from 'fp-ts/lib/Either.js'
 import type { Shape } from '../../types/shape.js'
 import { type DiffeoError, DiffeoException, shapeError, usageError } from '../error.js'
 
-/** A value that is not what it should be, as errors show it. */
+/** An unexpected value, as error messages show it. */
 export const shown = (u: unknown): string =>
   typeof u === 'string'
     ? JSON.stringify(u.length > 20 ? `${u.slice(0, 20)}…` : u)
@@ -33,7 +33,7 @@ const FIXES = {
 const fixOf = (u: unknown): string =>
   u instanceof tf.Tensor ? FIXES.tensor : Array.isArray(u) || ArrayBuffer.isView(u) ? FIXES.list : FIXES.other
 
-/** What float32 holds of a number. NaN and infinities are numbers, but nothing finite becomes one. */
+/** A number rounded to float32. NaN and infinities are numbers, but no finite number becomes one. */
 const isFloat = (u: unknown): u is number =>
   typeof u === 'number' && (Number.isFinite(Math.fround(u)) || !Number.isFinite(u))
 
@@ -48,7 +48,7 @@ const wholeArrays = [
   Uint32Array,
 ]
 
-/** Values as float32, or which of them is no number that it holds. */
+/** Values as float32, or the error about the first that float32 cannot hold. */
 export const float32Of = (op: string, values: ArrayLike<number>): E.Either<DiffeoError, Float32Array> => {
   if (wholeArrays.some((kind) => values instanceof kind)) return E.right(Float32Array.from(values))
   if (typeof values !== 'object' || values === null || !Number.isInteger(values.length) || values.length < 0)
@@ -68,7 +68,7 @@ export const shapeIn = <S extends Shape>(op: string, shape: S): E.Either<DiffeoE
     ? E.right(shape)
     : E.left(shapeError(op, 'a shape of whole numbers', Array.isArray(shape) ? `[${shape}]` : shown(shape)))
 
-/** The sizes of a tensor, or a sentence about what is none. */
+/** The sizes of a tensor, or a description of a value that is not a tensor. */
 export const sizesIn =
   (op: string) =>
   (tensor: unknown): Shape => {
@@ -93,7 +93,7 @@ export const floatSizesIn =
 /**
  * The number of examples of a batch.
  *
- * @throws DiffeoException for what is no tensor, and for a scalar
+ * @throws DiffeoException for a value that is not a tensor, and for a scalar
  */
 export const examplesIn = (op: string, batch: unknown): number => {
   const [n] = sizesIn(op)(batch)

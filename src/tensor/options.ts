@@ -1,12 +1,12 @@
 /**
- * What options have to be, for callers that no compiler has checked.
+ * Checks of options, for callers that no compiler has checked.
  *
  * @module
  */
 import { type DiffeoError, usageError } from '../error.js'
 import { shown } from './numbers.js'
 
-/** What an option should be, whether it is, and what it is. */
+/** The expectation of an option, whether it holds, and the value. */
 export type Option = readonly [expected: string, fits: boolean, got: unknown]
 
 /** The error about the first wrong option, if there is one. */

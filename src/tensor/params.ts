@@ -45,7 +45,7 @@ export interface Branch<A> {
 export type Spec = Branch<Param>
 export type Params = Branch<AnyTensor>
 
-/** The tensors that a spec stands for. */
+/** The tensors that a spec describes. */
 export type ParamsOf<T> = {
   readonly [K in keyof T]: T[K] extends Param<infer S> ? Tensor<S> : T[K] extends Spec ? ParamsOf<T[K]> : never
 }
@@ -179,12 +179,12 @@ export const initialise = (spec: Spec, key: Key): Params => {
           : drawn('init', shape, () => drawnArray(start, own, shape), hosted),
     )
   }
-  // a start that throws leaves none behind
+  // if a start throws, all tensors made so far are freed
   return tidy(() => mapLeaves(spec, start))
 }
 
 /**
- * How many numbers a spec stands for, by role.
+ * How many numbers a spec describes, by role.
  *
  * @example countParams(moons.bijector.spec)
  */

@@ -49,7 +49,7 @@ const FOLD: Use = 2
 /**
  * One block of Threefry-2x32-20: `out[at]` and `out[at + 1]` from the key (k0, k1) and the counter (c0, c1).
  * Five groups of four rounds; the rotations alternate, and after each group the key schedule is added with the group's
- * number. Exported for its known-answer tests: draws, {@link splitKey} and {@link foldIn} are what to use.
+ * number. Exported for its known-answer tests: use draws, {@link splitKey} and {@link foldIn} instead.
  *
  * @example
  * const out = new Uint32Array(2)
@@ -177,7 +177,7 @@ export const normalArray = (key: Key, size: number): Float32Array => {
   return out
 }
 
-// How many words a draw without bias needs is not known beforehand, so it reads them one at a time.
+// An unbiased draw needs an unknown number of words, so it reads them one at a time.
 const wordStream = (key: Key): (() => number) => {
   const block = new Uint32Array(2)
   let read = 0
@@ -187,7 +187,7 @@ const wordStream = (key: Key): (() => number) => {
   }
 }
 
-// Words from the ragged end of [0, 2³²) would favour small answers: they are drawn again.
+// Words from the ragged end of [0, 2³²) would favour small results: they are drawn again.
 const below = (next: () => number, bound: number): number => {
   const limit = TWO_32 - (TWO_32 % bound)
   let word = next()

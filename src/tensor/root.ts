@@ -32,8 +32,8 @@ const bisected = (f: Rising, y: tf.Tensor, low: tf.Tensor, high: tf.Tensor, halv
 }
 
 /**
- * x with f(x) = y, for a rising f with f(low) ≤ y ≤ f(high), one bracket for each value or one for all. Beyond the bracket the result is exact where f is a straight
- * line from the bracket's ends on.
+ * x with f(x) = y, for a rising f with f(low) ≤ y ≤ f(high), one bracket for each value or one for all. Outside the bracket the
+ * result is exact if f is linear there.
  *
  * Bisection without gradient, then two steps of Newton's method, x ← x − (f(x) − y)/f′(x), with gradient. Each of them
  * squares the error of the values and doubles the order up to which derivatives are right, so first and second derivatives

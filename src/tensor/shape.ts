@@ -138,7 +138,7 @@ export const depthToSpace: Rule<Shape> = (shape) => {
     : E.left(shapeError('depthToSpace', 'a multiple of 4 channels', `${c} in ${show(shape)}`))
 }
 
-/** Exactly `shape`: what a bijector takes that already stands at its shape */
+/** Exactly `shape`: the input of a bijector that already has its shape */
 export const exactly =
   (shape: Shape): Rule<Shape> =>
   (got) =>
@@ -146,7 +146,7 @@ export const exactly =
       ? E.right(got)
       : E.left(shapeError('compose', show(shape), `${show(got)} from the layer before`))
 
-/** Exactly the context `shape`: what a conditional bijector is given */
+/** Exactly `shape`: the context of a conditional bijector */
 export const sameContext =
   (shape: Shape) =>
   (given: Shape | undefined): E.Either<DiffeoError, Shape> =>

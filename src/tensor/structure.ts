@@ -1,5 +1,5 @@
 /**
- * Operations that move elements and change none: what goes where is in the types. The table is in `ops.ts`.
+ * Operations that move elements without changing them; the types say where each goes. The table is in `ops.ts`.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
  * A tensor whose shape the compiler knows. At run time it *is* a TensorFlow.js tensor: {@link unwrap} costs nothing,
- * and everything that a TensorFlow.js user has still fits. The one door in is {@link refine}.
+ * and every TensorFlow.js function accepts it. {@link refine} is the only checked way in.
  *
  * @module
  */
@@ -67,13 +67,13 @@ export const tensorIn = (op: string, tensor: AnyTensor): tf.Tensor => {
 }
 
 /**
- * A TensorFlow.js tensor as a typed one, without a check: for a bijector or a net of your own, whose shapes you know.
- * {@link refine} checks.
+ * A TensorFlow.js tensor as a typed one, without a check: for your own bijector or net, whose shapes you know.
+ * {@link refine} checks them.
  *
  * @example const doubled = (x: BatchOf<[2]>) => trust<['N', 2]>(tf.mul(unwrap(x), 2))
  */
 export const trust = <S extends Dims, D extends DType = 'float32'>(tensor: tf.Tensor): Tensor<S, D> =>
-  // the other way round
+  // the inverse of `unwrap`
   tensor as unknown as Tensor<S, D>
 
 /**
@@ -107,7 +107,7 @@ export const sizes = (tensor: AnyTensor): Shape => sizesIn('sizes')(tensor)
 
 /**
  * The TensorFlow.js tensor underneath, if it has these sizes: the compiler does not see those known only at run time, and
- * TensorFlow.js would repeat a size of 1 without a word.
+ * TensorFlow.js would silently repeat a size of 1.
  *
  * @internal
  */
