@@ -1,9 +1,9 @@
 /**
- * Simulation-based inference: a conditional flow learns p(θ | x) from a simulator alone, for every observation x at once.
+ * Simulation-based inference: a conditional flow learns p(θ | x) for every observation x, from nothing but a simulator.
  *
  *     npm run build && node dist/examples/07-posterior.js [steps]
  *
- * θ ~ N(0, I); x is θ₁ + θ₂ and θ₁ − θ₂ with noise N(0, 1), and three numbers that say nothing. The posterior is known:
+ * θ ~ N(0, I); x is θ₁ + θ₂ and θ₁ − θ₂ with noise N(0, 1), and three uninformative numbers. The posterior is known:
  * θᵢ | x ~ N((x₁ ± x₂)/3, 1/3). 2000 steps take a few seconds.
  */
 import { density, type Key, key, realNvpVector, standardNormal, train } from 'diffeo'

@@ -1,5 +1,5 @@
 /**
- * Variational inference: a flow is fitted to a density that is known up to its integral, here a banana.
+ * Variational inference: fits a flow to a density that is known up to its integral, here a banana.
  *
  *     npm run build && node dist/examples/08-variational.js [steps]
  *

@@ -1,5 +1,5 @@
 /**
- * `npm run build` runs this first, since the compiler looks at sources alone: files of `dist/` whose source was renamed
+ * `npm run build` runs this first, because the compiler looks only at sources: files of `dist/` whose source was renamed
  * or deleted are removed, so that `npm pack` does not pack them, and a source whose result is missing is built again.
  *
  *     node scripts/prune.mjs [folder]
@@ -10,7 +10,7 @@ import { join } from 'node:path'
 const [, , root = '.'] = process.argv
 const dist = join(root, 'dist')
 
-/** Removes the files of a folder of `dist/` that have no source; a folder that ends empty goes too. */
+/** Removes the files of a folder of `dist/` that have no source; also removes folders that become empty. */
 const prune = (folder) => {
   for (const entry of readdirSync(join(dist, folder), { withFileTypes: true })) {
     const name = join(folder, entry.name)

@@ -1,6 +1,6 @@
 /**
  * `npm test`: every check in one command, ending with the plain line `N passed, N failed`.
- * Each step that is not a test runner counts as one test. `npm test -- --only vitest` runs the named steps alone.
+ * Each step that is not a test runner counts as one test. `npm test -- --only vitest` runs only the named steps.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'

@@ -1,11 +1,11 @@
 /**
- * Codecs of values that are what they look like: each decodes to itself, or refuses with its name as what was expected.
+ * Codecs of values that decode to themselves. On refusal, the codec's name says what was expected.
  *
  * @module
  */
 import * as t from 'io-ts'
 
-/** The codec of what a guard lets pass. */
+/** The codec of the values that a guard accepts. */
 export const guarded = <A>(name: string, is: (u: unknown) => u is A): t.Type<A> =>
   new t.Type<A>(name, is, (u, context) => (is(u) ? t.success(u) : t.failure(u, context)), t.identity)
 

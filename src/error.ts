@@ -7,7 +7,7 @@
 import * as E from 'fp-ts/lib/Either.js'
 import { printable } from './printable.js'
 
-/** What went wrong, in the words of the person who meets it. */
+/** What went wrong, in terms that the user knows. */
 export interface DiffeoError {
   readonly _tag: 'ShapeError' | 'FormatError' | 'FileError' | 'UsageError' | 'EngineError' | 'TrainingError'
   /** The operation that refused: a function, a flag, a file. */
@@ -51,7 +51,7 @@ export const usageError: Make = make('UsageError')
  */
 export const engineError: Make = make('EngineError')
 /**
- * A run that cannot go on: a loss that is not finite, an interrupted step.
+ * A run that cannot continue: a loss that is not finite, an interrupted step.
  * @example trainingError('fit at step 7', 'a finite loss', 'one that is not', 'lower the learning rate')
  */
 export const trainingError: Make = make('TrainingError')
@@ -77,7 +77,7 @@ export class DiffeoException extends Error {
 }
 
 /**
- * What a rejection carried; what is no {@link DiffeoException} is a fault of the program, and thrown on.
+ * The error of a rejection. Anything but a {@link DiffeoException} is a fault of the program and is thrown again.
  * @example await ready('tensorflow').catch((thrown: unknown) => console.error(describeError(asError(thrown))))
  */
 export const asError = (thrown: unknown): DiffeoError => {
@@ -86,7 +86,7 @@ export const asError = (thrown: unknown): DiffeoError => {
 }
 
 /**
- * What is optional and not there: no reason to complain where something else will do.
+ * An optional package that is missing: not an error if there is an alternative.
  * @example (thrown: unknown) => thrown instanceof NotInstalled // another engine will do
  */
 export class NotInstalled extends DiffeoException {}

@@ -1,8 +1,8 @@
 /**
- * Whole files, read and written, with every failure a sentence that says how to fix it.
+ * Reads and writes whole files; every error says how to fix it.
  *
- * Law: after `writeFileAtomic(path)(bytes)` the file is either exactly `bytes` or exactly what it was before, also when
- * the disk fills up, any call of the system fails, the process is killed half way or the power goes.
+ * Law: after `writeFileAtomic(path)(bytes)` the file is either exactly `bytes` or exactly what it was before, even if
+ * the disk fills up, a system call fails, the process is killed midway or the power fails.
  *
  * @module
  */
@@ -44,7 +44,7 @@ const sentences = (verb: Verb, path: string): Readonly<Partial<Record<string, Se
 })
 
 /**
- * The sentence for what Node threw when `verb` was tried on `path`.
+ * The error for what Node threw when it tried to `verb` the file at `path`.
  *
  * @example fileFailure('write', 'out/a.png')(Object.assign(new Error(), { code: 'ENOSPC' }))
  *   // write out/a.png: expected room on the disk, got a full disk (ENOSPC); free some space or choose another path
@@ -58,7 +58,7 @@ export const fileFailure =
     return fileError(`${verb} ${path}`, expected, fix === undefined ? got : `${got} (${code})`, fix)
   }
 
-/** No more is read than shows that there is too much, whatever the system says of its size. */
+/** Reads at most one byte more than allowed, whatever size the system reports. */
 const readUpTo = async (path: string, most: number): Promise<Buffer> => {
   const parts: Buffer[] = []
   for await (const part of createReadStream(path, { end: most, highWaterMark: 2 ** 20 })) parts.push(part)
@@ -71,7 +71,7 @@ const readUpTo = async (path: string, most: number): Promise<Buffer> => {
 /**
  * All bytes of a file.
  *
- * @param most how many bytes there may be; what Node reads at once, 2 GiB, unless told.
+ * @param most the largest size allowed, in bytes; default: 2 GiB, the most that Node reads at once.
  * @returns left: a file error, if it is missing, is a folder, may not be read, or is larger than that.
  * @example readBytes('weights.bin')
  */
@@ -85,7 +85,7 @@ export const readBytes = (path: string, most?: number): TE.TaskEither<DiffeoErro
 export const hasCode = (thrown: unknown, ...codes: readonly string[]): boolean => codes.includes(codeOf(thrown) ?? '')
 
 /**
- * The text of a file; none of one that is not there.
+ * The text of a file, or none if it does not exist.
  *
  * @returns left: as {@link readBytes}.
  * @example readTextIfAny('runs/mnist/metrics.jsonl', 2 ** 28)
@@ -100,7 +100,7 @@ export const readTextIfAny = (path: string, most: number): TE.TaskEither<DiffeoE
     fileFailure('read', path),
   )
 
-/** Temporary files of writes that have not ended; the process takes them along when it ends. */
+/** Temporary files of unfinished writes, which the process removes when it exits. */
 const unfinished = new Set<string>()
 const removeUnfinished = (): void => {
   for (const path of unfinished)
@@ -131,7 +131,7 @@ const keepOwner = async (file: FileHandle, before: Stats | undefined): Promise<v
   await file.chmod(before.mode & 0o7777).catch(unlessForbidden)
 }
 
-/** What is at a path now; a device or pipe, or a link to one, is refused: a file in its place would break others. */
+/** The file at a path now. Refuses a device, a pipe or a link to one: replacing it would break other programs. */
 const replaceable = async (path: string): Promise<Stats | undefined> => {
   const target = await stat(path).catch(() => undefined)
   if (target !== undefined && !target.isFile() && !target.isDirectory()) {
@@ -169,8 +169,8 @@ const replace = async (path: string, bytes: Uint8Array): Promise<void> => {
 }
 
 /**
- * Writes a file all at once: into a temporary file beside it, flushed to the disk, then renamed over `path`, then the
- * folder is flushed. A link at `path` is replaced, not followed.
+ * Writes a file all at once: writes and flushes a temporary file in the same folder, renames it to `path`,
+ * and flushes the folder. A link at `path` is replaced, not followed.
  *
  * @returns left: a file error, if the folder is missing or forbidden or the disk is full; `path` is then untouched.
  * @example writeFileAtomic('out/samples.png')(file)

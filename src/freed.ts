@@ -1,5 +1,5 @@
 /**
- * What an operation reports about a freed tensor. TensorFlow.js looks up the data of every argument in one place: where
+ * The error of an operation on a freed tensor. TensorFlow.js looks up the data of every argument in one place: where
  * the backend in use does not hold them, its engine moves them there from the backend that does.
  *
  * @module
@@ -12,7 +12,7 @@ export const FREED = "free a tensor after its last use, and keep a state of fit'
 
 const explained = new WeakSet<object>()
 
-/** Replaces the TypeError of TensorFlow.js for an operation on a freed tensor by what to do about it. */
+/** Replaces the TypeError of TensorFlow.js for an operation on a freed tensor by an error that says what to do. */
 export const explainFreedTensors = (): void => {
   const engine = tf.engine()
   if (explained.has(engine)) return

@@ -1,6 +1,6 @@
 /**
- * Where tensors of plain numbers lie that a native engine reads but WebAssembly does not compute with: parameters and
- * moments. The memory of WebAssembly ends at 2 GB, so a state of 134 million parameters has no place there.
+ * Storage for tensors that a native engine reads and WebAssembly does not compute with: parameters and moments. The
+ * memory of WebAssembly ends at 2 GB, so a state of 134 million parameters does not fit in it.
  *
  * @module
  */
@@ -11,7 +11,7 @@ export type Host = (data: Float32Array, shape: readonly number[]) => tf.Tensor
 
 let current: Host | undefined
 
-/** Sets where such tensors lie; without one, in the memory of the engine. */
+/** Sets how such tensors are stored; default: in the memory of the engine. */
 export const setHost = (host: Host | undefined): void => {
   current = host
 }

@@ -1,10 +1,10 @@
 /**
  * `jit(f)`: a pure function of tensors as one program. The first call with a signature (the shapes and types of the
- * tensors, and whatever else is among the arguments) traces `f` and has the engine compile it; later calls run what
- * was compiled, as long as it is among the most recently used programs of `f`.
+ * tensors, and all other arguments) traces `f`, and the engine compiles it. Later calls run the compiled program, as long
+ * as it is among the most recently used programs of `f`.
  *
- * Laws. `await jit(f)(…args)` is `f(…args)`, but for rounding. Of `f` this asks that it computes with tensors alone:
- * a value that is read, a random draw or a clock would be frozen into the program, so the first two are errors. Tensors
+ * Laws. `await jit(f)(…args)` is `f(…args)`, but for rounding. `f` must compute only with tensors: a value that is
+ * read, a random draw or a clock would become a constant of the program, so the first two are errors. Tensors
  * that `f` finds outside its arguments become constants.
  *
  * @module
@@ -82,21 +82,21 @@ export interface Jitted<Args extends readonly unknown[], R> {
   (...args: Args): Promise<R>
   /** Traces and compiles for arguments like these, and runs nothing. */
   readonly prepare: (...args: Args) => Promise<void>
-  /** The program that arguments like these run, as `describe` prints it. */
+  /** The program that arguments like these run, as `describeProgram` prints it. */
   readonly program: (...args: Args) => Program
-  /** Frees what was compiled, if need be when the calls end that use it; another call compiles anew. */
+  /** Frees the compiled programs, once running calls have ended; the next call compiles again. */
   readonly dispose: () => Promise<void>
 }
 
 export interface JitOptions {
   /**
    * How many of the arguments, the first ones, are the same tensors in many calls, as parameters are while a flow is
-   * evaluated: what depends on them alone is computed once. Default 0
+   * evaluated: values that depend only on them are computed once. Default: 0
    */
   readonly steady?: number
   /**
-   * Which of the arguments, by its place, is a batch. Where several workers compute together, all are given the whole
-   * batch, each computes with its share, and all return the result of the whole. Without it each computes alone.
+   * The index of the argument that is a batch. If several workers compute together, each gets the whole batch, computes
+   * with its share, and returns the result of the whole. Without it each worker computes independently.
    */
   readonly batch?: number
 }
@@ -142,9 +142,9 @@ class Place {
 
 /**
  * A pure function of tensors, compiled. Arguments and result are trees: lists and plain objects of tensors; numbers,
- * texts and booleans among the arguments are part of the signature, so that each new one means a new program. The 16
- * most recently used programs are kept; one that is needed again is compiled again. The
- * tensors of the result are the caller's to free; the arguments stay the caller's.
+ * texts and booleans among the arguments are part of the signature, so each new value means a new program. The 16
+ * most recently used programs are kept; others are compiled again when needed. The caller frees the tensors of the result
+ * and still owns the arguments.
  *
  * @example
  * const logProb = jit((params: Params, x: BatchOf<[2]>) => moons.logProb(params)(x))

@@ -1,5 +1,5 @@
 /**
- * What an operation reports before an engine is chosen. TensorFlow.js chooses a backend in one place, the getter
+ * The error of an operation before an engine is chosen. TensorFlow.js chooses a backend in one place, the getter
  * `backend` of its engine; eager operations, new tensors and traces all come through it.
  *
  * @module
@@ -9,7 +9,7 @@ import { DiffeoException, engineError } from './error.js'
 
 const explained = new WeakSet<object>()
 
-/** Replaces TensorFlow.js's own messages for "no backend" and "backend not yet initialized" by what to do about it. */
+/** Replaces TensorFlow.js's own messages for "no backend" and "backend not yet initialized" by an error that says what to do. */
 export const explainMissingEngine = (): void => {
   const engine = tf.engine()
   if (explained.has(engine)) return

@@ -17,7 +17,7 @@ export const isAlive = (pid: number): boolean => {
   }
 }
 
-/** When a process started, in ticks since the machine did; nothing where the system does not tell. */
+/** When a process started, in ticks since boot; empty if the system does not report it. */
 export const startOf = (pid: number): string => {
   try {
     // the name in parentheses may hold spaces

@@ -1,6 +1,6 @@
 /**
- * Errors and plain objects, told without `instanceof`: a test runner's sandbox (jest, vitest's `vmThreads`) has classes of
- * its own, and Node's errors are not instances of them.
+ * Recognises errors and plain objects without `instanceof`: a test runner's sandbox (jest, vitest's `vmThreads`) has its
+ * own classes, and Node's errors are not instances of them.
  *
  * @module
  */
@@ -20,9 +20,8 @@ export const codeOf = (thrown: unknown): string | undefined =>
   typeof thrown === 'object' && thrown !== null && 'code' in thrown ? String(thrown.code) : undefined
 
 /**
- * Whether an import failed because this package is not installed, as Node, Yarn's Plug'n'Play, jest, ts-node, bundlers and browsers say
- * it.
- * A package that is there and lacks one of its own dependencies is not missing.
+ * Whether an import failed because this package is not installed, as Node, Yarn's Plug'n'Play, jest, ts-node, bundlers and browsers
+ * report it. An installed package that lacks one of its own dependencies is not missing.
  */
 export const isMissingPackage = (name: string, thrown: unknown): boolean => {
   const message = messageOf(thrown)

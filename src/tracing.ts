@@ -1,5 +1,6 @@
 /**
- * Whether a function is being traced just now, for what may not happen then: below `engine`, so that draws can ask.
+ * Whether a function is being traced, for operations that are forbidden in a trace. Below `engine`, so that draws can
+ * check it.
  *
  * @module
  */
@@ -15,7 +16,7 @@ export const isTracing = (): boolean => tf.getBackend() === TRACING
 /** Whether a tensor can be read at once: not while tracing, and not on WebGPU. */
 export const isReadable = (): boolean => !isTracing() && tf.getBackend() !== 'webgpu'
 
-/** A tensor of random numbers. In a trace they would be drawn once and be the same ones at every call. */
+/** A tensor of random numbers. A trace would draw them once and repeat them at every call. */
 export const drawn = (
   op: string,
   shape: readonly number[],

@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /**
- * A `Model` is a flow with its trained parameters: numbers in, numbers out. It frees its own tensors; what it compiled and
- * its parameters are freed by `dispose`, or at the end of a block by `await using`.
+ * A `Model` is a flow with its trained parameters: numbers in, numbers out. It frees its own intermediate tensors;
+ * `dispose`, or `await using` at the end of a block, frees its parameters and compiled programs.
  *
  * @module
  */
@@ -21,7 +21,7 @@ import { type Numbers, numbersOf, type Rows, taken, withBatch } from './rows.js'
 /** A figure of training, at a step. */
 export interface HistoryEntry {
   readonly step: number
-  /** The mean loss of a validation, in nats for a likelihood; of the step, if there is no validation. */
+  /** The mean loss of a validation, in nats for a likelihood; the loss of the step, if there is no validation. */
   readonly loss: number
 }
 
@@ -51,24 +51,24 @@ export interface ModelFunctions<A extends Shape> {
 export interface Trained {
   /** The parameters of the best validation; the last ones, if there was none. Averaged over the last steps. */
   readonly params: Params
-  /** The state that training goes on from: `train(density, data, { from: model.state })`. */
+  /** The state from which training continues: `train(density, data, { from: model.state })`. */
   readonly state: TrainState
   readonly history: readonly HistoryEntry[]
   /** The validation whose parameters these are, if there was one. */
   readonly best?: HistoryEntry
 }
 
-/** What a model is, besides what it computes. */
+/** The fields of a model besides its functions. */
 export interface ModelState extends Trained {
   /** Frees the parameters, the state and what was compiled. */
   readonly dispose: () => Promise<void>
   readonly [Symbol.asyncDispose]: () => Promise<void>
 }
 
-/** Where there are files, a model can be saved. */
+/** A model that can be saved to a file. */
 export interface Saveable {
   /**
-   * Writes the model as a safetensors file, which `load` reads; a file of that name is replaced at once or not at all.
+   * Writes the model as a safetensors file, which `load` reads; a file of that name is replaced atomically.
    *
    * @throws DiffeoException (as a rejection) if the file cannot be written
    */
@@ -95,7 +95,7 @@ export type ModelOf<L> =
       ? Model<A, B>
       : never
 
-/** Options with a key, which plain JavaScript may have forgotten. */
+/** Options with a key, which plain JavaScript may omit. */
 export const withKey = <O extends { readonly key: Key }>(op: string, options: O | undefined): O => {
   if (Array.isArray(options?.key) && options.key.length === 2) return options
   throw new DiffeoException(usageError(op, 'a key', shown(options?.key), `pass one: { key: key(0) }`))

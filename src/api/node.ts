@@ -19,7 +19,7 @@ import { averageParams, copyParams } from '../train/state.js'
 import { type ModelOf, modelOf, type Saveable } from './model.js'
 import { type DataOf, optimiser, type ProgressLine, type TrainOptions, trainIn } from './train.js'
 
-/** What a model's file holds beside its parameters and its state. */
+/** The metadata in a model's file, besides its parameters and its state. */
 const Entry = t.type({ step: t.number, loss: t.number })
 const Saved = t.intersection(
   [t.type({ history: t.array(Entry) }), t.partial({ best: Entry })],
@@ -31,7 +31,7 @@ const expectPath = (op: string, path: unknown): void => {
     throw new DiffeoException(usageError(op, 'the path of a file', shown(path)))
 }
 
-/** Chooses an engine, if none computes yet. */
+/** Chooses an engine, unless one is in use already. */
 export const ensureEngine = async (): Promise<void> => {
   try {
     tf.engine().backend
@@ -40,7 +40,7 @@ export const ensureEngine = async (): Promise<void> => {
   }
 }
 
-/** Shows progress on stderr, in a terminal alone. A training by minutes has no bar: its number of steps is unknown. */
+/** Shows progress on stderr, in terminals only. Training by minutes has no bar, because its number of steps is unknown. */
 const show = (steps: number | undefined): ProgressLine => {
   const format = `step {step} ${steps === undefined ? '' : 'of {total} {bar} {eta_formatted} '}loss {loss}{validation}`
   const line = progress(process.stderr)(format, steps ?? 1, { step: '0', loss: '', validation: '' })
@@ -70,8 +70,8 @@ export const saveable = <L extends AnyFlow | AnyConditionalFlow>(model: ModelOf<
 const run = trainIn({ ready: ensureEngine, show })
 
 /**
- * Trains a flow on data, and returns the model with the best validated parameters. The engine is the best there is, unless
- * `ready` chose one before. Progress is shown where stderr is a terminal.
+ * Trains a flow on data, and returns the model with the best validated parameters. The engine is the best one available,
+ * unless `ready` chose one before. Progress is shown if stderr is a terminal.
  *
  * @throws DiffeoException (as a rejection) if an option or the data do not fit, or if training fails
  * @example

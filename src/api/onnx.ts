@@ -1,6 +1,6 @@
 /**
- * The functions of a flow as ONNX functions. Those of a conditional flow have one input more, `given`, with a context for
- * each example.
+ * The functions of a flow as ONNX functions. Those of a conditional flow have an additional input, `given`, with a context
+ * for each example.
  *
  *     density    x → log_prob, z0, z1, …, log_det          nats, in evaluation mode
  *     inverse    z0, z1, … → x, log_det
@@ -47,7 +47,7 @@ export const onnxFunctions = (of: AnyFlow | AnyConditionalFlow, params: Params):
   const contexts = 'given' in of ? [{ name: 'given', shape: of.bijector.context as Shape }] : []
   const parts = { bijector: bijectorParams(of, params), base: baseParams(of, params) }
   const density = densityOf(of.bijector, of.base)
-  // a flow at a context has that in the file
+  // the file of a flow at a context contains the context
   const fixed = originOf(of)?.given
   const contextIn = (inputs: readonly tf.Tensor[], place: number): AnyTensor | undefined =>
     inputs[place] === undefined ? fixed : trust(inputs[place])

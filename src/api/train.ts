@@ -1,6 +1,6 @@
 /**
  * `train(density, data)`: a model from a flow and data, with the engine chosen, a validation held out and the best
- * parameters kept. What it does is `fit`, with an average of the parameters and a learning rate that falls as a cosine.
+ * parameters kept. It runs `fit` with averaged parameters and a cosine learning-rate schedule.
  *
  * @module
  */
@@ -68,7 +68,7 @@ export type DataOf<L> =
 /** The argument of `onProgress`, after each step. */
 export interface Progress {
   readonly step: number
-  /** Undefined where minutes decide. */
+  /** Undefined if only `minutes` is given. */
   readonly steps?: number
   /** The mean loss of the batch, in nats for a likelihood. */
   readonly loss: number
@@ -80,12 +80,12 @@ export interface TrainOptions {
   readonly key: Key
   /** Default: 2000, unless `epochs` or `minutes` are given. */
   readonly steps?: number
-  /** Times through the data, for data that have an end. */
+  /** Passes over the data, if they are finite. */
   readonly epochs?: number
   readonly minutes?: number
   /** Examples in a step. Default: 256, or all if there are fewer */
   readonly batch?: number
-  /** The highest learning rate, which falls to 0 as a cosine, or stays if minutes decide. Default: 2e-3 */
+  /** The highest learning rate. It falls to 0 as a cosine, or is constant if only `minutes` is given. Default: 2e-3 */
   readonly learningRate?: number
   /** The share of the data to validate with; 0 for none. Default: 0.1 */
   readonly validation?: number
@@ -93,7 +93,7 @@ export interface TrainOptions {
   readonly patience?: number
   /** What to minimise, from the density: `flowMatching`. Default: the negative log-likelihood */
   readonly objective?: (density: never) => AnyNoisyObjective
-  /** Go on from the state of a model that was trained with the same options. */
+  /** Resume from the state of a model that was trained with the same options. */
   readonly from?: TrainState
   readonly onProgress?: (progress: Progress) => void
   readonly signal?: AbortSignal
@@ -105,11 +105,11 @@ export interface ProgressLine {
   readonly stop: () => void
 }
 
-/** What `train` needs from where it runs. */
+/** The parts of `train` that differ between Node and browsers. */
 export interface Host {
-  /** Chooses an engine if there is none yet. */
+  /** Chooses an engine, unless one is in use already. */
   readonly ready: () => Promise<unknown>
-  /** Shows progress where there is no `onProgress`. */
+  /** Shows progress if there is no `onProgress`. */
   readonly show?: (steps: number | undefined) => ProgressLine
 }
 
@@ -120,7 +120,7 @@ export interface Host {
  */
 export const optimiser = averaged(adam())
 
-/** Steps where nothing is said of the length of a training. */
+/** The default number of steps. */
 const DEFAULT_STEPS = 2000
 /** How many validations a training has. */
 const VALIDATIONS = 20
@@ -143,7 +143,7 @@ const expectOptions = (o: TrainOptions): void => {
   if (wrong !== undefined) throw new DiffeoException(wrong)
 }
 
-/** How many steps a training takes in all; undefined where minutes decide. */
+/** The number of steps of a training; undefined if only `minutes` is given. */
 const stepsOf = ({ steps, epochs, minutes }: TrainOptions, perEpoch: number | undefined): number | undefined => {
   if (epochs !== undefined && perEpoch === undefined)
     throw new DiffeoException(usageError('train', 'steps or minutes for endless data', 'epochs'))
@@ -156,7 +156,7 @@ const stepsOf = ({ steps, epochs, minutes }: TrainOptions, perEpoch: number | un
 const lossIn = (event: Stepped<ObjectiveKind> | Validated<ObjectiveKind>): number =>
   'nats' in event ? event.nats : 'loss' in event ? event.loss : event.mean
 
-/** `train` for a place to run in. */
+/** `train` for Node or for browsers. */
 export const trainIn =
   ({ ready, show }: Host) =>
   async <L extends AnyFlow | AnyConditionalFlow>(
@@ -174,7 +174,7 @@ export const trainIn =
       ? withNoise(options.objective(density as never), likelihood, foldIn(key, 2))
       : likelihood
     const steps = stepsOf(options, batched.perEpoch)
-    // a flow stands for its likelihood; either has batches of its own kind
+    // a flow means its likelihood; batches have another type for each
     const trainable = (batched.objective ?? density) as Trainable<unknown>
     const start = from === undefined ? await begin(trainable, foldIn(key, 0), batched.batch) : copyState(from)
     const line =

@@ -44,8 +44,8 @@ export interface Augmentation {
 }
 
 /**
- * Returns the batch of each training step. The order of an epoch, the flips and the noise depend on the key and the
- * step alone.
+ * Returns the batch of each training step. The order of an epoch, the flips and the noise depend only on the key
+ * and the step.
  *
  * @returns left: a usage error, if `size` is not an integer from 1 to the number of images.
  * @example trainBatches(mnist.train, key(0), 32)

@@ -1,7 +1,7 @@
 /**
  * Images by number, in memory or read from disk on demand, so a set may be larger than memory.
  *
- * Laws: `read` is a function of its indices alone and holds no more than what it returns. No file stays open.
+ * Laws: `read` depends only on its indices and holds no more memory than its result. No file stays open.
  *
  * @module
  */
@@ -16,7 +16,7 @@ export interface ImageSet<S extends ImageShape = ImageShape> {
   readonly shape: S
   readonly count: number
   /**
-   * A hash of the files by their contents, or by their names and sizes, independent of where they lie. A subset has the
+   * A hash of the files by their contents, or by their names and sizes, independent of their location. A subset has the
    * digest of the whole set.
    */
   readonly digest?: string

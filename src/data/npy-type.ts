@@ -1,6 +1,6 @@
 /**
- * The element types of `.npy` files: what they are called, how their numbers are read, and the line of NumPy that turns
- * an array of one into bytes from 0 to 255.
+ * The element types of `.npy` files: their names, how their numbers are read, and the line of NumPy that turns
+ * an array of each into bytes from 0 to 255.
  *
  * Source: NumPy's documentation, "Data type objects (dtype)".
  *
@@ -8,16 +8,16 @@
  */
 import type { PythonValue } from './python-literal.js'
 
-/** What the elements are. */
+/** The kind of the elements. */
 type Kind = 'unsigned' | 'signed' | 'float' | 'bool' | 'complex' | 'object' | 'structured' | 'other'
 
-/** What the `descr` of a header names. */
+/** The type that the `descr` of a header names. */
 export interface ElementType {
   readonly kind: Kind
   /** Bytes of one element; 0 if unknown. */
   readonly size: number
   readonly littleEndian: boolean
-  /** As it stands in the file, for sentences. */
+  /** Its text in the file, for error messages. */
   readonly text: string
   /** The names of a structured type's fields. */
   readonly fields: readonly string[]

@@ -6,7 +6,7 @@
  *   10|12  the header, a Python dictionary: { 'descr': '|u1', 'fortran_order': False, 'shape': (N, H, W), }
  *   then   the elements to the end of the file, last dimension fastest, or first if `fortran_order` is True
  *
- * Images are read where they lie; an array in Fortran order is transposed in memory.
+ * Images are read from the file on demand; an array in Fortran order is transposed in memory.
  *
  * Source: NumPy's documentation, `numpy.lib.format`.
  *
@@ -136,7 +136,7 @@ const checkHeader =
  * @param name the file's name, for the error.
  * @param size the file's length in bytes.
  * @returns left: a format error, if it is not a `.npy` file, its elements are not bytes, or their number is not that of
- *   its shape. It says how NumPy makes bytes of the array, judging by the values in `start`.
+ *   its shape. It says how to convert the array to bytes in NumPy, judging by the values in `start`.
  * @example const header = parseNpy('images.npy', file.length)(file) // right: { offset: 128, shape: [60000, 28, 28] }
  */
 export const parseNpy =

@@ -1,5 +1,5 @@
 /**
- * Where pictures lie: PNG and JPEG files in a folder and the folders in it, or in a zip archive.
+ * Finds pictures: PNG and JPEG files in a folder and the folders in it, or in a zip archive.
  *
  * Hidden files and folders are left out, as is what macOS adds to archives (`__MACOSX`). Links are followed, but no
  * folder is entered twice, nor one that contains the folder to read.
@@ -21,11 +21,11 @@ export interface Pictures {
   readonly at: string
   readonly names: readonly string[]
   readonly sizes: readonly number[]
-  /** The bytes of one file. Rejected with a `DiffeoException` if it cannot be read any more. */
+  /** The bytes of one file. Rejects with a `DiffeoException` if it can no longer be read. */
   readonly read: (index: number) => Promise<Uint8Array>
 }
 
-/** No file is larger: the largest pictures that are decoded, without any compression. */
+/** A larger file is refused: this is the size of the largest decoded picture without compression. */
 const LARGEST_FILE = 2 ** 28
 
 const isHidden = (name: string): boolean => name.startsWith('.') || name === '__MACOSX'

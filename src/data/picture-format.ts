@@ -1,6 +1,6 @@
 /**
  * The format and the size of a picture by its first bytes, whatever its name. Only PNG and JPEG are decoded: the decoder
- * behind them reads many other formats, among them SVG, which no one audits for pictures of strangers.
+ * behind them reads many other formats, among them SVG, whose decoders are not audited for untrusted files.
  *
  * Sources: PNG, third edition (W3C), sections 5.2 and 11.2.1; ITU-T T.81 (JPEG), section B.2.2.
  *

@@ -105,11 +105,11 @@ type Part = keyof typeof PARTS
 
 const firstFolder = (name: string): string => (name.includes('/') ? name.slice(0, name.indexOf('/')) : '')
 
-/** The part that a folder holds by its name. */
+/** The part that a folder's name stands for. */
 const partOf = (folder: string): Part | undefined =>
   (Object.keys(PARTS) as Part[]).find((part) => PARTS[part].includes(folder.toLowerCase()))
 
-/** Without the folders that all names lie in: an archive often holds one folder that holds everything. */
+/** Names without the folders that they all share: an archive often has a single folder at its top. */
 const withoutCommonFolder = (names: readonly string[]): readonly string[] => {
   const folder = firstFolder(names[0]!)
   return folder === '' || partOf(folder) !== undefined || !names.every((name) => firstFolder(name) === folder)
@@ -122,7 +122,7 @@ export interface PictureParts {
   readonly train: ImageSet
   readonly validation?: ImageSet
   readonly test?: ImageSet
-  /** How many pictures lie beside the folders of the parts, and are not used. */
+  /** How many pictures are outside the folders of the parts, and therefore not used. */
   readonly unused: number
 }
 

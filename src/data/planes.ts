@@ -54,7 +54,7 @@ const [RADIAL, TANGENTIAL] = [0.3, 0.1]
  *
  *   p(x) = ¼ · ⅕ Σₖ N(R(−θₖ(r)) x/2; (1, 0), diag(.3², .1²)),   r = |x/2|
  *
- * Turning by an angle that depends on the distance alone keeps areas, so the density is exact; in Johnson et al.,
+ * Turning by an angle that depends only on the distance preserves areas, so the density is exact; in Johnson et al.,
  * arXiv 1603.06277, the angle depends on the first coordinate instead. The arms are alike, so the entropy is −E ln p
  * over one of them, a sum over a grid of step σ/8 before it turns.
  *

@@ -34,7 +34,7 @@ interface Records {
   readonly arrange?: (image: Uint8Array) => Uint8Array
 }
 
-/** Fills `into` from a position in a file. A file that ends before has changed since it was opened. */
+/** Fills `into` from a position in a file. A file that ends too early has changed since it was opened. */
 export const readAt = async (file: FileHandle, path: string, into: Uint8Array, position: number): Promise<void> => {
   const { bytesRead } = await file.read(into, 0, into.length, position)
   if (bytesRead < into.length)

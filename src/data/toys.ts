@@ -2,7 +2,7 @@
  * Densities of the plane to try a flow on, each with its samples, its exact log-density and its entropy: the test NLL
  * that no model can beat.
  *
- * All but the correlated normal are one thing, Gaussian noise around a path γ: [0, 1) → ℝ²:
+ * All but the correlated normal are Gaussian noise around a path γ: [0, 1) → ℝ²:
  *
  *   p(x) = ∫₀¹ N(x; γ(u), σ²I) du,     x = γ(u) + σε,  u uniform, ε standard normal.
  *
@@ -48,7 +48,7 @@ const fejer = (n: number): ReadonlyArray<{ readonly u: number; readonly weight: 
     return { u: (1 - Math.cos(angle)) / 2, weight: (1 - 2 * sum) / n }
   })
 
-/** Beyond this, exp(−x) is nothing beside 1 in double precision. */
+/** Beyond this, 1 + exp(−x) is 1 in double precision. */
 const NOTHING = 40
 
 const logDensity = (sigma: number, nodes: readonly Node[]): ((x: number, y: number) => number) => {
@@ -167,8 +167,8 @@ export const rings = ({ noise = 0.08 } = {}): Toy =>
   noisyArcs('rings', noise, 6 * Math.PI, [0.75, 1.5, 2.25, 3].map(circle))
 
 /**
- * Two spirals of one and a half turns, ±(−cos t, sin t)·t/3 with t = 3π√u, u uniform: those of FFJORD, with Gaussian
- * noise alone.
+ * Two spirals of one and a half turns, ±(−cos t, sin t)·t/3 with t = 3π√u, u uniform: those of FFJORD, with only
+ * Gaussian noise.
  *
  * @param noise the standard deviation σ > 0 of the noise; default: .1.
  * @example spirals().entropy() // 2.541

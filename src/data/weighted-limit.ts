@@ -5,7 +5,7 @@
  */
 
 /**
- * Runs tasks in the order in which they come, each as soon as its weight fits beside those of the running ones. A task
+ * Runs tasks in order of arrival, each as soon as its weight and those of the running ones are within the bound. A task
  * heavier than the bound runs alone.
  *
  * @example

@@ -1,7 +1,7 @@
 /**
  * Pictures inside a zip archive, read one by one without unpacking it. yauzl reads the directory once; for each picture
- * its local header and its bytes are read, inflated to no more than the directory says, and held to their checksum
- * (CRC-32), which finds what a download has damaged.
+ * its local header and its bytes are read, inflated to no more than the directory says, and compared with their checksum
+ * (CRC-32), which detects damaged downloads.
  *
  * Source: PKWARE, APPNOTE.TXT 6.3, sections 4.3.7 and 4.3.12.
  *
@@ -16,7 +16,7 @@ import { type DiffeoError, DiffeoException, formatError } from '../error.js'
 import { messageOf } from '../thrown.js'
 import { fileSize, withFile } from './records.js'
 
-/** Where an entry lies in its archive, and how it is packed. */
+/** The position of an entry in its archive, and how it is packed. */
 export interface ZipEntry {
   readonly name: string
   readonly header: number
@@ -77,7 +77,7 @@ const inflate = promisify(inflateRaw)
 /**
  * The bytes of one entry. The archive is opened for it, so no file stays open.
  *
- * @throws DiffeoException (as a rejection) if the archive is not what it was when it was listed
+ * @throws DiffeoException (as a rejection) if the archive changed after it was listed
  */
 export const readZip = (path: string, entry: ZipEntry): Promise<Uint8Array> =>
   withFile(path, async (file) => {

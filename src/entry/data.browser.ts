@@ -14,8 +14,8 @@ export { type HoldOut, stepsPerEpoch } from '../data/split.js'
 export * from '../data/toys.js'
 
 /**
- * Returns the batch of each training step. The order of an epoch, the flips and the noise depend on the key and the
- * step alone.
+ * Returns the batch of each training step. The order of an epoch, the flips and the noise depend only on the key
+ * and the step.
  *
  * @throws DiffeoException if `size` is not an integer from 1 to the number of images
  * @example trainBatches(mnist.train, key(0), 32)

@@ -58,8 +58,8 @@ export const loadCelebA = rejecting(celeba.loadCelebA)
 /**
  * Opens a `.npy` file of images, unsigned bytes of shape N×H×W or N×H×W×C, which are read from disk on demand.
  *
- * @throws DiffeoException (as a rejection) if it cannot be read, or holds something else; the sentence says how NumPy makes
- * bytes of the array
+ * @throws DiffeoException (as a rejection) if it cannot be read, or holds something else; the error says how to convert
+ * the array to bytes in NumPy
  * @example await openNpy('images.npy') // { count: 60000, shape: [28, 28, 1], … }
  */
 export const openNpy = rejecting(npy.openNpy)

@@ -1,5 +1,5 @@
 /**
- * What `diffeo/engine` has everywhere: compiled functions, their programs, and ONNX files.
+ * The part of `diffeo/engine` that Node and browsers share: compiled functions, their programs, and ONNX files.
  *
  * @module
  */

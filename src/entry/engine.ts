@@ -1,5 +1,5 @@
 /**
- * `diffeo/engine`: what computes, functions compiled for it, and ONNX files.
+ * `diffeo/engine`: engines, compiled functions, and ONNX files.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What `diffeo/fp` has everywhere.
+ * The part of `diffeo/fp` that Node and browsers share.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
  * `diffeo/fp`: the forms for fp-ts of functions that may fail. They return an `Either` or a `TaskEither` of a `DiffeoError`
- * instead of throwing a `DiffeoException`, and take what they work on last, for `pipe`.
+ * instead of throwing a `DiffeoException`, and take the value they work on as the last argument, for `pipe`.
  *
  * @module
  */
