@@ -2,12 +2,12 @@
  * The same five tasks with diffeo, zuko and flowjax: runs each program in its own environment, counts its lines and imported
  * names, and writes docs/explanation/compared.md.
  *
- *     npm run build && node bench/compared.mjs [--update]
+ *     npm run build && node bench/compared.mjs [--update]      # --page writes the page without running the programs
  *
  * Needs `bench/peers/.venv` (`bash bench/peers/setup.sh`) with `pip install zuko flowjax scikit-learn`.
  */
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -52,13 +52,7 @@ const texts = Object.entries(sides).map(([name, side]) => ({
 /** Runs a program in a folder of its own. */
 const run = ({ name, file, program }) => {
   const folder = mkdtempSync(join(tmpdir(), 'diffeo-compared-'))
-  copyFileSync(at(`compared/${file}`), join(folder, file))
-  symlinkSync(at('../node_modules'), join(folder, 'node_modules'), 'junction')
-  const link = join(at('../node_modules'), 'diffeo')
-  const own = spawnSync('test', ['-e', link]).status === 0
-  if (!own) symlinkSync(at('..'), link, 'junction')
-  const { status, stdout, stderr } = spawnSync(program, [file], { cwd: folder, encoding: 'utf8' })
-  if (!own) rmSync(link)
+  const { status, stdout, stderr } = spawnSync(program, [at(`compared/${file}`)], { cwd: folder, encoding: 'utf8' })
   rmSync(folder, { recursive: true })
   const ran = [...stdout.matchAll(/^(\w+) \S+$/gm)].map(([, task]) => task)
   if (status !== 0 || ran.join() !== Object.keys(titles).join()) throw new Error(`${name}: ${stderr || stdout}`)
@@ -75,9 +69,9 @@ const table = [
 ].join('\n')
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  for (const side of texts) console.log(`${side.name}\n${run(side)}`)
+  if (!process.argv.includes('--page')) for (const side of texts) console.log(`${side.name}\n${run(side)}`)
   console.log(table)
-  if (process.argv.includes('--update')) {
+  if (process.argv.includes('--update') || process.argv.includes('--page')) {
     const path = at('../docs/explanation/compared.md')
     const page = readFileSync(path, 'utf8')
     const code = Object.entries(titles).map(
