@@ -50,7 +50,7 @@ const ofVariable = ({ net: _, ...own }: Params, i: number): Params => mapTensors
  * - Inverse: xᵢ = g⁻¹(yᵢ; θᵢ(x₁ … xᵢ₋₁)), for i from 1 to D
  * - Inverse log-det: −Σ log |g′(xᵢ; θᵢ)|
  *
- * In a conditional flow, θ depends on the context as well. Starts as the identity.
+ * In a conditional flow, θ depends on the context as well. Starts as g at θ = 0, the identity in most families.
  *
  * @example
  * const maf = autoregressiveOf(Transformers.affine())

@@ -8,7 +8,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import { count } from '../../tensor/options.js'
 import type { Rising } from '../../tensor/root.js'
 import { rowTransformer, type Transformer } from '../transformer.js'
-import { bounded, type Each, piece, type Row, risingDirections, unequal } from './rows.js'
+import { bounded, type Each, piece, type Row, risingDirections } from './rows.js'
 
 /** v = logit Σ πₖσ(uₖ), uₖ = (x − μₖ)/sₖ, for rows of log π, μ and log s; and the bracket of x at a given v. */
 interface LogisticMixture {
@@ -35,17 +35,27 @@ export const logisticMixture = (logWeight: Row, mean: Row, logScale: Row): Logis
   }
 }
 
+/** The means of the components at θ = 0, evenly spaced from −1 to 1, and their scale: the mixture has the variance of σ. */
+const startOf = (components: number): { readonly means: readonly number[]; readonly scale: number } => {
+  const means = Array.from({ length: components }, (_, k) => (2 * k + 1 - components) / Math.max(1, components - 1))
+  const variance = means.reduce((sum, mean) => sum + mean ** 2, 0) / components
+  return { means, scale: Math.sqrt(1 - (3 * variance) / Math.PI ** 2) }
+}
+
 /**
- * log π, μ and log s of 3K numbers for each variable: π = 1/K, μ = 0, s = 1 for zeros. The bijection of equal components
- * is the identity, but equal components with equal gradients would stay equal, so their numbers count unequally.
+ * log π, μ and log s of 3K numbers for each variable. Zeros are a mixture that is nearly σ: equal components would be σ, but
+ * get equal gradients and stay equal.
  *
  * @internal
  */
-export const componentsOf = (rows: Row, components: number): readonly [logWeight: Row, mean: Row, logScale: Row] => [
-  tf.logSoftmax(piece(rows, 0, components)),
-  tf.mul(piece(rows, components, components), unequal(components)),
-  bounded(piece(rows, 2 * components, components)),
-]
+export const componentsOf = (rows: Row, components: number): readonly [logWeight: Row, mean: Row, logScale: Row] => {
+  const { means, scale } = startOf(components)
+  return [
+    tf.logSoftmax(piece(rows, 0, components)),
+    tf.add(piece(rows, components, components), tf.tensor1d([...means])),
+    tf.add(bounded(piece(rows, 2 * components, components)), Math.log(scale)),
+  ]
+}
 
 export interface MixtureOptions {
   /** K, the number of logistic distributions. Default: 4 */
@@ -53,8 +63,10 @@ export interface MixtureOptions {
 }
 
 /**
- * Mixtures of K logistics. Starts as the identity. It takes 3K + 2 numbers for each variable: π = softmax, μₖ = rₖ·θ with
- * fixed rₖ between 0 and 2, log s and a bounded to ±2, and b.
+ * Mixtures of K logistics. It takes 3K + 2 numbers for each variable: π = softmax, μ, log s, a and b. At θ = 0 it is close
+ * to the identity, not equal to it: π = 1/K, μ is evenly spaced from −1 to 1, and s such that the mixture has the variance
+ * of a standard logistic variable. For K = 4 that is within 0.06 of the identity on [−3, 3], for K = 1 it is the identity.
+ * Numbers move log s and a by ±2 at most.
  *
  * The inverse is a root between the quantiles of the components, found by 16 halvings and two steps of Newton's method.
  * Its values have an error of a few roundings of y over the slope; slopes are small between components that stand far

@@ -25,10 +25,6 @@ export const bounded = (row: Row): Row => tf.mul(tf.tanh(tf.mul(row, 1 / MOST)),
 /** Slopes from `LEAST` on; 1 for 0. */
 export const positiveSlopes = (row: Row): Row => tf.add(tf.softplus(tf.add(row, ONE)), LEAST)
 
-/** Fixed factors rₖ = 2(k + 1)/(n + 1), between 0 and 2: parts that start equal get unequal steps from equal gradients. */
-export const unequal = (n: number): tf.Tensor1D =>
-  tf.tensor1d(Array.from({ length: n }, (_, k) => (2 * (k + 1)) / (n + 1)))
-
 export const padded = (row: Row, before: number, after: number, value: number): Row =>
   tf.pad(row, [...row.shape.slice(1).map(() => [0, 0] as [number, number]), [before, after]], value)
 

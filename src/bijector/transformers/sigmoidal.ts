@@ -18,8 +18,8 @@ export interface SigmoidalOptions {
 }
 
 /**
- * Deep sigmoidal flows: L layers of K sigmoids. Starts as the identity. It takes 3K numbers for each layer and variable:
- * w = softmax, and a = 1/s, b = −μ/s with μₖ = rₖ·θ, fixed rₖ between 0 and 2, and log s bounded to ±2.
+ * Deep sigmoidal flows: L layers of K sigmoids. It takes 3K numbers for each layer and variable: w = softmax, and μ and
+ * log s, a = 1/s and b = −μ/s. At θ = 0 each layer is that of `mixture`, so close to the identity, not equal to it.
  *
  * The inverse goes backwards through the layers. That of each is a root between the values of x at which its sigmoids have
  * the result, found by 16 halvings and two steps of Newton's method. Its values have an error of a few roundings of y over
