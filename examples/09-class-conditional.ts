@@ -1,6 +1,7 @@
 /**
  * Digits of a class: the same Real NVP on MNIST, with and without the class as its context, for the same number of
- * steps. The context reaches every coupling and a base with a mean for each class. The conditional flow also classifies, by Bayes' rule: the class under which an image is most likely.
+ * steps. The context reaches every coupling and a base with a mean for each class. The conditional flow also classifies
+ * by Bayes' rule: it chooses the class under which an image is most likely.
  *
  *     npm run build && node dist/examples/09-class-conditional.js [steps] [test images]
  *

@@ -9,7 +9,7 @@ import { DiffeoException, engineError } from './error.js'
 
 const explained = new WeakSet<object>()
 
-/** Replaces TensorFlow.js's own messages for "no backend" and "backend not yet initialized" by an error that says what to do. */
+/** Replaces TensorFlow.js's messages "no backend" and "backend not yet initialized" by an error that says what to do. */
 export const explainMissingEngine = (): void => {
   const engine = tf.engine()
   if (explained.has(engine)) return

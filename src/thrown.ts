@@ -20,8 +20,8 @@ export const codeOf = (thrown: unknown): string | undefined =>
   typeof thrown === 'object' && thrown !== null && 'code' in thrown ? String(thrown.code) : undefined
 
 /**
- * Whether an import failed because this package is not installed, as Node, Yarn's Plug'n'Play, jest, ts-node, bundlers and browsers
- * report it. An installed package that lacks one of its own dependencies is not missing.
+ * Whether an import failed because this package is not installed, as Node, Yarn's Plug'n'Play, jest, ts-node, bundlers and
+ * browsers report it. An installed package that lacks one of its own dependencies is not missing.
  */
 export const isMissingPackage = (name: string, thrown: unknown): boolean => {
   const message = messageOf(thrown)
