@@ -57,7 +57,7 @@ export const float32Of = (op: string, values: ArrayLike<number>): E.Either<Diffe
     const value: unknown = values[i]
     if (isFloat(value)) continue
     const fix = typeof value === 'number' ? FIXES.large : fixOf(value)
-    return E.left(usageError(op, 'numbers of float32', `${shown(value)} at place ${i}`, fix))
+    return E.left(usageError(op, 'numbers of float32', `${shown(value)} at index ${i}`, fix))
   }
   return E.right(Float32Array.from(values))
 }
@@ -73,7 +73,7 @@ export const sizesIn =
   (op: string) =>
   (tensor: unknown): Shape => {
     if (tensor instanceof tf.Tensor) return tensor.shape
-    throw new DiffeoException(usageError(op, 'a tensor', shown(tensor), 'make one of a list: batch(shape, values)'))
+    throw new DiffeoException(usageError(op, 'a tensor', shown(tensor), 'create one: batch(shape, values)'))
   }
 
 /**

@@ -45,7 +45,7 @@ export const checked =
             path,
             'what was saved, by its SHA-256',
             'other contents',
-            'it is damaged: go back to a copy of it',
+            'it is damaged: restore it from a copy',
           ),
         )
   }

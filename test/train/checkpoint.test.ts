@@ -274,7 +274,7 @@ describe('loadCheckpoint refuses', () => {
     for (const at of Object.values(places)) {
       await writeFile(path, spoilt(at))
       expect(await load()).toBe(
-        `${path}: expected what was saved, by its SHA-256, got other contents; it is damaged: go back to a copy of it`,
+        `${path}: expected what was saved, by its SHA-256, got other contents; it is damaged: restore it from a copy`,
       )
     }
     const contents = orThrow(decodeSafetensors('')(bytes))

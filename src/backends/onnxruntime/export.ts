@@ -42,7 +42,7 @@ const isName = (u: unknown): boolean => typeof u === 'string' && u !== ''
 const checkNames = (op: string, { inputs, outputs }: Pick<OnnxSampler, 'inputs' | 'outputs'>, draws: boolean): void => {
   const lists = Array.isArray(inputs) && Array.isArray(outputs)
   if (!lists || !inputs.every((input) => isName(input?.name)) || !outputs.every(isName))
-    throw new DiffeoException(usageError(op, 'inputs and outputs with names', 'others', 'name each of them'))
+    throw new DiffeoException(usageError(op, 'inputs and outputs with names', 'unnamed ones', 'name each of them'))
   const isSize = (n: number): boolean => Number.isSafeInteger(n) && n >= 0
   const wrong = inputs.find(({ shape }) => !Array.isArray(shape) || !shape.every(isSize))
   if (wrong !== undefined)

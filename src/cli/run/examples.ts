@@ -158,7 +158,7 @@ const plane = (toy: Toy): DataSet => ({
   examples: ({ seed, validation, batch: size, limit }) => {
     if (limit !== undefined)
       throw new DiffeoException(
-        usageError('--limit', 'a data set of images', toy.name, 'leave it out: points do not run out'),
+        usageError('--limit', 'a data set of images', toy.name, 'leave it out: the number of points is unlimited'),
       )
     const keys = keysOf(seed)
     const draw = (k: Key, n: number): BatchOf<Shape> => orThrow(batch<Shape>([2], toy.sample(k, n)))

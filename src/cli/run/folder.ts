@@ -111,7 +111,7 @@ const loadWhole = async (path: string): Promise<Saved> => {
   const strange = [...saved.tensors].find(([, { data }]) => !data.every(Number.isFinite))
   if (strange === undefined) return saved
   const got = `others in ${strange[0]}`
-  throw new DiffeoException(formatError(path, 'parameters that are finite numbers', got, 'go back to a copy of it'))
+  throw new DiffeoException(formatError(path, 'parameters that are finite numbers', got, 'restore it from a copy'))
 }
 
 /** What was read, and the checkpoints that could not be. */

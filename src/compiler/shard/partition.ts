@@ -36,7 +36,7 @@ export interface Share {
 const refuse = (what: string): never => {
   const fix = 'compute the mean of a batch by sums and products, or train on one worker'
   throw new DiffeoException(
-    engineError('workers', 'operations that can be shared out among them', `'${what}' along the batch`, fix),
+    engineError('workers', 'operations that can be distributed among them', `'${what}' along the batch`, fix),
   )
 }
 

@@ -194,7 +194,7 @@ const failure = (reason: unknown): DiffeoError =>
   reason instanceof DiffeoException
     ? reason.error
     : reason instanceof Error && reason.name === 'AbortError'
-      ? engineError('engine install', 'to be let finish', 'a signal; nothing was installed')
+      ? engineError('engine install', 'no interruption', 'a signal; nothing was installed')
       : fileFailure('write', cacheFolder())(reason)
 
 /** Installs a package's libraries; returns its folder. */
