@@ -131,7 +131,7 @@ const integrated = ({ at }: Velocity, from: number, to: number, steps: number, s
  * conditional flow, the velocity sees the context. Train it by likelihood, or, at a fraction of the cost of a step and
  * without a solver, by `flowMatching`.
  *
- * Both directions evaluate the velocity 4·steps times. Each is a Runge–Kutta method of its own, so they undo each other up
+ * Both directions evaluate the velocity 4·steps times. Each is a separate Runge–Kutta integration, so they are inverse up
  * to its error, of order steps⁻⁴: with 8 steps to about 10⁻⁵ for velocities that bend little. Memory: with gradients,
  * 4·steps evaluations of the net.
  *

@@ -32,7 +32,7 @@ const thetaOf = (own: tf.Tensor, shape: readonly number[]): Theta => {
 }
 
 /**
- * The transformer g with parameters θ of its own for each variable. Starts as g at θ = 0, the identity in most families.
+ * The transformer g with separate parameters θ for each variable. Starts as g at θ = 0, the identity in most families.
  *
  * - Forward: yᵢ = g(xᵢ; θᵢ)
  * - Forward log-det: Σ log |g′(xᵢ; θᵢ)|

@@ -1,5 +1,5 @@
 /**
- * Bijectors that act on each variable alone: the Jacobian is diagonal, so the log-det is the sum of log |dyᵢ/dxᵢ|. Each
+ * Bijectors that act on each variable separately: the Jacobian is diagonal, so the log-det is the sum of log |dyᵢ/dxᵢ|. Each
  * states its interval, ends included. Outside the interval the log-det is −∞, and the value is that of the nearest end.
  *
  * @module

@@ -53,7 +53,7 @@ const cosines = (n: number): tf.Tensor2D =>
   matrixOf(n, (i, k) => Math.sqrt((k === 0 ? 1 : 2) / n) * Math.cos((Math.PI * (2 * i + 1) * k) / (2 * n)))
 
 /**
- * The discrete cosine transform over height and width, each channel for itself: orthonormal DCT-II, whose inverse is its
+ * The discrete cosine transform over height and width of each channel: orthonormal DCT-II, whose inverse is its
  * transpose. H + W products for each value. Memory: four results.
  *
  * - Forward: y = C_Hᵀ·x·C_W, C_n[i, k] = √((2 − [k = 0])/n)·cos(π(2i + 1)k/2n)

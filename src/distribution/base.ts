@@ -1,5 +1,5 @@
 /**
- * Base distributions: the density of the latents (Eq. 7). A base has parameters of its own if its `spec` is not empty, and
+ * Base distributions: the density of the latents (Eq. 7). A base has parameters if its `spec` is not empty, and it
  * may depend on the context of a conditional flow.
  *
  * Random numbers are inputs of a program, never drawn in it. So a base draws in two parts: `noise` says which numbers to
@@ -93,7 +93,7 @@ export const drawNoise = (base: Base, latents: Latents, key: Key, n: number): re
   )
 }
 
-/** A temperature as `make` takes it: nothing for 1. */
+/** A temperature in the form that `make` takes: none for 1. */
 export const temperatures = (temperature: number, n: number): PerExample | undefined => {
   const wrong = wrongOption('sample', [atLeastZero('temperature', temperature)])
   if (wrong !== undefined) throw new DiffeoException(wrong)

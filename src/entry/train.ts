@@ -1,5 +1,5 @@
 /**
- * `diffeo/train`: the parts of a training, for programs that `train` does not fit: steps, optimisers, states, evaluation and
+ * `diffeo/train`: the parts of `train`, for programs that need more control: steps, optimisers, states, evaluation and
  * checkpoints.
  *
  * @module
@@ -16,8 +16,8 @@ export type { BestFigures, Checkpoint, Snapshot } from '../train/checkpoint.js'
 export * from './train.browser.js'
 
 /**
- * Writes a checkpoint, all at once or not at all. The tensors are read when the call starts and may be freed from then on;
- * their number does not change.
+ * Writes a checkpoint atomically. The tensors are read when the call starts and may be freed after that; their number does
+ * not change.
  *
  * @throws DiffeoException (as a rejection) if the file cannot be written, `config` has no JSON, the best figure is not
  * finite, or the state was freed before
@@ -27,7 +27,7 @@ export * from './train.browser.js'
 export const saveCheckpoint = rejecting((path: string, snapshot: Snapshot) => checkpoint.saveCheckpoint(path)(snapshot))
 
 /**
- * Reads a checkpoint: its configuration, as `codec` decodes it, or whatever it is; and plain arrays. Makes no tensors.
+ * Reads a checkpoint: its configuration, decoded by `codec` if there is one, and plain arrays. Creates no tensors.
  *
  * @throws DiffeoException (as a rejection) if the file cannot be read, is damaged, no checkpoint, of a newer version, or of
  * another configuration
@@ -36,9 +36,9 @@ export const saveCheckpoint = rejecting((path: string, snapshot: Snapshot) => ch
 export const loadCheckpoint = rejecting(checkpoint.loadCheckpoint)
 
 /**
- * The state of a checkpoint as tensors of their own, the caller's to free. Every tensor has to be there with the shape
- * that the flow says, and no other; on a refusal none is made. A flow that computes other numbers than the one that was
- * trained is refused; give its spec alone to pass over that.
+ * The state of a checkpoint as new tensors, which the caller frees. The checkpoint must have exactly the tensors and shapes
+ * of the flow; otherwise none is created. A flow that computes other numbers than the trained one is refused; pass only
+ * its spec to skip that check.
  *
  * @param optimiser if given, refuses the moments of an optimiser with another number of lists
  * @throws DiffeoException with the tensor's name and both shapes; for another optimiser, or a flow that changed
@@ -50,7 +50,7 @@ export const restore = throwing(
 ) satisfies (saved: Checkpoint<unknown>, of: never) => TrainState
 
 /**
- * The best parameters of a checkpoint as tensors of their own, the caller's to free; `undefined` if it has none.
+ * The best parameters of a checkpoint as new tensors, which the caller frees; `undefined` if it has none.
  *
  * @throws DiffeoException with the tensor's name and both shapes; for a flow that changed
  * @example const best = restoreBest(saved, moons)

@@ -73,7 +73,7 @@ export const sizesIn =
   (op: string) =>
   (tensor: unknown): Shape => {
     if (tensor instanceof tf.Tensor) return tensor.shape
-    throw new DiffeoException(usageError(op, 'a tensor', shown(tensor), 'create one: batch(shape, values)'))
+    throw new DiffeoException(usageError(op, 'a tensor', shown(tensor), 'make one: batch(shape, values)'))
   }
 
 /**

@@ -113,7 +113,7 @@ describe('what is no tensor', () => {
       const b = atShape([4, 4, 1], realNvp({ width: 2, blocks: 1 }))
       const params = b.init(key(0))
       expect(() => b.bind(params).inverse([[1], [2]] as never)).toThrow(
-        'compose: expected a tensor, got a list; create one',
+        'compose: expected a tensor, got a list; make one',
       )
     })
   })

@@ -1,6 +1,6 @@
 /**
  * Bernstein polynomials (Sick et al. 2020, "Deep transformation models"; Ramasinghe et al. 2021, "Robust normalizing flows
- * using Bernstein-type polynomials", Eq. 6): a polynomial on [−B, B] whose coefficients rise, so that it does.
+ * using Bernstein-type polynomials", Eq. 6): a polynomial on [−B, B] that rises because its coefficients do.
  *
  * @module
  */

@@ -13,7 +13,7 @@ import { rationalQuadratic } from './spline.js'
 export interface CircularSplineOptions {
   /** K, the number of pieces, below 100, since each is at least a hundredth of the whole. Default: 8 */
   readonly bins?: number
-  /** How long the circle is, in the unit of the data. Default: 2π */
+  /** The length of the circle, in the unit of the data. Default: 2π */
   readonly period?: number
   /** Where the interval begins, from −period to 0. Default: −period/2 */
   readonly from?: number
@@ -21,7 +21,7 @@ export interface CircularSplineOptions {
 
 /**
  * Circular rational-quadratic splines for angles in [from, from + period], by default [−π, π]. Both ends are the same
- * angle, and the density is smooth across it. Starts as the identity. Values outside of the interval are none: log-det
+ * angle, and the density is smooth across it. Starts as the identity. Values outside the interval have log-det
  * −∞. In a coupling this holds for the variables that change; those that the mask keeps may be any numbers.
  *
  * With s the spline of K pieces (see `spline`), whose slope δ₀ = δ_K at both ends is free, a rotation φ, and wrap, which

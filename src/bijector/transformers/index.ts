@@ -1,5 +1,5 @@
 /**
- * The families of elementwise bijections, each in a file of its own.
+ * The families of elementwise bijections, one per file.
  *
  * @module
  */

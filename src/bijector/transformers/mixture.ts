@@ -69,7 +69,7 @@ export interface MixtureOptions {
  * Numbers move log s and a by ±2 at most.
  *
  * The inverse is a root between the quantiles of the components, found by 16 halvings and two steps of Newton's method.
- * Its values have an error of a few roundings of y over the slope; slopes are small between components that stand far
+ * Its values have an error of a few roundings of y over the slope; slopes are small between components that are far
  * apart. Memory: O(K) for each variable.
  *
  * - Forward: y = v·exp(a) + b, v = logit F(x), F(x) = Σₖ πₖσ((x − μₖ)/sₖ)

@@ -1,5 +1,5 @@
 /**
- * What families of several numbers for each variable have in common: rows [N, V, K] beside values [N, V, 1].
+ * Helpers of families with several numbers for each variable: rows [N, V, K] beside values [N, V, 1].
  *
  * @module
  */

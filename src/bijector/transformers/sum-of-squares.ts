@@ -18,12 +18,12 @@ export interface SumOfSquaresOptions {
   readonly bound?: number
 }
 
-/** What coefficients are bounded to. */
+/** The bound of coefficients. */
 const MOST_COEFFICIENT = 8
 
 /**
  * Integrals of sums of squares of K polynomials of degree L on [−B, B], and straight lines beyond, with the slopes of the
- * ends: in the paper the polynomial goes on, which float32 cannot hold. Starts as the identity. It takes KL + 1 numbers for
+ * ends: in the paper the polynomial continues, beyond the range of float32. Starts as the identity. It takes KL + 1 numbers for
  * each variable: coefficients aₖₗ, bounded to ±8, and c.
  *
  * With ε = 0.01 and pₖ(t) = √(2k/(K + 1)) + Σₗ aₖₗ(t/B)ˡ, k from 1 to K, l from 1 to L, so that Σ pₖ² = K at θ = 0;
