@@ -165,11 +165,11 @@ export const pageOf = (results, ablations, picture, pictures) => {
   return `# Results
 
 Test figures are means over all available test examples, in evaluation mode, with the averaged parameters; the worst
-single example stands beside them. The batch-statistics gap is the mean over held-out examples with the statistics of
+single example is given too. The batch-statistics gap is the mean over held-out examples with the statistics of
 their batches, minus the mean in evaluation mode, for the same parameters; if it is positive, evaluation is better. The
 brackets hold the size of these batches: the noise of their statistics adds to the gap in proportion to one over that
-size. A budget in minutes alone becomes a number of steps at the end of the warm-up. Where minutes cut a number of steps
-short, the learning rate had not come down yet.
+size. A budget in minutes alone becomes a number of steps at the end of the warm-up. If a time limit ended a run before
+its last step, its learning rate had not finished decaying.
 
 \`npm run reproduce\` writes this page from the folders of the runs, and keeps their figures in
 [results.json](results.json), so that one row can be run again.
