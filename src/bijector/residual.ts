@@ -31,11 +31,14 @@ export interface ResidualOptions {
 /** The largest size of an event, for the log-det of a whole Jacobian. */
 const MOST = 64
 
-/** LipSwish, x·σ(x)/1.1 (Chen et al. 2019, §3.2), whose slope is below 1, and its slope. */
-const lipSwish = (x: tf.Tensor): readonly [value: tf.Tensor, slope: tf.Tensor] => {
+/** The largest slope of Swish, rounded up. */
+const STEEPEST = 1.1
+
+/** Swish, x·σ(x), and its slope. Divided by `STEEPEST` it is LipSwish (Chen et al. 2019, §3.2). */
+const swish = (x: tf.Tensor) => {
   const s = tf.sigmoid(x)
   const value = tf.mul(x, s)
-  return [tf.mul(value, 1 / 1.1), tf.mul(tf.add(s, tf.mul(value, tf.sub(1, s))), 1 / 1.1)]
+  return { value, slope: () => tf.add(s, tf.mul(value, tf.sub(1, s))) }
 }
 
 /** g at its parameters and contexts. */
@@ -70,16 +73,17 @@ const contractionOf = (
     const get = (name: string): tf.Tensor => unwrap(params[name] as AnyTensor)
     const kernels = widths.slice(1).map((_, l) => {
       const w = get(`kernel${l}`) as tf.Tensor2D
-      return tf.mul(w, tf.div(most, tf.maximum(spectralBound(w), most))) as tf.Tensor2D
+      const share = l === 0 ? most : most / STEEPEST
+      return tf.mul(w, tf.div(share, tf.maximum(spectralBound(w), most))) as tf.Tensor2D
     })
     const offsets = widths.slice(1).map((_, l) => get(`bias${l}`))
     if (given !== undefined)
       offsets[0] = tf.add(offsets[0]!, matMul(tf.reshape(unwrap(given), [-1, context]), get('context')))
-    const through = (x: tf.Tensor, each?: (slope: tf.Tensor, l: number) => void): tf.Tensor =>
+    const through = (x: tf.Tensor, each?: (slope: () => tf.Tensor, l: number) => void): tf.Tensor =>
       kernels.reduce<tf.Tensor>((h, kernel, l) => {
         const next = tf.add(matMul(h, kernel), offsets[l]!)
         if (l === last) return next
-        const [value, slope] = lipSwish(next)
+        const { value, slope } = swish(next)
         each?.(slope, l)
         return value
       }, x)
@@ -89,7 +93,7 @@ const contractionOf = (
         const n = x.shape[0]!
         let tangent: tf.Tensor = tf.tile(tf.expandDims(kernels[0]!, 0), [n, 1, 1])
         through(x, (slope, l) => {
-          const bent = tf.reshape(tf.mul(tangent, tf.expandDims(slope, 1)), [n * d, widths[l + 1]!])
+          const bent = tf.reshape(tf.mul(tangent, tf.expandDims(slope(), 1)), [n * d, widths[l + 1]!])
           tangent = tf.reshape(matMul(bent, kernels[l + 1]!), [n, d, widths[l + 2]!])
         })
         return tangent as tf.Tensor3D
@@ -108,9 +112,9 @@ const powersBelow = (tolerance: number, c: number): number => Math.ceil(Math.log
  * parameters. Starts as the identity. In a conditional flow, g sees the context.
  *
  * Forward takes the net, its Jacobian (D passes of the net at once) and an elimination of D steps. The inverse is Banach's
- * iteration without gradient, 88 evaluations of g for a coefficient of 0.9, and one step of Newton's method with gradient,
- * which squares the error and has the derivatives of the implicit function theorem (first ones; second ones are
- * not those of the inverse). Memory: D + 2 results of the net, and D³/3 numbers for each example with gradients.
+ * iteration without gradient, 66 evaluations of g for a coefficient of 0.9, and two steps of Newton's method, each of which
+ * squares the error. The last has the derivatives of the implicit function theorem (first ones; second ones are not those of
+ * the inverse). Memory: D + 2 results of the net, and D³/3 numbers for each example with gradients.
  *
  * - Forward: y = x + g(x)
  * - Forward log-det: log det(I + ∂g/∂x)
@@ -150,17 +154,18 @@ export const residual = ({ hidden = [32, 32], coefficient = 0.9 }: ResidualOptio
             const inverse: Run = (input) => {
               const [g, y] = of(input)
               const iterated = withoutGradient(() =>
-                Array.from({ length: powersBelow(1e-4, coefficient) }).reduce<tf.Tensor>(
+                Array.from({ length: powersBelow(1e-3, coefficient) }).reduce<tf.Tensor>(
                   (x) => tf.tidy(() => tf.sub(y, g.at(x))),
                   tf.clone(y),
                 ),
               )
-              const residue = tf.sub(y, tf.add(iterated, g.at(iterated)))
-              const solver = withoutGradient(() =>
-                neumannInverse(g.jacobian(iterated), powersBelow(1e-6, coefficient)),
-              ) as tf.Tensor3D
-              const step = tf.matMul(tf.expandDims(residue, 1) as tf.Tensor3D, solver)
-              const x = tf.add(iterated, tf.reshape(step, iterated.shape))
+              const newton = (x: tf.Tensor): tf.Tensor => {
+                const solver = withoutGradient(() => neumannInverse(g.jacobian(x), powersBelow(1e-6, coefficient)))
+                const residue = tf.sub(y, tf.add(x, g.at(x)))
+                const step = tf.matMul(tf.expandDims(residue, 1) as tf.Tensor3D, solver as tf.Tensor3D)
+                return tf.add(x, tf.reshape(step, x.shape))
+              }
+              const x = newton(withoutGradient(() => newton(iterated)))
               const values = [trust(x)] as readonly AnyTensor[]
               return { values, logDet: trust(tf.neg(logDetOf(g.jacobian(x)))), params: input.params }
             }
