@@ -111,6 +111,7 @@ const cases: Readonly<Record<string, () => unknown>> = {
   'compiled.inverse': () => compiledMoons.inverse(state.params)(x),
   'compiled.sample': () => compiledTiny.sample(own)(key(3), 2, 0.7),
   'compiled.dispose': () => compiledTiny.dispose(),
+  vit: () => run(diffeo.vit({ width: 4, depth: 1, heads: 2 }), image, [4, 4, 2], true),
   convNet: () => run(diffeo.convNet({ hidden: [2], weightNorm: true }), image, [4, 4, 2], true),
   copyState: () => diffeo.copyState(state),
   density: () => diffeo.density([2], diffeo.affine) && undefined,
@@ -228,7 +229,7 @@ const withoutTensors = new Set([
   'trust',
   'defaultNet',
   ...['classMixture', 'gaussianMixture', 'studentT', 'uniformBox', 'independent'],
-  ...['gaussianization', 'glow', 'iaf', 'maf', 'nsf', 'realNvp', 'realNvpVector'],
+  ...['gaussianization', 'glow', 'iaf', 'jet', 'maf', 'nsf', 'realNvp', 'realNvpVector'],
   ...[
     'branch',
     'constant',

@@ -31,6 +31,7 @@ import {
   householder,
   iaf,
   input,
+  jet,
   kumaraswamyCdf,
   leakyRelu,
   logisticCdf,
@@ -68,6 +69,7 @@ import {
   Transformers,
   tanh,
   uniformCdf,
+  vit,
   weibullCdf,
 } from 'diffeo'
 import type { LawOptions } from 'diffeo/laws'
@@ -355,6 +357,11 @@ export const registry: Record<string, Entry> = {
       ),
     ...kinked,
   },
+  'coupling channelwise, vit': {
+    make: () => atShape([2, 2, 2], coupling(channelwise(), vit({ width: 4, depth: 1, heads: 2 }))),
+    ...real,
+  },
+  jet: { make: () => atShape([4, 4, 1], jet({ squeezes: 1, couplings: 4, width: 4, depth: 1, heads: 2 })), ...deep },
   realNvp: {
     make: () => atShape([4, 4, 1], realNvp({ scales: 2, width: 2, blocks: 1, norm: 'none' })),
     ...deep,

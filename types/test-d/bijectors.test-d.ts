@@ -43,6 +43,7 @@ import {
   householder,
   iaf,
   input,
+  jet,
   key,
   kumaraswamyCdf,
   leakyRelu,
@@ -81,6 +82,7 @@ import {
   Transformers,
   tanh,
   uniformCdf,
+  vit,
   weibullCdf,
 } from '../../dist/src/index.js'
 
@@ -224,6 +226,9 @@ expectType<Image>(
 )
 expectError(coupling(checkerboard(), mlp()))
 expectError(coupling(checkerboard(), resnet(), { logScale: 'wild' }))
+expectType<Bijector<readonly [32, 32, 3], readonly [8, 8, 48]>>(atShape([32, 32, 3], jet({ couplings: 4 })))
+expectError(atShape([30, 30, 3], jet()))
+expectError(coupling(halves(), vit()))
 expectError(coupling(halves(), convNet()))
 expectError(atShape([8, 6, 3], coupling(channelwise(), resnet())))
 expectError(
