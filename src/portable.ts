@@ -9,6 +9,7 @@ import * as core from './bijector/layer.js'
 import { asError } from './error.js'
 
 export type * from '../types/check.js'
+export type * from '../types/rearrange.js'
 export type * from '../types/shape.js'
 export type { Pairs, Sampler } from './api/data.js'
 export type {

@@ -100,7 +100,8 @@ export type AxisRefusal<Op extends string, S extends Dims, Axis extends number> 
         : ShapeError<`${Op}: expected an axis of ${Show<S>}, got ${Axis}`>
 
 /** The error of a rule with the name of its operation replaced. */
-type Renamed<Op extends string, R> = R extends ShapeError<`${string}: ${infer M}`> ? ShapeError<`${Op}: ${M}`> : R
+export type Renamed<Op extends string, R> =
+  R extends ShapeError<`${string}: ${infer M}`> ? ShapeError<`${Op}: ${M}`> : R
 /** H×W×C → H/2×W/2×4C */
 export type ToDepth<H extends number, W extends number, C extends number> = Batch<
   readonly [Half<H>, Half<W>, Mul<C, 4>]

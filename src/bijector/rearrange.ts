@@ -6,6 +6,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
+import type { SplitInto, TransposeTo } from '../../types/rearrange.js'
 import type { FactorOut, Flatten, Latents, ReshapeTo, Same, Shape, ShapeFn, Squeeze } from '../../types/shape.js'
 import { type DiffeoError, shapeError } from '../error.js'
 import { shown } from '../tensor/numbers.js'
@@ -123,6 +124,31 @@ export const factorOut: Layer<FactorOut> = rearrange('factorOut', shapes.factorO
   }
 })
 
+/**
+ * Factoring out pieces of any sizes (Eq. 17): consecutive pieces of the last axis become latents, and the last flows on.
+ *
+ * - Forward: (z¹, …, zᵏ) = x in pieces of the given sizes
+ * - Forward log-det: 0
+ * - Inverse: x = [z¹, …, zᵏ]
+ * - Inverse log-det: 0
+ *
+ * @example compose(input([12]), splitInto([2, 3, 7])) // Bijector<[12], [[2], [3], [7]]>
+ */
+export const splitInto = <const Sizes extends readonly [number, number, ...(readonly number[])]>(
+  sizes: Sizes,
+): Layer<SplitInto<Sizes>> =>
+  rearrange(
+    'splitInto',
+    (shape) =>
+      Array.isArray(sizes) && sizes.length > 1
+        ? shapes.split(sizes, 'splitInto')(shape)
+        : E.left(shapeError('splitInto', 'at least two sizes', shown(sizes))),
+    () => ({
+      forward: (x) => tf.split(unwrap(x), [...sizes], -1).map((piece) => trust(piece)),
+      inverse: (pieces) => trust(tf.concat(pieces.map(unwrap), -1)),
+    }),
+  )
+
 // -------------------------------------------------------------------------------------
 // order and form
 // -------------------------------------------------------------------------------------
@@ -212,3 +238,21 @@ export const reshapeTo = <const To extends Shape>(to: To): Layer<ReshapeTo<To>> 
 export const flatten: Layer<Flatten> = rearrange('flatten', shapes.flatten, (shape) =>
   moves(reshape([shapes.product(shape)]), reshape(shape)),
 )
+
+/**
+ * Axes in another order: axis i of y is axis order(i) of x. The axes are those of an event, without the batch.
+ *
+ * - Forward: y = transpose(x), log-det 0
+ * - Inverse: x = transpose(y) in the opposite order, log-det 0
+ *
+ * @example compose(input([28, 14, 1]), transpose([1, 0, 2])) // Bijector<[28, 14, 1], [14, 28, 1]>
+ */
+export const transpose = <const Order extends Shape>(order: Order): Layer<TransposeTo<Order>> => {
+  const moved =
+    (axes: readonly number[]) =>
+    (x: AnyTensor): AnyTensor =>
+      trust(tf.transpose(unwrap(x), [0, ...axes.map((axis) => axis + 1)]))
+  return rearrange('transpose', shapes.transpose(order), (shape) =>
+    moves(moved(order), moved(shape.map((_, axis) => order.indexOf(axis)))),
+  )
+}

@@ -100,13 +100,13 @@ export const transpose =
 
 /** …×C → …×size for each of the sizes, which add up to C */
 export const split =
-  (sizes: readonly number[]): Rule<readonly Shape[]> =>
+  (sizes: readonly number[], op = 'split'): Rule<readonly Shape[]> =>
   (shape) => {
     const total = shape.at(-1)
-    if (total === undefined) return E.left(shapeError('split', 'at least one dimension', show(shape)))
+    if (total === undefined) return E.left(shapeError(op, 'at least one dimension', show(shape)))
     return isSizes(sizes) && sizes.reduce((a, b) => a + b, 0) === total
       ? E.right(sizes.map((size) => [...shape.slice(0, -1), size]))
-      : E.left(shapeError('split', `sizes that add up to ${total} in ${show(shape)}`, list(sizes)))
+      : E.left(shapeError(op, `sizes that add up to ${total} in ${show(shape)}`, list(sizes)))
   }
 
 /** …×C → …×size, the places from `from` on, which C has */

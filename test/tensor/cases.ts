@@ -16,7 +16,9 @@ import type {
   SameVector,
   Shape,
   ShapeError,
+  SplitInto,
   Squeeze,
+  TransposeTo,
 } from 'diffeo'
 import type {
   AxisRefusal,
@@ -152,6 +154,30 @@ export const cases = [
     sentence: 'split: expected sizes that add up to 3 in 8×3, got [1, 1]',
   },
 
+  { rule: 'transposeTo', with: [2, 0, 1], in: [8, 6, 3], out: [3, 8, 6] },
+  {
+    rule: 'transposeTo',
+    with: [0, 2],
+    in: [8, 6],
+    sentence: 'transpose: expected a permutation of the axes of 8×6, got [0, 2]',
+  },
+  {
+    rule: 'splitInto',
+    with: [1, 2],
+    in: [8, 3],
+    out: [
+      [8, 1],
+      [8, 2],
+    ],
+  },
+  { rule: 'splitInto', with: [2, 3, 7], in: [12], out: [[2], [3], [7]] },
+  {
+    rule: 'splitInto',
+    with: [2, 3],
+    in: [12],
+    sentence: 'splitInto: expected sizes that add up to 12 in 12, got [2, 3]',
+  },
+
   { rule: 'slice', with: [0, 3], in: [8, 3], out: [8, 3] },
   { rule: 'slice', with: [99, 1], in: [100], out: [1] },
   { rule: 'slice', with: [3, 0], in: [3], out: [0] },
@@ -199,6 +225,8 @@ interface OfShape<To extends Shape> {
   readonly reshapeTo: ReshapeTo<To>
   readonly exactly: Exactly<To, To>
   readonly only: Only<'mask', To>
+  readonly transposeTo: TransposeTo<To>
+  readonly splitInto: SplitInto<To>
 }
 type RuleOf<C> = C extends { readonly rule: infer R; readonly with: infer To extends Shape }
   ? OfShape<To>[R & keyof OfShape<To>]

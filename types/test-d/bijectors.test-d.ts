@@ -75,12 +75,14 @@ import {
   softplus,
   softsign,
   splineCoupling,
+  splitInto,
   squeeze,
   standardNormal,
   sylvester,
   type Theta,
   Transformers,
   tanh,
+  transpose,
   uniformCdf,
   vit,
   weibullCdf,
@@ -254,6 +256,15 @@ expectType<Bijector<readonly [8, 6, 4], readonly [192]>>(atShape([8, 6, 4], flat
 expectType<Bijector<readonly [], readonly [1]>>(atShape([], flatten))
 expectType<Bijector<readonly [8, 6, 4], readonly [16, 12]>>(atShape([8, 6, 4], reshapeTo([16, 12])))
 expectType<Bijector<readonly [12], readonly [12]>>(compose(input([12]), reshapeTo([2, 6]), reshapeTo([12])))
+expectType<Bijector<readonly [8, 6, 4], readonly [4, 8, 6]>>(atShape([8, 6, 4], transpose([2, 0, 1])))
+expectError(atShape([8, 6, 4], transpose([1, 0])))
+expectType<Bijector<readonly [5], readonly [readonly [2], readonly [3]]>>(atShape([5], splitInto([2, 3])))
+expectType<Bijector<readonly [8, 12], readonly [readonly [8, 2], readonly [8, 3], readonly [8, 7]]>>(
+  compose(input([8, 12]), splitInto([2, 3, 7])),
+)
+expectType<readonly [readonly [2], readonly [3]]>(compose(input([5]), splitInto([2, 3]), flip).codomain)
+expectError(atShape([8, 6, 4], splitInto([1, 2])))
+expectError(splitInto([4]))
 expectError(atShape([7, 6, 4], squeeze))
 expectError(atShape([8, 7, 4], squeeze))
 expectError(atShape([8, 6, 3], factorOut))
