@@ -99,6 +99,62 @@ export type AxisRefusal<Op extends string, S extends Dims, Axis extends number> 
         ? unknown
         : ShapeError<`${Op}: expected an axis of ${Show<S>}, got ${Axis}`>
 
+/** `S` with as many places along the axis `Axis` as there are indices. */
+export type Gathered<S extends Dims, I extends readonly number[], Axis extends number> = number extends
+  | S['length']
+  | Axis
+  ? Dims
+  : { readonly [K in keyof S]: K extends `${Axis}` ? I['length'] : S[K] }
+/** `unknown` if `S` has the axis, and that axis the indices; else the error. */
+export type GatherRefusal<S extends Dims, I extends readonly number[], Axis extends number> =
+  Open<S> extends true
+    ? unknown
+    : number extends Axis
+      ? unknown
+      : Axis extends Axes<S>
+        ? Below<I, S[Axis]> extends false
+          ? ShapeError<`gather: expected indices below ${S[Axis]} in ${Show<S>}, got [${List<I>}]`>
+          : unknown
+        : ShapeError<`gather: expected an axis of ${Show<S>}, got ${Axis}`>
+/** `false` if one of the indices is not below `C`. A size with a name has indices known only at run time. */
+type Below<I extends readonly number[], C> = C extends number
+  ? Open<I> extends true
+    ? boolean
+    : I extends readonly [infer H extends number, ...infer R extends readonly number[]]
+      ? Inside<C, H, 1> extends false
+        ? false
+        : Below<R, C>
+      : true
+  : boolean
+
+/** `A` and `B` with sizes of 1 repeated, the last dimensions in correspondence. */
+export type Broadcast<A extends Dims, B extends Dims, Acc extends Dims = readonly []> = true extends Open<A> | Open<B>
+  ? Dims
+  : A extends readonly [...infer P extends Dims, infer H extends Size]
+    ? B extends readonly [...infer Q extends Dims, infer I extends Size]
+      ? Broadcast<P, Q, readonly [Repeated<H, I>, ...Acc]>
+      : readonly [...A, ...Acc]
+    : readonly [...B, ...Acc]
+type Size = number | string
+/** The size of two that correspond: the one that is not 1. */
+type Repeated<H extends Size, I extends Size> = H extends 1 ? I : I extends 1 ? H : number extends H ? I : H
+/** `unknown` if sizes that correspond are equal or 1, else the error. */
+export type BroadcastRefusal<Op extends string, A extends Dims, B extends Dims> =
+  Corresponds<A, B> extends false ? ShapeError<`${Op}: expected sizes of ${Show<B>} or 1, got ${Show<A>}`> : unknown
+type Corresponds<A extends Dims, B extends Dims> = true extends Open<A> | Open<B>
+  ? true
+  : A extends readonly [...infer P extends Dims, infer H extends Size]
+    ? B extends readonly [...infer Q extends Dims, infer I extends Size]
+      ? 1 extends H | I
+        ? Corresponds<P, Q>
+        : number extends H | I
+          ? Corresponds<P, Q>
+          : H extends I
+            ? Corresponds<P, Q>
+            : false
+      : true
+    : true
+
 /** The error of a rule with the name of its operation replaced. */
 export type Renamed<Op extends string, R> =
   R extends ShapeError<`${string}: ${infer M}`> ? ShapeError<`${Op}: ${M}`> : R

@@ -5,7 +5,10 @@
  *
  * | function | shapes |
  * |---|---|
- * | `add` `sub` `mul` `div` `maximum` | S, S → S |
+ * | `add` `sub` `mul` `div` `maximum` `minimum` | S, S → S |
+ * | `broadcastAdd` `broadcastSub` `broadcastMul` `broadcastDiv` | S, T → S and T with sizes of 1 repeated |
+ * | `greater` `less` `equal` | S, S or a number → S of booleans |
+ * | `where` | S of booleans, S or a number, S → S |
  * | `bias` `scale` | […P, C] with [C] |
  * | `addEvent` `mulEvent` | ['N', …S] with S |
  * | `matmul` | […P, K] · [K, M] → […P, M] |
@@ -14,9 +17,11 @@
  * | `transpose` | S in another order |
  * | `concat` | […P, C₁], […P, C₂] → […P, C₁ + C₂] |
  * | `slice` `split` | […P, C] → […P, size], one or several |
+ * | `gather` | S → S with another size of one dimension |
  * | `spaceToDepth` | ['N', H, W, C] → ['N', H/2, W/2, 4C] |
  * | `depthToSpace` | ['N', H, W, C] → ['N', 2H, 2W, C/4] |
- * | `sumAxis` `meanAxis` `maxAxis` | S → S without one dimension |
+ * | `sumAxis` `meanAxis` `maxAxis` `logSumExp` | S → S without one dimension |
+ * | `softmax` `logSoftmax` `cumsum` | S → S, along one dimension |
  * | `sumEvent` | ['N', …S] → ['N'] |
  * | `sum` `mean` | S → [] |
  * | `vjp` `jvp` | (S → U), U → (S → S); (S → U), S → (S → U) |
@@ -26,15 +31,16 @@
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
-import type { AxisRefusal, Without } from '../../types/ops.js'
 import type { Batch, Dims } from '../../types/shape.js'
 import { orThrow } from '../error.js'
-import { examplesIn, numberIn, sizesIn } from './numbers.js'
-import * as shapes from './shape.js'
-import { MOST, sumOver, sumSecond } from './sums.js'
-import { type AnyTensor, type PerExample, sizes, standing, type Tensor, tensorIn, trust, unwrap } from './tensor.js'
+import { numberIn, sizesIn } from './numbers.js'
+import { clipBounds } from './options.js'
+import { sizes, standing, type Tensor, tensorIn, trust, unwrap } from './tensor.js'
 
+export * from './broadcast.js'
+export * from './comparisons.js'
 export { jacobian, jvp, stopGradient, vjp } from './derivatives.js'
+export * from './reductions.js'
 export * from './structure.js'
 
 // -------------------------------------------------------------------------------------
@@ -72,6 +78,11 @@ export const div = binary('div', tf.div)
  * @example T.maximum(tensor([2], [3, 0]))(tensor([2], [1, 2])) // [3, 2]
  */
 export const maximum = binary('maximum', tf.maximum)
+/**
+ * min(a, b), element by element
+ * @example T.minimum(tensor([2], [3, 0]))(tensor([2], [1, 2])) // [1, 0]
+ */
+export const minimum = binary('minimum', tf.minimum)
 
 /**
  * x + c
@@ -146,6 +157,26 @@ export const exp = unary('exp', tf.exp)
  */
 export const log = unary('log', tf.log)
 /**
+ * eˣ − 1, exact near 0
+ * @example T.expm1(tensor([2], [0, 1])) // [0, 1.718]
+ */
+export const expm1 = unary('expm1', tf.expm1)
+/**
+ * log(1 + x), exact near 0
+ * @example T.log1p(tensor([2], [0, 1])) // [0, 0.693]
+ */
+export const log1p = unary('log1p', tf.log1p)
+/**
+ * Sine
+ * @example T.sin(tensor([2], [0, 1])) // [0, 0.841]
+ */
+export const sin = unary('sin', tf.sin)
+/**
+ * Cosine
+ * @example T.cos(tensor([2], [0, 1])) // [1, 0.540]
+ */
+export const cos = unary('cos', tf.cos)
+/**
  * Hyperbolic tangent
  * @example T.tanh(tensor([2], [0, 1])) // [0, 0.762]
  */
@@ -188,6 +219,17 @@ export const sqrt = unary('sqrt', tf.sqrt)
  * @example T.abs(tensor([2], [-1, 2])) // [1, 2]
  */
 export const abs = unary('abs', tf.abs)
+/**
+ * x between two bounds: min(max(x, low), high). Its gradient is 0 outside the bounds.
+ * @example T.clip(-1, 1)(tensor([3], [-2, 0.5, 2])) // [-1, 0.5, 1]
+ * @throws DiffeoException if a bound is no number, or `low` is above `high`
+ */
+export const clip =
+  (low: number, high: number) =>
+  <S extends Dims>(x: Tensor<S>): Tensor<S> => {
+    orThrow(clipBounds(low, high))
+    return trust(tf.clipByValue(tensorIn('clip', x), low, high))
+  }
 
 // -------------------------------------------------------------------------------------
 // linear
@@ -218,75 +260,6 @@ export const conv2d =
     const image = standing('conv2d', [...sizes(x).slice(0, 3), sizes(kernel)[2]!], x)
     return trust(tf.conv2d(image as tf.Tensor4D, unwrap(kernel) as tf.Tensor4D, 1, 'same'))
   }
-
-// -------------------------------------------------------------------------------------
-// reductions
-// -------------------------------------------------------------------------------------
-
-/**
- * The sum over everything but the batch: one number per example, to 1e-5 of it if all have one sign.
- * @example T.sumEvent(batch([2], [1, 2, 3, 4])) // [3, 7]
- */
-export const sumEvent = (x: Tensor<readonly ['N', ...Dims]> | AnyTensor): PerExample => {
-  examplesIn('sumEvent', x)
-  const t = unwrap(x)
-  if (t.rank === 1) return trust(tf.clone(t)) // a separate tensor: freeing the sum must not free x
-  return trust(
-    tf.tidy(() => {
-      const [n, first, ...more] = t.shape as [number, number, ...number[]]
-      const size = shapes.product(more)
-      if (first > MOST || size > MOST) return tf.reshape(sumSecond(tf.reshape(t, [n, first * size, 1])), [n])
-      const within = more.map((_, i) => i + 2)
-      return tf.sum(within.length > 0 ? tf.sum(t, within) : t, 1)
-    }),
-  )
-}
-/**
- * The mean of all elements.
- * @example T.mean(batch([2], [1, 2, 3, 4])) // [2.5]
- */
-export const mean = (x: AnyTensor): Tensor<readonly []> => trust(tf.mean(tensorIn('mean', x)))
-/**
- * The sum of all elements.
- * @example T.sum(batch([2], [1, 2, 3, 4])) // [10]
- */
-export const sum = (x: AnyTensor): Tensor<readonly []> => trust(tf.sum(tensorIn('sum', x)))
-
-const overAxis =
-  <Op extends string>(name: Op, op: (x: tf.Tensor, axis: number) => tf.Tensor) =>
-  <const Axis extends number>(axis: Axis) =>
-  <S extends Dims>(x: Tensor<S> & AxisRefusal<Op, S, Axis>): Tensor<Without<S, Axis>> => {
-    orThrow(shapes.axis(name, axis)(sizes(x)))
-    return trust(op(unwrap(x), axis))
-  }
-/**
- * The sum over one dimension, counted from 0, the batch.
- *
- * @example T.sumAxis(1)(batch([2], [1, 2, 3, 4])) // [3, 7]
- * @throws DiffeoException if an axis known only at run time does not exist
- */
-export const sumAxis = overAxis('sumAxis', (x, axis) => sumOver(x, axis) ?? tf.sum(x, axis))
-/**
- * The mean over one dimension, counted from 0, the batch.
- * @example T.meanAxis(1)(batch([2], [1, 2, 3, 4])) // [1.5, 3.5]
- */
-export const meanAxis = overAxis('meanAxis', (x, axis) =>
-  tf.tidy(() => {
-    const sum = sumOver(x, axis)
-    return sum === undefined ? tf.mean(x, axis) : tf.div(sum, x.shape[axis]!)
-  }),
-)
-/**
- * The greatest value along one dimension, counted from 0, the batch.
- * @example T.maxAxis(1)(batch([2], [1, 2, 3, 4])) // [2, 4]
- */
-export const maxAxis = overAxis('maxAxis', tf.max)
-
-/**
- * One zero per example.
- * @example T.zeroPerExample(batch([2], [1, 2, 3, 4])) // [0, 0]
- */
-export const zeroPerExample = (x: AnyTensor): PerExample => trust(tf.zeros([examplesIn('zeroPerExample', x)]))
 
 /**
  * Frees what `f` allocates but does not return.

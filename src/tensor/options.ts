@@ -3,6 +3,7 @@
  *
  * @module
  */
+import * as E from 'fp-ts/lib/Either.js'
 import { type DiffeoError, usageError } from '../error.js'
 import { shown } from './numbers.js'
 
@@ -63,3 +64,9 @@ export const oneOf = (name: string, value: string, words: readonly string[]): Op
   words.includes(value),
   value,
 ]
+
+/** Two bounds, the lower first; they may be infinite. */
+export const clipBounds = (low: number, high: number): E.Either<DiffeoError, null> =>
+  typeof low === 'number' && typeof high === 'number' && low <= high
+    ? E.right(null)
+    : E.left(usageError('clip', 'a lower and an upper bound', `${shown(low)} and ${shown(high)}`))

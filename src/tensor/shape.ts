@@ -4,6 +4,7 @@
  * @module
  */
 import * as E from 'fp-ts/lib/Either.js'
+import { pipe } from 'fp-ts/lib/function.js'
 import type { Latents, Shape } from '../../types/shape.js'
 import { type DiffeoError, shapeError } from '../error.js'
 
@@ -127,6 +128,31 @@ export const axis =
     Number.isInteger(place) && place in shape
       ? E.right(shape.filter((_, i) => i !== place))
       : E.left(shapeError(op, `an axis of ${show(shape)}`, `${place}`))
+
+/** S and `other` with sizes of 1 repeated, the last dimensions in correspondence, where the operation has a name */
+export const broadcast =
+  (op: string, other: Shape): Rule<Shape> =>
+  (shape) => {
+    const rank = Math.max(shape.length, other.length)
+    const padded = (s: Shape): Shape => [...Array<number>(rank - s.length).fill(1), ...s]
+    const [a, b] = [padded(shape), padded(other)]
+    return a.every((n, i) => n === b[i] || n === 1 || b[i] === 1)
+      ? E.right(a.map((n, i) => (n === 1 ? b[i]! : n)))
+      : E.left(shapeError(op, `sizes of ${show(other)} or 1`, show(shape)))
+  }
+
+/** The shape with one dimension replaced by as many places as there are indices, which it has */
+export const gather =
+  (indices: readonly number[], place: number): Rule<Shape> =>
+  (shape) =>
+    pipe(
+      axis('gather', place)(shape),
+      E.chain(() =>
+        isSizes(indices) && indices.every((i) => i < shape[place]!)
+          ? E.right(shape.with(place, indices.length))
+          : E.left(shapeError('gather', `indices below ${shape[place]} in ${show(shape)}`, list(indices))),
+      ),
+    )
 
 /** H×W×C → 2H×2W×C/4 */
 export const depthToSpace: Rule<Shape> = (shape) => {

@@ -8,6 +8,8 @@ import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import type { Add } from '../../types/nat.js'
 import type {
+  Gathered,
+  GatherRefusal,
   ReshapeRefusal,
   SliceRefusal,
   SplitRefusal,
@@ -99,6 +101,19 @@ export const split =
     orThrow(shapes.split(pieces)(sizes(x)))
     // a list of tensors as the tuple that `Sizes` is mapped to
     return tf.split(unwrap(x), [...pieces], -1) as never
+  }
+
+/**
+ * The elements at constant indices of one dimension, counted from 0, the batch. An index may occur several times.
+ *
+ * @example T.gather([1, 1, 0], 1)(batch([2], [1, 2, 3, 4])) // [2, 2, 1, 4, 4, 3]
+ * @throws DiffeoException if an index or an axis known only at run time does not exist
+ */
+export const gather =
+  <const I extends readonly number[], const Axis extends number>(indices: I, axis: Axis) =>
+  <S extends Dims>(x: Tensor<S> & GatherRefusal<S, I, Axis>): Tensor<Gathered<S, I, Axis>> => {
+    orThrow(shapes.gather(indices, axis)(sizes(x)))
+    return trust(tf.tidy(() => tf.gather(unwrap(x), tf.tensor1d([...indices], 'int32'), axis)))
   }
 
 // -------------------------------------------------------------------------------------

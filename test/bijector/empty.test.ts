@@ -23,13 +23,23 @@ const shapes = (b: AnyBijector): number[][] =>
   (Array.isArray(b.codomain[0]) ? b.codomain : [b.codomain]).map((shape: readonly number[]) => [0, ...shape])
 
 const x = (shape: readonly number[]): AnyTensor => none(shape) as AnyTensor
-const { neg, exp, log, tanh, sigmoid, softplus, relu, square, sqrt, abs } = T
+const { neg, exp, expm1, log, log1p, sin, cos, tanh, sigmoid, softplus, relu, square, sqrt, abs } = T
 const operations: Readonly<Record<string, readonly [f: () => AnyTensor, shape: readonly number[]]>> = {
   add: [() => T.add(x([2]))(x([2]) as never), [0, 2]],
   sub: [() => T.sub(x([2]))(x([2]) as never), [0, 2]],
   mul: [() => T.mul(x([2]))(x([2]) as never), [0, 2]],
   div: [() => T.div(x([2]))(x([2]) as never), [0, 2]],
   maximum: [() => T.maximum(x([2]))(x([2]) as never), [0, 2]],
+  minimum: [() => T.minimum(x([2]))(x([2]) as never), [0, 2]],
+  broadcastAdd: [() => T.broadcastAdd(x([1]) as never)(x([2]) as never), [0, 2]],
+  broadcastSub: [() => T.broadcastSub(tensor([3, 1, 1], [1, 2, 3]))(x([2]) as never), [3, 0, 2]],
+  broadcastMul: [() => T.broadcastMul(tensor([2], [1, 2]))(x([2]) as never), [0, 2]],
+  broadcastDiv: [() => T.broadcastDiv(tensor([1, 2], [1, 2]))(x([2]) as never), [0, 2]],
+  greater: [() => T.greater(0)(x([2])), [0, 2]],
+  less: [() => T.less(x([2]))(x([2]) as never), [0, 2]],
+  equal: [() => T.equal(0)(x([2])), [0, 2]],
+  where: [() => T.where(T.greater(0)(x([2])))(x([2]) as never)(x([2]) as never), [0, 2]],
+  clip: [() => T.clip(0, 1)(x([2])), [0, 2]],
   plus: [() => T.plus(1)(x([2])), [0, 2]],
   times: [() => T.times(2)(x([2])), [0, 2]],
   bias: [() => T.bias(tensor([2], [1, 2]))(x([2])), [0, 2]],
@@ -37,10 +47,9 @@ const operations: Readonly<Record<string, readonly [f: () => AnyTensor, shape: r
   addEvent: [() => T.addEvent(tensor([2], [1, 2]))(x([2]) as never), [0, 2]],
   mulEvent: [() => T.mulEvent(tensor([2], [1, 2]))(x([2]) as never), [0, 2]],
   ...Object.fromEntries(
-    Object.entries({ neg, exp, log, tanh, sigmoid, softplus, relu, square, sqrt, abs }).map(([name, f]) => [
-      name,
-      [() => f(x([2, 3])), [0, 2, 3]] as const,
-    ]),
+    Object.entries({ neg, exp, expm1, log, log1p, sin, cos, tanh, sigmoid, softplus, relu, square, sqrt, abs }).map(
+      ([name, f]) => [name, [() => f(x([2, 3])), [0, 2, 3]] as const],
+    ),
   ),
   matmul: [() => T.matmul(tensor([2, 3], [1, 2, 3, 4, 5, 6]))(x([2])), [0, 3]],
   conv2d: [() => T.conv2d(tensor([1, 1, 2, 3], [1, 2, 3, 4, 5, 6]))(x([4, 4, 2]) as never), [0, 4, 4, 3]],
@@ -49,6 +58,7 @@ const operations: Readonly<Record<string, readonly [f: () => AnyTensor, shape: r
   concat: [() => T.concat(x([2]) as never)(x([3]) as never), [0, 5]],
   slice: [() => T.slice(1, 2)(x([4]) as never), [0, 2]],
   split: [() => T.split([1, 3])(x([4]) as never)[1] as AnyTensor, [0, 3]],
+  gather: [() => T.gather([1, 1, 0], 1)(x([2]) as never), [0, 3]],
   spaceToDepth: [() => T.spaceToDepth(x([4, 2, 3]) as never), [0, 2, 1, 12]],
   depthToSpace: [() => T.depthToSpace(x([2, 1, 8]) as never), [0, 4, 2, 2]],
   sumEvent: [() => T.sumEvent(x([2, 3])), [0]],
@@ -56,6 +66,10 @@ const operations: Readonly<Record<string, readonly [f: () => AnyTensor, shape: r
   sumAxis: [() => T.sumAxis(1)(x([2, 3]) as never), [0, 3]],
   meanAxis: [() => T.meanAxis(1)(x([2, 3]) as never), [0, 3]],
   maxAxis: [() => T.maxAxis(1)(x([2, 3]) as never), [0, 3]],
+  logSumExp: [() => T.logSumExp(1)(x([2, 3]) as never), [0, 3]],
+  softmax: [() => T.softmax(2)(x([2, 3]) as never), [0, 2, 3]],
+  logSoftmax: [() => T.logSoftmax(1)(x([2, 3]) as never), [0, 2, 3]],
+  cumsum: [() => T.cumsum(1)(x([2, 3]) as never), [0, 2, 3]],
   zeroPerExample: [() => T.zeroPerExample(x([2, 3])), [0]],
 }
 

@@ -22,6 +22,10 @@ import type {
 } from 'diffeo'
 import type {
   AxisRefusal,
+  Broadcast,
+  BroadcastRefusal,
+  Gathered,
+  GatherRefusal,
   SliceRefusal,
   SplitRefusal,
   ToSpace,
@@ -204,6 +208,23 @@ export const cases = [
   { rule: 'axis', with: [0], in: [8], out: [] },
   { rule: 'axis', with: [3], in: [8, 6, 3], sentence: 'sumAxis: expected an axis of 8×6×3, got 3' },
 
+  { rule: 'broadcast', with: [3], in: [8, 3], out: [8, 3] },
+  { rule: 'broadcast', with: [8, 1], in: [3], out: [8, 3] },
+  { rule: 'broadcast', with: [5, 1, 1], in: [1, 7, 1], out: [5, 7, 1] },
+  { rule: 'broadcast', with: [], in: [8, 3], out: [8, 3] },
+  { rule: 'broadcast', with: [2], in: [], out: [2] },
+  { rule: 'broadcast', with: [0], in: [1], out: [0] },
+  { rule: 'broadcast', with: [2], in: [8, 3], sentence: 'broadcastAdd: expected sizes of 2 or 1, got 8×3' },
+  { rule: 'broadcast', with: [8, 8, 3], in: [7, 3], sentence: 'broadcastAdd: expected sizes of 8×8×3 or 1, got 7×3' },
+  { rule: 'broadcast', with: [2], in: [0], sentence: 'broadcastAdd: expected sizes of 2 or 1, got 0' },
+
+  { rule: 'gather', with: [2, 0, 0], in: [8, 3], out: [8, 3] },
+  { rule: 'gather', with: [99], in: [4, 100], out: [4, 1] },
+  { rule: 'gather', with: [], in: [8, 3], out: [8, 0] },
+  { rule: 'gather', with: [0, 3], in: [8, 3], sentence: 'gather: expected indices below 3 in 8×3, got [0, 3]' },
+  { rule: 'gather', with: [-1], in: [8, 3], sentence: 'gather: expected indices below 3 in 8×3, got [-1]' },
+  { rule: 'gather', with: [0], in: [8], sentence: 'gather: expected an axis of 8, got 1' },
+
   { rule: 'depthToSpace', in: [4, 3, 16], out: [8, 6, 4] },
   {
     rule: 'depthToSpace',
@@ -249,6 +270,8 @@ interface Operations<S extends Dims, By extends Shape> {
   readonly split: Outcome<SplitRefusal<S, By>, Pieces<S, By>>
   readonly slice: Outcome<SliceRefusal<S, By[0] & number, By[1] & number>, Pieces<S, readonly [By[1]]>[0]>
   readonly axis: Outcome<AxisRefusal<'sumAxis', S, By[0] & number>, Without<S, By[0] & number>>
+  readonly broadcast: Outcome<BroadcastRefusal<'broadcastAdd', S, By>, Broadcast<S, By>>
+  readonly gather: Outcome<GatherRefusal<S, By, 1>, Gathered<S, By, 1>>
   readonly depthToSpace: S extends readonly [infer H extends number, infer W extends number, infer C extends number]
     ? Outcome<
         ToSpaceRefusal<H, W, C>,

@@ -15,6 +15,7 @@ const pairwise: Readonly<Record<string, readonly [Two, (a: number, b: number) =>
   mul: [T.mul, (a, b) => a * b],
   div: [T.div, (a, b) => a / b],
   maximum: [T.maximum, Math.max],
+  minimum: [T.minimum, Math.min],
 }
 describe.each(Object.entries(pairwise))('%s', (_, [op, reference]) => {
   it('goes element by element', () =>
@@ -28,13 +29,25 @@ describe.each(Object.entries(pairwise))('%s', (_, [op, reference]) => {
   })
 })
 
+/** The gradients of the gradient of Σ f, against differences of it. */
+const hasSecondGradient = (op: (x: AnyTensor) => AnyTensor, x: tf.Tensor): void => {
+  const slope = (at: tf.Tensor): tf.Tensor =>
+    unwrap(T.vjp((v: AnyTensor) => op(v))(trust(tf.onesLike(tf.tidy(() => unwrap(op(any(at)))))))(any(at)))
+  agreesWithDifferences((at) => slope(at!), [x])
+}
+
 const pointwise: Readonly<
   Record<string, readonly [(x: AnyTensor) => AnyTensor, (x: number) => number, positive?: true]>
 > = {
   plus: [T.plus(1.5), (x) => x + 1.5],
   times: [T.times(-2), (x) => -2 * x],
   neg: [T.neg, (x) => -x],
+  clip: [T.clip(-1, 1.1), (x) => Math.min(Math.max(x, -1), 1.1)],
   exp: [T.exp, Math.exp],
+  expm1: [T.expm1, Math.expm1],
+  log1p: [T.log1p, Math.log1p, true],
+  sin: [T.sin, Math.sin],
+  cos: [T.cos, Math.cos],
   log: [T.log, Math.log, true],
   tanh: [T.tanh, Math.tanh],
   sigmoid: [T.sigmoid, (x) => 1 / (1 + Math.exp(-x))],
@@ -52,6 +65,7 @@ describe.each(Object.entries(pointwise))('%s', (_, [op, reference, onlyPositive]
       agrees(op(x), s, (i) => reference(read(x)(i)))
     }))
   it('has its gradient', () => agreesWithDifferences((x) => unwrap(op(any(x!))), [unwrap(from([2, 3], 1))]))
+  it('has a gradient that has its own', () => hasSecondGradient(op, unwrap(from([2, 3], 1))))
 })
 
 describe('softplus', () => {
@@ -213,6 +227,7 @@ const overAxis: Readonly<
   sumAxis: [T.sumAxis, sumOf],
   meanAxis: [T.meanAxis, meanOf],
   maxAxis: [T.maxAxis, (values) => Math.max(...values)],
+  logSumExp: [T.logSumExp, (values) => Math.log(sumOf(values.map(Math.exp)))],
 }
 describe.each(Object.entries(overAxis))('%s', (_, [op, reference]) => {
   it('reduces one dimension', () =>
@@ -226,6 +241,158 @@ describe.each(Object.entries(overAxis))('%s', (_, [op, reference]) => {
       )
     }))
   it('has its gradient', () => agreesWithDifferences((x) => unwrap(op(1)(any(x!))), [unwrap(draw([2, 3, 2], 5))]))
+  it('has a gradient that has its own', () => hasSecondGradient(op(1), unwrap(draw([2, 3, 2], 5))))
+})
+
+const softmaxOf = (values: readonly number[]): number[] => {
+  const total = sumOf(values.map(Math.exp))
+  return values.map((x) => Math.exp(x) / total)
+}
+const alongAxis: Readonly<
+  Record<
+    string,
+    readonly [(axis: number) => (x: AnyTensor) => AnyTensor, (values: readonly number[]) => readonly number[]]
+  >
+> = {
+  softmax: [T.softmax, softmaxOf],
+  logSoftmax: [T.logSoftmax, (values) => softmaxOf(values).map(Math.log)],
+  cumsum: [T.cumsum, (values) => values.map((_, i) => sumOf(values.slice(0, i + 1)))],
+}
+describe.each(Object.entries(alongAxis))('%s', (_, [op, reference]) => {
+  it('goes along one dimension', () =>
+    holds<[[number[], number], number]>([axes, seeds], ([s, axis], seed) => {
+      const x = draw(s, seed)
+      agrees(op(axis)(x), s, (i) => {
+        const line = Array.from({ length: s[axis]! }, (_, j) => read(x)(i.with(axis, j)))
+        return reference(line)[i[axis]!]!
+      })
+    }))
+  it('has its gradient', () => agreesWithDifferences((x) => unwrap(op(1)(any(x!))), [unwrap(draw([2, 3, 2], 5))]))
+  it('has a gradient that has its own', () => hasSecondGradient((x) => T.square(op(1)(x)), unwrap(draw([2, 3, 2], 5))))
+})
+
+describe('exponentials along a dimension', () => {
+  const row = (...values: readonly number[]): AnyTensor => trust(tf.tensor([...values], [1, values.length]))
+  it('neither overflow nor lose small values, and know infinities', () =>
+    tf.tidy(() => {
+      expect(read(T.logSumExp(1)(row(1000, 1000)))([0])).toBeCloseTo(1000 + Math.LN2, 3)
+      expect(read(T.logSumExp(1)(row(-1000, -1000)))([0])).toBeCloseTo(Math.LN2 - 1000, 3)
+      expect(read(T.logSumExp(1)(row(-Infinity, -Infinity)))([0])).toBe(-Infinity)
+      expect(read(T.logSumExp(1)(row(-Infinity, 2)))([0])).toBe(2)
+      expect(read(T.logSumExp(1)(row(Infinity, 2)))([0])).toBe(Infinity)
+      expect([...unwrap(T.softmax(1)(row(1000, -1000, 1000))).dataSync()]).toEqual([0.5, 0, 0.5])
+      expect([...unwrap(T.logSoftmax(1)(row(2000, 0))).dataSync()]).toEqual([0, -2000])
+    }))
+  it('are those of many values too', () =>
+    tf.tidy(() => {
+      const many = trust<readonly [1, number]>(tf.fill([1, 2003], 3))
+      expect(read(T.logSumExp(1)(many))([0])).toBeCloseTo(3 + Math.log(2003), 5)
+      expect(read(T.softmax(1)(many))([0, 7])).toBeCloseTo(1 / 2003, 9)
+    }))
+})
+
+// -------------------------------------------------------------------------------------
+// comparisons and broadcasting
+// -------------------------------------------------------------------------------------
+
+const compared: Readonly<Record<string, readonly [typeof T.greater, (a: number, b: number) => boolean]>> = {
+  greater: [T.greater, (a, b) => a > b],
+  less: [T.less, (a, b) => a < b],
+  equal: [T.equal, (a, b) => a === b],
+}
+describe.each(Object.entries(compared))('%s', (_, [op, reference]) => {
+  it('compares with a tensor or a number', () =>
+    holds<[number[], number]>([shape, seeds], (s, seed) => {
+      const [a, b] = [draw(s, seed), draw(s, seed + 1)]
+      const third = read(a)(s.map(() => 0))
+      for (const [got, to] of [
+        [op(b)(a), read(b)],
+        [op(third)(a), () => third],
+      ] as const) {
+        expect(unwrap(got).dtype).toBe('bool')
+        agrees(trust(tf.cast(unwrap(got), 'float32')), s, (i) => Number(reference(read(a)(i), to(i))))
+      }
+    }))
+})
+
+describe('where', () => {
+  it('chooses element by element, of tensors or a number', () =>
+    holds<[number[], number]>([shape, seeds], (s, seed) => {
+      const [a, b] = [draw(s, seed), draw(s, seed + 1)]
+      agrees(T.where(T.greater(b)(a))(a)(b), s, (i) => Math.max(read(a)(i), read(b)(i)))
+      agrees(T.where(T.less(0)(b))(0)(b), s, (i) => Math.max(0, read(b)(i)))
+    }))
+  it('has its gradients, and they have theirs', () => {
+    const values = [unwrap(draw([2, 3], 1)), unwrap(draw([2, 3], 2, 0.75))]
+    const chosen = (a: AnyTensor, b: AnyTensor): AnyTensor => T.where(T.greater(0.1)(a))(T.square(a))(T.exp(b))
+    agreesWithDifferences((a, b) => unwrap(chosen(any(a!), any(b!))), values)
+    hasSecondGradient((x) => chosen(x, x), values[0]!)
+  })
+  it('refuses what is no condition, and other shapes', () =>
+    tf.tidy(() => {
+      const x = draw([2, 3], 1)
+      expect(() => T.where(x)(x)).not.toThrow()
+      expect(() => T.where(x)(x)(x)).toThrow(
+        'where: expected a condition of booleans, got one of float32; compare first: greater(0)(x)',
+      )
+      const holdsOf = T.greater(0)(x)
+      expect(() => T.where(holdsOf)(draw([1, 3], 1))(x)).toThrow('where: expected 2×3, got 1×3')
+      expect(() => T.where(holdsOf)(0)(draw([3], 1))).toThrow('where: expected 2×3, got 3')
+      expect(() => T.greater(draw([3], 1))(x)).toThrow('greater: expected 3, got 2×3')
+    }))
+})
+
+const broadcasting: Readonly<Record<string, readonly [Two, (a: number, b: number) => number]>> = {
+  broadcastAdd: [T.broadcastAdd as Two, (a, b) => a + b],
+  broadcastSub: [T.broadcastSub as Two, (a, b) => a - b],
+  broadcastMul: [T.broadcastMul as Two, (a, b) => a * b],
+  broadcastDiv: [T.broadcastDiv as Two, (a, b) => a / b],
+}
+describe.each(Object.entries(broadcasting))('%s', (name, [op, reference]) => {
+  /** A shape, and for each of two operands which sizes become 1 and how many leading dimensions it lacks. */
+  const operands = shape.chain((s) => {
+    const one = fc.tuple(
+      fc.array(fc.boolean(), { minLength: s.length, maxLength: s.length }),
+      fc.nat({ max: s.length - 1 }),
+    )
+    return fc.tuple(fc.constant(s), one, one)
+  })
+  type Drawn = readonly [ones: boolean[], missing: number]
+  const of = (s: readonly number[], [ones, missing]: Drawn): number[] =>
+    s.map((n, i) => (ones[i] ? 1 : n)).slice(missing)
+  it('repeats sizes of 1 and missing dimensions', () =>
+    holds<[[number[], Drawn, Drawn], number]>([operands as never, seeds], ([s, first, second], seed) => {
+      const [a, b] = [draw(of(s, first), seed), draw(of(s, second), seed + 1, 0.75)]
+      const [p, q] = [unwrap(a).shape, unwrap(b).shape]
+      const rank = Math.max(p.length, q.length)
+      const size = (from: readonly number[], i: number) => from[i - rank + from.length] ?? 1
+      const to = Array.from({ length: rank }, (_, i) => Math.max(size(p, i), size(q, i)))
+      const at = (x: AnyTensor) => (i: readonly number[]) => {
+        const dims = unwrap(x).shape
+        return read(x)(i.slice(rank - dims.length).map((j, d) => (dims[d] === 1 ? 0 : j)))
+      }
+      agrees(op(b)(a), to, (i) => reference(at(a)(i), at(b)(i)))
+    }))
+  it('has its gradients, and they have theirs', () => {
+    const values = [unwrap(draw([2, 1, 3], 1)), unwrap(positive([2, 1], 2))]
+    agreesWithDifferences((a, b) => unwrap(op(any(b!))(any(a!))), values)
+    hasSecondGradient((x) => T.square(op(any(values[1]!))(x)), values[0]!)
+    hasSecondGradient((x) => T.square(op(x)(any(values[0]!))), values[1]!)
+  })
+  it('refuses sizes that differ', () =>
+    tf.tidy(() => {
+      expect(() => op(draw([2, 3], 1))(draw([2, 2], 1))).toThrow(`${name}: expected sizes of 2×3 or 1, got 2×2`)
+      expect(() => op(draw([4], 1))(draw([2, 2], 1))).toThrow(DiffeoException)
+    }))
+})
+
+describe('clip', () => {
+  it('refuses bounds that are none', () =>
+    tf.tidy(() => {
+      expect(() => T.clip(1, 0)(draw([2], 1))).toThrow('clip: expected a lower and an upper bound, got 1 and 0')
+      expect(() => T.clip(Number.NaN, 0)(draw([2], 1))).toThrow(DiffeoException)
+      expect(read(T.clip(-Infinity, 0)(draw([2], 1)))([0])).toBeLessThanOrEqual(0)
+    }))
 })
 
 describe('whole reductions', () => {
@@ -262,6 +429,15 @@ describe('every operation', () => {
     mul: pair(T.mul),
     div: pair(T.div),
     maximum: pair(T.maximum),
+    minimum: pair(T.minimum),
+    broadcastAdd: pair(T.broadcastAdd as Two),
+    broadcastSub: pair(T.broadcastSub as Two),
+    broadcastMul: pair(T.broadcastMul as Two),
+    broadcastDiv: pair(T.broadcastDiv as Two),
+    greater: pair(T.greater),
+    less: pair(T.less),
+    equal: pair(T.equal),
+    where: [(c, a) => T.where(c!)(1)(a!), () => trust(tf.cast(tf.ones([2, 4, 4, 4]), 'bool')), x],
     plus: pointwise(T.plus(1)),
     times: pointwise(T.times(2)),
     bias: [(b, a) => T.bias(b!)(a!), row, x],
@@ -278,6 +454,12 @@ describe('every operation', () => {
     square: pointwise(T.square),
     sqrt: pointwise(T.sqrt),
     abs: pointwise(T.abs),
+    clip: pointwise(T.clip(0, 1)),
+    expm1: pointwise(T.expm1),
+    log1p: pointwise(T.log1p),
+    sin: pointwise(T.sin),
+    cos: pointwise(T.cos),
+    gather: pointwise(T.gather([1, 0], 1)),
     matmul: [(w, a) => T.matmul(w!)(a!), square, x],
     conv2d: [(k, a) => T.conv2d(k!)(a!), () => ones(3, 3, 4, 2), x],
     reshape: pointwise(T.reshape([64])),
@@ -290,6 +472,10 @@ describe('every operation', () => {
     sumAxis: pointwise(T.sumAxis(1)),
     meanAxis: pointwise(T.meanAxis(1)),
     maxAxis: pointwise(T.maxAxis(1)),
+    logSumExp: pointwise(T.logSumExp(1)),
+    softmax: pointwise(T.softmax(1)),
+    logSoftmax: pointwise(T.logSoftmax(1)),
+    cumsum: pointwise(T.cumsum(1)),
     sumEvent: pointwise(T.sumEvent),
     mean: pointwise(T.mean),
     sum: pointwise(T.sum),

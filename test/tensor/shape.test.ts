@@ -23,6 +23,8 @@ const rules: Record<(typeof cases)[number]['rule'], (own: readonly number[]) => 
   splitInto: (own) => shapes.split(own, 'splitInto'),
   slice: ([from = 0, size = 0]) => shapes.slice(from, size),
   axis: ([place = 0]) => shapes.axis('sumAxis', place),
+  broadcast: (own) => shapes.broadcast('broadcastAdd', own),
+  gather: (own) => shapes.gather(own, 1),
   depthToSpace: () => shapes.depthToSpace,
 }
 

@@ -64,6 +64,13 @@ describe('structure', () => {
       const back = runsOf.slice(1).reduce((a, b) => T.concat(b)(a) as AnyTensor, runsOf[0]!)
       expect(unwrap(back).dataSync()).toEqual(unwrap(x).dataSync())
     }))
+  it('gather takes places of one dimension', () =>
+    holds<[[number[], number[]], number]>([orders, seeds], ([s, order], seed) => {
+      const x = draw(s, seed)
+      const axis = order[0]!
+      const places = [s[axis]! - 1, 0, s[axis]! - 1]
+      agrees(T.gather(places, axis)(x), s.with(axis, 3), (i) => read(x)(i.with(axis, places[i[axis]!]!)))
+    }))
   it('spaceToDepth is pixel-unshuffle, and depthToSpace undoes it', () =>
     holds<[number, number, number, number, number]>([size, half, half, size, seeds], (n, h, w, c, seed) => {
       const x = draw([n, 2 * h, 2 * w, c], seed)
@@ -81,6 +88,7 @@ describe('structure', () => {
     transpose: [(x) => T.transpose([2, 0, 1])(x), [2, 2, 3]],
     'concat of split': [(x) => pipe(T.split([1, 2])(x), ([a, b]) => T.concat(T.square(a))(b) as AnyTensor), [2, 3]],
     slice: [(x) => T.slice(1, 2)(x), [2, 4]],
+    gather: [(x) => T.gather([2, 0, 2], 1)(x), [2, 3, 2]],
     spaceToDepth: [(x) => T.spaceToDepth(x), [1, 2, 2, 2]],
     depthToSpace: [(x) => T.depthToSpace(x), [1, 1, 2, 8]],
   }
@@ -114,6 +122,10 @@ describe('an operation that does not fit', () => {
     ['split: expected sizes that add up to 5 in 2×5, got [-1, 6]', () => T.split([-1, 6])(image([2, 5]))],
     ['slice: expected a range within 0 to 5 in 2×5, got 2 elements from -1', () => T.slice(-1, 2)(image([2, 5]))],
     ['slice: expected a range within 0 to 5 in 2×5, got -1 elements from 2', () => T.slice(2, -1)(image([2, 5]))],
+    ['gather: expected indices below 5 in 2×5, got [4, 5]', () => T.gather([4, 5], 1)(image([2, 5]))],
+    ['gather: expected indices below 5 in 2×5, got [-1]', () => T.gather([-1], 1)(image([2, 5]))],
+    ['gather: expected an axis of 2×5, got 2', () => T.gather([0], 2)(image([2, 5]))],
+    ['softmax: expected an axis of 2×5, got 2', () => T.softmax(2)(image([2, 5]))],
     ['maxAxis: expected an axis of 2×5, got 2', () => T.maxAxis(2)(image([2, 5]))],
     ['spaceToDepth: expected an even width, got 3 in 2×3×1', () => T.spaceToDepth(image([1, 2, 3, 1]))],
     ['spaceToDepth: expected height×width×channels, got 2×3', () => T.spaceToDepth(image([1, 2, 3]))],
@@ -129,6 +141,8 @@ describe('an operation that does not fit', () => {
     expect(() => pipe(x, T.transpose([0, 1, 2]))).toThrow()
     // @ts-expect-error 3 channels are not 4
     expect(() => pipe(x, T.split([2, 2]))).toThrow()
+    // @ts-expect-error places are 0 to 2
+    expect(() => pipe(x, T.gather([0, 3], 3))).toThrow()
     // @ts-expect-error dimensions are 0 to 3
     expect(() => pipe(x, T.sumAxis(4))).toThrow()
     // @ts-expect-error 3 channels are no multiple of 4

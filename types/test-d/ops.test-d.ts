@@ -3,6 +3,7 @@ import { pipe } from 'fp-ts/lib/function.js'
 import { expectError, expectType } from 'tsd'
 import * as T from '../../dist/src/entry/tensor.js'
 import {
+  type Dims,
   fromKey,
   identityMatrix,
   orthogonal,
@@ -26,6 +27,7 @@ expectType<Tensor<readonly ['N', 8, 6, 4]>>(pipe(image, T.add(image), T.mul(imag
 expectType<Tensor<readonly ['N', 8, 6, 4]>>(pipe(image, T.sub(image), T.div(image), T.maximum(image)))
 expectType<Tensor<readonly ['N', 8, 6, 4]>>(pipe(image, T.plus(1), T.times(2), T.log, T.sqrt, T.square, T.abs))
 expectType<Tensor<readonly ['N', 12]>>(pipe(vector, T.relu, T.tanh, T.sigmoid, T.softplus))
+expectType<Tensor<readonly ['N', 12]>>(pipe(vector, T.minimum(vector), T.clip(0, 1), T.expm1, T.log1p, T.sin, T.cos))
 expectError(T.add(grey)(image))
 expectError(T.sub(grey)(image))
 expectError(T.div(vector)(image))
@@ -67,6 +69,38 @@ expectError(T.slice(-1, 3)(image))
 expectType<Tensor<readonly ['N', 8, 6, 4]>>(T.slice(size, 4)(image))
 expectType<Tensor<readonly ['N', 8, 6, number]>>(T.slice(0, size)(image))
 
+expectType<Tensor<readonly ['N', 2, 6, 4]>>(T.gather([7, 0], 1)(image))
+expectType<Tensor<readonly ['N', 8, 6, number]>>(T.gather([size] as readonly number[], 3)(image))
+expectType<Tensor<readonly [1, 8, 6, 4]>>(T.gather([99], 0)(image))
+expectError(T.gather([8], 1)(image))
+expectError(T.gather([-1], 1)(image))
+expectError(T.gather([0], 4)(image))
+
+// comparisons
+expectType<Tensor<readonly ['N', 8, 6, 4], 'bool'>>(pipe(image, T.greater(0)))
+expectType<Tensor<readonly ['N', 8, 6, 4], 'bool'>>(pipe(image, T.less(image)))
+expectType<Tensor<readonly ['N', 8, 6, 4], 'bool'>>(T.equal(image)(image))
+expectType<Tensor<readonly ['N', 8, 6, 4]>>(pipe(image, T.where(bits)(image)))
+expectType<Tensor<readonly ['N', 8, 6, 4]>>(pipe(image, T.where(T.less(1)(image))(0)))
+expectError(T.greater(vector)(image))
+expectError(T.where(image)(image)(image))
+expectError(T.where(bits)(vector)(image))
+expectError(T.where(bits)(image)(vector))
+
+// broadcasting
+declare const rows: Tensor<readonly [8, 1, 1]>
+declare const anySize: Tensor<readonly ['N', number, 6, 1]>
+declare const one: Tensor<readonly [1]>
+declare const anyRank: Tensor<Dims>
+expectType<Tensor<readonly ['N', 8, 6, 4]>>(pipe(image, T.broadcastAdd(rows), T.broadcastMul(row)))
+expectType<Tensor<readonly ['N', 8, 6, 4]>>(pipe(grey, T.broadcastSub(image), T.broadcastDiv(grey)))
+expectType<Tensor<readonly ['N', 8, 6, 4]>>(T.broadcastAdd(image)(anySize))
+expectType<Tensor<readonly ['N', number, 6, 1]>>(T.broadcastAdd(one)(anySize))
+expectType<Tensor<Dims>>(T.broadcastAdd(anyRank)(image))
+expectError(T.broadcastAdd(vector)(image))
+expectError(T.broadcastMul(kernel)(image))
+expectError(T.broadcastSub(bits)(image))
+
 // reductions
 expectType<Tensor<readonly ['N', 8, 4]>>(T.sumAxis(2)(image))
 expectType<Tensor<readonly ['N']>>(T.sumEvent(image))
@@ -75,7 +109,11 @@ expectType<Tensor<readonly ['N', 6, 4]>>(T.maxAxis(1)(image))
 expectType<Tensor<readonly []>>(T.mean(image))
 expectType<Tensor<readonly []>>(T.sum(image))
 expectType<Tensor<readonly ['N']>>(T.tidy(() => T.zeroPerExample(image)))
+expectType<Tensor<readonly ['N', 6, 4]>>(T.logSumExp(1)(image))
+expectType<Tensor<readonly ['N', 8, 6, 4]>>(pipe(image, T.softmax(1), T.logSoftmax(3), T.cumsum(2)))
 expectError(T.sumAxis(4)(image))
+expectError(T.logSumExp(4)(image))
+expectError(T.softmax(-1)(image))
 expectError(T.meanAxis(4)(image))
 expectError(T.maxAxis(-1)(image))
 
