@@ -158,10 +158,10 @@ it('the program of the README runs step by step', async () => {
 
 it('the programs of docs/conditional.md compile and run', async () => {
   const blocks = [...readFileSync('docs/conditional.md', 'utf8').matchAll(/```ts\n(.*?)```/gs)].map(([, code]) => code!)
-  expect(blocks).toHaveLength(2)
+  expect(blocks).toHaveLength(3)
   const files = blocks.map((code, i) => {
     const file = resolve(`dist/examples/conditional-${i}.ts`)
-    writeFileSync(file, code.replace('steps: 500', 'steps: 20').replaceAll('200', '20'))
+    writeFileSync(file, code.replace(/steps: [35]00/, 'steps: 20').replaceAll('200', '20'))
     return file
   })
   const options: ts.CompilerOptions = {
@@ -177,11 +177,12 @@ it('the programs of docs/conditional.md compile and run', async () => {
   const wrong = ts.getPreEmitDiagnostics(program)
   expect(wrong.map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'))).toEqual([])
   program.emit()
-  const [density, inference] = await Promise.all(
+  const [density, inference, matching] = await Promise.all(
     files.map((file) => run(process.execPath, [file.replace(/ts$/, 'js')])),
   )
   expect(density!.stdout).toMatch(/mean −log p\(θ \| c\): \d/)
   expect(inference!.stdout).toMatch(/log Z: \d/)
+  expect(matching!.stdout).toMatch(/test NLL \d/)
 })
 
 it('06-export-onnx writes files that ONNX Runtime runs', async () => {
