@@ -11,7 +11,7 @@ import { finite, isScale, positive } from '../tensor/options.js'
 import type { AnyTensor } from '../tensor/tensor.js'
 import type { Layer } from './layer.js'
 import { withOptions } from './options.js'
-import { each, POSITIVE, pointwise, positiveLog, positivePower } from './pointwise.js'
+import { each, POSITIVE, pointwise, positiveLog, positivePower, softplusInverse } from './pointwise.js'
 import { clamp, REALS, SMALLEST } from './support.js'
 
 /** The inverses of functions onto (−1, 1) treat ±1 as ± this number. */
@@ -48,16 +48,8 @@ export const leakyRelu = (slope = 0.01): Layer<Same> => {
  *
  * @example compose(input([2]), reverse(softplus), actNorm) // positive numbers to ℝ
  */
-export const softplus: Layer<Same> = pointwise(
-  'softplus',
-  [REALS, POSITIVE],
-  smoothRelu,
-  (y) =>
-    pipe(
-      clamp([SMALLEST, Infinity], y),
-      each((t) => tf.add(t, tf.log(tf.neg(tf.expm1(tf.neg(t)))))),
-    ),
-  (x) => neg(smoothRelu(neg(x))),
+export const softplus: Layer<Same> = pointwise('softplus', [REALS, POSITIVE], smoothRelu, softplusInverse, (x) =>
+  neg(smoothRelu(neg(x))),
 )
 
 /**

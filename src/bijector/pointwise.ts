@@ -70,3 +70,7 @@ export const positiveLog =
   (p: number) =>
   (x: AnyTensor): AnyTensor =>
     each(tf.log)(within(p, x))
+
+/** y + log(1 − e⁻ʸ), for y of at least 2⁻¹²⁶. */
+export const softplusInverse = (y: AnyTensor): AnyTensor =>
+  each((t) => tf.add(t, tf.log(tf.neg(tf.expm1(tf.neg(t))))))(clamp([SMALLEST, Number.POSITIVE_INFINITY], y))

@@ -4,6 +4,7 @@ import {
   actNorm,
   additiveCoupling,
   affine,
+  ascending,
   atShape,
   autoregressiveOf,
   batchNorm,
@@ -60,11 +61,13 @@ import {
   shuffle,
   sigmoid,
   sinhArcsinh,
+  softmaxCentered,
   softplus,
   softsign,
   splineCoupling,
   splitInto,
   squeeze,
+  stickBreaking,
   sylvester,
   type Transformer,
   Transformers,
@@ -89,6 +92,7 @@ const fine = { tolerance: 1e-4, because: 'a few dozen roundings of 6e-8, with sl
 const real = { ...fine, domain: [-2, 2], anywhere: true, edges: [-30, -2, 0, 2, 30] } as const
 const unit = { ...fine, domain: [0.05, 0.95], anywhere: false, edges: [0, 2 ** -24, 0.5, 1 - 2 ** -24, 1] } as const
 const positiveOnly = { ...fine, domain: [0.1, 3], anywhere: false, edges: [0, 2 ** -24, 1, 80] } as const
+const simplex = { ...fine, domain: [0.05, 0.3], anywhere: false, edges: [0, 2 ** -24, 0.1, 1 / 3] } as const
 const pixels = { domain: [0, 256], anywhere: false, edges: [0, 2 ** -10, 255, 255.999, 256] } as const
 const angles = { domain: [-3, 3], anywhere: false, edges: [-Math.PI, -3, 0, 3, Math.PI] } as const
 /** Without a closed inverse: fewer edges, as each costs many evaluations. */
@@ -267,6 +271,17 @@ export const registry: Record<string, Entry> = {
   'reverse weibullCdf': { make: () => atShape([3], reverse(weibullCdf(0.8, 2))), ...unit },
   kumaraswamyCdf: { make: () => atShape([3], kumaraswamyCdf(1.5, 2.5)), ...unit },
   'reverse kumaraswamyCdf': { make: () => atShape([3], reverse(kumaraswamyCdf(0.8, 1.3))), ...unit },
+  softmaxCentered: { make: () => atShape([3], softmaxCentered), ...real },
+  'reverse softmaxCentered': { make: () => atShape([3], reverse(softmaxCentered)), ...simplex },
+  'reverse softmaxCentered, two dimensions': {
+    make: () => atShape([2], reverse(softmaxCentered)),
+    ...simplex,
+    mass: [0, 1],
+  },
+  stickBreaking: { make: () => atShape([2, 3], stickBreaking), ...real },
+  'reverse stickBreaking': { make: () => atShape([3], reverse(stickBreaking)), ...simplex },
+  ascending: { make: () => atShape([2, 3], ascending), ...real },
+  'ascending, one element': { make: () => atShape([1], ascending), ...real },
   'multi-scale composition': {
     make: () => compose(input([4, 4, 1]), affine, squeeze, actNorm, ordered, factorOut, batchNorm(), affine),
     ...real,

@@ -6,6 +6,7 @@ import {
   actNorm,
   additiveCoupling,
   affine,
+  ascending,
   atShape,
   autoregressiveOf,
   type Batch,
@@ -72,12 +73,14 @@ import {
   shuffle,
   sigmoid,
   sinhArcsinh,
+  softmaxCentered,
   softplus,
   softsign,
   splineCoupling,
   splitInto,
   squeeze,
   standardNormal,
+  stickBreaking,
   sylvester,
   type Theta,
   Transformers,
@@ -136,6 +139,9 @@ expectType<Vector>(atShape([5], power(2)))
 expectType<Vector>(atShape([5], exp))
 expectType<Vector>(atShape([5], expm1))
 expectType<Vector>(atShape([5], scaleBy(-1)))
+expectType<Vector>(atShape([5], softmaxCentered))
+expectType<Vector>(atShape([5], reverse(stickBreaking)))
+expectType<Image>(atShape([8, 6, 4], ascending))
 expectType<Vector>(atShape([5], gumbelCdf()))
 expectType<Vector>(atShape([5], weibullCdf(2, 3)))
 expectType<Vector>(atShape([5], kumaraswamyCdf(2, 3)))
