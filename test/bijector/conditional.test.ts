@@ -60,6 +60,9 @@ const cases: Readonly<Record<string, AnyConditional>> = {
   autoregressive: atShape([3], autoregressiveOf(Transformers.spline())({ hidden: [8, 9], activation: 'tanh' }), {
     given,
   }),
+  'autoregressive mixture': atShape([3], autoregressiveOf(Transformers.mixture({ components: 2 }))({ hidden: [8] }), {
+    given,
+  }),
   'autoregressive, one variable': atShape([1], autoregressiveOf(Transformers.affine())({ hidden: [8] }), { given }),
   'a composition': compose(
     input([4], { given }),

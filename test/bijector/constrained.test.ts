@@ -3,19 +3,27 @@ import * as tf from '@tensorflow/tfjs-core'
 import {
   ascending,
   atShape,
+  compose,
   flow,
+  input,
   key,
   type Layer,
+  leakyRelu,
   reverse,
   type Same,
+  sinhArcsinh,
   softmaxCentered,
   stickBreaking,
   uniformBox,
 } from 'diffeo'
-import { trust, uniformArray } from 'diffeo/tensor'
+import { ready, toOnnx } from 'diffeo/engine'
+import { trust, uniformArray, unwrap } from 'diffeo/tensor'
 import * as E from 'fp-ts/lib/Either.js'
-import { describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { runOnnx } from '../../src/backends/onnxruntime/backend.js'
 import { values } from '../support.js'
+
+beforeAll(() => ready('cpu'))
 
 const through = (layer: Layer<Same>, rows: readonly (readonly number[])[]) =>
   tf.tidy(() => {
@@ -108,3 +116,18 @@ it('vectors that descend have no density', () => {
 it.each(Object.entries({ softmaxCentered, stickBreaking, ascending }))('%s refuses scalars', (name, layer) =>
   expect(layer.at([])).toMatchObject(E.left({ op: name, expected: 'at least one dimension', got: 'scalar' })),
 )
+
+it('compositions of them are exported with a batch of any size', async () => {
+  const b = compose(input([4]), sinhArcsinh(0.2, 1.1), ascending, leakyRelu(0.3), stickBreaking)
+  const run = ([x]: readonly tf.Tensor[]) => {
+    const [y, logDet] = b.bind({}).forward(trust(x!))
+    return [y, logDet, b.bind({}).inverse(y)[0]].map(unwrap)
+  }
+  const infer = await runOnnx(toOnnx({ inputs: [{ name: 'x', shape: [4] }], outputs: ['y', 'logDet', 'back'], run }))
+  const x = uniformArray(key(3), 20).map((u) => 2 * u - 1)
+  const got = await infer([{ name: 'x', shape: [5, 4], data: x }])
+  const wanted = tf.tidy(() => run([tf.tensor2d(x, [5, 4])]).map((t) => [...t.dataSync()]))
+  expect(apart([...got['y']!], wanted[0]!)).toBeLessThan(1e-6)
+  expect(apart([...got['logDet']!], wanted[1]!)).toBeLessThan(1e-4)
+  expect(apart([...got['back']!], [...x])).toBeLessThan(1e-3)
+})

@@ -15,10 +15,11 @@ import {
   Transformers,
   uniformBox,
 } from 'diffeo'
-import { ready } from 'diffeo/engine'
+import { ready, toOnnx } from 'diffeo/engine'
 import { randomParams } from 'diffeo/laws'
-import { normalArray, trust, uniformArray } from 'diffeo/tensor'
+import { type AnyTensor, leaves, normalArray, trust, uniformArray, unwrap } from 'diffeo/tensor'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { runOnnx } from '../../src/backends/onnxruntime/backend.js'
 import { values } from '../support.js'
 
 beforeAll(async () => {
@@ -256,6 +257,35 @@ describe.each(Object.entries(families))('%s', (_, row) => {
     const errors = y.map((v, i) => Math.abs(v - (start === 0 ? drawn : inner)[i]!))
     expect(worst(errors)).toBeLessThan(start === 0 ? 5e-6 : start)
     expect(worst(logDet.map(Math.abs))).toBeLessThan(start === 0 ? 1e-5 : 2 * start)
+  })
+  it('is exported at a context, with a batch of any size, in both directions', async () => {
+    const b = atShape([3], couplingOf(transformer)(halves(), mlp({ hidden: [4] })), { given: [2] })
+    const params = randomParams(b.spec, key(4), 0.5)
+    const run = ([x, c]: readonly tf.Tensor[]) => {
+      const f = b.given(trust(c!)).bind(params)
+      const [y, logDet] = f.forward(trust(x!))
+      const [back, backLogDet] = f.inverse(y)
+      return [y, logDet, back, backLogDet].map(unwrap)
+    }
+    const inputs = [
+      { name: 'x', shape: [3] },
+      { name: 'c', shape: [2] },
+    ]
+    const model = toOnnx({ inputs, outputs: ['y', 'logDet', 'back', 'backLogDet'], run })
+    const infer = await runOnnx(model)
+    const x = Float32Array.from(drawn.slice(0, 15))
+    const c = Float32Array.from(normalArray(key(5), 10))
+    const got = await infer([
+      { name: 'x', shape: [5, 3], data: x },
+      { name: 'c', shape: [5, 2], data: c },
+    ])
+    const wanted = tf.tidy(() => run([tf.tensor2d(x, [5, 3]), tf.tensor2d(c, [5, 2])]).map((t) => [...t.dataSync()]))
+    ;['y', 'logDet', 'back', 'backLogDet'].forEach((name, i) => {
+      const errors = [...got[name]!].map((v, k) => Math.abs(v - wanted[i]![k]!) / (1 + Math.abs(wanted[i]![k]!)))
+      expect({ [name]: worst(errors) < 1e-4 }).toEqual({ [name]: true })
+    })
+    expect(worst([...got['back']!].map((v, k) => Math.abs(v - x[k]!)))).toBeLessThan(1e-3)
+    tf.dispose(leaves<AnyTensor>(params).map(([, leaf]) => unwrap(leaf)))
   })
 })
 
