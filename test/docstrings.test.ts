@@ -21,7 +21,7 @@ import * as t from 'io-ts'
 import { test } from 'vitest'
 const moons = flow(compose(input([2]), coupling(halves(), mlp()), coupling(halves('second'), mlp())), standardNormal)
 const digits = flow(atShape([28, 28, 1], realNvp({ scales: 2, width: 4, blocks: 1 })), standardNormal)
-const [k, net, mine] = [key(0), resnet(), affine]
+const [k, mine] = [key(0), affine]
 const [params, digitParams] = [moons.init(k), digits.init(k)]
 const draw = (own: Key, n: number) => batch([2], twoMoons().sample(own, n))
 const [x, z, points] = [draw(k, 4), draw(k, 4), twoMoons().sample(k, 300)]

@@ -158,6 +158,12 @@ const cases: Readonly<Record<string, () => unknown>> = {
   mapLeaves: () => diffeo.mapLeaves<AnyTensor, AnyTensor>(own, (leaf) => leaf),
   maximumLikelihood: () => diffeo.maximumLikelihood(moons).loss(state.params)(x),
   mlp: () => run(diffeo.mlp({ hidden: [3], activation: 'tanh' }), x, [4], false),
+  net: () => {
+    const { constant, T } = diffeo
+    const spec = ([from]: readonly [number], [to]: readonly [number]) => ({ w: constant([from, to], 1) })
+    const own = diffeo.net({ name: 'own', kind: 'vector', spec, run: ({ w }, v) => T.square(T.matmul(w)(v)) })
+    return run(own, x, [4], true)
+  },
   planeDensity: () => diffeo.planeDensity(moons, state.params, { box: { x: [0, 1], y: [0, 1] }, width: 3, height: 2 }),
   planePicture: () =>
     diffeo.planePicture(moons, state.params, {

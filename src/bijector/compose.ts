@@ -49,7 +49,7 @@ export const compose = <const Ls extends readonly unknown[]>(
  * Laws: `repeat(1, f) = compose(f)`, `repeat(n + m, f) = compose(repeat(n, f), repeat(m, f))`.
  *
  * @example
- * const step = compose(actNorm, coupling(checkerboard(), net))
+ * const step = compose(actNorm, coupling(checkerboard(), resnet()))
  * compose(input([32, 32, 3]), repeat(32, step), squeeze) // Bijector<[32, 32, 3], [16, 16, 12]>
  * @throws DiffeoException, where it is put at a shape, if `n` is not a whole number of at least 1
  */

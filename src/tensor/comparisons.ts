@@ -6,7 +6,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import type { Dims } from '../../types/shape.js'
 import { DiffeoException, usageError } from '../error.js'
-import { numberIn, sizesIn } from './numbers.js'
+import { sizesIn } from './numbers.js'
 import { type AnyTensor, standing, type Tensor, tensorIn, trust, unwrap } from './tensor.js'
 
 /** A comparison with a tensor of the same shape, or with a number. */
@@ -46,8 +46,8 @@ const conditionIn = (condition: AnyTensor): tf.Tensor => {
 }
 
 /**
- * a where the condition holds, b elsewhere; a may be a number. Gradients flow to the chosen one alone, but the other one's
- * must be finite: 0·∞ is NaN. Of `where(greater(0)(x))(log(x))(zeros)` take `log` of a clipped x.
+ * a where the condition holds, b elsewhere; both may be numbers. Gradients flow to the chosen one alone, but the other one's
+ * must be finite: 0·∞ is NaN. Of `where(greater(0)(x))(log(x))(0)` take `log` of a clipped x.
  * @example
  * const x = tensor([3], [-2, 0, 3])
  * T.where(T.less(0)(x))(T.times(0.1)(x))(x) // [-0.2, 0, 3]
@@ -55,10 +55,9 @@ const conditionIn = (condition: AnyTensor): tf.Tensor => {
 export const where =
   <S extends Dims>(condition: Tensor<S, 'bool'>) =>
   (a: Tensor<NoInfer<S>> | number) =>
-  (b: Tensor<NoInfer<S>>): Tensor<S> => {
+  (b: Tensor<NoInfer<S>> | number): Tensor<S> => {
     const holds = conditionIn(condition)
-    const otherwise = standing('where', holds.shape, b)
-    if (typeof a !== 'number') return trust(tf.where(holds, standing('where', holds.shape, a), otherwise))
-    const value = numberIn('where', a, 'pass a tensor or a number')
-    return trust(tf.tidy(() => tf.where(holds, tf.fill(holds.shape, value), otherwise)))
+    const of = (x: AnyTensor | number): tf.Tensor =>
+      typeof x === 'number' ? tf.fill(holds.shape, x) : standing('where', holds.shape, x)
+    return trust(tf.tidy(() => tf.where(holds, of(a), of(b))))
   }

@@ -8,7 +8,7 @@
  * | `add` `sub` `mul` `div` `maximum` `minimum` | S, S → S |
  * | `broadcastAdd` `broadcastSub` `broadcastMul` `broadcastDiv` | S, T → S and T with sizes of 1 repeated |
  * | `greater` `less` `equal` | S, S or a number → S of booleans |
- * | `where` | S of booleans, S or a number, S → S |
+ * | `where` | S of booleans, S or a number, S or a number → S |
  * | `bias` `scale` | […P, C] with [C] |
  * | `addEvent` `mulEvent` | ['N', …S] with S |
  * | `matmul` | […P, K] · [K, M] → […P, M] |

@@ -321,6 +321,7 @@ describe('where', () => {
       const [a, b] = [draw(s, seed), draw(s, seed + 1)]
       agrees(T.where(T.greater(b)(a))(a)(b), s, (i) => Math.max(read(a)(i), read(b)(i)))
       agrees(T.where(T.less(0)(b))(0)(b), s, (i) => Math.max(0, read(b)(i)))
+      agrees(T.where(T.less(0)(b))(2)(3), s, (i) => (read(b)(i) < 0 ? 2 : 3))
     }))
   it('has its gradients, and they have theirs', () => {
     const values = [unwrap(draw([2, 3], 1)), unwrap(draw([2, 3], 2, 0.75))]
