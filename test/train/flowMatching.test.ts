@@ -1,9 +1,23 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { actNorm, affine, compose, continuous, density, flowMatching, key, realNvpVector, squeeze, train } from 'diffeo'
+import {
+  actNorm,
+  affine,
+  batchNorm,
+  compose,
+  continuous,
+  density,
+  diagonalGaussian,
+  flip,
+  flowMatching,
+  key,
+  realNvpVector,
+  squeeze,
+  train,
+} from 'diffeo'
 import { twoMoons } from 'diffeo/data'
 import { ready } from 'diffeo/engine'
 import { randomBatch, randomParams } from 'diffeo/laws'
-import { batch, foldIn, normalArray, type Params } from 'diffeo/tensor'
+import { batch, foldIn, leaves, normalArray, type Params, sizes } from 'diffeo/tensor'
 import { adam, constantRate, evaluate, fit, startTraining } from 'diffeo/train'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { velocityOf } from '../../src/bijector/continuous.js'
@@ -68,6 +82,31 @@ describe('the flow-matching loss', () => {
       for (const [i, name] of names.entries())
         expect({ name, moved: moved[i] }).toEqual({ name, moved: /continuous\/(kernel1|bias1)/.test(name) })
       expect(Object.keys(objective.loss(params)(matched)[1])).toEqual(Object.keys(params))
+    })
+  })
+  it('leaves the parameters of a base and of nested layers as they are, and returns all of them', () => {
+    tf.tidy(() => {
+      const nested = compose(actNorm, compose(flip, batchNorm({ momentum: 0.5 }), continuous({ hidden: [3] })))
+      const flow = density([2], nested, diagonalGaussian)
+      const objective = flowMatching(flow)
+      const matched = objective.noised(key(3), randomBatch([2], [3, 9], 64, key(2)) as never)
+      const params = randomParams(flow.spec, key(4))
+      const [loss, next] = objective.loss(params)(matched)
+      expect(values(loss)).toHaveLength(64)
+      const shapes = (of: Params) => leaves(of as never).map(([path, one]) => [path, sizes(one as never)])
+      expect(shapes(next)).toEqual(shapes(params))
+      const changed = leaves(params as never).filter(([path, one]) => {
+        const after = leaves(next as never).find(([other]) => other === path)!
+        return values(one).join() !== values(after[1]).join()
+      })
+      expect(changed.map(([path]) => path.replace(/.*\//, ''))).toEqual(['mean', 'variance'])
+      const base = (by: Params) => objective.loss(by)(matched)[0]
+      const bases = leaves(params['base'] as never).map(([, one]) => one as never as tf.Tensor)
+      const moved = tf.grads((...all: tf.Tensor[]) => {
+        const none = tf.addN(all.map((one) => tf.mul(tf.sum(one), 0)))
+        return tf.add(tf.sum(base(params) as never), none)
+      })(bases)
+      expect(moved.flatMap((g) => values([g])).every((v) => v === 0)).toBe(true)
     })
   })
   it.each([
