@@ -3,7 +3,7 @@
  * architecture, batch and steps. The figure is the accuracy of a classifier that tells samples of the estimate from samples
  * of the reference posterior: 0.5 is perfect, 1 is useless.
  *
- *     npm run build && node bench/sbi.mjs [--steps 5000] [--simulations 10000]
+ *     npm run build && node bench/sbi.mjs [--steps 5000] [--simulations 10000] [--peers none]
  *
  * Needs `bench/peers/.venv` (`bash bench/peers/setup.sh`) with `pip install zuko scikit-learn` and, for its data alone,
  * `pip install --no-deps sbibm`.
@@ -22,6 +22,7 @@ const { values } = parseArgs({
     steps: { type: 'string', default: '5000' },
     simulations: { type: 'string', default: '10000' },
     tasks: { type: 'string', default: 'two_moons,slcp' },
+    peers: { type: 'string', default: 'zuko' },
   },
 })
 const peers = (/** @type {string} */ name) => fileURLToPath(new URL(`peers/${name}`, import.meta.url))
@@ -38,8 +39,9 @@ const mean = (/** @type {number[]} */ all) => all.reduce((a, b) => a + b, 0) / a
 
 for (const task of values.tasks.split(',')) {
   const folder = mkdtempSync(join(tmpdir(), 'diffeo-sbi-'))
+  // copied: the bytes of a small file are a part of a larger buffer
   const numbers = (/** @type {string} */ name) =>
-    new Float32Array(readFileSync(join(folder, `${name}.f32`)).buffer.slice(0))
+    new Float32Array(Uint8Array.from(readFileSync(join(folder, `${name}.f32`))).buffer)
   try {
     const { parameters, data } = python('simulate', task, values.simulations, folder)
     const [x, given, observed] = ['theta', 'x', 'observed'].map(numbers)
@@ -56,10 +58,9 @@ for (const task of values.tasks.split(',')) {
       const drawn = await model.given(context).sample(SAMPLES, { key: key(o + 1) })
       writeFileSync(join(folder, `diffeo.${o + 1}.f32`), drawn.data)
     }
-    const zuko = python('zuko', task, values.steps, folder)
     const rows = [
       { name: 'diffeo', parameters: countParams(flow.spec), seconds },
-      { name: 'zuko', ...zuko },
+      ...(values.peers === 'none' ? [] : [{ name: 'zuko', ...python('zuko', task, values.steps, folder) }]),
     ].map(({ name, ...row }) => ({ name, ...row, scores: python('compare', task, name, folder) }))
     console.log(`${task}, ${values.simulations} simulations, ${values.steps} steps of 256`)
     for (const { name, parameters, seconds, scores } of rows)
