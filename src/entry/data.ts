@@ -12,7 +12,7 @@ import * as files from '../data/picture-files.js'
 import * as pictures from '../data/pictures.js'
 import { rejecting } from '../throwing.js'
 
-export { type Data, type DataName, DataOptions, type DataSet, dataSets } from '../data/catalog.js'
+export { type Data, type DataName, DataOptions, type DataSet } from '../data/catalog.js'
 export type { CelebA } from '../data/celeba.js'
 export type { Cifar10 } from '../data/cifar10.js'
 export type { Mnist } from '../data/mnist.js'
@@ -96,6 +96,23 @@ export const pictureSet = rejecting(pictures.pictureSet)
  * @example await loadFolder('data/pictures', 64) // { train: { count: 500, shape: [64, 64, 3], … }, … }
  */
 export const loadFolder = rejecting(pictures.loadFolder)
+
+/** A data set without its loader, which is {@link loadData}. */
+const described = ({ load: _, ...set }: catalog.DataSet): Omit<catalog.DataSet, 'load'> => set
+
+/**
+ * Every data set of images, by its name on the command line.
+ *
+ * @example dataSets.cifar10.source // what to download, and where to put it
+ */
+export const dataSets: Readonly<Record<catalog.DataName, Omit<catalog.DataSet, 'load'>>> = {
+  mnist: described(catalog.dataSets.mnist),
+  'fashion-mnist': described(catalog.dataSets['fashion-mnist']),
+  cifar10: described(catalog.dataSets.cifar10),
+  celeba: described(catalog.dataSets.celeba),
+  folder: described(catalog.dataSets.folder),
+  npy: described(catalog.dataSets.npy),
+}
 
 /**
  * Loads a data set by name and splits it.
