@@ -26,7 +26,7 @@ const thetaOf = (own: tf.Tensor, shape: readonly number[]): Theta => {
         const number = tf.reshape(tf.slice(own, [0, k], [variables, 1]), [1, ...event])
         return trust(tf.tile(number, [n, ...event.map(() => 1)]))
       }),
-    rows: () => tf.tile(tf.expandDims(own, 0), [n, 1, 1]),
+    rows: () => tf.expandDims(own, 0),
     project: (v) => v,
   }
 }

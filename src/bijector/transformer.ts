@@ -29,7 +29,7 @@ export interface Elementwise {
 export interface Theta {
   /** `width` tensors shaped like the values, one for each number. */
   readonly numbers: () => readonly AnyTensor[]
-  /** One tensor of shape [N, V, width]: a row for each of the V variables. */
+  /** One tensor of shape [N, V, width], a row for each of the V variables; [1, V, width] if all examples have the same. */
   readonly rows: () => tf.Tensor
   /** Sets the variables that a mask keeps to 0. Values and log-dets must be 0 there. */
   readonly project: (v: AnyTensor) => AnyTensor
@@ -57,7 +57,7 @@ export interface Transformer<S extends Spec = Spec> {
 export type EachRow = (values: tf.Tensor) => readonly [values: tf.Tensor, logSlope: tf.Tensor]
 
 /**
- * A transformer from functions of values [N, V] and rows [N, V, width].
+ * A transformer from functions of values [N, V] and rows [N, V, width], or [1, V, width] for all examples.
  *
  * @internal
  */
@@ -73,10 +73,9 @@ export const rowTransformer = (
   spec: () => ({}),
   at: (_, { rows, project }) => {
     const row = rows()
-    const [n, variables] = row.shape as [number, number]
     const functions = at(row)
     const direction = (f: EachRow) => (x: AnyTensor) => {
-      const [y, logSlope] = f(tf.reshape(unwrap(x), [n, variables]))
+      const [y, logSlope] = f(tf.reshape(unwrap(x), [sizes(x)[0]!, row.shape[1]!]))
       const like = (each: tf.Tensor): AnyTensor => project(trust(tf.reshape(each, [...sizes(x)])))
       return [like(y), sumEvent(like(logSlope))] as const
     }
