@@ -30,6 +30,17 @@ export const logAbsDet = (a: Matrix): number => {
   return total
 }
 
+/** The largest singular value, by powers of the Gram matrix. */
+export const norm = (w: Matrix): number => {
+  const gram = product(transposed(w), w)
+  let v: readonly number[] = gram.map((_, i) => 1 + Math.sin(i))
+  for (let k = 0; k < 2000; k++) {
+    const next = product([v], gram)[0]!
+    v = next.map((u) => u / Math.hypot(...next))
+  }
+  return Math.sqrt(Math.hypot(...product([v], gram)[0]!))
+}
+
 /** ∂f_j/∂x_i by central differences, as rows i: the matrix W of a linear f(x) = x·W. */
 export const jacobianOf = (f: (x: readonly number[]) => readonly number[], x: readonly number[], h = 1e-5): Matrix =>
   x.map((_, i) => {
