@@ -19,6 +19,7 @@ import {
   densityOf,
   originOf,
 } from '../distribution/flow.js'
+import { checkParams } from '../tensor/check-params.js'
 import { tidy } from '../tensor/ops.js'
 import type { Params } from '../tensor/params.js'
 import { latentList } from '../tensor/shape.js'
@@ -42,6 +43,7 @@ export interface OnnxFunctions {
  */
 export const onnxFunctions = (of: AnyFlow | AnyConditionalFlow, params: Params): OnnxFunctions => {
   const { domain, codomain } = of.bijector as { readonly domain: Shape; readonly codomain: Latents }
+  checkParams('onnxFunctions', of.spec, params)
   const latents = latentList(codomain).map((shape, i) => ({ name: `z${i}`, shape }))
   const names = latents.map(({ name }) => name)
   const contexts = 'given' in of ? [{ name: 'given', shape: of.bijector.context as Shape }] : []

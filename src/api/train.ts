@@ -28,7 +28,15 @@ import { foldIn, type Key } from '../tensor/random.js'
 import { fit, type Stepped, type Validated } from '../train/fit.js'
 import { type AnyNoisyObjective, type ObjectiveKind, objectiveOf, type Trainable } from '../train/objective.js'
 import { adam, averaged, constantRate, cosineRate } from '../train/optimiser.js'
-import { averageParams, copyParams, copyState, disposeState, startTraining, type TrainState } from '../train/state.js'
+import {
+  averageParams,
+  checkState,
+  copyParams,
+  copyState,
+  disposeState,
+  startTraining,
+  type TrainState,
+} from '../train/state.js'
 import type { Variational } from '../train/variational.js'
 import { tensorsIn } from '../tree.js'
 import { type Batched, batchesOf, type Pairs, type Sampler, withNoise } from './data.js'
@@ -166,8 +174,9 @@ export const trainIn =
   ): Promise<ModelOf<L>> => {
     expectKind('train', 'a density', density, ['a density'], 'make one: density(shape, layers)')
     expectOptions(withKey('train', options))
-    await ready()
     const { key, batch: size = 256, validation: share = 0.1, from } = options
+    if (from !== undefined) checkState('train', density.spec, from)
+    await ready()
     const parts = { shape: density.bijector.domain, context: contextOf(density.bijector) }
     const likelihood = await batchesOf(parts, data, { key: foldIn(key, 1), size, validation: share })
     const batched = options.objective

@@ -7,6 +7,7 @@
 import type { Latents, Shape } from '../../types/shape.js'
 import { expectKind } from '../bijector/arguments.js'
 import { jit } from '../jit.js'
+import { checkParams } from '../tensor/check-params.js'
 import type { Params } from '../tensor/params.js'
 import type { Key } from '../tensor/random.js'
 import { type AnyTensor, type BatchOf, type PerExample, unwrap } from '../tensor/tensor.js'
@@ -76,22 +77,27 @@ const compile = (of: AnyFlow | AnyConditionalFlow) => {
     ),
     make: perExample((flow, params, { noise, temperature }: Draw) => flow.make(params)(noise, temperature)[0]),
   }
+  /** A function of parameters that refuses those of another flow before anything is compiled or drawn. */
+  const checked =
+    <Args extends readonly unknown[], R>(f: (params: Params, ...args: Args) => Promise<R>) =>
+    (params: Params) => {
+      checkParams(of.bijector.name, of.spec, params)
+      return (...args: Args): Promise<R> => f(params, ...args)
+    }
   const functions = (given?: AnyTensor): CompiledFunctions<Shape, Latents> => ({
-    logProb: (params) => (x) => programs.logProb(params, { x, given }),
-    bitsPerDim: (params) => (x) => programs.bitsPerDim(params, { x, given }),
-    forward: (params) => (x) => programs.forward(params, { x, given }),
-    inverse: (params) => (z) => programs.inverse(params, { x: z, given }),
-    sample:
-      (params) =>
-      async (key, n, temperature = 1) => {
-        const at = temperatures(temperature, n)
-        const noise = drawNoise(of.base, of.bijector.codomain, key, n)
-        try {
-          return await programs.make(params, { x: { noise, temperature: at }, given })
-        } finally {
-          for (const part of at === undefined ? noise : [...noise, at]) unwrap(part).dispose()
-        }
-      },
+    logProb: checked((params, x) => programs.logProb(params, { x, given })),
+    bitsPerDim: checked((params, x) => programs.bitsPerDim(params, { x, given })),
+    forward: checked((params, x) => programs.forward(params, { x, given })),
+    inverse: checked((params, z) => programs.inverse(params, { x: z, given })),
+    sample: checked(async (params, key: Key, n: number, temperature: number = 1) => {
+      const at = temperatures(temperature, n)
+      const noise = drawNoise(of.base, of.bijector.codomain, key, n)
+      try {
+        return await programs.make(params, { x: { noise, temperature: at }, given })
+      } finally {
+        for (const part of at === undefined ? noise : [...noise, at]) unwrap(part).dispose()
+      }
+    }),
   })
   const dispose = async (): Promise<void> => {
     for (const { dispose } of Object.values(programs)) await dispose()

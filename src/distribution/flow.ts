@@ -218,14 +218,15 @@ const flowAt = <A extends Shape, B extends Latents>(
           return join({ ...next, base: base.start?.(next.base, values, forEachOf(values, given)) ?? next.base })
         })
     },
-    bitsPerDim: (params) => (x) => tidy(() => pipe(logProb(params)(x), times(-1 / (product(domain) * Math.LN2)))),
-    sample:
-      (params) =>
-      (key, n, temperature = 1) =>
-        tidy(() => {
-          const noise = drawNoise(base, codomain, key, n)
-          return make(params)(noise, temperatures(temperature, n))[0]
-        }),
+    bitsPerDim: (params) => {
+      const nats = logProb(params)
+      return (x) => tidy(() => pipe(nats(x), times(-1 / (product(domain) * Math.LN2))))
+    },
+    sample: (params) => {
+      const from = make(params)
+      return (key, n, temperature = 1) =>
+        tidy(() => from(drawNoise(base, codomain, key, n), temperatures(temperature, n))[0])
+    },
     make,
   }
 }

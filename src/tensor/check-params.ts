@@ -25,6 +25,7 @@ const misfit = (spec: Spec, params: Params): readonly [expected: string, got: st
     if (leaf === undefined) return [expected, `none among ${there.size}`]
     if (!(leaf instanceof tf.Tensor)) return [expected, kindOf(leaf)]
     if (!sameShape(leaf.shape, shape)) return [expected, `one of shape ${show(leaf.shape)}`]
+    if (leaf.dtype !== 'float32') return [`a parameter ${path} of float32`, `one of ${leaf.dtype}`]
   }
   const wanted = pathsOf(spec)
   const extra = [...there.keys()].find((path) => !wanted.has(path))
@@ -46,6 +47,11 @@ export const checkParams = (op: string, spec: Spec, params: Params): void => {
     throw new DiffeoException(
       shapeError(op, ...wrong, 'pass parameters of this model, from its init, its training or its checkpoint'),
     )
+  trustParams(spec, params)
+}
+
+/** Marks parameters that were computed from others that fit: {@link checkParams} does not look through them. */
+export const trustParams = (spec: Spec, params: Params): void => {
   const specs = fitted.get(params) ?? new WeakSet<Spec>()
   fitted.set(params, specs.add(spec))
 }

@@ -7,6 +7,7 @@ import type { Latents, Shape } from '../../types/shape.js'
 import { compiled } from '../distribution/compiled.js'
 import type { ConditionalFlow, Flow, WithGiven } from '../distribution/flow.js'
 import { jit } from '../jit.js'
+import { checkParams } from '../tensor/check-params.js'
 import { times } from '../tensor/ops.js'
 import type { Params } from '../tensor/params.js'
 import { type BatchOf, type PerExample, unwrap } from '../tensor/tensor.js'
@@ -142,7 +143,7 @@ export const evaluate = async <X, K extends ObjectiveKind = 'likelihood'>(
   batches: Batches<NoInfer<X>>,
   progress?: EvaluationProgress,
 ): Promise<Evaluation<K>> => {
-  objectiveOf(of, 'evaluate')
+  checkParams('evaluate', objectiveOf(of, 'evaluate').spec, params)
   const figure = evaluationFigures(of)
   const each = await figuresOfAll((batch) => figure(params, batch), batches, progress)
   const { kind, name, dimensions = 1 } = objectiveOf(of)
@@ -175,7 +176,7 @@ export const trainingGap = async <X>(
   batches: Batches<NoInfer<X>>,
   progress: EvaluationProgress = () => undefined,
 ): Promise<Gap> => {
-  objectiveOf(of, 'trainingGap')
+  checkParams('trainingGap', objectiveOf(of, 'trainingGap').spec, params)
   const inTraining = trainingFigures(of)
   try {
     const seen = figuresOf(await figuresOfAll((batch: X) => inTraining(params, batch), batches, progress))

@@ -13,7 +13,7 @@ import { ahead, breathe, type MaybeLater } from './ahead.js'
 import { type Batches, type Evaluation, type EvaluationProgress, evaluate, trainingFigures } from './evaluate.js'
 import { whyNotFinite, whyNotValid } from './not-finite.js'
 import { type ObjectiveKind, objectiveOf, optionsOf, type Trainable } from './objective.js'
-import { copyState, disposeState, type TrainState, tensorsOf } from './state.js'
+import { checkState, copyState, disposeState, type TrainState, tensorsOf } from './state.js'
 import { hasFiniteLoss, type StepMetrics, type StepOptions, type Stepper, trainStep } from './step.js'
 
 // -------------------------------------------------------------------------------------
@@ -273,8 +273,9 @@ export async function* fit<X, K extends ObjectiveKind = 'likelihood'>(
   from: TrainState,
   options: FitOptions<NoInfer<X>>,
 ): AsyncGenerator<FitEvent<K>, void, undefined> {
-  objectiveOf(of, 'fit')
+  const { spec } = objectiveOf(of, 'fit')
   const next = trainStep(of, optionsOf('fit', options))
+  checkState('fit', spec, from)
   refuseFreed('fit', 'a state with its tensors', tensorsOf(from))
   const states = lastStates(of, copyState(from))
   const steps = options.steps ?? Number.POSITIVE_INFINITY

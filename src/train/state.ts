@@ -6,10 +6,12 @@
 import * as tf from '@tensorflow/tfjs-core'
 import * as E from 'fp-ts/lib/Either.js'
 import type { Shape } from '../../types/shape.js'
-import { type DiffeoError, DiffeoException, orThrow, trainingError } from '../error.js'
+import { type DiffeoError, DiffeoException, orThrow, trainingError, usageError } from '../error.js'
 import { hostedCopy } from '../host.js'
 import { jit } from '../jit.js'
 import { requireEngine } from '../missing-engine.js'
+import { checkParams } from '../tensor/check-params.js'
+import { shown } from '../tensor/numbers.js'
 import { disposeParams, leaves, mapLeaves, type Param, type Params, type Spec } from '../tensor/params.js'
 import type { Key } from '../tensor/random.js'
 import { type AnyTensor, refuseFreed, toArray, trust, unwrap } from '../tensor/tensor.js'
@@ -75,6 +77,7 @@ export const startTraining = async <X>(
   const begin = jit((params: Params, batch: X) => start(params)(batch), { batch: 1 })
   const drawn = objective.init(key)
   try {
+    checkParams(op, objective.spec, drawn)
     const params = await begin(drawn, first)
     for (const [path, leaf] of leaves<AnyTensor>(params))
       if (!(await toArray(leaf)).every(Number.isFinite)) {
@@ -113,6 +116,20 @@ export const fits = (op: string, optimiser: Optimiser): ((moments: Moments) => E
             'pass the optimiser that made the state',
           ),
         )
+}
+
+/**
+ * Refuses a state whose parameters are not those of a spec, and what is no state.
+ *
+ * @throws DiffeoException
+ * @internal
+ */
+export const checkState = (op: string, spec: Spec, state: TrainState): void => {
+  if (!Array.isArray(state?.moments)) {
+    const got = `${shown(state)}${typeof state === 'object' && state !== null ? ' without moments' : ''}`
+    throw new DiffeoException(usageError(op, 'a state of training', got, 'pass model.state'))
+  }
+  checkParams(op, spec, state.params)
 }
 
 /** Every tensor of a state. */
@@ -158,6 +175,7 @@ export const copyState = (state: TrainState): TrainState => {
  * const params = averageParams(moons, optimiser, next)
  */
 export const averageParams = (of: Specified, optimiser: Averaged, state: TrainState): Params => {
+  checkParams('averageParams', of.spec, state.params)
   refuseFreed('averageParams', 'a state with its tensors', tensorsOf(state))
   return withTrained(of, state.params, optimiser.average(orThrow(fits('averageParams', optimiser)(state.moments))))
 }

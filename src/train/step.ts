@@ -11,6 +11,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import type { Shape } from '../../types/shape.js'
 import { orThrow } from '../error.js'
 import { jit } from '../jit.js'
+import { checkParams, trustParams } from '../tensor/check-params.js'
 import { gradientsBy } from '../tensor/derivatives.js'
 import { tidy } from '../tensor/ops.js'
 import { leaves, mapLeaves, type Param, type Params } from '../tensor/params.js'
@@ -168,6 +169,7 @@ export const trainStep = <X, K extends ObjectiveKind = 'likelihood'>(
     scale: LossScale | undefined,
     f: (...args: Parameters<typeof program>) => Promise<R>,
   ): Promise<R> => {
+    checkParams('step', objective.spec, params)
     refuseFreed('step', 'a state with its tensors', tensorsOf({ params, moments }))
     orThrow(fitting(moments))
     const numbers = tf.tensor1d([
@@ -180,6 +182,7 @@ export const trainStep = <X, K extends ObjectiveKind = 'likelihood'>(
     const { params, moments, metrics } = await withArguments(before, batch, scale, program)
     const figures = await metrics.data<'float32'>()
     metrics.dispose()
+    trustParams(objective.spec, params)
     const after: TrainState = { step: before.step + 1, params, moments }
     return [after, metricsOf<K>(objective, figures)] as const
   }

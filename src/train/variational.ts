@@ -15,6 +15,7 @@ import { drawNoise } from '../distribution/base.js'
 import type { Flow } from '../distribution/flow.js'
 import { DiffeoException } from '../error.js'
 import { jit } from '../jit.js'
+import { checkParams } from '../tensor/check-params.js'
 import { sub, tidy } from '../tensor/ops.js'
 import { count, wrongOption } from '../tensor/options.js'
 import type { Params } from '../tensor/params.js'
@@ -184,6 +185,7 @@ export const evaluateVariational = async <A extends Shape, B extends Latents>(
 ): Promise<VariationalEvaluation> => {
   const wrong = wrongOption('evaluateVariational', [count('draws', draws)])
   if (wrong !== undefined) throw new DiffeoException(wrong)
+  checkParams('evaluateVariational', flow.spec, params)
   const weigh = jit((p: Params, noise: NoiseBatch) => logWeights(flow, logDensity)(p)(noise), { steady: 1 })
   const all = new Float64Array(draws)
   try {
