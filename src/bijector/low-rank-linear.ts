@@ -41,7 +41,7 @@ const specOf = (rank: number, c: number) => ({
  * @example compose(input([784]), actNorm, lowRankLinear({ rank: 8 }))
  */
 export const lowRankLinear = ({ rank = 4 }: LowRankLinearOptions = {}): Layer<Same> =>
-  withOptions('lowRankLinear', [count('rank', rank)], () =>
+  withOptions('lowRankLinear', [count('updates of rank one', rank)], () =>
     layer<Same>('lowRankLinear', (shape) => {
       const c = shape.at(-1) ?? 1
       const updates = ({ left, right }: ParamsOf<ReturnType<typeof specOf>>) =>

@@ -5,7 +5,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core'
 import type { Same } from '../../types/shape.js'
-import { count } from '../tensor/options.js'
+import { seedOption } from '../tensor/options.js'
 import { constant } from '../tensor/params.js'
 import { key, permutation } from '../tensor/random.js'
 import { type AnyTensor, trust, unwrap } from '../tensor/tensor.js'
@@ -48,7 +48,7 @@ export interface LuLinearOptions {
  * @example compose(input([32, 32, 3]), squeeze, actNorm, luLinear(), coupling(channelwise()))
  */
 export const luLinear = ({ seed = 0 }: LuLinearOptions = {}): Layer<Same> =>
-  withOptions('luLinear', [count('seed', seed, { least: 0 })], () =>
+  withOptions('luLinear', [seedOption(seed)], () =>
     linear(
       'luLinear',
       (c) => ({ lower: constant([c, c], 0), upper: constant([c, c], 0), logScale: constant([c], 0) }),

@@ -11,7 +11,7 @@ import type { FactorOut, Flatten, Latents, ReshapeTo, Same, Shape, ShapeFn, Sque
 import { type DiffeoError, shapeError } from '../error.js'
 import { shown } from '../tensor/numbers.js'
 import { concat, depthToSpace, reshape, slice, spaceToDepth, zeroPerExample } from '../tensor/ops.js'
-import { count } from '../tensor/options.js'
+import { seedOption } from '../tensor/options.js'
 import { key, permutation } from '../tensor/random.js'
 import * as shapes from '../tensor/shape.js'
 import { type AnyTensor, trust, unwrap } from '../tensor/tensor.js'
@@ -197,7 +197,7 @@ export const permute = (order: readonly number[]): Layer<Same> =>
  * @example compose(input([8]), coupling(halves(), mlp()), shuffle(1), coupling(halves(), mlp()))
  */
 export const shuffle = (seed = 0): Layer<Same> =>
-  withOptions('shuffle', [count('seed', seed, { least: 0 })], () =>
+  withOptions('shuffle', [seedOption(seed)], () =>
     rearrange('shuffle', shapes.same, (shape) => permuted([...permutation(key(seed), shape.at(-1) ?? 1)])),
   )
 

@@ -51,6 +51,13 @@ export const count = (
   value,
 ]
 
+/** A seed of what is random but fixed. */
+export const seedOption = (seed: number): Option => [
+  'a seed, a whole number from 0',
+  Number.isSafeInteger(seed) && seed >= 0,
+  seed,
+]
+
 /** A list of whole numbers from 1. */
 export const counts = (name: string, values: readonly number[]): Option => {
   const isList = Array.isArray(values)

@@ -4,6 +4,7 @@ import {
   type AnyBijector,
   atShape,
   dct,
+  describeError,
   exponentialLinear,
   haar,
   householder,
@@ -18,6 +19,8 @@ import {
 } from 'diffeo'
 import { randomBatch } from 'diffeo/laws'
 import { type Params, permutation } from 'diffeo/tensor'
+import * as E from 'fp-ts/lib/Either.js'
+import { pipe } from 'fp-ts/lib/function.js'
 import { describe, expect, it } from 'vitest'
 import { randomParams, values } from '../support.js'
 import { identity, logAbsDet, type Matrix, matrix, product, rowsOf, sum, transposed } from './reference.js'
@@ -215,4 +218,17 @@ it('shuffle is one permutation for each seed and size', () => {
     expect(order(1)).toEqual([...permutation(key(1), 9)])
     expect(order(1)).not.toEqual(order(2))
   })
+})
+
+it.each<[Layer<Same>, string]>([
+  [luLinear({ seed: -1 }), 'luLinear: expected a seed, a whole number from 0, got -1'],
+  [householder({ reflections: 0 }), 'householder: expected a whole number of reflections from 1, got 0'],
+  [lowRankLinear({ rank: 0 }), 'lowRankLinear: expected a whole number of updates of rank one from 1, got 0'],
+  [rotation({ start: 'zero' as 'random' }), 'rotation: expected start "random" or "identity", got "zero"'],
+  [shuffle(0.5), 'shuffle: expected a seed, a whole number from 0, got 0.5'],
+])('is refused: %#', (layer, sentence) => {
+  expect(pipe(layer.at([2]), E.mapLeft(describeError))).toEqual(E.left(sentence))
+})
+it('luLinear takes seed 0, its default', () => {
+  expect(E.isRight(luLinear({ seed: 0 }).at([2]))).toBe(true)
 })
