@@ -26,6 +26,7 @@ import { atLeastZero, count, type Option, positive, wrongOption } from '../tenso
 import { disposeParams, type Params } from '../tensor/params.js'
 import { foldIn, type Key } from '../tensor/random.js'
 import { fit, type Stepped, type Validated } from '../train/fit.js'
+import { type FreezeOption, frozenBy } from '../train/freeze.js'
 import { type AnyNoisyObjective, type ObjectiveKind, objectiveOf, type Trainable } from '../train/objective.js'
 import { adam, averaged, constantRate, cosineRate } from '../train/optimiser.js'
 import {
@@ -84,7 +85,7 @@ export interface Progress {
   readonly validation?: number
 }
 
-export interface TrainOptions {
+export interface TrainOptions extends FreezeOption {
   readonly key: Key
   /** Default: 2000, unless `epochs` or `minutes` are given. */
   readonly steps?: number
@@ -176,6 +177,7 @@ export const trainIn =
     expectOptions(withKey('train', options))
     const { key, batch: size = 256, validation: share = 0.1, from } = options
     if (from !== undefined) checkState('train', density.spec, from)
+    frozenBy(density.spec, options.freeze)
     await ready()
     const parts = { shape: density.bijector.domain, context: contextOf(density.bijector) }
     const likelihood = await batchesOf(parts, data, { key: foldIn(key, 1), size, validation: share })
@@ -202,7 +204,7 @@ const trainedFrom = async (
   trainable: Trainable<unknown>,
   { batch, validation }: Batched,
   steps: number | undefined,
-  { learningRate = 2e-3, minutes, patience, signal }: TrainOptions,
+  { learningRate = 2e-3, minutes, patience, signal, freeze }: TrainOptions,
   line: ProgressLine | undefined,
 ): Promise<Trained> => {
   const every = Math.max(1, Math.ceil((steps ?? DEFAULT_STEPS) / VALIDATIONS))
@@ -219,6 +221,7 @@ const trainedFrom = async (
     ...(steps !== undefined && { steps }),
     ...(minutes !== undefined && { seconds: minutes * 60 }),
     ...(signal && { signal }),
+    ...(freeze && { freeze }),
     ...(validation && {
       validation: { batches: validation, every, params: average, ...(patience !== undefined && { patience }) },
     }),

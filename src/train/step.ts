@@ -8,21 +8,23 @@
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
+import { identity } from 'fp-ts/lib/function.js'
 import type { Shape } from '../../types/shape.js'
 import { orThrow } from '../error.js'
 import { jit } from '../jit.js'
 import { checkParams, trustParams } from '../tensor/check-params.js'
 import { gradientsBy } from '../tensor/derivatives.js'
 import { tidy } from '../tensor/ops.js'
-import { leaves, mapLeaves, type Param, type Params } from '../tensor/params.js'
+import { leaves, mapLeaves, type Param, type Params, type Spec } from '../tensor/params.js'
 import { type AnyTensor, refuseFreed, trust, unwrap } from '../tensor/tensor.js'
 import { mapTensors, tensorsIn } from '../tree.js'
+import { type FreezeOption, frozenBy } from './freeze.js'
 import { halved, type LossScale, type LossScaling, raised } from './lossScale.js'
 import { type Objective, type ObjectiveKind, objectiveOf, optionsOf, type Trainable } from './objective.js'
 import { clipByGlobalNorm, type Moments, type Optimiser, type Schedule } from './optimiser.js'
 import { disposeState, fits, type TrainState, tensorsOf, trainable, trained, withTrained } from './state.js'
 
-export interface StepOptions {
+export interface StepOptions extends FreezeOption {
   readonly optimiser: Optimiser
   readonly learningRate: Schedule
   /** The largest joint norm of the gradients. Default: 100, as the authors have it */
@@ -90,12 +92,28 @@ const gradientsAnd = <R>(
   return { gradients, rest }
 }
 
+/** The trained parameters that a step changes: all but the frozen ones. */
+const partsOf = (spec: Spec, frozen: readonly boolean[]) => {
+  const moves = leaves<Param>(spec).flatMap(([, p], i) => (trainable(p) ? [!frozen[i]] : []))
+  return {
+    /** Those of a list with one entry for each trained parameter. */
+    of: <T>(list: readonly T[]): readonly T[] => list.filter((_, i) => moves[i]),
+    /** The list with those replaced, and others passed on by `keep`. */
+    into: <T>(list: readonly T[], moved: readonly T[], keep: (entry: T) => T = identity): readonly T[] => {
+      let next = 0
+      return list.map((entry, i) => (moves[i] ? moved[next++]! : keep(entry)))
+    },
+  }
+}
+type TrainedParts = ReturnType<typeof partsOf>
+
 /** The mean loss of a batch, what the step makes smaller, and the parameters with their next statistics. */
-const lossOf = <X>(objective: Objective<X, ObjectiveKind>, l2: number) => {
+const lossOf = <X>(objective: Objective<X, ObjectiveKind>, parts: TrainedParts, l2: number) => {
   const { dimensions = 1 } = objective
-  const scales = leaves<Param>(objective.spec).flatMap(([, p]) => (trainable(p) ? [p.role === 'scale'] : []))
+  const scales = parts.of(leaves<Param>(objective.spec).flatMap(([, p]) => (trainable(p) ? [p.role === 'scale'] : [])))
   return (params: Params, values: readonly tf.Tensor[], batch: X) => {
-    const [loss, next] = objective.loss(withTrained(objective, params, values))(batch)
+    const all = parts.into(trained(objective, params), values)
+    const [loss, next] = objective.loss(withTrained(objective, params, all))(batch)
     const mean = tf.div(tf.mean(unwrap(loss)), dimensions)
     const penalty = values.filter((_, i) => scales[i]).map((s) => tf.sum(tf.square(s)))
     const total = penalty.length === 0 ? mean : tf.add(mean, tf.mul(tf.addN(penalty), l2 / dimensions))
@@ -115,8 +133,8 @@ const metricsOf = <K extends ObjectiveKind>(
 
 /**
  * The next state, as one program of forward pass, gradients and update. The metrics are not finite if the loss was
- * not: the state that came in is still good then. The optimiser sees all trained parameters as one vector. Both states
- * are the caller's to free.
+ * not: the state that came in is still good then. The optimiser sees all trained parameters as one vector. Frozen ones have
+ * no gradient, and their moments stay. Both states are the caller's to free.
  *
  * @throws DiffeoException (as a rejection) if the engine cannot compile or take the step, or if the state has another
  *   number of lists of moments than the optimiser
@@ -129,30 +147,40 @@ export const trainStep = <X, K extends ObjectiveKind = 'likelihood'>(
   of: Trainable<X, K>,
   options: StepOptions,
 ): Stepper<X, K> => {
-  const { optimiser, learningRate, clip = 100, l2 = 5e-5, lossScaling } = optionsOf('step', options)
+  const { optimiser, learningRate, clip = 100, l2 = 5e-5, lossScaling, freeze } = optionsOf('step', options)
   const objective = objectiveOf(of, 'step')
   const fitting = fits('step', optimiser)
-  const loss = lossOf(objective, l2)
+  const frozen = frozenBy(objective.spec, freeze)
+  const parts = partsOf(objective.spec, frozen)
+  const loss = lossOf(objective, parts, l2)
 
   const program = jit(
     (state: { readonly params: Params; readonly moments: Moments }, batch: X, numbers: tf.Tensor) =>
       tidy(() => {
         const rates = tf.unstack(numbers)
         const factor = lossScaling && rates.pop()
-        const values = trained(objective, state.params)
+        const all = trained(objective, state.params)
+        const values = parts.of(all)
         const { gradients, rest } = gradientsAnd(() => {
           const { total, mean, next } = loss(state.params, values, batch)
           return { value: factor === undefined ? total : tf.mul(total, factor), rest: { mean, next } }
         }, values)
         const gradient = factor === undefined ? flat(gradients) : tf.div(flat(gradients), factor)
         const [clipped, norm] = clipByGlobalNorm([gradient], clip)
-        const vectors = state.moments.map((list) => [flat(list)])
+        const vectors = state.moments.map((list) => [flat(parts.of(list))])
         const [[moved], moments] = optimiser.update(clipped, vectors, [flat(values)], rates)
-        const params = withTrained(objective, rest.next, unflat(moved!, values))
+        const params = withTrained(objective, rest.next, parts.into(all, unflat(moved!, values)))
+        const before = leaves<AnyTensor>(state.params)
+        let place = 0
         return {
-          // a statistic that stays is an argument: the result has a tensor of its own
-          params: mapLeaves<AnyTensor, AnyTensor>(params, (leaf) => trust<Shape>(tf.clone(unwrap(leaf)))),
-          moments: moments.map(([vector]) => unflat(vector!, values)),
+          // what stays is an argument: the result has a tensor of its own
+          params: mapLeaves<AnyTensor, AnyTensor>(params, (leaf) => {
+            const [, same] = before[place]!
+            return trust<Shape>(tf.clone(unwrap(frozen[place++] ? same : leaf)))
+          }),
+          moments: moments.map(([vector], i) =>
+            parts.into(state.moments[i]!, unflat(vector!, values), (t) => tf.clone(t)),
+          ),
           // reported without the penalty, which is no part of the loss
           metrics: tf.stack([tf.div(rest.mean, Math.LN2), norm]),
         }
