@@ -104,6 +104,16 @@ it('has errors of order 4: twice the steps, a sixteenth of the error of a round 
   })
 })
 
+it('starts with hidden layers at random and the last at 0; only the rows of the context in the first are 0', () => {
+  tf.tidy(() => {
+    const p = atShape([2], continuous({ hidden: [5, 4] }), { given: [3] }).init(key(0))
+    const zeros = [0, 1, 2].map((l) => values(p[`kernel${l}`]).map((v) => v === 0))
+    expect(zeros[0]).toEqual(Array.from({ length: 30 }, (_, i) => i >= 15))
+    expect(zeros[1]).toEqual(Array.from({ length: 20 }, () => false))
+    expect(zeros[2]).toEqual(Array.from({ length: 8 }, () => true))
+  })
+})
+
 it('takes a time for each example', () => {
   tf.tidy(() => {
     const b = atShape([2], continuous({ hidden: [4, 3] }))

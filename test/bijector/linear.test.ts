@@ -133,6 +133,14 @@ describe('starts', () => {
       expect(startOf(atShape([6], luLinear({ seed: 4 })), x)).toEqual(startOf(atShape([6], shuffle(4)), x))
     })
   })
+  it('rotation has angles up to π: its generator has the deviation of that semicircle', () => {
+    tf.tidy(() => {
+      const c = 32
+      const g = values(atShape([c], rotation()).init(key(2))['generator'])
+      const deviation = Math.sqrt(g.reduce((sum, v) => sum + v * v, 0) / g.length)
+      expect(Math.abs((2 * Math.SQRT2 * deviation * Math.sqrt(c)) / Math.PI - 1)).toBeLessThan(0.1)
+    })
+  })
   it('rotation is far from the identity', () => {
     tf.tidy(() => {
       const c = 32
