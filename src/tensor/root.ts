@@ -16,10 +16,10 @@ export type Rising = (x: tf.Tensor) => readonly [value: tf.Tensor, logSlope: () 
 export const withoutGradient = (f: () => tf.Tensor): tf.Tensor =>
   tf.customGrad(() => ({ value: f(), gradFunc: () => [] }))()
 
-/** Where f(x) = y between `low` and `high`, to (high − low)/2^(halvings + 1). */
+/** Where intervals begin that are 2^−halvings of [low, high] and in which f(x) = y. */
 const bisected = (f: Rising, y: tf.Tensor, low: tf.Tensor, high: tf.Tensor, halvings: number): tf.Tensor => {
   const width = tf.sub(high, low)
-  const from = Array.from({ length: halvings }).reduce<tf.Tensor>(
+  return Array.from({ length: halvings }).reduce<tf.Tensor>(
     (least, _, i) =>
       tf.tidy(() => {
         const half = tf.mul(width, 2 ** -(i + 1))
@@ -28,8 +28,10 @@ const bisected = (f: Rising, y: tf.Tensor, low: tf.Tensor, high: tf.Tensor, halv
       }),
     tf.add(low, tf.zerosLike(y)),
   )
-  return tf.add(from, tf.mul(width, 2 ** -(halvings + 1)))
 }
+
+/** Further than any root. */
+const FAR = 1e30
 
 /**
  * x with f(x) = y, for a rising f with f(low) ≤ y ≤ f(high), one bracket for each value or one for all. Outside the bracket the
@@ -37,7 +39,8 @@ const bisected = (f: Rising, y: tf.Tensor, low: tf.Tensor, high: tf.Tensor, halv
  *
  * Bisection without gradient, then two steps of Newton's method, x ← x − (f(x) − y)/f′(x), with gradient. Each of them
  * squares the error of the values and doubles the order up to which derivatives are right, so first and second derivatives
- * by y and by all that f depends on are those of the inverse function.
+ * by y and by all that f depends on are those of the inverse function. A step stays within the interval that bisection
+ * found and its two neighbours: where f is flat, it would be the rounding of f over a small slope.
  *
  * Tolerance: from the default 16 halvings, values agree to the rounding of f over its slope, |Δx| ≤ 2⁻²³·(|x| + |y|/f′),
  * if f″/f′ stays below 2¹²/(high − low) near the root. Memory: that of f, once for the search and twice with gradients.
@@ -45,9 +48,21 @@ const bisected = (f: Rising, y: tf.Tensor, low: tf.Tensor, high: tf.Tensor, halv
  * @internal
  */
 export const risingRoot = (f: Rising, y: tf.Tensor, low: tf.Tensor, high: tf.Tensor, halvings = 16): tf.Tensor => {
+  const least = withoutGradient(() => bisected(f, y, low, high, halvings))
+  const width = withoutGradient(() => tf.mul(tf.sub(high, low), 2 ** -halvings))
+  /** Three intervals, and everything beyond the bracket if one of them touches its end. */
+  const near = (x: tf.Tensor): tf.Tensor => {
+    const isFirst = tf.step(tf.sub(tf.add(low, width), least))
+    const isLast = tf.step(tf.sub(tf.add(least, tf.mul(width, 2)), high))
+    const from = tf.sub(tf.sub(least, width), tf.mul(isFirst, FAR))
+    const to = tf.add(tf.add(least, tf.mul(width, 2)), tf.mul(isLast, FAR))
+    return tf.minimum(tf.maximum(x, from), to)
+  }
   const newton = (x: tf.Tensor): tf.Tensor => {
     const [value, logSlope] = f(x)
-    return tf.sub(x, tf.mul(tf.sub(value, y), tf.exp(tf.neg(logSlope()))))
+    const next = tf.sub(x, tf.mul(tf.sub(value, y), tf.exp(tf.neg(logSlope()))))
+    const moved = withoutGradient(() => tf.sub(near(next), next))
+    return tf.add(next, moved)
   }
-  return newton(newton(withoutGradient(() => bisected(f, y, low, high, halvings))))
+  return newton(newton(tf.add(least, tf.mul(width, 0.5))))
 }

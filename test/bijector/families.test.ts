@@ -289,6 +289,16 @@ describe.each(Object.entries(families))('%s', (_, row) => {
   })
 })
 
+it('a steep sigmoidal family has the values again that its inverse started from', () => {
+  const transformer = Transformers.sigmoidal()
+  const row = { transformer, formula: () => (x: number) => x }
+  const theta = Array.from(normalArray(key(21), transformer.width), (z) => Math.fround(6 * z))
+  const xs = Array.from(uniformArray(key(1), 500), (u) => 10 * u - 5)
+  const { y, back } = through(row, theta, xs)
+  const again = through(row, theta, back).y
+  expect(worst(again.map((v, i) => Math.abs(v - y[i]!) / (1 + Math.abs(y[i]!))))).toBeLessThan(1e-5)
+})
+
 describe('a circular spline', () => {
   const circular = Transformers.circularSpline()
   const params = (b: { readonly spec: Parameters<typeof randomParams>[0] }) => randomParams(b.spec, key(3), 1)
