@@ -210,10 +210,6 @@ const trainedFrom = async (
   const every = Math.max(1, Math.ceil((steps ?? DEFAULT_STEPS) / VALIDATIONS))
   const average = (state: TrainState): Params => averageParams(objectiveOf(trainable), optimiser, state)
   const history: HistoryEntry[] = []
-  let kept: { readonly params: Params; readonly best: HistoryEntry } | undefined
-  const forget = (): void => {
-    if (kept !== undefined) disposeParams(kept.params)
-  }
   const events = fit(trainable, start, {
     optimiser,
     learningRate: steps === undefined ? constantRate(learningRate) : cosineRate(learningRate, steps),
@@ -223,39 +219,40 @@ const trainedFrom = async (
     ...(signal && { signal }),
     ...(freeze && { freeze }),
     ...(validation && {
-      validation: { batches: validation, every, params: average, ...(patience !== undefined && { patience }) },
+      validation: {
+        batches: validation,
+        every,
+        params: average,
+        keepBest: true,
+        ...(patience !== undefined && { patience }),
+      },
     }),
   })
-  try {
-    for await (const event of events) {
-      if (event._tag === 'Stopped') {
-        const { state, error } = event
-        if (error === undefined) return { ...(kept ?? { params: copyParams(average(state)) }), state, history }
-        disposeState(state)
-        throw new DiffeoException(error)
+  for await (const event of events) {
+    if (event._tag === 'Stopped') {
+      const { state, best: kept, error } = event
+      if (error === undefined) {
+        const best = kept && history.find(({ step }) => step === kept.step)
+        return { params: kept?.params ?? copyParams(average(state)), state, history, ...(best && { best }) }
       }
-      if (event._tag !== 'Stepped' && event._tag !== 'Validated') continue
-      const { step } = event.state
-      const entry = { step, loss: lossIn(event) }
-      if (event._tag === 'Validated') {
-        history.push(entry)
-        if (event.best) {
-          forget()
-          kept = { params: copyParams(average(event.state)), best: entry }
-        }
-      } else {
-        if (validation === undefined && step % every === 0) history.push(entry)
-        const validated = validation && history.at(-1)?.loss
-        line?.update({
-          ...entry,
-          ...(steps !== undefined && { steps }),
-          ...(validated !== undefined && { validation: validated }),
-        })
-      }
+      disposeState(state)
+      if (kept !== undefined) disposeParams(kept.params)
+      throw new DiffeoException(error)
     }
-  } catch (thrown) {
-    forget()
-    throw thrown
+    if (event._tag !== 'Stepped' && event._tag !== 'Validated') continue
+    const { step } = event.state
+    const entry = { step, loss: lossIn(event) }
+    if (event._tag === 'Validated') {
+      history.push(entry)
+    } else {
+      if (validation === undefined && step % every === 0) history.push(entry)
+      const validated = validation && history.at(-1)?.loss
+      line?.update({
+        ...entry,
+        ...(steps !== undefined && { steps }),
+        ...(validated !== undefined && { validation: validated }),
+      })
+    }
   }
   throw new Error('fit ended without Stopped')
 }

@@ -19,6 +19,7 @@ export {
   trainingGap,
 } from '../train/evaluate.js'
 export {
+  type Best,
   type Compiled,
   type Compiling,
   type FitEvent,

@@ -6,14 +6,14 @@
  */
 import { type DiffeoError, DiffeoException, trainingError } from '../error.js'
 import { shown } from '../tensor/numbers.js'
-import type { Params } from '../tensor/params.js'
+import { disposeParams, type Params } from '../tensor/params.js'
 import { refuseFreed, unwrap } from '../tensor/tensor.js'
 import { tensorsIn } from '../tree.js'
 import { ahead, breathe, type MaybeLater } from './ahead.js'
 import { type Batches, type Evaluation, type EvaluationProgress, evaluate, trainingFigures } from './evaluate.js'
 import { whyNotFinite, whyNotValid } from './not-finite.js'
 import { type ObjectiveKind, objectiveOf, optionsOf, type Trainable } from './objective.js'
-import { checkState, copyState, disposeState, type TrainState, tensorsOf } from './state.js'
+import { checkState, copyParams, copyState, disposeState, type TrainState, tensorsOf } from './state.js'
 import { hasFiniteLoss, type StepMetrics, type StepOptions, type Stepper, trainStep } from './step.js'
 
 // -------------------------------------------------------------------------------------
@@ -51,6 +51,15 @@ export type Validated<K extends ObjectiveKind = 'likelihood'> = Evaluation<K> & 
   readonly worse: number
 }
 
+/** The best validation of a run, and the parameters that it validated. */
+export interface Best {
+  readonly step: number
+  /** The mean of the validation: bits/dim of a likelihood, else the loss. */
+  readonly mean: number
+  /** A copy, the caller's to free: `disposeParams(best.params)`. */
+  readonly params: Params
+}
+
 /**
  * Training ended. `state` is the last one whose loss was finite, and the caller's to free. Where a loss or a validation
  * was not finite, the newest state counts if its loss on the batch before is finite; otherwise the state before it.
@@ -59,6 +68,11 @@ export interface Stopped {
   readonly _tag: 'Stopped'
   readonly reason: 'steps' | 'time' | 'patience' | 'aborted' | 'notFinite' | 'failed'
   readonly state: TrainState
+  /**
+   * With `validation.keepBest`: the best validation, if there was one with a finite mean, better than the `best` that the run
+   * began with. Its parameters are the caller's to free.
+   */
+  readonly best?: Best
   /**
    * Why, if it was not meant to end: `notFinite` because a loss, a gradient or a validation was not; `failed` because a
    * batch, a step or a validation could not be made.
@@ -94,6 +108,11 @@ export interface FitOptions<X> extends StepOptions {
     /** Which parameters to validate; default the state's own. An average is the caller's to make and free. */
     readonly params?: (state: TrainState) => Params
     readonly progress?: EvaluationProgress
+    /**
+     * Whether `Stopped.best` has a copy of the parameters of the best validation, which the caller frees. It costs their
+     * memory. Default: false
+     */
+    readonly keepBest?: boolean
   }
   /** Stop when the state has taken so many steps in all. */
   readonly steps?: number
@@ -186,6 +205,23 @@ const bestOf = ({ best, worse = 0 }: { readonly best?: number; readonly worse?: 
   }
 }
 
+/** A copy of the parameters of the best validation. */
+const bestParams = () => {
+  let kept: Best | undefined
+  const forget = (): void => {
+    if (kept !== undefined) disposeParams(kept.params)
+    kept = undefined
+  }
+  return {
+    kept: () => kept,
+    keep: (step: number, mean: number, params: Params): void => {
+      forget()
+      kept = { step, mean, params: copyParams(params) }
+    },
+    forget,
+  }
+}
+
 // -------------------------------------------------------------------------------------
 // the loop
 // -------------------------------------------------------------------------------------
@@ -194,6 +230,7 @@ const bestOf = ({ best, worse = 0 }: { readonly best?: number; readonly worse?: 
 async function* training<X, K extends ObjectiveKind>(
   of: Trainable<X, K>,
   states: ReturnType<typeof lastStates<X, K>>,
+  keeper: ReturnType<typeof bestParams>,
   next: Stepper<X, K>,
   batches: AsyncGenerator<X, undefined, undefined>,
   options: FitOptions<X>,
@@ -245,10 +282,13 @@ async function* training<X, K extends ObjectiveKind>(
     yield { _tag: 'Stepped', state: after, ...metrics, seconds: took } as Stepped<K>
     if (validation !== undefined && after.step % validation.every === 0) {
       const when = `after step ${after.step}`
-      const evaluation = await attempt(when, 'a validation', async () =>
-        evaluate(of, validation.params?.(after) ?? after.params, validation.batches, validation.progress),
-      )
+      const [params, evaluation] = await attempt(when, 'a validation', async () => {
+        const validated = validation.params?.(after) ?? after.params
+        return [validated, await evaluate(of, validated, validation.batches, validation.progress)] as const
+      })
       const isBest = best.isBest(evaluation.mean)
+      if (isBest && validation.keepBest && Number.isFinite(evaluation.mean))
+        keeper.keep(after.step, evaluation.mean, params)
       yield { _tag: 'Validated', state: after, ...evaluation, best: isBest, worse: best.worse() } as Validated<K>
       if (!Number.isFinite(evaluation.mean))
         return { reason: 'notFinite', error: await whyNotValid(when, validation.batches, evaluation) }
@@ -258,7 +298,8 @@ async function* training<X, K extends ObjectiveKind>(
 }
 
 /**
- * Trains from a state. The state that comes in stays the caller's; the one in `Stopped` is the caller's too. What goes wrong
+ * Trains from a state. The state that comes in stays the caller's; the one in `Stopped` is the caller's too, and so are the
+ * parameters in its `best`. What goes wrong
  * in a batch, a step or a validation is not thrown: it ends the iteration with `Stopped`, its `error` and the last good
  * state.
  *
@@ -278,24 +319,29 @@ export async function* fit<X, K extends ObjectiveKind = 'likelihood'>(
   checkState('fit', spec, from)
   refuseFreed('fit', 'a state with its tensors', tensorsOf(from))
   const states = lastStates(of, copyState(from))
+  const keeper = bestParams()
   const steps = options.steps ?? Number.POSITIVE_INFINITY
   const batches = ahead((n) => `fit at step ${n + 1}`, options.batch, from.step, steps, 2)
   let handedOver = false
   try {
     let end: End
     try {
-      end = yield* training(of, states, next, batches, options)
+      end = yield* training(of, states, keeper, next, batches, options)
     } catch (thrown) {
       if (!(thrown instanceof DiffeoException)) throw thrown
       end = { reason: 'failed', error: thrown.error }
     }
     if (end.reason === 'notFinite') await states.goBack()
     handedOver = true
-    yield { _tag: 'Stopped', state: states.newest(), ...end }
+    const best = keeper.kept()
+    yield { _tag: 'Stopped', state: states.newest(), ...(best && { best }), ...end }
   } finally {
     await batches.return(undefined)
     states.forget()
-    if (!handedOver) disposeState(states.newest())
+    if (!handedOver) {
+      disposeState(states.newest())
+      keeper.forget()
+    }
     await next.dispose()
   }
 }
