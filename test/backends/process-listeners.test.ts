@@ -8,7 +8,7 @@ import { afterAll, describe, expect, it } from 'vitest'
 
 const folder = mkdtempSync(join(tmpdir(), 'diffeo-listeners-'))
 afterAll(() => rmSync(folder, { recursive: true }))
-const diffeo = JSON.stringify(pathToFileURL(resolve('dist/src/index.js')).href)
+const diffeo = JSON.stringify(pathToFileURL(resolve('dist/src/entry/engine.js')).href)
 
 let programs = 0
 const run = (text: string, ...flags: readonly string[]) => {

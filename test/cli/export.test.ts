@@ -245,7 +245,7 @@ describe('diffeo export', () => {
     expect(readFileSync(last).equals(readFileSync(best))).toBe(false)
   })
   it('refuses without an engine, in one sentence', () => {
-    const program = `import { toOnnx } from './dist/src/index.js'
+    const program = `import { toOnnx } from './dist/src/entry/engine.js'
       try { toOnnx({ inputs: [{ name: 'x', shape: [2] }], outputs: ['y'], run: (x) => x }) } catch (e) { console.log(e.message) }`
     const { status, stdout } = spawnSync('node', ['--input-type=module', '-e', program])
     expect([status, `${stdout}`]).toEqual([

@@ -168,7 +168,7 @@ describe('--given is refused', () => {
   it('for a model in a file that takes no context', async () => {
     writeFileSync(
       at('model.mjs'),
-      `import { affine, on } from ${JSON.stringify(pathToFileURL(resolve('dist/src/index.js')).href)}
+      `import { affine, atShape } from ${JSON.stringify(pathToFileURL(resolve('dist/src/index.js')).href)}
        export default atShape([28, 28, 1], affine)`,
     )
     const said = await refused('train', 'mnist', ...flags.slice(0, 4), '--model', './model.mjs', '--steps', '1')

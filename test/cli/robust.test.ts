@@ -660,7 +660,8 @@ describe('numbers', () => {
     const model = at('bounded.mjs')
     writeFileSync(
       model,
-      `import { bijector, compose, coupling, halves, input, mlp, T } from '${pathToFileURL(resolve('dist/src/index.js'))}'
+      `import { bijector, compose, coupling, halves, input, mlp } from '${pathToFileURL(resolve('dist/src/index.js'))}'
+       import * as T from '${pathToFileURL(resolve('dist/src/entry/tensor.js'))}'
        const zero = (x) => T.zeroPerExample(x)
        const below = bijector({ name: 'below 2', domain: [2], codomain: [2], spec: {}, support: [-9, 2],
          forward: (_, x) => [x, zero(x)], inverse: (_, z) => [z, zero(z)] })

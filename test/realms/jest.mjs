@@ -21,7 +21,7 @@ import { declare } from './realm-tests.mjs'
 declare({ it, expect })
 `,
   'common.test.cjs': `it('is imported from CommonJS', async () => {
-  const { ready } = await import('diffeo')
+  const { ready } = await import('diffeo/engine')
   expect((await ready()).name).toBe('onnxruntime')
 })
 `,
