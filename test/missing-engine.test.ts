@@ -11,9 +11,9 @@ const message = 'engine: expected one that is ready, got none; call `await ready
 
 /** A tensor as one kept from an engine that is gone: TensorFlow.js makes none without an engine. */
 type Make = new (shape: readonly number[], dtype: string, dataId: object, id: number) => tf.Tensor
-const fake = (shape: readonly number[]): AnyTensor =>
+const fake = (shape: readonly number[], dtype = 'float32'): AnyTensor =>
   // the constructor is not among the public types
-  new (tf.Tensor as unknown as Make)(shape, 'float32', {}, 0) as unknown as AnyTensor
+  new (tf.Tensor as unknown as Make)(shape, dtype, {}, 0) as unknown as AnyTensor
 
 const vector = fake([4, 6])
 const image = fake([2, 4, 4, 8])
@@ -25,13 +25,13 @@ const calls: Readonly<Record<string, () => unknown>> = {
   tensor: () => d.tensor([2], [1, 2]),
   batch: () => d.batch([2], [1, 2]),
   drawBase: () => d.drawBase(d.standardNormal, [2], {}, d.key(0), 3),
-  'flow.sample': () => flow.sample({})(d.key(0), 2),
+  'flow.sample': () => standard.sample({})(d.key(0), 2),
   'flow.logProb': () => standard.logProb({})(batchOf6()),
   'bijector.init': () => flow.bijector.init(d.key(0)),
   'bijector.forward': () => standard.bijector.bind({}).forward(batchOf6()),
   initialise: () => d.initialise(flow.bijector.spec, d.key(0)),
   startTraining: () => d.startTraining(flow, d.adam(), d.key(0), batchOf6()),
-  evaluate: () => d.evaluate(flow, {}, { count: 1, at: batchOf6 }),
+  evaluate: () => d.evaluate(standard, {}, { count: 1, at: batchOf6 }),
   'compiled.logProb': () => d.compiled(standard).logProb({})(batchOf6()),
   'compiled.sample': () => d.compiled(standard).sample({})(d.key(0), 2),
   jit: () => d.jit((x: AnyTensor) => T.square(x))(vector),
@@ -64,6 +64,10 @@ const curried: Readonly<Partial<Record<Name, readonly [argument: unknown, x?: An
   sumAxis: [1],
   meanAxis: [1],
   maxAxis: [1],
+  logSumExp: [1],
+  softmax: [1],
+  logSoftmax: [1],
+  cumsum: [1],
   bias: [fake([6])],
   scale: [fake([6])],
   addEvent: [fake([6])],
@@ -74,7 +78,14 @@ const curried: Readonly<Partial<Record<Name, readonly [argument: unknown, x?: An
 const operationCalls = (Object.keys(operations) as Name[]).map((name): [string, () => unknown] => {
   const f = T[name] as (...args: readonly unknown[]) => unknown
   if (oneTensor.includes(name)) return [name, () => f(/depth/i.test(name) ? image : vector)]
-  if (name === 'slice') return [name, () => (f(1, 2) as (x: AnyTensor) => unknown)(vector)]
+  const pairs: Readonly<Partial<Record<Name, readonly [unknown, unknown]>>> = {
+    slice: [1, 2],
+    clip: [-1, 1],
+    gather: [[0], 1],
+  }
+  const pair = pairs[name]
+  if (pair !== undefined) return [name, () => (f(...pair) as (x: AnyTensor) => unknown)(vector)]
+  if (name === 'where') return [name, () => T.where(fake([4, 6], 'bool') as never)(1)(vector as never)]
   if (derivatives.includes(name)) return [name, () => derivative(f)]
   const [argument, x = vector] = curried[name] ?? [vector]
   return [name, () => (f(argument) as (x: AnyTensor) => unknown)(x)]

@@ -47,9 +47,8 @@ export const encodeSafetensors = throwing(safetensors.encodeSafetensors)
 
 /**
  * Reads the bytes of a safetensors file. Never allocates by what the header claims: at most a copy of the file. The result
- * shares no memory with `bytes`.
+ * shares no memory with `bytes`. `name` is the file's name, for the sentence of a refusal.
  *
- * @param name the file's name, for the sentence of a refusal
  * @throws DiffeoException if it is not such a file, is cut or damaged, or holds another type than F32
  * @example decodeSafetensors(file, 'w.safetensors') // { tensors: Map { 'w' => { shape: [2], … } }, … }
  */

@@ -38,9 +38,8 @@ export const loadCheckpoint = rejecting(checkpoint.loadCheckpoint)
 /**
  * The state of a checkpoint as new tensors, which the caller frees. The checkpoint must have exactly the tensors and shapes
  * of the flow; otherwise none is created. A flow that computes other numbers than the trained one is refused; pass only
- * its spec to skip that check.
+ * its spec to skip that check. With an optimiser, a state of one with another number of moments is refused, too.
  *
- * @param optimiser if given, refuses the moments of an optimiser with another number of lists
  * @throws DiffeoException with the tensor's name and both shapes; for another optimiser, or a flow that changed
  * @example const state = restore(saved, moons, adam())
  */
