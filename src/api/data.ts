@@ -154,8 +154,7 @@ export const withNoise = (objective: AnyNoisyObjective, of: Batched, key: Key): 
   if (of.objective !== undefined)
     throw new DiffeoException(usageError('train', 'data for the objective', 'another objective'))
   const { validation } = of
-  const noised = async (k: Key, data: MaybeLater<unknown>): Promise<unknown> =>
-    objective.noised(k, (await data) as never)
+  const noised = async (k: Key, data: MaybeLater<unknown>): Promise<unknown> => objective.noised(k, await data)
   return {
     ...of,
     objective,

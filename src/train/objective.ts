@@ -45,7 +45,7 @@ export interface NoisyObjective<X, N> extends Objective<N> {
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: batches are both arguments and results, so they have no other top
-export type AnyNoisyObjective = NoisyObjective<never, any>
+export type AnyNoisyObjective = NoisyObjective<any, any>
 
 /**
  * What a flow and a conditional flow have in common for training.
