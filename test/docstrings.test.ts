@@ -2,7 +2,7 @@
  * Docstrings are code: every value that the package exports has an example, every example compiles as a user would have
  * it, and the ones that end with `// a number` or `// [numbers]` come to that.
  */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { ready } from 'diffeo/engine'
@@ -11,28 +11,7 @@ import ts from 'typescript'
 import { describe, expect, it } from 'vitest'
 
 /** What examples may speak of without saying where it comes from. */
-const known = `
-import * as tf from '@tensorflow/tfjs-core'
-import * as E from 'fp-ts/lib/Either.js'
-import type { Category2 } from 'fp-ts/lib/Category.js'
-import { pipe } from 'fp-ts/lib/function.js'
-import * as TE from 'fp-ts/lib/TaskEither.js'
-import * as t from 'io-ts'
-import { test } from 'vitest'
-const moons = flow(compose(input([2]), coupling(halves(), mlp()), coupling(halves('second'), mlp())), standardNormal)
-const digits = flow(atShape([28, 28, 1], realNvp({ scales: 2, width: 4, blocks: 1 })), standardNormal)
-const [k, mine] = [key(0), affine]
-const [params, digitParams] = [moons.init(k), digits.init(k)]
-const draw = (own: Key, n: number) => batch([2], twoMoons().sample(own, n))
-const [x, z, points] = [draw(k, 4), draw(k, 4), twoMoons().sample(k, 300)]
-const images = new Uint8Array(28 * 28 * 100)
-const set = (n: number) => inMemory({ name: 'black', shape: [28, 28, 1], images: new Uint8Array(28 * 28 * n) })
-const mnist = { train: set(600), test: set(10_000) }
-declare const pixels: BatchOf<[28, 28, 1]>
-declare const file: Uint8Array
-declare const start: TrainState
-declare const saved: Checkpoint<unknown>
-`
+const known = readFileSync('test/docstrings.known.txt', 'utf8')
 
 const config = ts.getParsedCommandLineOfConfigFile(
   'tsconfig.json',

@@ -1,0 +1,26 @@
+/** Gives each TypeScript block of a page the lines that it omits, hidden from the reader but not from Twoslash. */
+import { blockReader } from '../blocks.mjs'
+import { aroundExample } from '../reference/examples.mjs'
+
+export const blocks = (md) =>
+  md.core.ruler.push('diffeo-blocks', ({ tokens, env }) => {
+    const read = blockReader()
+    const path = (env.realPath ?? env.path ?? '').replaceAll('\\', '/')
+    const isReference = path.includes('/generated/reference/')
+    tokens.forEach((token, i) => {
+      const [, errors] = /^ts( errors)?$/.exec(token.info) ?? []
+      if (token.type !== 'fence' || !/^ts( errors)?$/.test(token.info)) return
+      const comment = tokens[i - 1]?.type === 'html_block' ? tokens[i - 1].content : undefined
+      const { before, after } = isReference
+        ? aroundExample(token.content, path)
+        : { before: read(token.content, comment, errors !== undefined), after: '' }
+      if (before === undefined) return
+      token.info = 'ts twoslash'
+      token.content = [
+        errors === undefined ? '' : '// @noErrorValidation\n',
+        before === '' ? '' : `${before}\n// ---cut---\n`,
+        token.content,
+        after === '' ? '' : `// ---cut-after---\n${after}\n`,
+      ].join('')
+    })
+  })

@@ -1,0 +1,27 @@
+/**
+ * `npm run site` builds the site into `site/dist`; `npm run site:dev` serves it and follows changes of pages. The site has
+ * packages of its own, which the first run installs.
+ */
+import { spawnSync } from 'node:child_process'
+import { existsSync, rmSync, statSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { writeExamples } from './examples.mjs'
+
+const folder = fileURLToPath(new URL('.', import.meta.url))
+const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm'
+
+const run = (command, ...args) => {
+  const from = performance.now()
+  const { status } = spawnSync(command, args, { cwd: folder, stdio: 'inherit', shell: process.platform === 'win32' })
+  if (status !== 0) process.exit(status ?? 1)
+  console.log(`${args.join(' ')}: ${((performance.now() - from) / 1000).toFixed(1)} s`)
+}
+const node = (path, ...args) => run(process.execPath, `node_modules/${path}`, ...args)
+
+const installed = `${folder}node_modules/.package-lock.json`
+if (!existsSync(installed) || statSync(installed).mtimeMs < statSync(`${folder}package-lock.json`).mtimeMs)
+  run(npm, 'ci', '--ignore-scripts', '--no-audit', '--no-fund')
+rmSync(`${folder}generated`, { recursive: true, force: true })
+writeExamples()
+node('typedoc/bin/typedoc', '--options', 'reference/typedoc.json', '--treatWarningsAsErrors', '--logLevel', 'Warn')
+node('vitepress/bin/vitepress.js', process.argv[2] ?? 'build', '.')
