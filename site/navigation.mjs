@@ -9,15 +9,21 @@ export const navigation = [
     text: 'Learn',
     items: [
       page('Overview', 'overview'),
+      page('The mathematics', 'explanation/mathematics'),
       ...Object.entries(examples).map(([name, text]) => page(text, `examples/${name}`)),
     ],
   },
   {
     text: 'How to',
     items: [
+      page('Install diffeo', 'how-to/install'),
       page('Train from the command line', 'cli'),
       page('Use data', 'data'),
       page('Condition a flow, change the objective', 'conditional'),
+      page('Use your own loss', 'how-to/custom-loss'),
+      page('Freeze parameters', 'how-to/freeze'),
+      page('Save and load', 'how-to/save-and-load'),
+      page('Export to ONNX', 'export'),
       page('Choose an engine', 'engines/choose'),
       page('Install an engine', 'engines/install'),
       page('Use a browser', 'browsers'),
@@ -29,6 +35,7 @@ export const navigation = [
   {
     text: 'Explanation',
     items: [
+      page('Questions and answers', 'faq'),
       page('Catalogue of flows', 'catalogue'),
       page('Bits per dimension', 'bits-per-dim'),
       page('Beside zuko and flowjax', 'explanation/compared'),
@@ -45,7 +52,6 @@ export const navigation = [
     items: [
       page('API', 'reference/'),
       page('Commands', 'command-reference'),
-      page('Exported files', 'export'),
       page('Dependencies', 'dependencies'),
       page('Changelog', 'changelog'),
     ],
@@ -56,12 +62,17 @@ const anchorOf = (title) => title.toLowerCase().replace(/[^a-z0-9]+/g, '-')
 
 const entryMenu = ({ title, path, children }) => {
   const link = `/reference/${path.replace(/index\.md$/, '')}`
-  const items = children.map((group) => ({ text: group.title, link: `${link}#${anchorOf(group.title)}` }))
+  const groups = children.filter((child) => child.path === undefined)
+  const items = groups.map((group) => ({ text: group.title, link: `${link}#${anchorOf(group.title)}` }))
   return { text: title, link, items, collapsed: title !== 'diffeo' }
 }
 
 /** The menu of the API, by entry point and group, which TypeDoc writes. */
 export const referenceNavigation = () => {
   const file = fileURLToPath(new URL('generated/navigation.json', import.meta.url))
-  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).map(entryMenu) : []
+  if (!existsSync(file)) return []
+  const [main] = JSON.parse(readFileSync(file, 'utf8'))
+  // TypeDoc puts `diffeo/data` inside `diffeo`
+  const entries = main.children.filter(({ path }) => path !== undefined)
+  return [main, ...entries.map((entry) => ({ ...entry, title: `diffeo/${entry.title}` }))].map(entryMenu)
 }

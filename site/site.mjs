@@ -3,7 +3,7 @@
  * packages of its own, which the first run installs.
  */
 import { spawnSync } from 'node:child_process'
-import { existsSync, rmSync, statSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, rmSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { writeExamples } from './examples.mjs'
 
@@ -23,5 +23,7 @@ if (!existsSync(installed) || statSync(installed).mtimeMs < statSync(`${folder}p
   run(npm, 'ci', '--ignore-scripts', '--no-audit', '--no-fund')
 rmSync(`${folder}generated`, { recursive: true, force: true })
 writeExamples()
+mkdirSync(`${folder}generated/public`)
+copyFileSync(`${folder}../docs/pictures/two-moons.png`, `${folder}generated/public/two-moons.png`)
 node('typedoc/bin/typedoc', '--options', 'reference/typedoc.json', '--treatWarningsAsErrors', '--logLevel', 'Warn')
 node('vitepress/bin/vitepress.js', process.argv[2] ?? 'build', '.')

@@ -1,6 +1,8 @@
 /** The TypeScript blocks of the documents compile, apart from those that are wrong on purpose. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { execFile } from 'node:child_process'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { promisify } from 'node:util'
 import ts from 'typescript'
 import { expect, it } from 'vitest'
 import { blocksOf } from '../site/blocks.mjs'
@@ -56,7 +58,8 @@ it.each(compiled.filter(({ isWrong }) => isWrong))(
   ({ path, code }) => {
     const errors = errorsOf(path)
     const stated = [...code.matchAll(/^ *\/\/ *~+ (.*)$/gm)].map(([, sentence]) => sentence!)
-    expect(errors.length).toBe(stated.length)
+    expect(errors.length).toBeGreaterThan(0)
+    if (stated.length > 0) expect(errors.length).toBe(stated.length)
     stated.forEach((sentence, i) => {
       expect(errors[i]).toContain(sentence)
     })
@@ -66,4 +69,22 @@ it.each(compiled.filter(({ isWrong }) => isWrong))(
 it('few blocks are skipped', () => {
   expect(blocks.length).toBeGreaterThan(10)
   expect(blocks.filter(({ program }) => program === undefined).map(({ page, line }) => `${page}:${line}`)).toEqual([])
+})
+
+const numbersIn = (text: string): readonly string[] =>
+  text.replace(/Float32Array\(\d+\)/g, '').match(/-?\d[\d.e-]*/g) ?? []
+
+it('docs/explanation/mathematics.md prints what its comments state', async () => {
+  const text = blocks.findLast(({ page }) => page === join('docs', 'explanation', 'mathematics.md'))!.program!
+  const stated = [...text.matchAll(/^console\.log\(.*\) \/\/ (.*)$/gm)].flatMap(([, figures]) => numbersIn(figures!))
+  const target = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ES2022 }
+  const file = resolve('dist/examples/mathematics.js')
+  writeFileSync(file, ts.transpileModule(text, { compilerOptions: target }).outputText)
+  const { stdout } = await promisify(execFile)(process.execPath, [file])
+  const printed = numbersIn(stdout)
+  expect(printed).toHaveLength(stated.length)
+  stated.forEach((figure, i) => {
+    const digits = figure.split('.')[1]?.length ?? 3
+    expect(Number(printed[i])).toBeCloseTo(Number(figure), digits)
+  })
 })

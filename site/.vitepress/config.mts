@@ -57,12 +57,14 @@ export default defineConfig({
     ],
   ],
   vite: {
-    publicDir: false,
+    publicDir: at('../generated/public'),
     plugins: [packages],
     build: { chunkSizeWarningLimit: 4000 },
     server: { fs: { allow: [root] } },
   },
+  router: { prefetchLinks: false },
   markdown: {
+    theme: { light: 'github-light-high-contrast', dark: 'github-dark-high-contrast' },
     languages: ['ts', 'js', 'sh', 'json', 'python', 'yaml', 'html'],
     config: (md) => {
       math(md)
