@@ -90,7 +90,11 @@ export const startChromium = async (binary) => {
     return () => listeners.delete(listen)
   }
 
-  const open = async (url) => {
+  /**
+   * Opens a page, in a window of a size, light or dark; returns what an expression of it comes to, its console and, if
+   * asked for, its picture.
+   */
+  const visit = async (url, { expression, size: [width, height] = [1280, 800], dark = false, picture = false }) => {
     const { targetId } = await send('Target.createTarget', { url: 'about:blank' })
     const { sessionId } = await send('Target.attachToTarget', { targetId, flatten: true })
     const console = []
@@ -105,22 +109,28 @@ export const startChromium = async (binary) => {
     })
     try {
       await send('Page.enable', {}, sessionId)
+      const metrics = { width, height, deviceScaleFactor: 1, mobile: width < 600 }
+      await send('Emulation.setDeviceMetricsOverride', metrics, sessionId)
+      const features = [{ name: 'prefers-color-scheme', value: dark ? 'dark' : 'light' }]
+      await send('Emulation.setEmulatedMedia', { features }, sessionId)
       await send('Page.navigate', { url }, sessionId)
       await loaded
-      const evaluated = { expression: 'globalThis.result', awaitPromise: true, returnByValue: true }
+      const evaluated = { expression, awaitPromise: true, returnByValue: true }
       const { result, exceptionDetails } = await send('Runtime.evaluate', evaluated, sessionId)
       const thrown = exceptionDetails?.exception
-      return { result: result.value, thrown: thrown?.description ?? thrown?.value, console }
+      const { data } = picture ? await send('Page.captureScreenshot', {}, sessionId) : {}
+      return { result: result.value, thrown: thrown?.description ?? thrown?.value, console, picture: data }
     } finally {
       leave()
       await send('Target.closeTarget', { targetId })
     }
   }
+  const open = (url) => visit(url, { expression: 'globalThis.result' })
 
   const stop = async () => {
     await send('Browser.close').catch(() => {})
     await exited
     rmSync(profile, { recursive: true, force: true, maxRetries: 5 })
   }
-  return { open, stop }
+  return { open, visit, stop }
 }

@@ -1,5 +1,5 @@
 /** Pages that train, as a user's project has them, and a server for what a bundler makes of them. */
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -41,13 +41,26 @@ export const writePages = (folder, lines, { script, newWorker = WORKER }) => {
   writeFileSync(join(folder, 'index.html'), html(script))
 }
 
-const types = { '.html': 'text/html', '.js': 'text/javascript', '.wasm': 'application/wasm' }
+const types = {
+  '.css': 'text/css',
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.png': 'image/png',
+  '.svg': 'image/svg+xml',
+  '.wasm': 'application/wasm',
+}
+
+/** The file of an address: a page may leave out its ending. */
+const fileOf = (folder, { pathname }) => {
+  const path = join(folder, decodeURIComponent(pathname))
+  return [path, `${path}.html`, join(path, 'index.html')].find((file) => existsSync(file) && statSync(file).isFile())
+}
 
 /** Serves a folder on the loopback. */
 export const serve = (folder, headers = {}) => {
   const server = createServer(({ url }, response) => {
-    const path = join(folder, url === '/' ? 'index.html' : new URL(url, 'http://localhost').pathname)
-    if (!existsSync(path)) return response.writeHead(404).end()
+    const path = fileOf(folder, new URL(url, 'http://localhost'))
+    if (path === undefined) return response.writeHead(404).end()
     response.writeHead(200, { 'content-type': types[extname(path)] ?? 'text/plain', ...headers })
     response.end(readFileSync(path))
   })
