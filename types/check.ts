@@ -10,7 +10,7 @@ import type { Apply, KeepsShape, Latents, Same, Shape, ShapeError, ShapeFn, Show
 export interface HasShapeFn<F extends ShapeFn = ShapeFn> {
   readonly _F: F
 }
-export type FnOf<L> = L extends { readonly _F: infer F extends ShapeFn } ? F : never
+export type FnOf<L> = L extends HasShapeFn<infer F> ? F : never
 /** `O`, or `Latents` where the number of latents is known only at run time. */
 type OrLatents<O> = readonly Shape[] extends O ? Latents : O
 type Step<L, S, C> = OrLatents<Apply<FnOf<L>, S, C>>
@@ -20,45 +20,29 @@ type Flowing<O> = Latents extends O ? Shape : O extends readonly [...Shape[], in
 /** The latents that are left behind. */
 type Left<O> = O extends readonly [...infer Z extends readonly Shape[], Shape] ? Z : readonly []
 
-/** The event shape of the first layer if it is a bijector, else `undefined`. */
-export type Start<Ls> = Ls extends readonly [{ readonly domain: infer A extends Shape }, ...unknown[]] ? A : undefined
-
+/** The two ends of a bijector. Inference through it gives a `Shape` even where the sizes are type parameters. */
+export interface Ends<A extends Shape, B extends Latents> {
+  readonly domain: A
+  readonly codomain: B
+}
 /** The context of the first layer if it is a conditional bijector, else `undefined`. */
-export type ContextOf<Ls> = Ls extends readonly [{ readonly context: infer C extends Shape }, ...unknown[]]
-  ? C
-  : undefined
-
-/** `unknown` if `L` is a layer, else the error that names what it is. */
-export type OnlyLayer<L> = L extends HasShapeFn
+export type ContextOf<Ls> = Ls extends readonly [{ readonly context: infer C }, ...unknown[]] ? C : undefined
+/** `unknown` if `L` is a layer, else the sentence that names what it is. */
+export type OnlyLayer<L> = L extends { readonly _F: unknown }
   ? unknown
   : L extends { readonly logProb: unknown }
-    ? ShapeError<'compose: expected a layer, got a density; use flow(bijector, base)'>
+    ? 'compose: expected a layer, got a density; use flow(bijector, base)'
     : L extends (...args: never) => unknown
-      ? ShapeError<'compose: expected a layer, got a function; did you forget to call it?'>
+      ? 'compose: expected a layer, got a function; did you forget to call it?'
       : L extends { readonly kind: string }
-        ? ShapeError<'compose: expected a layer, got a net or a mask; use coupling(mask, net)'>
-        : ShapeError<'compose: expected a layer, got something else'>
+        ? 'compose: expected a layer, got a net or a mask; use coupling(mask, net)'
+        : 'compose: expected a layer, got something else'
 
-// `Check` and `Result` match layers that take any shape first, without using `S`. Code that is generic over shapes then
-// type-checks in its body, where `S` is still a type parameter.
-
-/** The layers, with the first that does not fit replaced by its error. */
-export type Check<
-  Ls extends readonly unknown[],
-  S,
-  C,
-  Acc extends readonly unknown[] = readonly [],
-> = Ls extends readonly [infer L, ...infer R]
-  ? L extends HasShapeFn<Same>
-    ? Check<R, S, C, readonly [...Acc, L]>
-    : L extends HasShapeFn
-      ? Step<L, S, C> extends infer O
-        ? [O] extends [ShapeError<string>]
-          ? readonly [...Acc, O, ...R]
-          : Check<R, Flowing<O>, C, readonly [...Acc, L]>
-        : never
-      : readonly [...Acc, OnlyLayer<L>, ...R]
-  : Acc
+// Code that is generic over layers, shapes or sizes type-checks in its body. Three rules make that possible:
+// - A layer that keeps the shape passes `S` on, whatever `S` is.
+// - A test of a type asks for what the type parameters in it cannot change: `{ _F: unknown }`, not `HasShapeFn`.
+// - Sentences are read from a list (`Checked<…>[K]`). Where the compiler cannot choose the list yet, it accepts what one
+//   of the possible lists accepts; the run-time twins check the rest.
 
 /** The latents of a list of layers at the shape `S`, with a context `C` (or `undefined`), or the first error. */
 export type Result<
@@ -69,24 +53,64 @@ export type Result<
 > = Ls extends readonly [infer L, ...infer R]
   ? L extends HasShapeFn<Same>
     ? Result<R, S, C, Z>
-    : Step<L, S, C> extends infer O
-      ? [O] extends [ShapeError<string>]
-        ? O
-        : Latents extends O
-          ? Result<R, Shape, C> extends infer E extends ShapeError<string>
-            ? E
-            : Latents
-          : Result<R, Flowing<O>, C, readonly [...Z, ...Left<O>]>
-      : never
+    : L extends { readonly _F: unknown }
+      ? Step<L, S, C> extends infer O
+        ? [O] extends [ShapeError<string>]
+          ? O
+          : L extends HasShapeFn<KeepsShape>
+            ? Result<R, S, C, Z>
+            : Latents extends O
+              ? Result<R, Shape, C> extends infer E extends ShapeError<string>
+                ? E
+                : Latents
+              : Result<R, Flowing<O>, C, readonly [...Z, ...Left<O>]>
+        : never
+      : ShapeError<OnlyLayer<L> & string>
   : Ls extends readonly []
     ? Z extends readonly []
       ? S
       : readonly [...Z, S]
     : Latents // a list whose length is known only at run time
 
-/** The layer at index `K`, or its error. */
-export type At<Ls extends readonly unknown[], S, C, K> =
-  Check<Ls, S, C> extends infer Checked ? (K extends keyof Checked ? Checked[K] : unknown) : unknown
+/** The latents of a list of layers of which the first is a bijector, or the first error; `undefined` for a block. */
+export type Composition<Ls> = Ls extends readonly [{ readonly domain: infer A; readonly codomain: infer B }, ...infer R]
+  ? readonly [[A]] extends readonly [[B]]
+    ? Result<R, A, ContextOf<Ls>>
+    : Result<R, Flowing<B>, ContextOf<Ls>, Left<B>>
+  : undefined
+/** The latents after layers `R` that follow a bijector to the latents `B`. */
+export type Codomain<Ls, B extends Latents, R> = R extends readonly HasShapeFn<KeepsShape>[]
+  ? B
+  : Composition<Ls> extends infer O extends Latents
+    ? O
+    : never
+/** The arguments of `compose`: the layers, or a list in which a sentence stands for the first that does not fit. */
+export type Checked<Ls extends readonly unknown[]> =
+  Composition<Ls> extends infer B
+    ? [B] extends [ShapeError<string>]
+      ? Ls extends readonly [infer L extends { readonly codomain: unknown }, ...infer R]
+        ? Refused<R, L['codomain'], ContextOf<Ls>, readonly [L]>
+        : never
+      : B extends undefined
+        ? { readonly [K in keyof Ls]: OnlyLayer<Ls[K]> }
+        : Ls
+    : never
+/** The layers after latents `B`, with the first that does not fit replaced by its sentence. */
+type Refused<Ls, B, C, Acc extends readonly unknown[]> = Ls extends readonly [infer L, ...infer R]
+  ? Result<readonly [L], Flowing<B>, C> extends infer O
+    ? [O] extends [ShapeError<infer M>]
+      ? readonly [...Acc, M, ...R]
+      : Refused<R, O, C, readonly [...Acc, L]>
+    : never
+  : Acc
+/**
+ * The part of an argument's type that a rule decides: `unknown` if it accepts the argument, else its sentence. A sentence
+ * as a literal stands nearer to the beginning of the compiler's message than a `ShapeError`. Where the compiler cannot
+ * apply the rule yet, because sizes are type parameters, the property of either object will do, and `unknown` accepts.
+ */
+export type Told<R> = (R extends ShapeError<infer M> ? { readonly as: M } : { readonly as: unknown })['as']
+/** The entry of a list of sentences. */
+export type At<Sentences, K> = Sentences[K & keyof Sentences]
 
 /** A list of layers as one shape function. */
 export interface Composed<in out Ls extends readonly unknown[]> extends ShapeFn {
@@ -122,7 +146,7 @@ export interface Repeated<in out N extends number, in out F extends ShapeFn> ext
 export type RepeatedFn<N extends number, F extends ShapeFn> = [F] extends [KeepsShape] ? F : Repeated<N, F>
 
 /** The latents of `F` at the shape `S`; `never` if `F` rejects `S`. */
-export type LatentsAt<F extends ShapeFn, S, C = undefined> = F extends Same
+export type LatentsAt<F extends ShapeFn, S, C = undefined> = F extends KeepsShape
   ? S
   : OrLatents<Apply<F, S, C>> extends infer O extends Latents
     ? O
@@ -136,11 +160,11 @@ export type Refusal<F extends ShapeFn, S, C = undefined> = F extends Same
 /** `unknown` if `L` is a bijector (a layer at a shape), else the error. */
 export type OnlyBijector<L> = L extends { readonly domain: unknown }
   ? unknown
-  : L extends HasShapeFn
+  : L extends { readonly _F: unknown }
     ? ShapeError<'flow: expected a bijector, got a layer without a shape; use atShape(shape, layer)'>
     : ShapeError<'flow: expected a bijector, got something else'>
 /** `unknown` if `L` can be reversed (it has one latent, or is a layer that keeps the shape), else the error. */
-export type Reversible<L> = L extends { readonly domain: Shape; readonly codomain: infer B }
+export type Reversible<L> = L extends { readonly domain: unknown; readonly codomain: infer B }
   ? OrLatents<B> extends infer O
     ? Latents extends O
       ? unknown

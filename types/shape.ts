@@ -89,7 +89,7 @@ export interface SameImage extends KeepsShape {
   readonly keeps: 'some shapes'
   readonly out: Wide<this['in']> extends true
     ? this['in']
-    : this['in'] extends readonly [number, number, number]
+    : this['in'] extends readonly [unknown, unknown, unknown]
       ? this['in']
       : ShapeError<Sentence<'coupling', 'height×width×channels', Show<this['in']>>>
 }
@@ -98,7 +98,7 @@ export interface SameVector extends KeepsShape {
   readonly keeps: 'some shapes'
   readonly out: Wide<this['in']> extends true
     ? this['in']
-    : this['in'] extends readonly [number]
+    : this['in'] extends readonly [unknown]
       ? this['in']
       : ShapeError<Sentence<'coupling', 'a vector', Show<this['in']>>>
 }

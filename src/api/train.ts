@@ -5,7 +5,7 @@
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
-import type { LatentsAt, Refusal } from '../../types/check.js'
+import type { LatentsAt, Refusal, Told } from '../../types/check.js'
 import type { Shape, ShapeFn } from '../../types/shape.js'
 import { expectKind } from '../bijector/arguments.js'
 import { atShape } from '../bijector/bijector.js'
@@ -54,7 +54,7 @@ import type { Rows } from './rows.js'
  */
 export const density = <const S extends Shape, F extends ShapeFn, const C extends Shape | undefined = undefined>(
   shape: S,
-  layers: Layer<F> & Refusal<F, S, C>,
+  layers: Told<Refusal<F, S, C>> & Layer<F>,
   base: Base = standardNormal,
   { given }: { readonly given?: C } = {},
 ): FlowOf<Given<S, C, LatentsAt<F, S, C>>, S, LatentsAt<F, S, C>> => {

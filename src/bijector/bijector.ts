@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { LatentsAt, Refusal } from '../../types/check.js'
+import type { LatentsAt, Refusal, Told } from '../../types/check.js'
 import type { Latents, Shape, ShapeFn } from '../../types/shape.js'
 import { orThrow } from '../error.js'
 import { shapeIn } from '../tensor/numbers.js'
@@ -175,7 +175,7 @@ export interface GivenOption<C> {
  */
 export const atShape = <const S extends Shape, F extends ShapeFn, const C extends Shape | undefined = undefined>(
   shape: S,
-  of: Layer<F> & Refusal<F, S, C>,
+  of: Told<Refusal<F, S, C>> & Layer<F>,
   { given }: GivenOption<C> = {},
 ): Given<S, C, LatentsAt<F, S, C>> => {
   const context = given && orThrow(shapeIn('on given', given))

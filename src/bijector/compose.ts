@@ -5,8 +5,8 @@
  * @module
  */
 import * as E from 'fp-ts/lib/Either.js'
-import type { At, Composed, ContextOf, CountRefusal, OnlyLayer, RepeatedFn, Result, Start } from '../../types/check.js'
-import type { Latents, Shape, ShapeFn } from '../../types/shape.js'
+import type { At, Checked, Codomain, Composed, ContextOf, CountRefusal, Ends, RepeatedFn } from '../../types/check.js'
+import type { ShapeFn } from '../../types/shape.js'
 import { orThrow, shapeError } from '../error.js'
 import { layerIn } from './arguments.js'
 import { chainAt } from './chain.js'
@@ -24,13 +24,9 @@ import { type Given, type Layer, layer } from './layer.js'
  * @throws DiffeoException if a size known only at run time does not fit; `layer.at(shape)` returns an `Either`
  */
 export const compose = <const Ls extends readonly unknown[]>(
-  ...layers: {
-    [K in keyof Ls]: Start<Ls> extends infer S extends Shape
-      ? At<Ls, S, ContextOf<Ls>, K> & Ls[K]
-      : OnlyLayer<Ls[K]> & Ls[K]
-  }
-): Start<Ls> extends infer S extends Shape
-  ? Given<S, ContextOf<Ls>, Result<Ls, S, ContextOf<Ls>> extends infer B extends Latents ? B : never>
+  ...layers: { [K in keyof Ls]: At<Checked<Ls>, K> & Ls[K] }
+): Ls extends readonly [Ends<infer A, infer B>, ...infer R]
+  ? Given<A, ContextOf<Ls>, Codomain<Ls, B, R>>
   : Layer<Composed<Ls>> => {
   const all = layers.map(layerIn('compose'))
   const [first] = all
@@ -54,7 +50,7 @@ export const compose = <const Ls extends readonly unknown[]>(
  * @throws DiffeoException, where it is put at a shape, if `n` is not a whole number of at least 1
  */
 export const repeat = <const N extends number, F extends ShapeFn>(
-  n: N & CountRefusal<N>,
+  n: CountRefusal<N> & N,
   of: Layer<F>,
 ): Layer<RepeatedFn<N, F>> => {
   const repeated = layerIn('repeat')(of)

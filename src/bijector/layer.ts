@@ -88,7 +88,9 @@ export interface Conditional<in out A extends Shape, in out C extends Shape, in 
 export type AnyConditional = Conditional<any, any, any>
 
 /** A conditional bijector if there is a context, else a bijector. */
-export type Given<A extends Shape, C, B extends Latents> = C extends Shape ? Conditional<A, C, B> : Bijector<A, B>
+export type Given<A extends Shape, C, B extends Latents> = C extends infer D extends Shape
+  ? Conditional<A, D, B>
+  : Bijector<A, B>
 
 /**
  * A layer from its rule: the bijector at each event shape, or the error that says why there is none.

@@ -5,7 +5,7 @@
  */
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
-import type { HasShapeFn, Reversible } from '../../types/check.js'
+import type { HasShapeFn, Reversible, Told } from '../../types/check.js'
 import type { Shape, ShapeFn } from '../../types/shape.js'
 import { type DiffeoError, orThrow, shapeError, usageError } from '../error.js'
 import { leaves, type Param } from '../tensor/params.js'
@@ -50,7 +50,7 @@ const reversed = (b: AnyBijector | AnyConditional): E.Either<DiffeoError, AnyBij
  * @throws DiffeoException for a bijector with such statistics; `layer.at(shape)` returns an `Either`
  * @example atShape([1], reverse(normalCdf())) // Bijector<[1], [1]>
  */
-export const reverse = <L extends HasShapeFn>(of: L & Reversible<L>): Reversed<L> => {
+export const reverse = <L extends HasShapeFn>(of: Told<Reversible<L>> & L): Reversed<L> => {
   const l = layerIn('reverse')(of)
   const back =
     'domain' in l

@@ -12,7 +12,7 @@
  * @module
  */
 import { pipe } from 'fp-ts/lib/function.js'
-import type { OnlyBijector } from '../../types/check.js'
+import type { OnlyBijector, Told } from '../../types/check.js'
 import type { Latents, Shape, ShapeError, Show } from '../../types/shape.js'
 import { expectKind } from '../bijector/arguments.js'
 import { forEach } from '../bijector/context.js'
@@ -242,7 +242,7 @@ const flowAt = <A extends Shape, B extends Latents>(
  * @throws DiffeoException if the base does not fit the latents
  */
 export const flow = <A extends Shape, B extends Latents, L = Bijector<A, B>>(
-  bijector: L & OnlyBijector<L> & { readonly domain: A; readonly codomain: B },
+  bijector: Told<OnlyBijector<L>> & L & { readonly domain: A; readonly codomain: B },
   base: Base,
 ): FlowOf<L, A, B> => {
   expectKind(

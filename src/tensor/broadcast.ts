@@ -4,6 +4,7 @@
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
+import type { Told } from '../../types/check.js'
 import type { Broadcast, BroadcastRefusal } from '../../types/ops.js'
 import type { Dims } from '../../types/shape.js'
 import { orThrow } from '../error.js'
@@ -14,7 +15,7 @@ import { type Tensor, trust, unwrap } from './tensor.js'
 const broadcasting =
   <Op extends string>(name: Op, op: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor) =>
   <B extends Dims>(b: Tensor<B>) =>
-  <A extends Dims>(a: Tensor<A> & BroadcastRefusal<Op, A, B>): Tensor<Broadcast<A, B>> => {
+  <A extends Dims>(a: Told<BroadcastRefusal<Op, A, B>> & Tensor<A>): Tensor<Broadcast<A, B>> => {
     orThrow(shapes.broadcast(name, sizesIn(name)(b))(sizesIn(name)(a)))
     return trust(op(unwrap(a), unwrap(b)))
   }

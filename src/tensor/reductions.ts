@@ -4,6 +4,7 @@
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
+import type { Told } from '../../types/check.js'
 import type { AxisRefusal, Without } from '../../types/ops.js'
 import type { Dims } from '../../types/shape.js'
 import { orThrow } from '../error.js'
@@ -45,7 +46,7 @@ export const sum = (x: AnyTensor): Tensor<readonly []> => trust(tf.sum(tensorIn(
 const overAxis =
   <Op extends string>(name: Op, op: (x: tf.Tensor, axis: number) => tf.Tensor) =>
   <const Axis extends number>(axis: Axis) =>
-  <S extends Dims>(x: Tensor<S> & AxisRefusal<Op, S, Axis>): Tensor<Without<S, Axis>> => {
+  <S extends Dims>(x: Told<AxisRefusal<Op, S, Axis>> & Tensor<S>): Tensor<Without<S, Axis>> => {
     orThrow(shapes.axis(name, axis)(sizes(x)))
     return trust(op(unwrap(x), axis))
   }
@@ -111,7 +112,7 @@ export const logSumExp = overAxis('logSumExp', (x, axis) =>
 const alongAxis =
   <Op extends string>(name: Op, op: (x: tf.Tensor, axis: number) => tf.Tensor) =>
   <const Axis extends number>(axis: Axis) =>
-  <S extends Dims>(x: Tensor<S> & AxisRefusal<Op, S, Axis>): Tensor<S> => {
+  <S extends Dims>(x: Told<AxisRefusal<Op, S, Axis>> & Tensor<S>): Tensor<S> => {
     orThrow(shapes.axis(name, axis)(sizes(x)))
     return trust(tf.tidy(() => op(unwrap(x), axis)))
   }

@@ -6,6 +6,7 @@
 import * as tf from '@tensorflow/tfjs-core'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
+import type { Told } from '../../types/check.js'
 import type { Add } from '../../types/nat.js'
 import type {
   Gathered,
@@ -37,7 +38,7 @@ import { sizes, standing, type Tensor, trust, unwrap } from './tensor.js'
  */
 export const reshape =
   <const To extends Shape>(to: To) =>
-  <S extends Shape>(x: Tensor<Batch<S>> & ReshapeRefusal<S, To>): Tensor<Batch<To>> => {
+  <S extends Shape>(x: Told<ReshapeRefusal<S, To>> & Tensor<Batch<S>>): Tensor<Batch<To>> => {
     const [n, ...event] = sizes(x)
     return trust(tf.reshape(unwrap(x), [n!, ...orThrow(shapes.reshapeTo(to)(event))]))
   }
@@ -50,7 +51,7 @@ export const reshape =
  */
 export const transpose =
   <const P extends readonly number[]>(order: P) =>
-  <S extends Dims>(x: Tensor<S> & TransposeRefusal<S, P>): Tensor<Transposed<S, P>> => {
+  <S extends Dims>(x: Told<TransposeRefusal<S, P>> & Tensor<S>): Tensor<Transposed<S, P>> => {
     orThrow(shapes.transpose(order)(sizes(x)))
     return trust(tf.transpose(unwrap(x), [...order]))
   }
@@ -78,7 +79,7 @@ export const concat =
 export const slice =
   <const From extends number, const Size extends number>(from: From, size: Size) =>
   <P extends Dims, C extends number>(
-    x: Tensor<readonly [...P, C]> & SliceRefusal<readonly [...P, C], From, Size>,
+    x: Told<SliceRefusal<readonly [...P, C], From, Size>> & Tensor<readonly [...P, C]>,
   ): Tensor<readonly [...P, Size]> => {
     const t = unwrap(x)
     orThrow(shapes.slice(from, size)(t.shape))
@@ -96,7 +97,7 @@ export const slice =
 export const split =
   <const Sizes extends readonly number[]>(pieces: Sizes) =>
   <P extends Dims, C extends number>(
-    x: Tensor<readonly [...P, C]> & SplitRefusal<readonly [...P, C], Sizes>,
+    x: Told<SplitRefusal<readonly [...P, C], Sizes>> & Tensor<readonly [...P, C]>,
   ): { readonly [K in keyof Sizes]: Tensor<readonly [...P, Sizes[K] & number]> } => {
     orThrow(shapes.split(pieces)(sizes(x)))
     // a list of tensors as the tuple that `Sizes` is mapped to
@@ -111,7 +112,7 @@ export const split =
  */
 export const gather =
   <const I extends readonly number[], const Axis extends number>(indices: I, axis: Axis) =>
-  <S extends Dims>(x: Tensor<S> & GatherRefusal<S, I, Axis>): Tensor<Gathered<S, I, Axis>> => {
+  <S extends Dims>(x: Told<GatherRefusal<S, I, Axis>> & Tensor<S>): Tensor<Gathered<S, I, Axis>> => {
     orThrow(shapes.gather(indices, axis)(sizes(x)))
     return trust(tf.tidy(() => tf.gather(unwrap(x), tf.tensor1d([...indices], 'int32'), axis)))
   }
@@ -127,7 +128,7 @@ export const gather =
  * @throws DiffeoException if a height or width known only at run time is odd
  */
 export const spaceToDepth = <H extends number, W extends number, C extends number>(
-  x: Tensor<readonly ['N', H, W, C]> & ToDepthRefusal<H, W, C>,
+  x: Told<ToDepthRefusal<H, W, C>> & Tensor<readonly ['N', H, W, C]>,
 ): Tensor<ToDepth<H, W, C>> => {
   const [n, ...event] = sizes(x)
   const to = pipe(
@@ -152,7 +153,7 @@ export const spaceToDepth = <H extends number, W extends number, C extends numbe
  * @throws DiffeoException if channels known only at run time are no multiple of 4
  */
 export const depthToSpace = <H extends number, W extends number, C extends number>(
-  y: Tensor<readonly ['N', H, W, C]> & ToSpaceRefusal<H, W, C>,
+  y: Told<ToSpaceRefusal<H, W, C>> & Tensor<readonly ['N', H, W, C]>,
 ): Tensor<ToSpace<H, W, C>> => {
   const [n, ...event] = sizes(y)
   const to = orThrow(shapes.depthToSpace(event))
