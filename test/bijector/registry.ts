@@ -10,6 +10,7 @@ import {
   batchNorm,
   channelwise,
   checkerboard,
+  columns,
   compose,
   continuous,
   convNet,
@@ -65,8 +66,10 @@ import {
   softplus,
   softsign,
   splineCoupling,
+  splineThrough,
   splitInto,
   squeeze,
+  standardise,
   stickBreaking,
   sylvester,
   type Transformer,
@@ -280,6 +283,38 @@ export const registry: Record<string, Entry> = {
   },
   stickBreaking: { make: () => atShape([2, 3], stickBreaking), ...real },
   'reverse stickBreaking': { make: () => atShape([3], reverse(stickBreaking)), ...simplex },
+  'columns, two of three share a layer': {
+    make: () =>
+      atShape(
+        [3],
+        columns({ rate: leakyRelu(0.5), share: standardise({ mean: 0.3, deviation: 2 }), size: leakyRelu(0.5) }),
+      ),
+    ...real,
+    kinks: [0],
+  },
+  'columns with parameters, out of order': {
+    make: () => {
+      const own = coupling(halves(), net)
+      return atShape([4], columns({ a: own, b: affine, c: own, d: affine }))
+    },
+    ...real,
+  },
+  standardise: { make: () => atShape([3], standardise({ mean: [1, -2, 0], deviation: [2, 0.5, 3] })), ...real },
+  'standardise, one for all': { make: () => atShape([2, 2, 1], standardise({ mean: 1, deviation: 2 })), ...real },
+  splineThrough: {
+    make: () =>
+      atShape(
+        [3],
+        splineThrough([
+          [-1.5, -2],
+          [-0.5, -1],
+          [0, 0.2],
+          [2, 1.5],
+        ]),
+      ),
+    ...real,
+    kinks: [-2, -1.5, -1, -0.5, 0, 0.2, 1.5, 2],
+  },
   ascending: { make: () => atShape([2, 3], ascending), ...real },
   'ascending, one element': { make: () => atShape([1], ascending), ...real },
   'multi-scale composition': {
