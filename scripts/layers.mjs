@@ -32,6 +32,7 @@ const layers = {
   data: ['bijector', 'image', 'codec'],
   train: ['distribution', 'file', 'codec'],
   report: ['distribution', 'data', 'backends'],
+  table: ['data'],
   api: ['train', 'data', 'backends', 'progress'],
   laws: ['bijector', 'distribution', 'train'],
 }

@@ -96,6 +96,10 @@ const READERS: Readonly<Record<string, Reader>> = {
   float8: (view, at, little) => view.getFloat64(at, little),
 }
 
+/** The function that reads an element; undefined, if the elements are not numbers. */
+export const readerOf = ({ kind, size }: ElementType): Reader | undefined =>
+  kind === 'bool' ? READERS['unsigned1'] : READERS[`${kind}${size}`]
+
 /** The range of the values that were read. */
 export interface Levels {
   readonly least: number

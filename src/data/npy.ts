@@ -25,7 +25,7 @@ import { parsePython } from './python-literal.js'
 import { fileSize, readAt, recordSet, sha256, withFile } from './records.js'
 
 /** NumPy's default limit. */
-const LARGEST_HEADER = 10_000
+export const LARGEST_HEADER = 10_000
 /** An array in Fortran order is held in memory, so it is bounded. */
 const LARGEST_TRANSPOSED = 2 ** 30
 
@@ -38,7 +38,7 @@ export interface Npy {
 }
 
 /** A parsed header, whose elements need not be images. */
-interface Header extends Required<Omit<Npy, 'firstFastest'>> {
+export interface NpyHeader extends Required<Omit<Npy, 'firstFastest'>> {
   readonly firstFastest: boolean
   readonly type: ElementType
 }
@@ -46,9 +46,9 @@ interface Header extends Required<Omit<Npy, 'firstFastest'>> {
 const KEYS = ['descr', 'fortran_order', 'shape']
 
 /** Parses the start of a file. */
-const parseHeader =
+export const parseHeader =
   (name: string) =>
-  (start: Uint8Array): E.Either<DiffeoError, Header> => {
+  (start: Uint8Array): E.Either<DiffeoError, NpyHeader> => {
     const refuse = (expected: string, got: string) =>
       E.left(formatError(name, expected, got, 'save it with numpy.save'))
     if (Buffer.from(start.subarray(0, 6)).toString('latin1') !== '\x93NUMPY' || start.length < 12)
@@ -102,7 +102,7 @@ const isImages = (shape: readonly number[]): boolean =>
   (shape.length === 3 || (shape.length === 4 && isPixel(shape[3]))) && !shape.includes(0)
 
 /** The Python line that writes a file that can be read. */
-const advice = ({ type, shape }: Header, levels: Levels): string => {
+const advice = ({ type, shape }: NpyHeader, levels: Levels): string => {
   const { before, expression } = isBytes(type) ? { expression: 'x' } : toBytesWith(type, levels)
   const moved = isImages(shape) ? '' : toImages(shape)
   const arranged = moved === undefined ? ', brought to N×H×W or N×H×W×C' : ''
@@ -117,7 +117,7 @@ const advice = ({ type, shape }: Header, levels: Levels): string => {
 /** Checks that the elements are bytes, that they are images, and that they fill the file. */
 const checkHeader =
   (name: string, size: number, levels: Levels) =>
-  (header: Header): E.Either<DiffeoError, Npy> => {
+  (header: NpyHeader): E.Either<DiffeoError, Npy> => {
     const { offset, shape, firstFastest, type } = header
     const refuse = (expected: string, got: string, fix = advice(header, levels)) =>
       E.left(formatError(name, expected, got, fix))
@@ -158,7 +158,7 @@ const BLOCKS = 256
 const BLOCK = 2 ** 20
 
 /** The values of an array: all of them up to 256 MiB, else those of blocks spread over the file. */
-const levelsIn = async (path: string, size: number, { offset, type }: Header): Promise<Levels> =>
+const levelsIn = async (path: string, size: number, { offset, type }: NpyHeader): Promise<Levels> =>
   withFile(path, async (file) => {
     const elements = type.size === 0 ? 0 : Math.floor((size - offset) / type.size)
     const perBlock = Math.floor(BLOCK / Math.max(1, type.size))
