@@ -16,6 +16,7 @@ import { interpolateCommand } from './commands/interpolate.js'
 import { reconstructCommand } from './commands/reconstruct.js'
 import { reportCommand } from './commands/report.js'
 import { sampleCommand } from './commands/sample.js'
+import { scoreCommand } from './commands/score.js'
 import { trainCommand } from './commands/train.js'
 import { examples } from './flags.js'
 import { version } from './run/about.js'
@@ -28,6 +29,7 @@ const commands: readonly ((program: Command) => unknown)[] = [
   trainCommand,
   evaluateCommand,
   sampleCommand,
+  scoreCommand,
   reconstructCommand,
   interpolateCommand,
   inspectCommand,

@@ -15,6 +15,8 @@ export interface Figure {
 export interface Section {
   readonly title: string
   readonly text?: string
+  /** Rows of cells; the first has the names. */
+  readonly table?: readonly (readonly string[])[]
   readonly figures: readonly Figure[]
 }
 
@@ -36,6 +38,7 @@ th { text-align: left; padding-right: 1.5rem; font-weight: normal; color: #666; 
 td { font-family: ui-monospace, monospace; font-size: 13px; overflow-wrap: anywhere }
 .figures { display: flex; flex-wrap: wrap; gap: 1.5rem; align-items: flex-end } figure { margin: 0; max-width: 100% }
 img { max-width: min(100%, 30rem); image-rendering: pixelated } .svg img { max-width: 100%; image-rendering: auto }
+td + td, th + th { padding-right: 1rem } .table { overflow-x: auto }
 figcaption { color: #666; font-size: 13px; max-width: 40rem }`
 
 const figure = ({ caption, image }: Figure): string => {
@@ -43,6 +46,12 @@ const figure = ({ caption, image }: Figure): string => {
   const source = `data:image/${vector ? 'svg+xml' : 'png'};base64,${Buffer.from(image).toString('base64')}`
   const alt = text(caption)
   return `<figure${vector ? ' class="svg"' : ''}><img src="${source}" alt="${alt}"><figcaption>${alt}</figcaption></figure>`
+}
+
+const cells = ([header = [], ...rows]: readonly (readonly string[])[]): string => {
+  const row = (tag: string, list: readonly string[]) =>
+    `<tr>${list.map((cell) => `<${tag}>${text(cell)}</${tag}>`).join('')}</tr>`
+  return `<div class="table"><table>${[row('th', header), ...rows.map((list) => row('td', list))].join('\n')}</table></div>`
 }
 
 /**
@@ -61,6 +70,7 @@ ${sections
   .map(
     (s) => `<h2>${text(s.title)}</h2>
 ${s.text === undefined ? '' : `<p>${text(s.text)}</p>`}
+${s.table === undefined ? '' : cells(s.table)}
 <div class="figures">${s.figures.map(figure).join('\n')}</div>`,
   )
   .join('\n')}

@@ -9,7 +9,7 @@ import { firstIndices, type ImageSet } from '../../data/image-set.js'
 import { dataArgument, namedData } from '../data-argument.js'
 import { examples, number } from '../flags.js'
 import { dataConfig, sharingOf } from '../run/config-flags.js'
-import { loadDataSet } from '../run/examples.js'
+import { loadRunData } from '../run/data.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from '../terminal/console.js'
 import { counted } from '../terminal/progress.js'
 
@@ -53,7 +53,7 @@ const readAll = (files: readonly ImageSet[], io: Io): Promise<Contents> => {
 
 /** The whole command. */
 export const checkData = async (name: string, flags: DataFlags, io: Io): Promise<Outcome> => {
-  const { shape, summary, files } = await loadDataSet(dataConfig(name, flags), sharingOf(flags))
+  const { shape, summary, files } = await loadRunData(dataConfig(name, flags), sharingOf(flags))
   io.say(summary)
   const contents = files.length === 0 ? undefined : await readAll(files, io)
   if (contents !== undefined) {

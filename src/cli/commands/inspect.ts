@@ -109,7 +109,7 @@ interface Inspected {
 const inspect = async (flow: RunFlow, params: Params, { progress }: Io, batch?: RunBatch): Promise<Inspected> => {
   const parts = partsOf(flow.bijector, bijectorParams(flow, params))
   const size = product(flow.bijector.domain)
-  const unit = unitOf(flow.bijector.domain)
+  const unit = unitOf({ shape: flow.bijector.domain })
   return counted(progress, { doing: 'counting', total: parts.length, unit: 'layers' })(async (heard) => {
     const nats = batch === undefined ? undefined : await shares(flow, params, parts, batch)
     const share = (i: number) => (nats === undefined ? {} : { share: unit.of(-nats[i]! / (size * Math.LN2)) })
@@ -147,7 +147,7 @@ const table = (rows: readonly (readonly string[])[]): string => {
 }
 
 const tell = (flow: RunFlow, { layers, base }: Inspected, io: Io, of: object = {}): void => {
-  const unit = unitOf(flow.bijector.domain).name
+  const unit = unitOf({ shape: flow.bijector.domain }).name
   const sum = (of: (row: LayerRow) => number): number => layers.reduce((n, row) => n + of(row), 0)
   const measured = base !== undefined
   const share = (n: number | undefined) => (measured ? [(n ?? 0).toFixed(3)] : [])

@@ -34,7 +34,7 @@ export const reconstructTo = async (
   to: string,
   io: Io,
 ): Promise<Reconstructed> => {
-  const { things } = unitOf(config.shape)
+  const { things } = unitOf(config)
   const batch = await data.test.at(0)
   const [count = 0] = sizes(examplesIn(batch))
   const counting = { doing: 'reconstructing', total: 2 * count, unit: things }

@@ -25,9 +25,11 @@ import {
   progressOf,
   section,
 } from '../evaluation/report-sections.js'
+import { tableSections } from '../evaluation/table-sections.js'
 import { type Evaluated, measure } from '../evaluation/test-results.js'
 import { examples, withDataOptions } from '../flags.js'
 import { type About, readAbout } from '../run/about.js'
+import { dataTitle } from '../run/config.js'
 import { type Examples, unitOf } from '../run/examples.js'
 import { filesIn } from '../run/folder.js'
 import { type Metric, readMetrics } from '../run/metrics.js'
@@ -93,7 +95,7 @@ const factsOf = (
   metrics: readonly Metric[],
   about: About,
 ): readonly (readonly [name: string, fact: string])[] => {
-  const { name: unit } = unitOf(config.shape)
+  const { name: unit } = unitOf(config)
   const parameters = countParams(flow.bijector.spec).toLocaleString('en')
   const seen = (state.step * config.recipe.batch).toLocaleString('en')
   return [
@@ -124,18 +126,20 @@ export const writeReport = async (
 ): Promise<readonly string[]> => {
   const files = filesIn(folder)
   const { config } = run
-  const unit = unitOf(config.shape).name
+  const unit = unitOf(config).name
   const metrics = await readMetrics(files.metrics)
   const about = await readAbout(files.about)
   const progress = await progressOf(files.progress)
   const plots = curves(metrics, unit)
   const distribution = histogram({ title: `${test.count} test examples`, x: unit, values: test.each })
-  const plane = config.shape.length === 3 ? undefined : await planePlot(run, data)
+  const plane = config.shape.length === 3 || data.table !== undefined ? undefined : await planePlot(run, data)
   const sections = await drawing(io, [
     section('Learning', Object.values(plots).map(drawn(''))),
-    ...(plane === undefined
-      ? imageSections(run, data, test)
-      : [section('The plane', [drawn('density, samples, and the grid of z as the inverse bends it')(plane)])]),
+    ...(data.table !== undefined
+      ? await tableSections(run, data.table, test)
+      : plane === undefined
+        ? imageSections(run, data, test)
+        : [section('The plane', [drawn('density, samples, and the grid of z as the inverse bends it')(plane)])]),
     ...(progress.length === 0 ? [] : [async () => ({ title: 'Samples as it learned', figures: progress })]),
     section('−log p of each test example', [drawn('')(distribution)]),
     latentFigures(run, data),
@@ -145,7 +149,7 @@ export const writeReport = async (
     await plotFiles(files, 'histogram', distribution, io),
     ...(plane === undefined ? [] : [await plotFiles(files, 'plane', plane, io)]),
   ]
-  const title = `${config.model.name} on ${config.data.name}`
+  const title = `${config.model.name} on ${dataTitle(config)}`
   const page = html({ title, facts: factsOf(run, test, metrics, about), sections })
   const began = Date.parse(about[0]?.began ?? '') / 1000 || 0
   const out: Files = [

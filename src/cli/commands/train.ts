@@ -7,7 +7,8 @@
 import type { Command } from 'commander'
 import { disposeState } from '../../train/state.js'
 import { dataArgument, namedData } from '../data-argument.js'
-import { examples, flagsOf } from '../flags.js'
+import { examples, flagsOf, quoted } from '../flags.js'
+import { TABLE } from '../run/examples.js'
 import { type Loaded, withFolder } from '../run/folder.js'
 import { noLock } from '../run/lock.js'
 import { requireBest } from '../run/open-run.js'
@@ -23,7 +24,8 @@ export type { TrainFlags } from '../training/flags.js'
 /** The command line that resumes a run. A model by its name is in the run's configuration; a file is named again. */
 const resumeCommand = (name: string, out: string, flags: TrainFlags): string => {
   const file = flags.model?.includes('.') ? { model: flags.model } : {}
-  return `npx diffeo train ${name} --resume${flagsOf({ out, ...file, ...unkept(flags) })}`
+  const data = name === TABLE && flags.data !== undefined ? quoted(flags.data) : name
+  return `npx diffeo train ${data} --resume${flagsOf({ out, ...file, ...unkept(flags) })}`
 }
 
 /** The whole command. */
@@ -52,6 +54,8 @@ export const trainCommand = (program: Command): Command =>
       'after',
       examples(
         'train photos.zip --size 32',
+        'train sales.csv',
+        'train sales.csv --given region,year --columns share=bounded:0:1 --minutes 2',
         'train mnist --minutes 5 --seed 1 --out runs/one',
         'train mnist --resume --out runs/one',
         'train moons --steps 2000 --couplings 8 --hidden 64,64',

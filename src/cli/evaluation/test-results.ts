@@ -19,6 +19,8 @@ export interface Evaluated {
   readonly checkpoint: string
   readonly step: number
   readonly unit: 'bits/dim' | 'nats'
+  /** What the examples are. */
+  readonly things: 'images' | 'points' | 'rows'
   readonly count: number
   readonly mean: number
   readonly worst: number
@@ -43,6 +45,7 @@ export interface Evaluated {
 const describeEvaluation = ({
   mean,
   unit,
+  things,
   count,
   worst,
   notFinite,
@@ -51,10 +54,10 @@ const describeEvaluation = ({
   train,
   classes,
 }: Evaluated): string =>
-  `test ${mean.toFixed(3)} ${unit} on ${count} ${unit === 'nats' ? 'points' : 'images'}, worst ${worst.toFixed(3)}${describeNotFinite(count, notFinite)}` +
+  `test ${mean.toFixed(3)} ${unit} on ${count} ${things}, worst ${worst.toFixed(3)}${describeNotFinite(count, notFinite)}` +
   (floor === undefined ? '' : `; the floor is ${floor.toFixed(3)}`) +
   `; batch-statistics gap on held-out data: ${batchStatistics.gap.toFixed(4)} (batch size ${batchStatistics.batch})` +
-  (train === undefined ? '' : `\n${train.mean.toFixed(3)} ${unit} on the ${train.count} training images`) +
+  (train === undefined ? '' : `\n${train.mean.toFixed(3)} ${unit} on the ${train.count} training ${things}`) +
   (classes === undefined
     ? ''
     : `\nclasses by Bayes' rule: ${(100 * classes.accuracy).toFixed(1)} % right of ${classes.count} images; ` +
@@ -68,21 +71,21 @@ export const summaryOf = ({ each: _, ...summary }: Evaluated): Omit<Evaluated, '
  * classifies the first `classified` of them, by default all: that takes as many passes as there are classes.
  */
 export const measure = async (
-  { flow: own, config: { shape }, state: { step }, checkpoint, params }: OpenRun,
+  { flow: own, config, state: { step }, checkpoint, params }: OpenRun,
   data: Examples,
   io: Io,
   { folder, classified = Number.POSITIVE_INFINITY }: { readonly folder?: string; readonly classified?: number } = {},
 ): Promise<Evaluated> => {
   const { test, large, limited, floor } = data
   const flow = trainableOf(own)
-  const unit = unitOf(shape)
+  const unit = unitOf(config)
   const watched = (doing: string, total: number) => counted(io.progress, { doing, total, unit: unit.things })
   const bits = await watched('testing', test.count)((heard) => evaluate(flow, params, test, heard))
   const gap = await watched('batch-statistics gap', 2 * large.count)((heard) => trainingGap(flow, params, large, heard))
   const few =
     limited && (await watched('training examples', limited.count)((heard) => evaluate(flow, params, limited, heard)))
   const classes =
-    'given' in own
+    'given' in own && data.labels !== undefined
       ? await watched(
           'classifying',
           Math.min(classified, bits.count),
@@ -92,6 +95,7 @@ export const measure = async (
     checkpoint,
     step,
     unit: unit.name,
+    things: unit.things,
     count: bits.count,
     mean: unit.of(bits.mean),
     worst: unit.of(bits.worst),

@@ -33,7 +33,11 @@ export interface ConfigFlags extends ModelOptions {
   readonly clip?: number
   readonly l2?: number
   readonly limit?: number
-  readonly given?: 'labels'
+  /** `labels` of images, or columns of a table. */
+  readonly given?: readonly string[]
+  /** The kinds of a table's columns. */
+  readonly columns?: Readonly<Record<string, string>>
+  readonly missing?: NonNullable<DataConfig['missing']>
   readonly steps?: number
 }
 
@@ -45,11 +49,18 @@ const given = <K extends keyof ConfigFlags>(flags: ConfigFlags, ...keys: readonl
   >
 
 /** The data set that the flags ask for. */
-export const dataConfig = (name: string, { data, size }: ConfigFlags, base?: DataConfig): DataConfig => ({
+export const dataConfig = (
+  name: string,
+  { data, size, columns, missing, given: context }: ConfigFlags,
+  base?: DataConfig,
+): DataConfig => ({
   ...(base?.name === name ? base : {}),
   name,
   ...(data === undefined ? {} : { folder: data }),
   ...(size === undefined ? {} : { size }),
+  ...(columns === undefined ? {} : { columns }),
+  ...(missing === undefined ? {} : { missing }),
+  ...(name === 'table' && context !== undefined ? { given: context } : {}),
 })
 
 /** What decides the split of the data, and must be known before they are read. A default size depends on the data. */
@@ -62,6 +73,21 @@ export const sharingOf = (flags: ConfigFlags, base?: RunConfig): Sharing => {
 /** The sizes of the parts, with the training images that `--limit` leaves. */
 const countsOf = (contents: Contents | undefined, { limit }: ConfigFlags) =>
   contents === undefined ? undefined : { ...contents, train: Math.min(contents.train, limit ?? contents.train) }
+
+/** The number of classes that `--given labels` asks for. */
+const labelsOf = (
+  name: string,
+  classes: number | undefined,
+  { given: asked, columns, missing }: ConfigFlags,
+  base: RunConfig | undefined,
+): number | undefined => {
+  const needless = columns !== undefined ? '--columns' : missing !== undefined ? '--missing' : undefined
+  if (needless !== undefined) throw new DiffeoException(usageError(needless, 'a table', name, 'leave it out'))
+  if (asked === undefined) return base?.given?.labels
+  if (asked.join() !== 'labels')
+    throw new DiffeoException(usageError('--given', "'labels', for images", `'${asked.join()}'`, 'use --given labels'))
+  return requireClasses(name, classes)
+}
 
 /** The number of classes of a data set. */
 const requireClasses = (name: string, classes: number | undefined): number => {
@@ -78,7 +104,7 @@ const requireClasses = (name: string, classes: number | undefined): number => {
  */
 export const configure = (
   data: DataConfig,
-  { shape, contents, classes }: Pick<DataSet, 'shape' | 'contents' | 'classes'>,
+  { shape, contents, classes, table }: Pick<DataSet, 'shape' | 'contents' | 'classes' | 'table'>,
   flags: ConfigFlags,
   base?: RunConfig,
 ): RunConfig => {
@@ -86,7 +112,7 @@ export const configure = (
     throw new DiffeoException(
       usageError('train', `data of ${show(base.shape)}, as the configuration has`, show(shape), 'add --model'),
     )
-  const model = modelConfig(flags.model, shape, flags, base?.model)
+  const model = modelConfig(flags.model, shape, flags, base?.model, table !== undefined)
   const recipe = {
     ...(base?.recipe ?? defaultRecipe(shape, model, countsOf(contents, flags))),
     ...given(
@@ -104,12 +130,13 @@ export const configure = (
       'steps',
     ),
   }
-  const labels = flags.given === undefined ? base?.given?.labels : requireClasses(data.name, classes)
+  const labels = table !== undefined ? undefined : labelsOf(data.name, classes, flags, base)
   const config = {
     data,
     ...(contents === undefined ? {} : { contents }),
     shape,
     ...(labels !== undefined && { given: { labels } }),
+    ...(table !== undefined && { table }),
     model,
     recipe,
   }
@@ -122,7 +149,9 @@ const settled: readonly (readonly [flag: string, of: (config: RunConfig) => unkn
   ['data', ({ data }) => data.name],
   ['--size', ({ data }) => data.size],
   ['the shape of the data', ({ shape }) => show(shape)],
-  ['--given', ({ given }) => (given === undefined ? 'nothing' : 'labels')],
+  ['--given', ({ given, data }) => data.given?.join(',') ?? (given === undefined ? 'nothing' : 'labels')],
+  ['--columns', ({ data }) => data.columns],
+  ['--missing', ({ data }) => data.missing],
   ['--model', ({ model }) => modelMark(model)],
   ['--seed', ({ recipe }) => recipe.seed],
   ['--batch', ({ recipe }) => recipe.batch],

@@ -14,6 +14,7 @@ import { pipe } from 'fp-ts/lib/function.js'
 import * as t from 'io-ts'
 import { finite, guarded, integer, natural } from '../../codec.js'
 import { DiffeoException, usageError } from '../../error.js'
+import { Column } from '../../table/column.js'
 import { product } from '../../tensor/shape.js'
 import { constantRate, cosineRate, type Schedule, warmUp } from '../../train/optimiser.js'
 
@@ -47,14 +48,29 @@ const ModelConfig = t.union(
       t.type({ name: t.literal('realnvp-vector'), couplings: integer(1, 256), hidden }),
       t.partial({ transformer: t.keyof({ affine: null, spline: null }) }),
     ]),
+    t.type({ name: t.literal('nsf'), layers: integer(1, 64), hidden, bins: integer(1, 99) }),
+    t.type({ name: t.literal('maf'), layers: integer(1, 64), hidden }),
+    t.type({ name: t.literal('mixture'), layers: integer(1, 64), hidden, components: integer(1, 256) }),
     t.type({ name: t.literal('file'), path: t.string }),
   ],
-  "a model: 'realnvp', 'realnvp-vector' or 'file' with its sizes",
+  "a model: 'realnvp', 'realnvp-vector', 'nsf', 'maf', 'mixture' or 'file' with its sizes",
 )
 export type ModelConfig = Readonly<t.TypeOf<typeof ModelConfig>>
 
 /** A data set as the command line names it. */
-const DataConfig = t.intersection([t.type({ name: t.string }), t.partial({ folder: t.string, size: integer(1, 1024) })])
+const DataConfig = t.intersection([
+  t.type({ name: t.string }),
+  t.partial({
+    folder: t.string,
+    size: integer(1, 1024),
+    /** The kinds of a table's columns, where they are not guessed. */
+    columns: t.readonly(t.record(t.string, t.string)),
+    /** What is done with a table's missing values. */
+    missing: t.keyof({ refuse: null, drop: null, indicator: null }),
+    /** The columns of a table that the flow is given. */
+    given: t.readonlyArray(t.string),
+  }),
+])
 export type DataConfig = Readonly<t.TypeOf<typeof DataConfig>>
 
 const Count = natural('a number of examples')
@@ -102,6 +118,9 @@ export type Recipe = Readonly<t.TypeOf<typeof Recipe>>
 /** The context of each example: its class, one-hot. */
 const GivenLabels = t.type({ labels: integer(2, 256) }, "'labels' with the number of classes")
 
+/** The columns of a table, as they were fitted. */
+const TableConfig = t.type({ columns: t.readonlyArray(Column) })
+
 export interface RunConfig {
   readonly data: DataConfig
   /** The contents of data files; missing in runs of older versions. */
@@ -110,6 +129,8 @@ export interface RunConfig {
   readonly shape: readonly number[]
   /** What the flow is conditional on; missing, if it is not conditional. */
   readonly given?: { readonly labels: number }
+  /** The columns of a table; their names in `data.given` are what the flow is given. */
+  readonly table?: { readonly columns: readonly Column[] }
   readonly model: ModelConfig
   readonly recipe: Recipe
 }
@@ -117,7 +138,7 @@ export interface RunConfig {
 const Current = t.intersection(
   [
     t.type({ data: DataConfig, shape: eventShape, model: ModelConfig, recipe: Recipe }),
-    t.partial({ contents: Contents, given: GivenLabels }),
+    t.partial({ contents: Contents, given: GivenLabels, table: TableConfig }),
   ],
   'RunConfig',
 )
@@ -172,6 +193,12 @@ const images: Recipe = {
   l2: 5e-5,
 }
 
+/** The recipe of images, or that of vectors. */
+const recipeOf = (shape: readonly number[], model?: ModelConfig): Recipe =>
+  shape.length === 3
+    ? images
+    : { ...images, batch: 256, validation: 2000, learningRate: isTabular(model) ? 2e-3 : 5e-3 }
+
 /** The numbers of training and validation examples. */
 type PartCounts = Pick<Contents, 'train' | 'validation'>
 
@@ -181,10 +208,16 @@ type PartCounts = Pick<Contents, 'train' | 'validation'>
  * parameters are not averaged: running statistics belong to the steps that made them, through every layer behind.
  */
 export const defaultRecipe = (shape: readonly number[], model?: ModelConfig, counts?: PartCounts): Recipe => ({
-  ...(shape.length === 3 ? images : { ...images, batch: 256, validation: 2000, learningRate: 5e-3 }),
-  ...(counts === undefined ? {} : { batch: Math.min(images.batch, counts.train), validation: counts.validation }),
+  ...recipeOf(shape, model),
+  ...(counts === undefined
+    ? {}
+    : { batch: Math.min(recipeOf(shape, model).batch, counts.train), validation: counts.validation }),
   ...(model?.name === 'realnvp' && model.path === 'batchNorm' ? { averageDecay: 0 } : {}),
 })
+
+/** Models that the command takes for tables. */
+const isTabular = (model?: ModelConfig): boolean =>
+  model !== undefined && ['nsf', 'maf', 'mixture'].includes(model.name)
 
 type Named<K extends ModelConfig['name']> = Extract<ModelConfig, { readonly name: K }>
 
@@ -202,10 +235,18 @@ const models = {
     init: 'identity',
   },
   'realnvp-vector': { name: 'realnvp-vector', couplings: 8, hidden: [64, 64], transformer: 'affine' },
+  nsf: { name: 'nsf', layers: 5, hidden: [64, 64], bins: 8 },
+  maf: { name: 'maf', layers: 5, hidden: [64, 64] },
+  mixture: { name: 'mixture', layers: 2, hidden: [64, 64], components: 8 },
 } satisfies { readonly [K in Exclude<ModelConfig['name'], 'file'>]: Required<Named<K>> }
 
 /** The options of models. */
-export type ModelOptions = Partial<Omit<Named<'realnvp'>, 'name'> & Omit<Named<'realnvp-vector'>, 'name'>>
+export type ModelOptions = Partial<
+  Omit<Named<'realnvp'>, 'name'> &
+    Omit<Named<'realnvp-vector'>, 'name'> &
+    Omit<Named<'nsf'>, 'name'> &
+    Omit<Named<'mixture'>, 'name'>
+>
 
 const optionNames = Object.values(models)
   .flatMap(Object.keys)
@@ -221,6 +262,10 @@ export const flagOf = (option: string): string => `--${option.replace(/[A-Z]/g, 
 /** A model with all its options. Options that an older configuration lacks get their values of then. */
 const wholeModel = (model: ModelConfig): ModelConfig =>
   model.name === 'file' ? model : ({ ...models[model.name], ...model } as ModelConfig)
+
+/** The name of a run's data: that of the set, or of the file of a table. */
+export const dataTitle = ({ data: { name, folder }, table }: Pick<RunConfig, 'data' | 'table'>): string =>
+  table === undefined ? name : basename(folder ?? name)
 
 /** What identifies a model: its options, or the name of its file, which may have moved or be on another machine. */
 export const modelMark = (model: ModelConfig): unknown =>
@@ -246,9 +291,14 @@ const checkScales = (model: ModelConfig, shape: readonly number[]): ModelConfig 
 
 const isPremade = (name: string): name is keyof typeof models => Object.hasOwn(models, name)
 
-/** The model of a name or a file, or the default for a shape, before any flags of it. */
-const startOf = (name: string | undefined, shape: readonly number[], base: ModelConfig | undefined): ModelConfig => {
-  if (name === undefined) return base ?? models[shape.length === 3 ? 'realnvp' : 'realnvp-vector']
+/** The model of a name or a file, or the default, before any flags of it. */
+const startOf = (
+  name: string | undefined,
+  shape: readonly number[],
+  base: ModelConfig | undefined,
+  isOfTable: boolean,
+): ModelConfig => {
+  if (name === undefined) return base ?? models[shape.length === 3 ? 'realnvp' : isOfTable ? 'nsf' : 'realnvp-vector']
   if (base?.name === name) return base
   if (isPremade(name)) return models[name]
   if (/\.[cm]?[jt]s$/.test(name)) return { name: 'file', path: name }
@@ -267,8 +317,9 @@ export const modelConfig = (
   shape: readonly number[],
   flags: ModelOptions,
   base?: ModelConfig,
+  isOfTable = false,
 ): ModelConfig => {
-  const start = startOf(name, shape, base)
+  const start = startOf(name, shape, base, isOfTable)
   const options = optionsIn(flags)
   const whole = wholeModel(start)
   const strange = Object.keys(options).find((option) => !Object.hasOwn(whole, option))

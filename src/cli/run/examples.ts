@@ -12,6 +12,8 @@ import { type ImageSet, type ImageShape, subset } from '../../data/image-set.js'
 import { type PlaneName, planes } from '../../data/planes.js'
 import type { Toy } from '../../data/toys.js'
 import { type DiffeoError, DiffeoException, orThrow, usageError } from '../../error.js'
+import type { Table } from '../../table/table.js'
+import type { View } from '../../table/view.js'
 import { foldIn, type Key, key, permutation } from '../../tensor/random.js'
 import { type BatchOf, batch, latentBatch, toArray } from '../../tensor/tensor.js'
 import type { MaybeLater } from '../../train/ahead.js'
@@ -22,14 +24,25 @@ import { examplesIn, freeBatch, type RunBatch } from './given.js'
 /** The unit of figures, the name of examples, and the conversion from −log p(x)/(D log 2). */
 interface Unit {
   readonly name: 'bits/dim' | 'nats'
-  readonly things: 'images' | 'points'
+  readonly things: 'images' | 'points' | 'rows'
   readonly of: (bitsPerDim: number) => number
 }
 
-export const unitOf = (shape: readonly number[]): Unit =>
+export const unitOf = ({ shape, table }: Pick<RunConfig, 'shape' | 'table'>): Unit =>
   shape.length === 3
     ? { name: 'bits/dim', things: 'images', of: (bits) => bits }
-    : { name: 'nats', things: 'points', of: (bits) => bits * shape.reduce((a, b) => a * b, 1) * Math.LN2 }
+    : {
+        name: 'nats',
+        things: table === undefined ? 'points' : 'rows',
+        of: (bits) => bits * shape.reduce((a, b) => a * b, 1) * Math.LN2,
+      }
+
+/** A table, what the flow sees of it, and the indices of the rows of each part. */
+export interface TableParts {
+  readonly of: Table
+  readonly view: View
+  readonly parts: { readonly train: Uint32Array; readonly validation: Uint32Array; readonly test: Uint32Array }
+}
 
 /** The data of a run. */
 export interface Examples {
@@ -45,6 +58,8 @@ export interface Examples {
   readonly limited?: Batches<RunBatch>
   /** The class of each test example, of a conditional run. */
   readonly labels?: Uint8Array
+  /** The table, and the rows of each part. */
+  readonly table?: TableParts
   /** The lowest mean that a model can reach, in nats, where it is known. */
   readonly floor?: () => number
 }
@@ -66,6 +81,10 @@ export interface DataSet {
   readonly files: readonly ImageSet[]
   /** The number of classes, if the examples have labels. */
   readonly classes?: number
+  /** The columns of a table. */
+  readonly table?: NonNullable<RunConfig['table']>
+  /** What to know before training. */
+  readonly warnings?: readonly string[]
   /** Throws a usage error where the recipe does not fit the data. With `given`, each example has its class. */
   readonly examples: (recipe: Recipe, given?: RunConfig['given']) => Examples
 }
@@ -184,6 +203,9 @@ const plane = (toy: Toy): DataSet => ({
 
 /** The names of data sets and densities. */
 export const dataNames: readonly string[] = [...Object.keys(dataSets), ...Object.keys(planes)]
+
+/** The name of data in a table of the user's. */
+export const TABLE = 'table'
 
 const isPlane = (name: string): name is PlaneName => Object.hasOwn(planes, name)
 const isImageSet = (name: string): name is DataName => Object.hasOwn(dataSets, name)

@@ -55,6 +55,8 @@ export const filesIn = (folder: string) => ({
   plots: (name: string) => [join(folder, `${name}.svg`), join(folder, `${name}.png`)] as const,
   events: join(folder, 'events.out.tfevents.diffeo'),
   samples: join(folder, 'samples.png'),
+  /** The samples of a run on a table. */
+  rows: join(folder, 'samples.csv'),
   reconstructions: join(folder, 'reconstructions.png'),
   interpolations: join(folder, 'interpolations.png'),
 })

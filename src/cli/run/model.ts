@@ -6,12 +6,17 @@
  *
  * @module
  */
-import type { Latents, Shape } from '../../../types/shape.js'
-import type { AnyBijector, AnyConditional, Bijector } from '../../bijector/layer.js'
+import type { Latents, Shape, ShapeFn } from '../../../types/shape.js'
+import { compose } from '../../bijector/compose.js'
+import type { AnyBijector, AnyConditional, Bijector, Layer } from '../../bijector/layer.js'
+import * as Transformers from '../../bijector/transformers/index.js'
 import { standardNormal } from '../../distribution/base.js'
 import { flow } from '../../distribution/flow.js'
 import { DiffeoException, orThrow, usageError } from '../../error.js'
+import { maf, nsf } from '../../models/autoregressive.js'
 import { realNvp, realNvpVector } from '../../models/realNvp.js'
+import { preprocess } from '../../table/preprocess.js'
+import { shapesOf, viewOf } from '../../table/view.js'
 import { type Averaged, adam, averaged } from '../../train/optimiser.js'
 import { quoted } from '../flags.js'
 import type { RunConfig } from './config.js'
@@ -24,16 +29,38 @@ export interface Model {
   readonly optimiser: Averaged
 }
 
+/** What decides a flow. */
+type FlowConfig = Pick<RunConfig, 'model' | 'shape' | 'given' | 'table'> & {
+  readonly data?: Pick<RunConfig['data'], 'given'>
+}
+
+/** The premade layers of a configuration; none, if its model is a file. */
+const layersOf = (model: RunConfig['model']): Layer<ShapeFn> | undefined => {
+  if (model.name === 'realnvp') return realNvp<number>(model) as Layer<ShapeFn>
+  if (model.name === 'realnvp-vector') return realNvpVector(model) as Layer<ShapeFn>
+  if (model.name === 'nsf')
+    return nsf({ ...model, transformer: Transformers.spline({ bins: model.bins }) }) as Layer<ShapeFn>
+  if (model.name === 'maf') return maf(model) as Layer<ShapeFn>
+  if (model.name === 'mixture')
+    return maf({ ...model, transformer: Transformers.mixture({ components: model.components }) }) as Layer<ShapeFn>
+  return undefined
+}
+
 const bijectorOf = async (
-  { model, shape, given }: Pick<RunConfig, 'model' | 'shape' | 'given'>,
+  { model, shape, given, table, data }: FlowConfig,
   file: string | undefined,
 ): Promise<AnyBijector | AnyConditional> => {
-  const context = given && [given.labels]
+  const view = table && viewOf('--given', table.columns, data?.given)
+  const context = view ? shapesOf(view).context : given && [given.labels]
   if (model.name !== 'file' && file !== undefined && file !== model.name)
     throw new DiffeoException(usageError('--model', `nothing, for a run of ${model.name}`, `'${file}'`, 'leave it out'))
-  if (model.name === 'realnvp') return orThrow(realNvp<number>(model).at(shape, context))
-  if (model.name === 'realnvp-vector') return orThrow(realNvpVector(model).at(shape, context))
-  if (file !== undefined) return importModel(file, shape, context)
+  const layers =
+    layersOf(model) ?? (file === undefined ? undefined : ((await importModel(file, shape, context)) as Layer<ShapeFn>))
+  if (layers !== undefined) {
+    const all = view === undefined ? layers : compose(preprocess(view.modelled), layers)
+    return orThrow((all as Layer<ShapeFn>).at(shape, context))
+  }
+  if (model.name !== 'file') throw new Error(`no layers of ${model.name}`)
   throw new DiffeoException(
     usageError(
       '--model',
@@ -51,7 +78,7 @@ const bijectorOf = async (
  * @throws DiffeoException if the model does not fit the shape, or its file cannot be used
  */
 export const modelOf = async (
-  config: Pick<RunConfig, 'model' | 'shape' | 'given'> & { readonly recipe: Pick<RunConfig['recipe'], 'averageDecay'> },
+  config: FlowConfig & { readonly recipe: Pick<RunConfig['recipe'], 'averageDecay'> },
   file?: string,
 ): Promise<Model> => ({
   flow: flow((await bijectorOf(config, file)) as Bijector<Shape, Latents>, standardNormal) as RunFlow,

@@ -14,7 +14,8 @@ import type { EngineFlags } from '../flags.js'
 import type { Io } from '../terminal/console.js'
 import type { RunConfig } from './config.js'
 import { requireSameContents } from './config-flags.js'
-import { type Examples, loadDataSet } from './examples.js'
+import { loadRunData } from './data.js'
+import type { Examples } from './examples.js'
 import { filesIn, isRun, loadSaved, readConfig, type Which, warningsOf } from './folder.js'
 import { type Model, modelOf } from './model.js'
 
@@ -101,7 +102,7 @@ export const withRun = async <const A>(
  */
 export const examplesOf = async ({ config }: OpenRun, flags: RunFlags): Promise<Examples> => {
   const data = flags.data === undefined ? config.data : { ...config.data, folder: flags.data }
-  const set = await loadDataSet(data, config.recipe)
+  const set = await loadRunData(data, config.recipe)
   requireSameContents(config.contents, set.contents)
   return set.examples(config.recipe, config.given)
 }

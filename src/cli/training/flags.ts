@@ -5,6 +5,7 @@
  */
 import { type Command, Option } from 'commander'
 import { finite, integer } from '../../codec.js'
+import { DiffeoException, usageError } from '../../error.js'
 import { number, positive, withEngineOptions, withModelOptions, withWorkerOptions } from '../flags.js'
 import type { ConfigFlags } from '../run/config-flags.js'
 import type { Which } from '../run/folder.js'
@@ -44,6 +45,21 @@ const withBudgetOptions = (command: Command): Command =>
     )
     .option('--config <file>', 'config.json of a run to repeat')
 
+/** `age=integer,share=bounded:0:1` by name. A name may hold commas if it is followed by its kind. */
+const columnKinds = (
+  text: string,
+  before: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, string>> => ({
+  ...before,
+  ...Object.fromEntries(
+    text.split(/,(?=[^=]*=)/).map((part) => {
+      const at = part.lastIndexOf('=')
+      if (at > 0) return [part.slice(0, at).trim(), part.slice(at + 1).trim()] as const
+      throw new DiffeoException(usageError('--columns', 'name=kind, separated by commas', `'${part}'`))
+    }),
+  ),
+})
+
 const withRecipeOptions = (command: Command): Command =>
   command
     .option('--seed <n>', 'random seed (default: 0)', number('--seed', integer(0, 2 ** 32 - 1)))
@@ -74,8 +90,20 @@ const withRecipeOptions = (command: Command): Command =>
     .addOption(
       new Option(
         '--given <what>',
-        'what the flow is conditional on: the class of each image (default: nothing)',
-      ).choices(['labels']),
+        'what the flow is conditional on: labels, the class of each image; or columns of a table (default: nothing)',
+      ).argParser((text: string) => text.split(',').map((name) => name.trim())),
+    )
+    .option(
+      '--columns <name=kind,…>',
+      "kinds of a table's columns that are not guessed right: continuous, positive, bounded:<low>:<high>, quantile, integer, categorical, angle:<period>, date, ignore",
+      columnKinds,
+    )
+    .addOption(
+      new Option('--missing <what>', 'rows of a table that lack values (default: refuse)').choices([
+        'refuse',
+        'drop',
+        'indicator',
+      ]),
     )
     .option('--limit <n>', 'number of images to train on (default: all)', number('--limit', integer(1, 2 ** 31)))
     .option(

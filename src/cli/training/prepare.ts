@@ -10,9 +10,10 @@ import { countParams } from '../../tensor/params.js'
 import { restore } from '../../train/restore.js'
 import type { TrainState } from '../../train/state.js'
 import { addAbout } from '../run/about.js'
-import type { RunConfig } from '../run/config.js'
+import { dataTitle, type RunConfig } from '../run/config.js'
 import { configure, dataConfig, hasSameContents, resumeConfig, sharingOf } from '../run/config-flags.js'
-import { type DataSet, loadDataSet } from '../run/examples.js'
+import { loadRunData } from '../run/data.js'
+import type { DataSet } from '../run/examples.js'
 import { filesIn, type Loaded, readConfig, takeUp, warningsOf, writeJson } from '../run/folder.js'
 import { requireMemory, trainingBytes } from '../run/memory.js'
 import { noMetrics, openMetrics } from '../run/metrics.js'
@@ -63,7 +64,7 @@ export const prepare = async (
   const saved = await sharedCheckpoint(workers, loaded)
   const base = flags.config === undefined ? saved?.config : await readConfig(flags.config)
   const data = dataConfig(name, flags, base?.data)
-  const set = await loadDataSet(data, sharingOf(flags, base))
+  const set = await loadRunData(data, sharingOf(flags, base))
   const asked = configure(data, set, flags, base)
   const config = saved === undefined ? asked : resumeConfig(saved.config, asked)
   if (saved === undefined) warnOfOtherData(base, config, flags, io)
@@ -74,7 +75,10 @@ export const prepare = async (
   const { spec } = model.flow
   requireMemory('train', spec, trainingBytes(spec, model.optimiser))
   const engine = workers === undefined ? orThrow(await useEngine(flags.engine, flags)()) : workers.engine
-  if (saved === undefined && writes) await warnOf(config, examples, io)
+  if (saved === undefined && writes) {
+    for (const warning of set.warnings ?? []) io.warn(`data: ${warning}`)
+    await warnOf(config, examples, io)
+  }
   const start =
     saved === undefined
       ? await begin(model, examples, config.recipe.seed)
@@ -89,7 +93,7 @@ export const prepare = async (
   const { seed, batch } = config.recipe
   const size = countParams(spec).toLocaleString('en')
   io.say([describeEngine(engine), ...(verified === undefined ? [] : [verified])].join('\n'))
-  io.say(`${config.model.name} of ${size} parameters on ${config.data.name}, seed ${seed}, batch ${batch}`)
+  io.say(`${config.model.name} of ${size} parameters on ${dataTitle(config)}, seed ${seed}, batch ${batch}`)
   if (saved !== undefined) io.say(`from ${saved.path}, step ${saved.step}`)
   if (writes) io.say(`configuration, which repeats the run with --config: ${files.config}`)
   if (loaded !== undefined) warningsOf(loaded).forEach(io.warn)

@@ -129,7 +129,7 @@ export const learn = async (training: Training, start: TrainState, budget: Budge
   const { seconds: limit = Number.POSITIVE_INFINITY } = budget
   const writes = isChief(workers)
   const validates = writes && examples.validation.count > 0
-  const unit = unitOf(training.config.shape)
+  const unit = unitOf(training.config)
   const attempt = attempts(io)
   const saves = saver(training, training.best, attempt, io)
   const line = trainingLine(io.progress, unit, examples.validation.count)
@@ -174,7 +174,9 @@ export const learn = async (training: Training, start: TrainState, budget: Budge
   }
 
   const showWhereDue = async (state: TrainState): Promise<void> => {
-    if (isSeldom(state.step / validateEvery)) await attempt(() => show(training, state))
+    // the samples of a table are a file of rows, written at the end
+    if (training.config.table === undefined && isSeldom(state.step / validateEvery))
+      await attempt(() => show(training, state))
   }
 
   const onStep = async (event: Stepped): Promise<void> => {
