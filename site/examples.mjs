@@ -18,7 +18,8 @@ export const examples = {
 
 const pageOf = (name, source) => {
   const [header, comment] = /^\/\*\*\n(.*?)\n \*\/\n/s.exec(source)
-  const text = comment.replace(/^ \* ?/gm, '')
+  // the page shows the errors that the comments of this one hide
+  const text = comment.replace(/^ \* ?/gm, '').replace(/Each `@ts-expect-error`.*?next line\.\s/s, '')
   // the mistakes of an example are shown with the compiler's own words
   const code = source.slice(header.length).replace(/^.*@ts-expect-error .*\n/gm, '')
   return `# ${examples[name]}\n\n${text}\n\n\`\`\`ts${code.length < source.length - header.length ? ' errors' : ''}\n${code}\`\`\`\n`

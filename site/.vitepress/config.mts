@@ -1,7 +1,9 @@
 /** The site: the documents of the repository where they are, and the generated pages of `site/generated`. */
-import { readFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { transformerTwoslash } from '@shikijs/vitepress-twoslash'
+import { createFileSystemTypesCache } from '@shikijs/vitepress-twoslash/cache-fs'
 import type { Rollup } from 'vite'
 import { defineConfig } from 'vitepress'
 import { blocks } from '../markdown/blocks.mjs'
@@ -29,6 +31,14 @@ const packages = {
     if (options.ssr) return { id: source, external: true }
     return importer.startsWith(at('..')) ? undefined : this.resolve(source, at('../index.md'), { skipSelf: true })
   },
+}
+
+/** Names the declarations that code is compiled against: what the compiler says of it holds only for them. */
+const declarations = (): string => {
+  const hash = createHash('sha256')
+  for (const name of readdirSync(at('../../dist'), { recursive: true, encoding: 'utf8' }).sort())
+    if (/^(src|types)\b.*\.d\.ts$/.test(name)) hash.update(readFileSync(at(`../../dist/${name}`)))
+  return hash.digest('hex').slice(0, 16)
 }
 
 /** Without code: it would be compiled and coloured a second time. */
@@ -74,6 +84,7 @@ export default defineConfig({
     codeTransformers: [
       transformerTwoslash({
         throws: true,
+        typesCache: createFileSystemTypesCache({ dir: at(`../node_modules/.cache/twoslash/${declarations()}`) }),
         twoslashOptions: {
           vfsRoot: root,
           compilerOptions: {

@@ -1,7 +1,8 @@
 /**
  * `npm run test:web`: installs the packed package and bundlers in a project, builds a page and a Web Worker in each way of
  * docs/browsers.md, and trains in them in a headless Chromium. Where none is installed, the pages are only built.
- * `npm run test:web -- Vite esbuild` runs the sections whose titles start so. Needs npm's registry.
+ * Then builds the site, and opens each of its pages (`site.mjs`).
+ * `npm run test:web -- Vite site` runs the sections whose titles start so. Needs npm's registry.
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -10,6 +11,7 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { findChromium, startChromium } from './chromium.mjs'
 import { serve, tryPages, writePages } from './pages.mjs'
+import { buildAndCheckSite } from './site.mjs'
 
 const root = mkdtempSync(join(tmpdir(), 'diffeo-web-'))
 const bundlers = [
@@ -111,22 +113,28 @@ const check = async (title, chromium) => {
   return faults
 }
 
+/** Packs the package, and installs it with the bundlers. */
+const install = () => {
+  shell('npm run --silent build', '.')
+  shell(`npm pack --ignore-scripts --silent --pack-destination "${root}"`, '.')
+  writeFileSync(join(root, 'package.json'), '{ "name": "project", "private": true, "type": "module" }\n')
+  const tarball = readdirSync(root).find((name) => name.endsWith('.tgz'))
+  shell(`npm install --ignore-scripts --no-audit --no-fund ./${tarball} ${bundlers.join(' ')}`, root)
+}
+
 const binary = findChromium()
 if (binary === undefined) console.log('skipped: no Chromium was found, so pages are built and not run (set CHROME_BIN)')
 const chromium = binary === undefined ? undefined : await startChromium(binary)
 try {
-  shell('npm run --silent build', '.')
-  shell(`npm pack --ignore-scripts --silent --pack-destination "${root}"`, '.')
-  writeFileSync(join(root, 'package.json'), '{ "name": "project", "private": true, "type": "module" }\n')
-  shell(
-    `npm install --ignore-scripts --no-audit --no-fund ./${readdirSync(root).find((n) => n.endsWith('.tgz'))} ${bundlers.join(' ')}`,
-    root,
-  )
   const asked = process.argv.slice(2)
-  const chosen = Object.keys(sections).filter((title) => asked.length === 0 || asked.some((a) => title.startsWith(a)))
+  const chosen = [...Object.keys(sections), 'site'].filter(
+    (title) => asked.length === 0 || asked.some((a) => title.startsWith(a)),
+  )
+  if (chosen.some((title) => title !== 'site')) install()
   let failed = 0
   for (const title of chosen) {
-    const faults = await check(title, chromium).catch((thrown) => [thrown.stack])
+    const checked = title === 'site' ? buildAndCheckSite(chromium) : check(title, chromium)
+    const faults = await checked.catch((thrown) => [thrown.stack])
     if (faults.length > 0) failed++
     console.log([`${faults.length === 0 ? 'ok  ' : 'FAIL'} ${title}`, ...faults].join('\n     '))
   }
