@@ -33,7 +33,7 @@ const layers = {
   train: ['distribution', 'file', 'codec'],
   report: ['distribution', 'data', 'backends'],
   table: ['data'],
-  api: ['train', 'data', 'backends', 'progress'],
+  api: ['train', 'data', 'table', 'models', 'backends', 'progress'],
   laws: ['bijector', 'distribution', 'train'],
 }
 

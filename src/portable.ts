@@ -11,7 +11,7 @@ import { asError } from './error.js'
 export type * from '../types/check.js'
 export type * from '../types/rearrange.js'
 export type * from '../types/shape.js'
-export type { Pairs, Sampler } from './api/data.js'
+export type { Indexed, Pairs, Sampler } from './api/data.js'
 export type {
   ConditionalModel,
   HistoryEntry,

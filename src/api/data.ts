@@ -29,6 +29,12 @@ export interface Pairs<A extends Shape, C extends Shape> {
   readonly given: Rows<C>
 }
 
+/** Finite data by index. `at` returns the examples at indices, with noise that depends on the key alone. */
+export interface Indexed<X> {
+  readonly count: number
+  readonly at: (indices: Uint32Array, key: Key) => X
+}
+
 /** Training batches and what is held out to validate with. */
 export interface Batched {
   readonly batch: (step: number) => MaybeLater<unknown>
@@ -115,6 +121,30 @@ const ofRows = ({ shape, context }: Parts, data: unknown, { key, size, validatio
   }
 }
 
+const ofIndexed = (parts: Parts, { count, at }: Indexed<unknown>, { key, size, validation }: BatchOptions): Batched => {
+  const held = Math.min(count - 1, Math.round(count * validation))
+  const all = Uint32Array.from({ length: count }, (_, i) => i)
+  const { train, validation: heldOut } =
+    held === 0 ? { train: all, validation: new Uint32Array() } : orThrow(holdOut(foldIn(key, 1), held, count))
+  const order = orThrow(batchIndices(foldIn(key, 0), Math.min(size, train.length), train.length))
+  const batchAt = (indices: Uint32Array, noise: Key): unknown => batchFrom(parts, at(indices, noise))
+  return {
+    batch: (step) =>
+      batchAt(
+        order(step).map((i) => train[i]!),
+        foldIn(foldIn(key, 2), step),
+      ),
+    perEpoch: Math.max(1, stepsPerEpoch(size, train.length)),
+    ...(held > 0 && {
+      validation: {
+        count: Math.ceil(held / EVALUATION_BATCH),
+        at: (i) =>
+          batchAt(heldOut.subarray(i * EVALUATION_BATCH, (i + 1) * EVALUATION_BATCH), foldIn(foldIn(key, 3), i)),
+      },
+    }),
+  }
+}
+
 const ofImages = ({ shape, context }: Parts, set: ImageSet, { key, size, validation }: BatchOptions): Batched => {
   if (context !== undefined && context.length !== 1)
     throw new DiffeoException(usageError('train', 'a context of one number for each class of images', show(context)))
@@ -171,6 +201,7 @@ export const batchesOf = async (parts: Parts, given: unknown, options: BatchOpti
   const data = isPairs ? { x: await readRows(given.x), given: await readRows(given.given) } : await readRows(given)
   if (isObjective(data)) return ofObjective(data, options)
   if (has(data, 'sample')) return ofSampler(parts, data as Sampler<unknown>, options)
+  if (has(data, 'at') && has(data, 'count')) return ofIndexed(parts, data as Indexed<unknown>, options)
   if (has(data, 'read') && has(data, 'count')) return ofImages(parts, data as ImageSet<ImageShape>, options)
   if (parts.context === undefined ? has(data, 'length') : isPairs) return ofRows(parts, data, options)
   const expected =

@@ -40,7 +40,7 @@ import {
 } from '../train/state.js'
 import type { Variational } from '../train/variational.js'
 import { tensorsIn } from '../tree.js'
-import { type Batched, batchesOf, type Pairs, type Sampler, withNoise } from './data.js'
+import { type Batched, batchesOf, type Indexed, type Pairs, type Sampler, withNoise } from './data.js'
 import { type HistoryEntry, type ModelOf, modelOf, type Trained, withKey } from './model.js'
 import type { Rows } from './rows.js'
 
@@ -69,9 +69,9 @@ export const density = <const S extends Shape, F extends ShapeFn, const C extend
  */
 export type DataOf<L> =
   L extends ConditionalFlow<infer A, infer C, infer _B>
-    ? Pairs<A, C> | Sampler<Pairs<A, C>> | (A extends ImageShape ? ImageSet<A> : never)
+    ? Pairs<A, C> | Sampler<Pairs<A, C>> | Indexed<Pairs<A, C>> | (A extends ImageShape ? ImageSet<A> : never)
     : L extends Flow<infer A, infer _B>
-      ? Rows<A> | Sampler<Rows<A>> | Variational | (A extends ImageShape ? ImageSet<A> : never)
+      ? Rows<A> | Sampler<Rows<A>> | Indexed<Rows<A>> | Variational | (A extends ImageShape ? ImageSet<A> : never)
       : never
 
 /** The argument of `onProgress`, after each step. */

@@ -7,11 +7,22 @@ import * as batches from '../data/batches.js'
 import * as split from '../data/split.js'
 import { throwing } from '../throwing.js'
 
+export {
+  type ConditionalTabular,
+  type TableRecord,
+  type Tabular,
+  type TabularOptions,
+  tabular,
+} from '../api/tabular.js'
 export { type Augmentation, type Labelled, oneHot } from '../data/batches.js'
 export * from '../data/image-set.js'
 export * from '../data/planes.js'
 export { type HoldOut, stepsPerEpoch } from '../data/split.js'
 export * from '../data/toys.js'
+export type { Column, Kind } from '../table/column.js'
+export { type TableData, tableFrom } from '../table/from-program.js'
+export type { Cell } from '../table/row.js'
+export type { Missing, Table, TableOptions } from '../table/table.js'
 
 /**
  * Returns the batch of each training step. The order of an epoch, the flips and the noise depend only on the key

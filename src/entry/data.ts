@@ -18,6 +18,7 @@ export type { Cifar10 } from '../data/cifar10.js'
 export type { Mnist } from '../data/mnist.js'
 export { choosePictures, type Pictures } from '../data/picture-files.js'
 export type { Crop, PictureParts, Resizing } from '../data/pictures.js'
+export { readTable } from '../table/read-table.js'
 export * from './data.browser.js'
 
 /**

@@ -11,7 +11,6 @@ import { foldIn, type Key, key as keyOf, uniformArray } from '../tensor/random.j
 import { type Column, columnChoice, requireNames } from './column.js'
 import { fitColumn, requireColumns, wrapped } from './fit.js'
 import type { Row, Source, TextOptions } from './row.js'
-import { openTable } from './source.js'
 import { addValue, noStatistics } from './statistics.js'
 import { cellNumber, fittedLevels, openLevels, type Reading, readingsOf, unknownLevel } from './values.js'
 import { counted, quotedList } from './words.js'
@@ -133,22 +132,21 @@ const indicator = (name: string, values: Float64Array): Column => {
   }
 }
 
-/**
- * Reads a source into a table.
- *
- * @throws DiffeoException (as a rejection) as {@link readTable}
- */
-export const tableOf = async (source: Source, options: TableOptions = {}): Promise<Table> => {
+/** Collects rows, and makes a table of them. The first rows decide how cells are read. */
+const collector = (
+  op: string,
+  name: string,
+  names: readonly string[],
+  first: readonly Row[],
+  options: TableOptions,
+) => {
   const { columns: choices = {}, missing = 'refuse', key = keyOf(0) } = options
-  const { name, columns: names } = source
-  const op = `read ${name}`
   requireNames(`${op}: columns`, names, Object.keys(choices))
   const chosen = names.map((column) =>
     Object.hasOwn(choices, column) ? columnChoice(`${op}: column '${column}'`, choices[column]!) : undefined,
   )
-  const first = await firstRows(source)
   if (first.length < 2)
-    throw new DiffeoException(formatError(name, 'at least 2 rows below the names', `${first.length}`, 'check the file'))
+    throw new DiffeoException(formatError(name, 'at least 2 rows below the names', `${first.length}`, 'check the data'))
   const readings = readingsOf(names, first).map(
     (reading, c): Reading => (chosen[c]?.kind === 'categorical' ? 'text' : reading),
   )
@@ -159,14 +157,15 @@ export const tableOf = async (source: Source, options: TableOptions = {}): Promi
   const row = new Float64Array(used.length)
   let total = 0
   let dropped = 0
-  for await (const batch of source.batches())
+  const add = (batch: readonly Row[]): void => {
     for (const cells of batch) {
       total += 1
       let isComplete = true
       for (let i = 0; i < used.length; i++) {
         const c = used[i]!
-        row[i] = cellNumber(name, total, names[c]!, readings[c]!, levels[c], cells[c])
-        if (Number.isNaN(row[i])) isComplete = false
+        const value = cellNumber(name, total, names[c]!, readings[c]!, levels[c], cells[c])
+        row[i] = value
+        if (Number.isNaN(value)) isComplete = false
       }
       if (!isComplete && missing === 'refuse') {
         const column = names[used[row.findIndex(Number.isNaN)]!]
@@ -187,98 +186,117 @@ export const tableOf = async (source: Source, options: TableOptions = {}): Promi
       for (let i = 0; i < used.length; i++) addValue(statistics[used[i]!]!, row[i]!)
       kept.add(row)
     }
-  const { count, at } = kept.rows()
-  if (count < 2)
-    throw new DiffeoException(
-      formatError(name, 'at least 2 rows without missing values', `${count}`, 'leave out columns with few values'),
-    )
-  const warnings: string[] = []
-  const ignored: { name: string; reason: string }[] = []
-  const columns: Column[] = []
-  const parts: Float64Array[] = []
-  for (const [i, c] of used.entries()) {
-    const column = names[c]!
-    const own = levels[c]!.names()
-    const sorted = inOrder(own)
-    const rank = readings[c] === 'text' ? own.map((level) => sorted.indexOf(level)) : undefined
-    const all = Float64Array.from({ length: count }, (_, r) => {
-      const value = at(r, i)
-      return rank === undefined || Number.isNaN(value) ? value : (rank[value] ?? -1)
+  }
+  const table = (): Table => {
+    const { count, at } = kept.rows()
+    if (count < 2)
+      throw new DiffeoException(
+        formatError(name, 'at least 2 rows without missing values', `${count}`, 'leave out columns with few values'),
+      )
+    const warnings: string[] = []
+    const ignored: { name: string; reason: string }[] = []
+    const columns: Column[] = []
+    const parts: Float64Array[] = []
+    for (const [i, c] of used.entries()) {
+      const column = names[c]!
+      const own = levels[c]!.names()
+      const sorted = inOrder(own)
+      const rank = readings[c] === 'text' ? own.map((level) => sorted.indexOf(level)) : undefined
+      const all = Float64Array.from({ length: count }, (_, r) => {
+        const value = at(r, i)
+        return rank === undefined || Number.isNaN(value) ? value : (rank[value] ?? -1)
+      })
+      const values = all.some(Number.isNaN) ? all.filter((value) => !Number.isNaN(value)) : all
+      const raw = {
+        name: column,
+        reading: readings[c]!,
+        levels: sorted,
+        statistics: statistics[c]!,
+        values,
+        choice: chosen[c],
+      }
+      const fitted = fitColumn(op, raw)
+      if ('ignored' in fitted) {
+        ignored.push({ name: column, reason: fitted.ignored })
+        continue
+      }
+      const { kind, low, high } = fitted.column
+      columns.push(fitted.column)
+      warnings.push(...fitted.warnings)
+      const placed = kind === 'angle' ? all.map((value) => wrapped(value, low, high - low)) : all
+      if (values.length === all.length) {
+        parts.push(placed)
+        continue
+      }
+      // a missing value is drawn from those that are there, and a second column says so
+      const order = uniformArray(foldIn(key, 2 ** 20 + c), count)
+      const present = placed.filter((value) => !Number.isNaN(value))
+      parts.push(
+        placed.map((value, r) => (Number.isNaN(value) ? present[Math.floor(order[r]! * present.length)]! : value)),
+      )
+      const absent = all.map((value) => (Number.isNaN(value) ? 1 : 0))
+      columns.push(indicator(column, absent))
+      parts.push(absent)
+    }
+    for (const [c, column] of names.entries())
+      if (!used.includes(c)) ignored.push({ name: column, reason: 'as chosen' })
+    requireColumns(op, columns)
+    const values = new Float64Array(count * columns.length)
+    parts.forEach((part, c) => {
+      for (let r = 0; r < count; r++) values[r * columns.length + c] = part[r]!
     })
-    const values = all.some(Number.isNaN) ? all.filter((value) => !Number.isNaN(value)) : all
-    const raw = {
-      name: column,
-      reading: readings[c]!,
-      levels: sorted,
-      statistics: statistics[c]!,
+    const repeated = duplicates(count, columns.length, (r, c) => values[r * columns.length + c]!)
+    const isContinuous = columns.some(({ step }) => step === undefined)
+    return {
+      name,
+      columns,
+      count,
       values,
-      choice: chosen[c],
+      total,
+      dropped,
+      ignored,
+      warnings: [
+        ...(count < total - dropped
+          ? [`${counted(count, 'row')} of ${(total - dropped).toLocaleString('en')} are kept, chosen at random`]
+          : []),
+        ...(dropped > 0 ? [`${counted(dropped, 'row')} with missing values are dropped`] : []),
+        ...warnings,
+        ...(isContinuous && repeated > 0.01
+          ? [`${(100 * repeated).toFixed(0)} % of the rows are duplicates; a density grows without bound there`]
+          : []),
+        ...(count < 50 * columns.length
+          ? [
+              `${counted(count, 'row')} are few for ${counted(columns.length, 'column')}: expect a smooth, inexact density`,
+            ]
+          : []),
+      ],
     }
-    const fitted = fitColumn(op, raw)
-    if ('ignored' in fitted) {
-      ignored.push({ name: column, reason: fitted.ignored })
-      continue
-    }
-    const { kind, low, high } = fitted.column
-    columns.push(fitted.column)
-    warnings.push(...fitted.warnings)
-    const placed = kind === 'angle' ? all.map((value) => wrapped(value, low, high - low)) : all
-    if (values.length === all.length) {
-      parts.push(placed)
-      continue
-    }
-    // a missing value is drawn from those that are there, and a second column says so
-    const order = uniformArray(foldIn(key, 2 ** 20 + c), count)
-    const present = placed.filter((value) => !Number.isNaN(value))
-    parts.push(
-      placed.map((value, r) => (Number.isNaN(value) ? present[Math.floor(order[r]! * present.length)]! : value)),
-    )
-    const absent = all.map((value) => (Number.isNaN(value) ? 1 : 0))
-    columns.push(indicator(column, absent))
-    parts.push(absent)
   }
-  for (const [c, column] of names.entries()) if (!used.includes(c)) ignored.push({ name: column, reason: 'as chosen' })
-  requireColumns(op, columns)
-  const values = new Float64Array(count * columns.length)
-  parts.forEach((part, c) => {
-    for (let r = 0; r < count; r++) values[r * columns.length + c] = part[r]!
-  })
-  const repeated = duplicates(count, columns.length, (r, c) => values[r * columns.length + c]!)
-  const isContinuous = columns.some(({ step }) => step === undefined)
-  return {
-    name,
-    columns,
-    count,
-    values,
-    total,
-    dropped,
-    ignored,
-    warnings: [
-      ...(count < total - dropped
-        ? [`${counted(count, 'row')} of ${(total - dropped).toLocaleString('en')} are kept, chosen at random`]
-        : []),
-      ...(dropped > 0 ? [`${counted(dropped, 'row')} with missing values are dropped`] : []),
-      ...warnings,
-      ...(isContinuous && repeated > 0.01
-        ? [`${(100 * repeated).toFixed(0)} % of the rows are duplicates; a density grows without bound there`]
-        : []),
-      ...(count < 50 * columns.length
-        ? [
-            `${counted(count, 'row')} are few for ${counted(columns.length, 'column')}: expect a smooth, inexact density`,
-          ]
-        : []),
-    ],
-  }
+  return { add, table }
 }
 
 /**
- * Reads a table from a file: CSV, TSV, JSON lines, Parquet, `.npy` or `.npz`.
+ * Reads a source into a table.
  *
- * @throws DiffeoException (as a rejection) if the file cannot be read, a row is longer or shorter than others, or a cell
- *   does not fit its column; the error names the row and the column
+ * @throws DiffeoException (as a rejection) as `readTable`
  */
-export const readTable = async (path: string, options: TableOptions = {}): Promise<Table> =>
-  tableOf(await openTable(path, options), options)
+export const tableOf = async (source: Source, options: TableOptions = {}): Promise<Table> => {
+  const { add, table } = collector(`read ${source.name}`, source.name, source.columns, await firstRows(source), options)
+  for await (const batch of source.batches()) add(batch)
+  return table()
+}
+
+/** Rows of a program as a table. */
+export const tableFromRows = (
+  name: string,
+  columns: readonly string[],
+  rows: readonly Row[],
+  options: TableOptions,
+): Table => {
+  const { add, table } = collector(name, name, columns, rows.slice(0, FIRST), options)
+  add(rows)
+  return table()
+}
 
 /** A batch of rows with the columns of a fitted table. */
 export interface FittedRows {

@@ -43,7 +43,8 @@ export const csvText = ({ columns, rows }: WrittenTable, withHeader = true): str
   const text = Papa.unparse(
     [...(withHeader ? [columns] : []), ...rows].map((row) => [...row]),
     {
-      escapeFormulae: true,
+      // Papa Parse's own pattern misses cells with line breaks
+      escapeFormulae: /^[=+\-@\t\r]/,
       newline: '\n',
     },
   )

@@ -35,11 +35,16 @@ type FlowConfig = Pick<RunConfig, 'model' | 'shape' | 'given' | 'table'> & {
 }
 
 /** The premade layers of a configuration; none, if its model is a file. */
-const layersOf = (model: RunConfig['model']): Layer<ShapeFn> | undefined => {
+const layersOf = ({ model, shape }: Pick<FlowConfig, 'model' | 'shape'>): Layer<ShapeFn> | undefined => {
   if (model.name === 'realnvp') return realNvp<number>(model) as Layer<ShapeFn>
   if (model.name === 'realnvp-vector') return realNvpVector(model) as Layer<ShapeFn>
   if (model.name === 'nsf')
-    return nsf({ ...model, transformer: Transformers.spline({ bins: model.bins }) }) as Layer<ShapeFn>
+    return nsf({
+      ...model,
+      transformer: Transformers.spline({ bins: model.bins }),
+      // a single variable has no halves
+      autoregressive: shape[0] === 1,
+    }) as Layer<ShapeFn>
   if (model.name === 'maf') return maf(model) as Layer<ShapeFn>
   if (model.name === 'mixture')
     return maf({ ...model, transformer: Transformers.mixture({ components: model.components }) }) as Layer<ShapeFn>
@@ -55,7 +60,8 @@ const bijectorOf = async (
   if (model.name !== 'file' && file !== undefined && file !== model.name)
     throw new DiffeoException(usageError('--model', `nothing, for a run of ${model.name}`, `'${file}'`, 'leave it out'))
   const layers =
-    layersOf(model) ?? (file === undefined ? undefined : ((await importModel(file, shape, context)) as Layer<ShapeFn>))
+    layersOf({ model, shape }) ??
+    (file === undefined ? undefined : ((await importModel(file, shape, context)) as Layer<ShapeFn>))
   if (layers !== undefined) {
     const all = view === undefined ? layers : compose(preprocess(view.modelled), layers)
     return orThrow((all as Layer<ShapeFn>).at(shape, context))
