@@ -27,16 +27,40 @@ export interface Ends<A extends Shape, B extends Latents> {
 }
 /** The context of the first layer if it is a conditional bijector, else `undefined`. */
 export type ContextOf<Ls> = Ls extends readonly [{ readonly context: infer C }, ...unknown[]] ? C : undefined
+/** The sentence for a function that was not called, or for any other value. */
+type NotOf<V, Op extends string, Expected extends string> = V extends (...args: never) => unknown
+  ? `${Op}: expected ${Expected}, got a function; did you forget to call it?`
+  : `${Op}: expected ${Expected}, got something else`
+/** The sentence for a function that was not called; `unknown` for any other value, which the compiler compares. */
+export type Called<V, Op extends string, Expected extends string> = V extends (...args: never) => unknown
+  ? NotOf<V, Op, Expected>
+  : unknown
 /** `unknown` if `L` is a layer, else the sentence that names what it is. */
-export type OnlyLayer<L> = L extends { readonly _F: unknown }
+export type OnlyLayer<L, Op extends string = 'compose'> = L extends { readonly _F: unknown }
   ? unknown
   : L extends { readonly logProb: unknown }
-    ? 'compose: expected a layer, got a density; use flow(bijector, base)'
-    : L extends (...args: never) => unknown
-      ? 'compose: expected a layer, got a function; did you forget to call it?'
-      : L extends { readonly kind: string }
-        ? 'compose: expected a layer, got a net or a mask; use coupling(mask, net)'
-        : 'compose: expected a layer, got something else'
+    ? `${Op}: expected a layer, got a density; use flow(bijector, base)`
+    : L extends { readonly kind: string }
+      ? `${Op}: expected a layer, got a net or a mask; use coupling(mask, net)`
+      : NotOf<L, Op, 'a layer'>
+/** `unknown` if `M` is a mask, else the sentence that names what it is. */
+export type OnlyMask<M> = M extends { readonly _fits: unknown }
+  ? unknown
+  : M extends { readonly kind: string }
+    ? 'coupling: expected a mask first, got a net'
+    : NotOf<M, 'coupling', 'a mask'>
+/** `unknown` if `N` is a net over the kind of events (images or vectors) of the mask `M`, else the sentence. */
+export type Serves<M, N> = N extends undefined
+  ? unknown
+  : N extends { readonly _fits: unknown }
+    ? 'coupling: expected a net, got a mask; pass the mask first'
+    : N extends { readonly kind: infer K extends string }
+      ? M extends { readonly kind: infer J extends string }
+        ? [J & K] extends [never]
+          ? `coupling: expected a net over ${J}s for this mask, got one over ${K}s`
+          : unknown
+        : unknown
+      : NotOf<N, 'coupling', 'a net'>
 
 // Code that is generic over layers, shapes or sizes type-checks in its body. Three rules make that possible:
 // - A layer that keeps the shape passes `S` on, whatever `S` is.
@@ -157,12 +181,17 @@ export type Refusal<F extends ShapeFn, S, C = undefined> = F extends Same
   : OrLatents<Apply<F, S, C>> extends infer O extends ShapeError<string>
     ? O
     : unknown
+/** `unknown` if `L` is a layer that accepts `S`, else its error. */
+export type Placed<Op extends string, L, S, C> =
+  L extends HasShapeFn<infer F> ? Told<Refusal<F, S, C>> : OnlyLayer<L, Op>
 /** `unknown` if `L` is a bijector (a layer at a shape), else the error. */
 export type OnlyBijector<L> = L extends { readonly domain: unknown }
   ? unknown
   : L extends { readonly _F: unknown }
-    ? ShapeError<'flow: expected a bijector, got a layer without a shape; use atShape(shape, layer)'>
-    : ShapeError<'flow: expected a bijector, got something else'>
+    ? 'flow: expected a bijector, got a layer without a shape; use atShape(shape, layer)'
+    : L extends { readonly logProb: unknown }
+      ? 'flow: expected a bijector first, got a base'
+      : NotOf<L, 'flow', 'a bijector'>
 /** `unknown` if `L` can be reversed (it has one latent, or is a layer that keeps the shape), else the error. */
 export type Reversible<L> = L extends { readonly domain: unknown; readonly codomain: infer B }
   ? OrLatents<B> extends infer O
@@ -172,8 +201,10 @@ export type Reversible<L> = L extends { readonly domain: unknown; readonly codom
         ? unknown
         : ShapeError<`reverse: expected one latent, got ${ShowLatents<O>}`>
     : never
-  : ShapeFn extends FnOf<L>
-    ? unknown
-    : FnOf<L> extends KeepsShape
+  : L extends { readonly _F: infer F }
+    ? ShapeFn extends F
       ? unknown
-      : ShapeError<'reverse: expected a layer that keeps the shape, got one that may change it; use atShape(shape, layer)'>
+      : F extends KeepsShape
+        ? unknown
+        : ShapeError<'reverse: expected a layer that keeps the shape, got one that may change it; use atShape(shape, layer)'>
+    : ShapeError<OnlyLayer<L, 'reverse'> & string>

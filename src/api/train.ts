@@ -5,7 +5,7 @@
  * @module
  */
 import * as tf from '@tensorflow/tfjs-core'
-import type { LatentsAt, Refusal, Told } from '../../types/check.js'
+import type { Called, FnOf, LatentsAt, Placed } from '../../types/check.js'
 import type { Shape, ShapeFn } from '../../types/shape.js'
 import { expectKind } from '../bijector/arguments.js'
 import { atShape } from '../bijector/bijector.js'
@@ -52,15 +52,17 @@ import type { Rows } from './rows.js'
  * const digits = density([28, 28, 1], realNvp(), standardNormal, { given: [10] }) // conditional on one of ten classes
  * @throws DiffeoException if a size known only at run time does not fit
  */
-export const density = <const S extends Shape, F extends ShapeFn, const C extends Shape | undefined = undefined>(
+export const density = <const S extends Shape, L, const C extends Shape | undefined = undefined, D = Base>(
   shape: S,
-  layers: Told<Refusal<F, S, C>> & Layer<F>,
-  base: Base = standardNormal,
+  layers: Placed<'density', L, S, C> & L,
+  base?: Called<D, 'density', 'a base'> & Base & D,
   { given }: { readonly given?: C } = {},
-): FlowOf<Given<S, C, LatentsAt<F, S, C>>, S, LatentsAt<F, S, C>> => {
+): FlowOf<Given<S, C, LatentsAt<FnOf<L>, S, C>>, S, LatentsAt<FnOf<L>, S, C>> => {
   // the types of all three are conditional on the type parameters; the compiler resolves them only where `density` is called
-  const at = atShape<Shape, ShapeFn, Shape | undefined>(shape, layers as Layer<ShapeFn>, { given: given as Shape })
-  return flow(at as never, base) as never
+  const at = atShape<Shape, Layer<ShapeFn>, Shape | undefined>(shape, layers as Layer<ShapeFn>, {
+    given: given as Shape,
+  })
+  return flow(at as never, base ?? standardNormal) as never
 }
 
 /**

@@ -32,7 +32,7 @@ export const expectKind = (
 ): void => {
   const got = kindOf(value)
   if (kinds.includes(got)) return
-  throw new DiffeoException(usageError(op, expected, got, got === 'a function' ? 'call it, if it returns one' : fix))
+  throw new DiffeoException(usageError(op, expected, got, got === 'a function' ? 'did you forget to call it?' : fix))
 }
 
 /**

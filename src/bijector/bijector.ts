@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { LatentsAt, Refusal, Told } from '../../types/check.js'
-import type { Latents, Shape, ShapeFn } from '../../types/shape.js'
+import type { FnOf, LatentsAt, Placed } from '../../types/check.js'
+import type { Latents, Shape } from '../../types/shape.js'
 import { orThrow } from '../error.js'
 import { shapeIn } from '../tensor/numbers.js'
 import { zeroPerExample } from '../tensor/ops.js'
@@ -13,7 +13,7 @@ import { type BatchOf, latentBatch, latentTensors, type PerExample, sizes } from
 import { layerIn } from './arguments.js'
 import { forEach } from './context.js'
 import { conditionalFromRuns, fromRuns, fromRunsGiven, type RunsDefinition } from './from-runs.js'
-import type { AnyBijector, AnyConditional, Bijector, Conditional, Given, Layer, Trained } from './layer.js'
+import type { AnyBijector, AnyConditional, Bijector, Conditional, Given, Trained } from './layer.js'
 import { between, type Run } from './runs.js'
 import { type Interval, REALS } from './support.js'
 
@@ -173,14 +173,14 @@ export interface GivenOption<C> {
  * const digits = atShape([28, 28, 1], realNvp(), { given: [10] }) // conditional on one of ten classes
  * @throws DiffeoException if a size known only at run time does not fit; `layer.at(shape)` returns an `Either`
  */
-export const atShape = <const S extends Shape, F extends ShapeFn, const C extends Shape | undefined = undefined>(
+export const atShape = <const S extends Shape, L, const C extends Shape | undefined = undefined>(
   shape: S,
-  of: Told<Refusal<F, S, C>> & Layer<F>,
+  of: Placed<'atShape', L, S, C> & L,
   { given }: GivenOption<C> = {},
-): Given<S, C, LatentsAt<F, S, C>> => {
+): Given<S, C, LatentsAt<FnOf<L>, S, C>> => {
   const context = given && orThrow(shapeIn('on given', given))
   const b = orThrow(layerIn('atShape')(of).at(orThrow(shapeIn('atShape', shape)), context))
   // a layer that does not use the context returns a bijector
   const made = context === undefined || 'context' in b ? b : conditionalFromRuns(context, { ...b, ...b.runs })
-  return made as Given<S, C, LatentsAt<F, S, C>>
+  return made as Given<S, C, LatentsAt<FnOf<L>, S, C>>
 }

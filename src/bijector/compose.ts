@@ -5,7 +5,18 @@
  * @module
  */
 import * as E from 'fp-ts/lib/Either.js'
-import type { At, Checked, Codomain, Composed, ContextOf, CountRefusal, Ends, RepeatedFn } from '../../types/check.js'
+import type {
+  At,
+  Checked,
+  Codomain,
+  Composed,
+  ContextOf,
+  CountRefusal,
+  Ends,
+  FnOf,
+  OnlyLayer,
+  RepeatedFn,
+} from '../../types/check.js'
 import type { ShapeFn } from '../../types/shape.js'
 import { orThrow, shapeError } from '../error.js'
 import { layerIn } from './arguments.js'
@@ -49,10 +60,10 @@ export const compose = <const Ls extends readonly unknown[]>(
  * compose(input([32, 32, 3]), repeat(32, step), squeeze) // Bijector<[32, 32, 3], [16, 16, 12]>
  * @throws DiffeoException, where it is put at a shape, if `n` is not a whole number of at least 1
  */
-export const repeat = <const N extends number, F extends ShapeFn>(
+export const repeat = <const N extends number, L>(
   n: CountRefusal<N> & N,
-  of: Layer<F>,
-): Layer<RepeatedFn<N, F>> => {
+  of: OnlyLayer<L, 'repeat'> & L,
+): Layer<RepeatedFn<N, FnOf<L>>> => {
   const repeated = layerIn('repeat')(of)
   return layer('repeat', (shape, given) =>
     Number.isSafeInteger(n) && n > 0

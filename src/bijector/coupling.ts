@@ -7,7 +7,8 @@
 import * as tf from '@tensorflow/tfjs-core'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
-import type { ShapeError, ShapeFn } from '../../types/shape.js'
+import type { OnlyMask, Serves } from '../../types/check.js'
+import type { ShapeFn } from '../../types/shape.js'
 import { defaultNet } from '../nn/default.js'
 import type { Net } from '../nn/net.js'
 import { slice } from '../tensor/ops.js'
@@ -26,10 +27,8 @@ import type { Elementwise, Theta, Transformer } from './transformer.js'
 import { type AffineOptions, additive, affine } from './transformers/affine.js'
 import { type SplineOptions, spline } from './transformers/spline.js'
 
-/** `unknown` if mask and net are over the same kind of events (images or vectors), else the error. */
-export type Serves<K, N> = [K & N] extends [never]
-  ? ShapeError<`coupling: expected a net over ${K & string}s for this mask, got one over ${N & string}s`>
-  : unknown
+/** The shape function of a coupling over a mask. */
+export type FitsOf<M> = [M] extends [{ readonly _fits: infer F extends ShapeFn }] ? F : never
 
 /** The output of the net, whose last axis has `width` times the channels of the part that changes. */
 const thetaOf = (output: Value, width: number, { changed, project }: Split): Theta => {
@@ -44,9 +43,12 @@ const thetaOf = (output: Value, width: number, { changed, project }: Split): The
 const over = <F extends ShapeFn, S extends Spec>(
   name: string,
   { options = [], width, support = REALS, range = REALS, spec, at }: Transformer<S>,
-  mask: Mask<F, 'image' | 'vector'>,
-  net: Net<'image' | 'vector'> | undefined,
+  checkedMask: unknown,
+  checkedNet: unknown,
 ): Layer<F> => {
+  // what `OnlyMask` and `Serves` accept
+  const mask = checkedMask as Mask<F, 'image' | 'vector'>
+  const net = checkedNet as Net<'image' | 'vector'> | undefined
   expectKind(name, 'a mask', mask, ['a mask'], 'pass the mask first, then the net')
   if (net !== undefined) expectKind(name, 'a net', net, ['a net'], 'pass the mask first, then the net')
   const conditioner = net ?? defaultNet(mask.kind)
@@ -116,10 +118,7 @@ const over = <F extends ShapeFn, S extends Spec>(
  */
 export const couplingOf =
   <S extends Spec>(transformer: Transformer<S>) =>
-  <F extends ShapeFn, K extends 'image' | 'vector', N extends 'image' | 'vector'>(
-    mask: Mask<F, K>,
-    net?: Net<N> & Serves<K, N>,
-  ): Layer<F> =>
+  <M, N>(mask: OnlyMask<M> & M, net?: Serves<M, N> & N): Layer<FitsOf<M>> =>
     over(`${transformer.name}Coupling`, transformer, mask, net)
 
 /**
@@ -135,11 +134,11 @@ export const couplingOf =
  * @example
  * compose(input([32, 32, 3]), coupling(checkerboard()), squeeze, coupling(channelwise())) // with default nets
  */
-export const coupling = <F extends ShapeFn, K extends 'image' | 'vector', N extends 'image' | 'vector'>(
-  mask: Mask<F, K>,
-  net?: Net<N> & Serves<K, N>,
+export const coupling = <M, N>(
+  mask: OnlyMask<M> & M,
+  net?: Serves<M, N> & N,
   options?: AffineOptions,
-): Layer<F> => over('coupling', affine(options), mask, net)
+): Layer<FitsOf<M>> => over('coupling', affine(options), mask, net)
 
 /**
  * Additive coupling (NICE, Dinh et al. 2014): affine coupling with s = 0, so it preserves volume.
@@ -164,8 +163,8 @@ export const additiveCoupling = couplingOf(additive())
  * @example
  * compose(input([2]), splineCoupling(halves(), mlp()), splineCoupling(halves('second'), mlp(), { bins: 16 }))
  */
-export const splineCoupling = <F extends ShapeFn, K extends 'image' | 'vector', N extends 'image' | 'vector'>(
-  mask: Mask<F, K>,
-  net?: Net<N> & Serves<K, N>,
+export const splineCoupling = <M, N>(
+  mask: OnlyMask<M> & M,
+  net?: Serves<M, N> & N,
   options?: SplineOptions,
-): Layer<F> => over('splineCoupling', spline(options), mask, net)
+): Layer<FitsOf<M>> => over('splineCoupling', spline(options), mask, net)

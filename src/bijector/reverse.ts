@@ -50,7 +50,7 @@ const reversed = (b: AnyBijector | AnyConditional): E.Either<DiffeoError, AnyBij
  * @throws DiffeoException for a bijector with such statistics; `layer.at(shape)` returns an `Either`
  * @example atShape([1], reverse(normalCdf())) // Bijector<[1], [1]>
  */
-export const reverse = <L extends HasShapeFn>(of: Told<Reversible<L>> & L): Reversed<L> => {
+export const reverse = <L>(of: Told<Reversible<L>> & L): Reversed<L> => {
   const l = layerIn('reverse')(of)
   const back =
     'domain' in l

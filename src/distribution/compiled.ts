@@ -77,12 +77,13 @@ const compile = (of: AnyFlow | AnyConditionalFlow) => {
     ),
     make: perExample((flow, params, { noise, temperature }: Draw) => flow.make(params)(noise, temperature)[0]),
   }
-  /** A function of parameters that refuses those of another flow before anything is compiled or drawn. */
+  /** A function of parameters that rejects those of another flow before anything is compiled or drawn. */
   const checked =
     <Args extends readonly unknown[], R>(f: (params: Params, ...args: Args) => Promise<R>) =>
-    (params: Params) => {
+    (params: Params) =>
+    async (...args: Args): Promise<R> => {
       checkParams(of.bijector.name, of.spec, params)
-      return (...args: Args): Promise<R> => f(params, ...args)
+      return f(params, ...args)
     }
   const functions = (given?: AnyTensor): CompiledFunctions<Shape, Latents> => ({
     logProb: checked((params, x) => programs.logProb(params, { x, given })),

@@ -12,7 +12,7 @@
  * @module
  */
 import { pipe } from 'fp-ts/lib/function.js'
-import type { OnlyBijector, Told } from '../../types/check.js'
+import type { Called, OnlyBijector } from '../../types/check.js'
 import type { Latents, Shape, ShapeError, Show } from '../../types/shape.js'
 import { expectKind } from '../bijector/arguments.js'
 import { forEach } from '../bijector/context.js'
@@ -241,9 +241,9 @@ const flowAt = <A extends Shape, B extends Latents>(
  * moons.logProb(params)(x) // Tensor<['N']>, nats
  * @throws DiffeoException if the base does not fit the latents
  */
-export const flow = <A extends Shape, B extends Latents, L = Bijector<A, B>>(
-  bijector: Told<OnlyBijector<L>> & L & { readonly domain: A; readonly codomain: B },
-  base: Base,
+export const flow = <A extends Shape, B extends Latents, L = Bijector<A, B>, D = Base>(
+  bijector: OnlyBijector<L> & L & { readonly domain: A; readonly codomain: B },
+  base: Called<D, 'flow', 'a base'> & Base & D,
 ): FlowOf<L, A, B> => {
   expectKind(
     'flow',

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Called } from '../../types/check.js'
 import { type DiffeoError, DiffeoException, trainingError } from '../error.js'
 import { shown } from '../tensor/numbers.js'
 import { disposeParams, type Params } from '../tensor/params.js'
@@ -13,6 +14,7 @@ import { ahead, breathe, type MaybeLater } from './ahead.js'
 import { type Batches, type Evaluation, type EvaluationProgress, evaluate, trainingFigures } from './evaluate.js'
 import { whyNotFinite, whyNotValid } from './not-finite.js'
 import { type ObjectiveKind, objectiveOf, optionsOf, type Trainable } from './objective.js'
+import type { Optimiser } from './optimiser.js'
 import { checkState, copyParams, copyState, disposeState, type TrainState, tensorsOf } from './state.js'
 import { hasFiniteLoss, type StepMetrics, type StepOptions, type Stepper, trainStep } from './step.js'
 
@@ -309,13 +311,14 @@ async function* training<X, K extends ObjectiveKind>(
  * for await (const event of fit(moons, start, { ...options, steps: 1000 }))
  *   if (event._tag === 'Stepped') console.log(event.state.step, event.bitsPerDim)
  */
-export async function* fit<X, K extends ObjectiveKind = 'likelihood'>(
+export async function* fit<X, K extends ObjectiveKind = 'likelihood', O = Optimiser>(
   of: Trainable<X, K>,
   from: TrainState,
-  options: FitOptions<NoInfer<X>>,
+  options: { readonly optimiser: Called<O, 'fit', 'an optimiser'> & O } & FitOptions<NoInfer<X>>,
 ): AsyncGenerator<FitEvent<K>, void, undefined> {
   const { spec } = objectiveOf(of, 'fit')
-  const next = trainStep(of, optionsOf('fit', options))
+  const stepOptions: FitOptions<NoInfer<X>> = optionsOf('fit', options)
+  const next = trainStep(of, stepOptions)
   checkState('fit', spec, from)
   refuseFreed('fit', 'a state with its tensors', tensorsOf(from))
   const states = lastStates(of, copyState(from))

@@ -5,6 +5,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core'
 import * as E from 'fp-ts/lib/Either.js'
+import type { Called } from '../../types/check.js'
 import type { Shape } from '../../types/shape.js'
 import { type DiffeoError, DiffeoException, orThrow, trainingError, usageError } from '../error.js'
 import { hostedCopy } from '../host.js'
@@ -60,9 +61,9 @@ export const withTrained = ({ spec }: Specified, params: Params, values: readonl
  *   its example; or if a parameter that comes from it is not finite
  * @example const start = await startTraining(moons, adam(), key(0), draw(key(1), 256))
  */
-export const startTraining = async <X>(
+export const startTraining = async <X, O = Optimiser>(
   of: Trainable<X>,
-  optimiser: Optimiser,
+  optimiser: Called<O, 'startTraining', 'an optimiser'> & Optimiser & O,
   key: Key,
   first: NoInfer<X>,
 ): Promise<TrainState> => {

@@ -9,6 +9,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core'
 import { identity } from 'fp-ts/lib/function.js'
+import type { Called } from '../../types/check.js'
 import type { Shape } from '../../types/shape.js'
 import { orThrow } from '../error.js'
 import { jit } from '../jit.js'
@@ -143,9 +144,9 @@ const metricsOf = <K extends ObjectiveKind>(
  * const [after, { bitsPerDim }] = await next(start, x)
  * disposeState(start)
  */
-export const trainStep = <X, K extends ObjectiveKind = 'likelihood'>(
+export const trainStep = <X, K extends ObjectiveKind = 'likelihood', O = Optimiser>(
   of: Trainable<X, K>,
-  options: StepOptions,
+  options: { readonly optimiser: Called<O, 'trainStep', 'an optimiser'> & O } & StepOptions,
 ): Stepper<X, K> => {
   const { optimiser, learningRate, clip = 100, l2 = 5e-5, lossScaling, freeze } = optionsOf('step', options)
   const objective = objectiveOf(of, 'step')

@@ -204,7 +204,7 @@ describe('options from plain JavaScript', () => {
     [() => compose(any<Layer<ShapeFn>>(net)), 'compose: expected a layer, got a net'],
     [
       () => compose(any<Layer<ShapeFn>>(logit)),
-      'compose: expected a layer, got a function; call it, if it returns one',
+      'compose: expected a layer, got a function; did you forget to call it?',
     ],
     [() => compose(input([2]), any<Layer<ShapeFn>>(undefined)), 'compose: expected a layer, got undefined'],
     [() => compose(any<Layer<ShapeFn>>([layer])), 'compose: expected a layer, got a list'],
@@ -223,8 +223,14 @@ describe('options from plain JavaScript', () => {
     [() => repeat(2, any<Layer<ShapeFn>>('affine')), 'repeat: expected a layer, got "affine"'],
     [() => coupling(any<typeof half>(net), net), 'coupling: expected a mask, got a net; pass the mask first'],
     [() => coupling(half, any<typeof net>(half)), 'coupling: expected a net, got a mask; pass the mask first'],
-    [() => coupling(any<typeof half>(halves), net), 'coupling: expected a mask, got a function; call it'],
-    [() => coupling(half, any<typeof net>(mlp)), 'coupling: expected a net, got a function; call it'],
+    [
+      () => coupling(any<typeof half>(halves), net),
+      'coupling: expected a mask, got a function; did you forget to call it?',
+    ],
+    [
+      () => coupling(half, any<typeof net>(mlp)),
+      'coupling: expected a net, got a function; did you forget to call it?',
+    ],
     [() => shift(any<typeof half>(layer), net), 'shiftCoupling: expected a mask, got a layer'],
     [() => splineCoupling(half, any<typeof net>(null)), 'splineCoupling: expected a net, got null'],
     [

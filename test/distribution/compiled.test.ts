@@ -168,6 +168,16 @@ describe('the programs of a compiled flow', () => {
     expect(compiledSizes.slice(32)).toEqual([16, 16, 16, 16])
     await dispose()
   })
+  it('rejects parameters of another flow, as it rejects anything else that is wrong', async () => {
+    const wrong = flow(atShape([3], actNorm), standardNormal).init(key(0))
+    const { logProb, bitsPerDim, forward, inverse, sample } = compiled(vector)
+    const x = pairs(1)
+    for (const call of [logProb, bitsPerDim, forward, inverse]) {
+      const rejected = call(wrong)(x)
+      await expect(rejected).rejects.toThrow('pass parameters of this model')
+    }
+    await expect(sample(wrong)(key(0), 1)).rejects.toThrow('pass parameters of this model')
+  })
   it('accept an empty batch, and refuse a freed one before and while it compiles', async () => {
     await counting()
     for (let n = 1; n <= 8; n++) await call(n)

@@ -1,0 +1,4 @@
+// The mask is a function that returns one.
+import { checkerboard, coupling, resnet } from 'diffeo'
+
+export const wrong = coupling(checkerboard, resnet())

@@ -1,0 +1,4 @@
+// The layer is a function that returns one.
+import { normalCdf, reverse } from 'diffeo'
+
+export const wrong = reverse(normalCdf)
