@@ -13,7 +13,6 @@ export interface HasShapeFn<F extends ShapeFn = ShapeFn> {
 export type FnOf<L> = L extends HasShapeFn<infer F> ? F : never
 /** `O`, or `Latents` where the number of latents is known only at run time. */
 type OrLatents<O> = readonly Shape[] extends O ? Latents : O
-type Step<L, S, C> = OrLatents<Apply<FnOf<L>, S, C>>
 
 /** The latent that flows on. */
 type Flowing<O> = Latents extends O ? Shape : O extends readonly [...Shape[], infer H extends Shape] ? H : O
@@ -77,17 +76,19 @@ export type Result<
 > = Ls extends readonly [infer L, ...infer R]
   ? L extends HasShapeFn<Same>
     ? Result<R, S, C, Z>
-    : L extends { readonly _F: unknown }
-      ? Step<L, S, C> extends infer O
+    : L extends HasShapeFn<infer F>
+      ? OrLatents<Apply<F, S, C>> extends infer O
         ? [O] extends [ShapeError<string>]
           ? O
-          : L extends HasShapeFn<KeepsShape>
+          : F extends KeepsShape
             ? Result<R, S, C, Z>
             : Latents extends O
               ? Result<R, Shape, C> extends infer E extends ShapeError<string>
                 ? E
                 : Latents
-              : Result<R, Flowing<O>, C, readonly [...Z, ...Left<O>]>
+              : O extends readonly [...infer Y extends readonly Shape[], infer H extends Shape]
+                ? Result<R, H, C, readonly [...Z, ...Y]>
+                : Result<R, O, C, Z>
         : never
       : ShapeError<OnlyLayer<L> & string>
   : Ls extends readonly []

@@ -128,7 +128,7 @@ export function tabular(
   const view = viewOf('tabular', table.columns, given)
   const { shape, context } = shapesOf(view)
   const all = compose(preprocess(view.modelled), layers ?? nsf({ autoregressive: shape[0] === 1 })) as Layer<ShapeFn>
-  const bijector = atShape<Shape, ShapeFn, Shape | undefined>(shape, all, { given: context as Shape })
+  const bijector = atShape<Shape, Layer<ShapeFn>, Shape | undefined>(shape, all, { given: context as Shape })
   // the type of a flow whose shape is known only at run time
   const density = flow(bijector as never, base) as never
   const pick = rowsOf(table.columns, view)
