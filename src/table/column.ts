@@ -108,8 +108,21 @@ export const daysOf = (milliseconds: number): number => (milliseconds - EPOCH) /
 
 const ISO = /^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$/
 
+/** Dates repeat, and parsing one is slow. */
+const knownDates = new Map<string, number>()
+const MOST_DATES = 10_000
+
 /** The days of an ISO date, in UTC unless it has a zone; NaN for other text. */
 export const parseDate = (text: string): number => {
+  const known = knownDates.get(text)
+  if (known !== undefined) return known
+  const days = daysIn(text)
+  if (knownDates.size >= MOST_DATES) knownDates.clear()
+  knownDates.set(text, days)
+  return days
+}
+
+const daysIn = (text: string): number => {
   if (!ISO.test(text)) return Number.NaN
   const hasZone = /(Z|[+-]\d\d:?\d\d)$/.test(text.slice(10))
   return daysOf(Date.parse(hasZone || text.length === 10 ? text : `${text.replace(' ', 'T')}Z`))

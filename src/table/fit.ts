@@ -41,6 +41,17 @@ const gridOf = (values: Float64Array): number | undefined =>
     ),
   )
 
+/** The most values that are looked at for a warning or a guess. */
+const LOOKED_AT = 20_000
+
+/** Some of many values, spread over all rows. */
+const sampled = (values: Float64Array): Float64Array => {
+  const every = Math.ceil(values.length / LOOKED_AT)
+  return every === 1
+    ? values
+    : Float64Array.from({ length: Math.floor(values.length / every) }, (_, i) => values[i * every]!)
+}
+
 const looksLikeId = ({ name, statistics: { isWhole, isAscending, count, distinct } }: RawColumn): boolean => {
   const isDistinct = count > 1 && (distinct.size === count || (isAscending && isWhole))
   return isDistinct && isWhole && (isAscending || /(^|[_ -])(id|index|key|row)$/i.test(name)) && count > 20
@@ -60,7 +71,8 @@ const guessed = (raw: RawColumn): Kind | { readonly ignored: string } => {
   if (reading === 'date') return 'date'
   if (looksLikeId(raw)) return { ignored: 'numbers its rows' }
   if (isWhole) return 'integer'
-  if (low > 0 && skewnessOf(values) > SKEWED && Math.abs(skewnessOf(values.map(Math.log))) < skewnessOf(values))
+  const some = sampled(values)
+  if (low > 0 && skewnessOf(some) > SKEWED && Math.abs(skewnessOf(some.map(Math.log))) < skewnessOf(some))
     return 'positive'
   return 'continuous'
 }
@@ -92,7 +104,7 @@ export const wrapped = (value: number, low: number, period: number): number =>
 
 const stepOf = (raw: RawColumn, kind: Kind, numbers: readonly number[]): number | undefined => {
   if (kind === 'categorical') return 1
-  if (kind === 'integer') return numbers[0] ?? gridOf(raw.values) ?? 1
+  if (kind === 'integer') return numbers[0] ?? (raw.statistics.isWhole ? 1 : (gridOf(sampled(raw.values)) ?? 1))
   return kind === 'date' && raw.statistics.isWhole ? 1 : undefined
 }
 
@@ -113,8 +125,9 @@ const knotsOf = (values: Float64Array): readonly (readonly [value: number, norma
 }
 
 const warningsOf = (raw: RawColumn, kind: Kind, column: Column): readonly string[] => {
-  const { name, values } = raw
+  const { name } = raw
   const { mean, deviation } = column
+  const values = sampled(raw.values)
   const isReal = kind === 'continuous' || kind === 'positive' || kind === 'quantile'
   const sorted = values.slice().sort()
   const grid = isReal ? gridOf(values) : undefined

@@ -25,7 +25,7 @@ export interface TableOptions extends TextOptions {
   readonly columns?: Readonly<Record<string, string>>
   /** Default: 'refuse', which names the first missing value */
   readonly missing?: Missing
-  /** The most rows to keep, chosen at random. Default: as many as have 20 million values */
+  /** The most rows to keep, chosen at random. Default: as many as have 10 million values */
   readonly limit?: number
   /** Chooses the rows to keep, if there are too many. Default: key(0) */
   readonly key?: Key
@@ -48,8 +48,8 @@ export interface Table {
   readonly warnings: readonly string[]
 }
 
-/** The most values that are kept: 160 MB. */
-const MOST_VALUES = 20_000_000
+/** The most values that are kept: 80 MB, twice while the table is made. */
+const MOST_VALUES = 10_000_000
 /** The rows by which the types of columns are guessed. */
 const FIRST = 10_000
 const CHUNK = 8192
@@ -102,9 +102,13 @@ const firstRows = async ({ batches }: Source): Promise<readonly Row[]> => {
 
 /** The share of rows that occur before, among the first that are kept. */
 const duplicates = (count: number, width: number, at: (row: number, column: number) => number): number => {
-  const most = Math.min(count, 100_000)
+  const most = Math.min(count, 20_000)
   const rows = new Set<string>()
-  for (let row = 0; row < most; row++) rows.add(Array.from({ length: width }, (_, c) => at(row, c)).join())
+  for (let row = 0; row < most; row++) {
+    let text = ''
+    for (let c = 0; c < width; c++) text += `${at(row, c)},`
+    rows.add(text)
+  }
   return 1 - rows.size / Math.max(1, most)
 }
 
@@ -117,20 +121,17 @@ const inOrder = (levels: readonly string[]): readonly string[] => {
 /** The name of the column that says where another has no value. */
 const indicatorOf = (name: string): string => `${name} is missing`
 
-const indicator = (name: string, values: Float64Array): Column => {
-  const share = values.reduce((sum, value) => sum + value, 0) / values.length
-  return {
-    name: indicatorOf(name),
-    kind: 'categorical',
-    levels: ['no', 'yes'],
-    step: 1,
-    low: 0,
-    high: 1,
-    mean: share + 0.5,
-    deviation: Math.sqrt(share * (1 - share)),
-    isIndicator: true,
-  }
-}
+const indicator = (name: string, share: number): Column => ({
+  name: indicatorOf(name),
+  kind: 'categorical',
+  levels: ['no', 'yes'],
+  step: 1,
+  low: 0,
+  high: 1,
+  mean: share + 0.5,
+  deviation: Math.sqrt(share * (1 - share)),
+  isIndicator: true,
+})
 
 /** Collects rows, and makes a table of them. The first rows decide how cells are read. */
 const collector = (
@@ -196,55 +197,60 @@ const collector = (
     const warnings: string[] = []
     const ignored: { name: string; reason: string }[] = []
     const columns: Column[] = []
-    const parts: Float64Array[] = []
+    /** The value of a row for each column that is kept. */
+    const places: ((row: number) => number)[] = []
     for (const [i, c] of used.entries()) {
       const column = names[c]!
       const own = levels[c]!.names()
       const sorted = inOrder(own)
       const rank = readings[c] === 'text' ? own.map((level) => sorted.indexOf(level)) : undefined
-      const all = Float64Array.from({ length: count }, (_, r) => {
-        const value = at(r, i)
+      const valueAt = (row: number): number => {
+        const value = at(row, i)
         return rank === undefined || Number.isNaN(value) ? value : (rank[value] ?? -1)
-      })
-      const values = all.some(Number.isNaN) ? all.filter((value) => !Number.isNaN(value)) : all
-      const raw = {
+      }
+      const all = new Float64Array(count)
+      let present = 0
+      for (let row = 0; row < count; row++) {
+        const value = valueAt(row)
+        if (!Number.isNaN(value)) all[present++] = value
+      }
+      const fitted = fitColumn(op, {
         name: column,
         reading: readings[c]!,
         levels: sorted,
         statistics: statistics[c]!,
-        values,
+        values: all.subarray(0, present),
         choice: chosen[c],
-      }
-      const fitted = fitColumn(op, raw)
+      })
       if ('ignored' in fitted) {
         ignored.push({ name: column, reason: fitted.ignored })
         continue
       }
       const { kind, low, high } = fitted.column
+      const place = kind === 'angle' ? (value: number) => wrapped(value, low, high - low) : (value: number) => value
       columns.push(fitted.column)
       warnings.push(...fitted.warnings)
-      const placed = kind === 'angle' ? all.map((value) => wrapped(value, low, high - low)) : all
-      if (values.length === all.length) {
-        parts.push(placed)
+      if (present === count) {
+        places.push((row) => place(valueAt(row)))
         continue
       }
-      // a missing value is drawn from those that are there, and a second column says so
+      // a missing value is taken from another row at random, and a second column says so
       const order = uniformArray(foldIn(key, 2 ** 20 + c), count)
-      const present = placed.filter((value) => !Number.isNaN(value))
-      parts.push(
-        placed.map((value, r) => (Number.isNaN(value) ? present[Math.floor(order[r]! * present.length)]! : value)),
-      )
-      const absent = all.map((value) => (Number.isNaN(value) ? 1 : 0))
-      columns.push(indicator(column, absent))
-      parts.push(absent)
+      places.push((row) => {
+        for (let from = row, step = Math.floor(order[row]! * count); ; from = (from + 1) % count) {
+          const value = valueAt(from === row ? row : (from + step) % count)
+          if (!Number.isNaN(value)) return place(value)
+        }
+      })
+      columns.push(indicator(column, (count - present) / count))
+      places.push((row) => (Number.isNaN(valueAt(row)) ? 1 : 0))
     }
     for (const [c, column] of names.entries())
       if (!used.includes(c)) ignored.push({ name: column, reason: 'as chosen' })
     requireColumns(op, columns)
-    const values = new Float64Array(count * columns.length)
-    parts.forEach((part, c) => {
-      for (let r = 0; r < count; r++) values[r * columns.length + c] = part[r]!
-    })
+    const width = columns.length
+    const values = new Float64Array(count * width)
+    for (let row = 0; row < count; row++) for (let c = 0; c < width; c++) values[row * width + c] = places[c]!(row)
     const repeated = duplicates(count, columns.length, (r, c) => values[r * columns.length + c]!)
     const isContinuous = columns.some(({ step }) => step === undefined)
     return {

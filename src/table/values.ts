@@ -16,21 +16,30 @@ const MISSING = new Set(['', 'na', 'n/a', 'nan', 'null', 'none', '#n/a', '<na>',
 
 export const isMissing = (cell: Cell): boolean => {
   if (typeof cell === 'number') return Number.isNaN(cell)
-  if (typeof cell === 'string') return cell.length <= 8 && MISSING.has(cell.trim().toLowerCase())
+  if (typeof cell === 'string') {
+    // a cell that begins with a digit has a value
+    const first = cell.charCodeAt(0)
+    return !(first >= 48 && first <= 57) && MISSING.has(cell.trim().toLowerCase())
+  }
   return cell === null || cell === undefined || (cell instanceof Date && Number.isNaN(cell.getTime()))
 }
 
-const DECIMAL = /^\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*$/i
 /** 1,234,567.8 */
 const GROUPED = /^\s*[+-]?\d{1,3}(,\d{3})+(\.\d+)?\s*$/
 /** 1.234.567,8 and 3,14 */
 const COMMA = /^\s*[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?\s*$/
 const INFINITE = /^\s*[+-]?inf(inity)?\s*$/i
 
+/** Whether `Number` would read text in another base: `0x1f`, ` 0b1`. */
+const hasBase = (text: string): boolean => /^\s*[+-]?0[xob]/i.test(text)
+
 const fromDecimal = (text: string): number => {
-  // most cells are plain numbers; `Number` also accepts other bases and empty text
   const number = Number(text)
-  if (Number.isFinite(number) && (DECIMAL.test(text) || text.length === 0)) return number
+  if (Number.isFinite(number)) {
+    // almost all cells are plain numbers, whose third character is no letter of a base
+    const isPlain = text.charCodeAt(1) < 88 && !(text.charCodeAt(2) >= 88)
+    return isPlain || text.length < 3 || !hasBase(text) ? number : Number.NaN
+  }
   return GROUPED.test(text) ? Number(text.replaceAll(',', '')) : Number.NaN
 }
 const fromComma = (text: string): number =>
