@@ -90,7 +90,22 @@ export const withModelOptions = (command: Command): Command =>
       'realnvp-vector: number of couplings, rounded up to pairs (default: 8)',
       number('--couplings', integer(1, 256)),
     )
-    .option('--hidden <n,n>', 'realnvp-vector: hidden widths (default: 64,64)', numbers('--hidden', integer(1, 4096)))
+    .option(
+      '--hidden <n,n>',
+      'all models of vectors: hidden widths of the nets (default: 64,64)',
+      numbers('--hidden', integer(1, 4096)),
+    )
+    .option(
+      '--layers <n>',
+      'nsf, maf, mixture: number of layers (default: 5; mixture 2)',
+      number('--layers', integer(1, 64)),
+    )
+    .option('--bins <n>', 'nsf: number of pieces of a spline (default: 8)', number('--bins', integer(1, 99)))
+    .option(
+      '--components <n>',
+      'mixture: number of logistic distributions (default: 8)',
+      number('--components', integer(1, 256)),
+    )
     .addOption(part('path', 'normalisation after each coupling (default: actNorm)'))
     .addOption(part('norm', 'normalisation inside the nets (default: batch)'))
     .addOption(part('order', "order of the factored-out channels, the authors' or plain (default: ordered)"))

@@ -32,7 +32,9 @@ async function* parsed(
     chunk: (result, parser) => {
       batches.push(result)
       handle = parser
+      // a paused parser does not pause its stream
       parser.pause()
+      text.pause()
       wake()
     },
     complete: () => {
@@ -58,6 +60,7 @@ async function* parsed(
           )
         if (result.data.length > 0) yield result.data
         before += result.data.length
+        text.resume()
         handle?.resume()
       } else if (failure !== undefined) throw failure
       else if (ended) return

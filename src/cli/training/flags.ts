@@ -120,7 +120,7 @@ const withRecipeOptions = (command: Command): Command =>
     .option('--no-report', 'no report.html at the end')
     .option(
       '--model <name>',
-      'realnvp, realnvp-vector, or a file that exports a bijector (default: by the shape of the data)',
+      'realnvp, realnvp-vector, nsf, maf, mixture, or a file that exports a bijector (default: by the data)',
     )
 
 const withSourceOptions = (command: Command): Command =>
