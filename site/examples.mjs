@@ -14,6 +14,8 @@ export const examples = {
   '07-posterior': 'A posterior',
   '08-variational': 'Variational inference',
   '09-class-conditional': 'Class-conditional digits',
+  '10-table': 'Density of a table',
+  '11-anomalies': 'Anomalies',
 }
 
 const pageOf = (name, source) => {

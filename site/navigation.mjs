@@ -9,6 +9,9 @@ export const navigation = [
     text: 'Learn',
     items: [
       page('Overview', 'overview'),
+      page('Density of a table', 'tutorials/table'),
+      page('Anomalies', 'tutorials/anomalies'),
+      page('Synthetic data', 'tutorials/synthetic-data'),
       page('The mathematics', 'explanation/mathematics'),
       ...Object.entries(examples).map(([name, text]) => page(text, `examples/${name}`)),
     ],

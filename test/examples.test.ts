@@ -66,6 +66,21 @@ it('03-inverse-transform-sampling has the mean of its distribution, and its pict
   expect(made('runs/inverse-transform-sampling.svg')).toBe(true)
 })
 
+it('10-table reads a CSV, and learns its density', async () => {
+  const { stdout, made } = await example('10-table', '300')
+  expect(stdout).toContain('rooms: integer')
+  expect(stdout).toContain('id: left out (numbers its rows)')
+  const [, usual, cheap] = /Bern: (-[\d.]+) at a rent of 1950, (-[\d.]+) at 600/.exec(stdout)!
+  expect(Number(usual)).toBeGreaterThan(Number(cheap) + 3)
+  expect(Math.abs(Number(/in Bern: ([\d.]+), 26/.exec(stdout)?.[1]) - 26)).toBeLessThan(3)
+  expect(made('runs/flats.csv')).toBe(true)
+})
+
+it('11-anomalies finds broken machines', async () => {
+  const { stdout } = await example('11-anomalies', '300')
+  expect(Number(/ROC curve: ([\d.]+)/.exec(stdout)?.[1])).toBeGreaterThan(0.85)
+})
+
 it('04-real-nvp-mnist trains on the real images', async () => {
   const { stdout, made } = await example('04-real-nvp-mnist', '2', '50')
   expect(stdout).toContain('28×28×1 → 14×14×2, 14×14×2')

@@ -230,6 +230,12 @@ const ofBijectors = (
 ).flatMap((module) => Object.keys(module))
 /** What takes and answers shapes, layers, numbers, bytes or sentences; what only reads a tensor's name or shape. */
 const withoutTensors = new Set([
+  'readTable',
+  'tabular',
+  'tableFrom',
+  'anomalyThreshold',
+  'areaUnderRoc',
+  'typicality',
   'loadRun', // in test/cli/load-run.test.ts
   'oneHot',
   'trust',

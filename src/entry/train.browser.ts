@@ -8,6 +8,7 @@ import { throwing } from '../throwing.js'
 import * as safetensors from '../train/safetensors.js'
 
 export type { MaybeLater } from '../train/ahead.js'
+export { anomalyThreshold, areaUnderRoc, typicality } from '../train/anomaly.js'
 export {
   type Batches,
   type Evaluation,

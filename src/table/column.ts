@@ -36,7 +36,7 @@ const anyNumber = guarded('a finite number', (u): u is number => Number.isFinite
 const aboveZero = guarded('a number above 0', (u): u is number => Number.isFinite(u) && (u as number) > 0)
 
 /** A column with everything that was fitted to it. Checkpoints hold it. */
-export const Column = t.intersection(
+export const ColumnC = t.intersection(
   [
     t.type({
       name: t.string,
@@ -70,7 +70,7 @@ export const Column = t.intersection(
   ],
   'a column of a table',
 )
-export type Column = Readonly<t.TypeOf<typeof Column>>
+export type Column = Readonly<t.TypeOf<typeof ColumnC>>
 
 /** What a user says of a column: its kind, and its numbers if it has any. */
 export interface ColumnChoice {

@@ -1,5 +1,5 @@
 // The codomain of every bijector and of the premade flows.
-import { expectError, expectType } from 'tsd'
+import { affine, columns, expectError, expectType, splineThrough, standardise } from 'tsd'
 import type { AnyTensor, Tensor } from '../../dist/src/entry/tensor.js'
 import * as T from '../../dist/src/entry/tensor.js'
 import {
@@ -150,6 +150,22 @@ expectType<Vector>(atShape([5], kumaraswamyCdf(2, 3)))
 expectType<Image>(atShape([8, 6, 4], actNorm))
 expectType<Image>(atShape([8, 6, 4], batchNorm({ momentum: 0.1 })))
 expectType<Vector>(atShape([5], actNorm))
+
+// columns of a table
+expectType<Vector>(
+  atShape([5], columns({ a: affine, b: actNorm, c: affine, d: affine, e: standardise({ mean: 1, deviation: 2 }) })),
+)
+expectType<Image>(atShape([8, 6, 4], standardise({ mean: 0, deviation: [1, 2, 3, 4] })))
+expectType<Image>(
+  atShape(
+    [8, 6, 4],
+    splineThrough([
+      [0, 0],
+      [1, 2],
+    ]),
+  ),
+)
+expectError(atShape([8, 6, 4], columns({ a: affine })))
 
 // linear maps of the last axis
 expectType<Image>(atShape([8, 6, 4], luLinear({ seed: 3 })))

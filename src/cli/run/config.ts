@@ -14,7 +14,7 @@ import { pipe } from 'fp-ts/lib/function.js'
 import * as t from 'io-ts'
 import { finite, guarded, integer, natural } from '../../codec.js'
 import { DiffeoException, usageError } from '../../error.js'
-import { Column } from '../../table/column.js'
+import { type Column, ColumnC } from '../../table/column.js'
 import { product } from '../../tensor/shape.js'
 import { constantRate, cosineRate, type Schedule, warmUp } from '../../train/optimiser.js'
 
@@ -119,7 +119,7 @@ export type Recipe = Readonly<t.TypeOf<typeof Recipe>>
 const GivenLabels = t.type({ labels: integer(2, 256) }, "'labels' with the number of classes")
 
 /** The columns of a table, as they were fitted. */
-const TableConfig = t.type({ columns: t.readonlyArray(Column) })
+const TableConfig = t.type({ columns: t.readonlyArray(ColumnC) })
 
 export interface RunConfig {
   readonly data: DataConfig
