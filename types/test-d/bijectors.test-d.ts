@@ -1,5 +1,5 @@
 // The codomain of every bijector and of the premade flows.
-import { affine, columns, expectError, expectType, splineThrough, standardise } from 'tsd'
+import { expectError, expectType } from 'tsd'
 import type { AnyTensor, Tensor } from '../../dist/src/entry/tensor.js'
 import * as T from '../../dist/src/entry/tensor.js'
 import {
@@ -16,6 +16,7 @@ import {
   type ConditionalFlow,
   channelwise,
   checkerboard,
+  columns,
   compose,
   conditional,
   continuous,
@@ -77,8 +78,10 @@ import {
   softplus,
   softsign,
   splineCoupling,
+  splineThrough,
   splitInto,
   squeeze,
+  standardise,
   standardNormal,
   stickBreaking,
   sylvester,
