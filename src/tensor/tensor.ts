@@ -23,8 +23,8 @@ declare const type: unique symbol
 export type DType = 'float32' | 'int32' | 'bool'
 
 /** A tensor of shape `S` (sizes, and names such as the batch's `'N'`) and element type `D`. */
-export interface Tensor<in out S extends Dims, in out D extends DType = 'float32'> {
-  readonly [shape]: S
+export interface Tensor<S extends Dims, in out D extends DType = 'float32'> {
+  readonly [shape]: (sizes: Readonly<S>) => Readonly<S>
   readonly [type]: D
 }
 /** A tensor of whatever shape. */
