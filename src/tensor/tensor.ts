@@ -22,8 +22,12 @@ declare const shape: unique symbol
 declare const type: unique symbol
 export type DType = 'float32' | 'int32' | 'bool'
 
-/** A tensor of shape `S` (sizes, and names such as the batch's `'N'`) and element type `D`. */
+/**
+ * A tensor of shape `S` (sizes, and names such as the batch's `'N'`) and element type `D`. Mutable tuples mean the same:
+ * `Tensor<['N', 2]>` is `Tensor<readonly ['N', 2]>`.
+ */
 export interface Tensor<S extends Dims, in out D extends DType = 'float32'> {
+  // a function, so that a shape is not assignable to a wider one
   readonly [shape]: (sizes: Readonly<S>) => Readonly<S>
   readonly [type]: D
 }
