@@ -34,6 +34,7 @@ const layers = {
   report: ['distribution', 'data', 'backends'],
   table: ['data'],
   api: ['train', 'data', 'table', 'models', 'backends', 'progress'],
+  inference: ['api'],
   laws: ['bijector', 'distribution', 'train'],
 }
 

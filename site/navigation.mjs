@@ -11,6 +11,7 @@ export const navigation = [
       page('Overview', 'overview'),
       page('Density of a table', 'tutorials/table'),
       page('Anomalies', 'tutorials/anomalies'),
+      page('A posterior from a simulator', 'tutorials/posterior'),
       page('Synthetic data', 'tutorials/synthetic-data'),
       page('The mathematics', 'explanation/mathematics'),
       ...Object.entries(examples).map(([name, text]) => page(text, `examples/${name}`)),

@@ -4,6 +4,8 @@
  *
  * @module
  */
+import { train } from '../api/node.js'
+import { npeIn } from '../inference/npe.js'
 import type { Params } from '../tensor/params.js'
 import { rejecting, throwing } from '../throwing.js'
 import type { Checkpoint, Snapshot } from '../train/checkpoint.js'
@@ -12,8 +14,32 @@ import type { Optimiser } from '../train/optimiser.js'
 import * as restoring from '../train/restore.js'
 import type { TrainState } from '../train/state.js'
 
+export {
+  type Calibration,
+  type CalibrationOptions,
+  calibration,
+  type Estimate,
+  type Uniformity,
+} from '../inference/calibration.js'
+export type { NpeOptions, Posterior, PosteriorEstimate } from '../inference/npe.js'
+export { boxPrior, normalPrior, type Prior } from '../inference/prior.js'
+export { type ProcessOptions, type ProcessSimulator, simulatorProcess } from '../inference/process.js'
+export type { Simulations, Simulator } from '../inference/simulate.js'
 export type { BestFigures, Checkpoint, Snapshot } from '../train/checkpoint.js'
 export * from './train.browser.js'
+
+/**
+ * Estimates the posterior of a simulator's parameters: simulates at draws of the prior, and trains a conditional flow on
+ * the pairs. The estimate is for every observation; with `rounds` and an `observation`, later simulations go where its
+ * posterior has its mass.
+ *
+ * @throws DiffeoException (as a rejection) if an option is wrong, more than half of the simulations fail, or training fails
+ * @example
+ * const simulator = ([a, b]: Float32Array, k: Key) => normalArray(k, 3).map((z) => a! + b! * z)
+ * const posterior = await npe(simulator, boxPrior([-1, 0.1], [1, 2]), { key: key(0), simulations: 500, steps: 100 })
+ * const { data } = await posterior.given([0.2, 0.5, -0.1]).sample(100, { key: key(1) })
+ */
+export const npe = npeIn(train)
 
 /**
  * Writes a checkpoint atomically. The tensors are read when the call starts and may be freed after that; their number does
