@@ -35,7 +35,7 @@ export type Called<V, Op extends string, Expected extends string> = V extends (.
   ? NotOf<V, Op, Expected>
   : unknown
 /** `unknown` if `L` is a layer, else the sentence that names what it is. */
-export type OnlyLayer<L, Op extends string = 'compose'> = L extends { readonly _F: unknown }
+export type OnlyLayer<L, Op extends string = 'compose'> = [L] extends [{ readonly _F: unknown }]
   ? unknown
   : L extends { readonly logProb: unknown }
     ? `${Op}: expected a layer, got a density; use flow(bijector, base)`
