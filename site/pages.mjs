@@ -1,6 +1,7 @@
 /** The pages of the site: which files of the repository they are, and their addresses. */
 const named = {
   'site/index.md': 'index.md',
+  'site/playground.md': 'playground.md',
   'README.md': 'overview.md',
   'CHANGELOG.md': 'changelog.md',
   'CONTRIBUTING.md': 'contributing.md',

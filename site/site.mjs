@@ -30,7 +30,10 @@ if (!existsSync(installed) || statSync(installed).mtimeMs < statSync(`${folder}p
   run(npm, 'ci', '--ignore-scripts', '--no-audit', '--no-fund')
 rmSync(`${folder}generated`, { recursive: true, force: true })
 writeExamples()
+// its packages may have been installed just now
+const { buildPlayground } = await import('./playground/build.mjs')
 mkdirSync(`${folder}generated/public`)
 await writePicture(`${folder}../docs/pictures/two-moons.png`, `${folder}generated/public/two-moons.png`)
+await buildPlayground()
 node('typedoc/bin/typedoc', '--options', 'reference/typedoc.json', '--treatWarningsAsErrors', '--logLevel', 'Warn')
 node('vitepress/bin/vitepress.js', process.argv[2] ?? 'build', '.')

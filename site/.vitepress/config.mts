@@ -108,9 +108,7 @@ export default defineConfig({
     ],
   },
   themeConfig: {
-    nav: navigation
-      .map(({ text, items }) => ({ text, items }))
-      .concat([{ text: version, link: '/changelog' }] as never),
+    nav: [{ text: 'Playground', link: '/playground' }, ...navigation, { text: version, link: '/changelog' }],
     sidebar: { '/reference/': referenceNavigation(), '/': navigation },
     search: { provider: 'local', options: { _render: renderForSearch } },
     outline: { level: [2, 3] },

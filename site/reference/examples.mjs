@@ -18,16 +18,20 @@ const readKnown = () =>
 
 let context
 const load = () => {
-  context ??= { known: readKnown(), exported: JSON.parse(readFileSync(at('../generated/exports.json'), 'utf8')) }
+  if (context !== undefined) return context
+  const exported = JSON.parse(readFileSync(at('../generated/exports.json'), 'utf8'))
+  const known = readKnown()
+  const [imports, others] = [true, false].map((is) => known.filter(({ line }) => line.startsWith('import ') === is))
+  context = { imports, known: others, exported, entries: [...new Set(Object.values(exported).flat())] }
   return context
 }
 
 /** The lines before and after an example on a page of the reference, imports included. */
 export const aroundExample = (code, page) => {
-  const { known, exported } = load()
+  const { imports, known, exported, entries } = load()
   const isFp = page.includes('/diffeo/fp/')
   const lines = []
-  const declared = new Set()
+  const declared = new Set(imports.flatMap(({ names }) => names))
   let used = words(code)
   // a line may use names that earlier ones declare
   for (const { line, names } of [...known].reverse()) {
@@ -37,15 +41,16 @@ export const aroundExample = (code, page) => {
     used = new Set([...used, ...words(line)])
   }
   const names = [...used].filter((name) => exported[name] !== undefined && !declared.has(name))
-  const entries = [...new Set(names.map((name) => exported[name][0]))]
   // in the examples of `diffeo/fp` its own forms stand for the names that it shares
   const shared = isFp ? [...words(code)].filter((name) => exported[name]?.slice(1).includes('diffeo/fp')) : []
+  // the same modules in every program: the compiler then keeps the files of the last one
   const before = [
-    ...(used.has('T') ? ["import * as T from 'diffeo/tensor'"] : []),
-    ...(used.has('fp') || isFp ? ["import * as fp from 'diffeo/fp'"] : []),
+    "import * as T from 'diffeo/tensor'",
+    "import * as fp from 'diffeo/fp'",
     ...entries.map(
       (from) => `import { ${names.filter((name) => exported[name][0] === from).join(', ')} } from '${from}'`,
     ),
+    ...imports.map(({ line }) => line),
     ...lines,
     // a function, since an example may declare names that these lines declare too
     ';async () => {',

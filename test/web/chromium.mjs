@@ -83,7 +83,11 @@ export const startChromium = async (binary) => {
         console.push({ ...params.entry, text: `${params.entry.text} ${params.entry.url}` })
       if (method !== 'Target.attachedToTarget') return
       sessions.add(params.sessionId)
-      enable(params.sessionId).then(() => send('Runtime.runIfWaitingForDebugger', {}, params.sessionId))
+      // a worker may end before it is listened to
+      const resume = () => send('Runtime.runIfWaitingForDebugger', {}, params.sessionId)
+      enable(params.sessionId)
+        .then(resume, () => {})
+        .catch(() => {})
     }
     listeners.add(listen)
     await enable(session)

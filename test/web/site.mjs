@@ -13,6 +13,14 @@ import { serve } from './pages.mjs'
 
 const folder = fileURLToPath(new URL('../../site/dist/', import.meta.url))
 const axe = fileURLToPath(new URL('../../site/node_modules/axe-core/axe.min.js', import.meta.url))
+/** The main pages: they are inspected in the dark too. */
+const pictured = [
+  '/',
+  '/explanation/mathematics',
+  '/examples/02-shape-errors',
+  '/playground',
+  '/reference/diffeo/functions/coupling',
+]
 /** Kilobytes, compressed, that the first page may load. */
 const FIRST_PAGE = 200
 
@@ -84,6 +92,44 @@ const hover = `(async () => {
   return [...document.querySelectorAll('.v-popper__popper--shown')].map(({ textContent }) => textContent).join()
 })()`
 
+/** The playground: the compiler's message for a wrong shape, and what a training says and does to the page. */
+const play = `(async () => {
+  const until = async (done, seconds) => {
+    for (let i = 0; i < 10 * seconds && !done(); i++) await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+  const output = () => document.querySelector('output')?.textContent
+  await until(() => output() === 'Ready', 60)
+  const editable = monaco.editor.getModels()[0]
+  const program = editable.getValue()
+  const markers = () => monaco.editor.getModelMarkers({})
+  editable.setValue("import { compose, input, squeeze } from 'diffeo'\\ncompose(input([30, 30, 3]), squeeze, squeeze)\\n")
+  await until(() => markers().length > 0, 30)
+  const wrong = markers().map(({ startLineNumber, startColumn, message }) => [startLineNumber, startColumn, message].join(' '))
+  editable.setValue(program)
+  await until(() => markers().length === 0, 30)
+  let longest = 0
+  new PerformanceObserver((list) => {
+    for (const { duration } of list.getEntries()) longest = Math.max(longest, duration)
+  }).observe({ type: 'longtask' })
+  document.querySelector('.playground-bar button').click()
+  await until(() => /^test NLL|expected|compile|rror/.test(output()), 240)
+  return { wrong, output: output(), longest }
+})()`
+
+const checkPlayground = async (chromium, address) => {
+  const { result, thrown, console: lines } = await chromium.visit(`${address}playground`, { expression: play })
+  const { wrong, output, longest } = result ?? {}
+  console.log(`     playground: ${output}; the longest task of the page took ${longest} ms`)
+  const faults = lines
+    .filter(({ level }) => level !== 'debug')
+    .map(({ level, text }) => `/playground: ${level}: ${text}`)
+  if (thrown !== undefined) faults.push(`/playground: ${thrown}`)
+  if (wrong?.length !== 1 || !/^2 38 .*squeeze: expected an even height, got 15 in 15×15×12/.test(wrong[0]))
+    faults.push(`/playground: expected the sentence at the second squeeze, got ${wrong}`)
+  if (!(Number(/^test NLL ([\d.]+)/.exec(output)?.[1]) <= 0.45)) faults.push(`/playground: ${output}`)
+  return faults
+}
+
 /** Runs tasks, four at a time. */
 const each = async (items, task) => {
   const queue = [...items]
@@ -93,13 +139,6 @@ const each = async (items, task) => {
   await Promise.all(Array.from({ length: 4 }, work))
 }
 
-const pictured = [
-  '/',
-  '/explanation/mathematics',
-  '/examples/02-shape-errors',
-  '/conditional',
-  '/reference/diffeo/functions/coupling',
-]
 const sizes = { desktop: [1280, 800], phone: [390, 844] }
 const writePictures = async (chromium, address, into) => {
   mkdirSync(into, { recursive: true })
@@ -140,6 +179,11 @@ export const checkSite = async (chromium, pictures) => {
     const { result: shown } = await chromium.visit(`${address}conditional`, { expression: hover })
     if (!shown?.includes('ConditionalFlow<readonly [2], readonly [2], readonly [2]>'))
       faults.push(`/conditional: expected the type of posterior on hover, got ${shown}`)
+    await each(pictured, async (page) => {
+      const { result } = await chromium.visit(`${address}${page.slice(1)}`, { expression: inspect(script), dark: true })
+      faults.push(...(result?.faults ?? []).map((fault) => `${page}, dark: ${fault}`))
+    })
+    faults.push(...(await checkPlayground(chromium, address)))
     if (pictures !== undefined) await writePictures(chromium, address, pictures)
     console.log(
       `     site: ${pages.size} pages, ${hovers} types on hover, the first page loads ${weight.toFixed(0)} kB`,
@@ -152,7 +196,11 @@ export const checkSite = async (chromium, pictures) => {
 
 /** Builds the site; returns what is wrong with it, where there is a browser. */
 export const buildAndCheckSite = async (chromium) => {
-  const { status, stderr } = spawnSync('npm run site', { encoding: 'utf8', shell: true })
+  const { status, stderr } = spawnSync('npm run site', {
+    encoding: 'utf8',
+    shell: true,
+    env: { ...process.env, DIFFEO_SITE_CHECK: '1' },
+  })
   if (status !== 0) throw new Error(`npm run site ended with ${status}\n${stderr}`)
   return chromium === undefined ? [] : checkSite(chromium)
 }
