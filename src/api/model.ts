@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { Latents, Shape } from '../../types/shape.js'
+import type { Latents, Shape, Show, ShowLatents } from '../../types/shape.js'
 import { type CompiledFunctions, compiled } from '../distribution/compiled.js'
 import type { AnyConditionalFlow, AnyFlow, ConditionalFlow, Flow } from '../distribution/flow.js'
 import { DiffeoException, usageError } from '../error.js'
@@ -15,6 +15,7 @@ import type { Key } from '../tensor/random.js'
 import { latentList } from '../tensor/shape.js'
 import { type AnyTensor, latentBatch, latentTensors, unwrap } from '../tensor/tensor.js'
 import { type Evaluation, summarise } from '../train/evaluate.js'
+import { fingerprint, isSameFlow } from '../train/fingerprint.js'
 import { disposeState, type TrainState } from '../train/state.js'
 import { type Numbers, numbersOf, type Rows, taken, withBatch } from './rows.js'
 
@@ -58,6 +59,41 @@ export interface Trained {
   readonly best?: HistoryEntry
 }
 
+declare const ends: unique symbol
+/** A state of training that carries the shapes of its flow, from events `A` to latents `B`, in its type. */
+export interface StateOf<A extends Shape, B extends Latents> extends TrainState {
+  readonly [ends]?: readonly [events: A, latents: B]
+}
+/** `unknown` if training of the flow `L` can resume from the state `S`, else the sentence. */
+export type Resumes<L, S> = S extends { readonly [ends]?: readonly [infer A, infer B] }
+  ? L extends { readonly bijector: { readonly domain: infer D; readonly codomain: infer E } }
+    ? [A, B] extends [D, E]
+      ? unknown
+      : `train: expected a state of a flow from ${Show<D>} to ${ShowLatents<E>}, got one from ${Show<A>} to ${ShowLatents<B>}`
+    : unknown
+  : unknown
+
+/** The flow that each state of a model was trained for. */
+const flows = new WeakMap<TrainState, object>()
+
+/**
+ * Refuses a state of a model of another flow, even if the names and shapes of the parameters are the same.
+ *
+ * @throws DiffeoException
+ */
+export const refuseOtherFlow = (density: object, state: TrainState): void => {
+  const origin = flows.get(state)
+  if (origin === undefined || origin === density || isSameFlow(fingerprint(origin), fingerprint(density))) return
+  throw new DiffeoException(
+    usageError(
+      'train',
+      'a state of this flow',
+      'one of another flow with equal shapes',
+      'pass the flow that was trained',
+    ),
+  )
+}
+
 /** The fields of a model besides its functions. */
 export interface ModelState extends Trained {
   /** Frees the parameters, the state and what was compiled. */
@@ -78,11 +114,13 @@ export interface Saveable {
 /** A trained flow. */
 export interface Model<A extends Shape, B extends Latents> extends ModelFunctions<A>, ModelState {
   readonly density: Flow<A, B>
+  readonly state: StateOf<A, B>
 }
 
 /** A trained conditional flow. */
 export interface ConditionalModel<A extends Shape, C extends Shape, B extends Latents> extends ModelState {
   readonly density: ConditionalFlow<A, C, B>
+  readonly state: StateOf<A, B>
   /** The model at contexts: one for all examples, or one for each. */
   readonly given: (context: Rows<C>) => ModelFunctions<A>
 }
@@ -161,6 +199,7 @@ const withBatches = <R>(
 /** A model of a flow: it owns the parameters and the state. */
 export const modelOf = <L extends AnyFlow | AnyConditionalFlow>(density: L, trained: Trained): ModelOf<L> => {
   const { params, state } = trained
+  flows.set(state, density)
   const of = density as Flow<Shape, Latents> | ConditionalFlow<Shape, Shape, Latents>
   const functions = 'given' in of ? compiled(of) : compiled(of)
   const dispose = async (): Promise<void> => {

@@ -15,8 +15,8 @@ import { shown } from '../tensor/numbers.js'
 import { product } from '../tensor/shape.js'
 import { loadCheckpoint, saveCheckpoint } from '../train/checkpoint.js'
 import { restore, restoreBest } from '../train/restore.js'
-import { averageParams, copyParams } from '../train/state.js'
-import { type ModelOf, modelOf, type Saveable } from './model.js'
+import { averageParams, copyParams, type TrainState } from '../train/state.js'
+import { type ModelOf, modelOf, type Resumes, type Saveable } from './model.js'
 import { type DataOf, optimiser, type ProgressLine, type TrainOptions, trainIn } from './train.js'
 
 /** The metadata in a model's file, besides its parameters and its state. */
@@ -79,10 +79,10 @@ const run = trainIn({ ready: ensureEngine, show })
  * await model.logProb([[0.5, 0.2]]) // Float32Array, nats
  * await model.sample(500, { key: key(1) }) // { shape: [500, 2], data: Float32Array }
  */
-export const train = async <L extends AnyFlow | AnyConditionalFlow>(
+export const train = async <L extends AnyFlow | AnyConditionalFlow, S = TrainState>(
   density: L,
   data: DataOf<L>,
-  options: TrainOptions,
+  options: TrainOptions & { readonly from?: Resumes<L, S> & S },
 ): Promise<ModelOf<L> & Saveable> => saveable(await run(density, data, options))
 
 /**

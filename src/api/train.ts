@@ -41,7 +41,15 @@ import {
 import type { Variational } from '../train/variational.js'
 import { tensorsIn } from '../tree.js'
 import { type Batched, batchesOf, type Indexed, type Pairs, type Sampler, withNoise } from './data.js'
-import { type HistoryEntry, type ModelOf, modelOf, type Trained, withKey } from './model.js'
+import {
+  type HistoryEntry,
+  type ModelOf,
+  modelOf,
+  type Resumes,
+  refuseOtherFlow,
+  type Trained,
+  withKey,
+} from './model.js'
 import type { Rows } from './rows.js'
 
 /**
@@ -170,10 +178,10 @@ const lossIn = (event: Stepped<ObjectiveKind> | Validated<ObjectiveKind>): numbe
 /** `train` for Node or for browsers. */
 export const trainIn =
   ({ ready, show }: Host) =>
-  async <L extends AnyFlow | AnyConditionalFlow>(
+  async <L extends AnyFlow | AnyConditionalFlow, S = TrainState>(
     density: L,
     data: DataOf<L>,
-    options: TrainOptions,
+    options: TrainOptions & { readonly from?: Resumes<L, S> & S },
   ): Promise<ModelOf<L>> => {
     expectKind('train', 'a density', density, ['a density'], 'make one: density(shape, layers)')
     expectOptions(withKey('train', options))
@@ -181,6 +189,7 @@ export const trainIn =
     if (from !== undefined) checkState('train', density.spec, from)
     frozenBy(density.spec, options.freeze)
     await ready()
+    if (from !== undefined) refuseOtherFlow(density, from)
     const parts = { shape: density.bijector.domain, context: contextOf(density.bijector) }
     const likelihood = await batchesOf(parts, data, { key: foldIn(key, 1), size, validation: share })
     const batched = options.objective

@@ -3,12 +3,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs-core'
 import {
+  actNorm,
+  compose,
   density,
   halves,
   type Key,
   key,
   load,
   mlp,
+  permute,
   realNvpVector,
   reverseKl,
   splineCoupling,
@@ -58,6 +61,22 @@ describe('train', () => {
     await model.dispose()
   }, 60_000)
 
+  it('refuses the state of another flow, even one with the same parameters', async () => {
+    const [one, other] = [
+      [0, 1],
+      [1, 0],
+    ].map((order) => density([2], compose(actNorm, permute(order))))
+    const options = { key: key(0), steps: 2, batch: 4, validation: 0 }
+    const model = await train(one!, moons, options)
+    const again = density([2], compose(actNorm, permute([0, 1])))
+    await expect(train(other!, moons, { ...options, from: model.state })).rejects.toThrow(
+      'train: expected a state of this flow, got one of another flow with equal shapes; pass the flow that was trained',
+    )
+    const more = await train(again, moons, { ...options, steps: 3, from: model.state })
+    expect(more.state.step).toBe(3)
+    await more.dispose()
+    await model.dispose()
+  })
   it('is the same for the same key, and resumes from the state of a model', async () => {
     const rows = Array.from({ length: 60 }, (_, i) => [i / 60, Math.sin(i)])
     const options = { key: key(3), steps: 20, batch: 16 }
