@@ -40,16 +40,18 @@ const families = [
     '`maf({ transformer: Transformers.spline() })`',
     'Durkan et al. 2019',
   ],
+  ['naf', d.naf(), 'deep sigmoidal autoregressive, `naf()`', 'Huang et al. 2018'],
   ['nsf', d.nsf(), 'LU maps and spline couplings, `nsf()`', 'Durkan et al. 2019'],
   ['gaussianization', d.gaussianization(), 'rotations and marginals', 'Meng et al. 2020'],
   ['planar', repeated(16, d.planar), '16 planar layers', 'Rezende & Mohamed 2015'],
   ['radial', repeated(16, d.radial), '16 radial layers', 'Rezende & Mohamed 2015'],
   ['sylvester', repeated(8, d.sylvester({ rank: 2 })), '8 Sylvester layers', 'van den Berg et al. 2018'],
   ['residual', repeated(4, d.residual({ hidden: [32, 32] })), '4 residual layers', 'Chen et al. 2019'],
+  ['residual flow', d.residualFlow(), '8 residual layers, `residualFlow()`', 'Chen et al. 2019'],
   [
     'continuous',
-    d.continuous(),
-    'an ODE, trained by `flowMatching`',
+    d.cnf(),
+    'an ODE, `cnf()`, trained by `flowMatching`',
     'Lipman et al. 2023',
     { objective: d.flowMatching },
   ],
@@ -117,7 +119,7 @@ The densities that they learned, one family per row in the order of the table:
 
 All of them run on every engine and export to ONNX. In a conditional flow (\`{ given }\`), couplings, autoregressive, residual and
 continuous layers see the context; planar, radial, Sylvester and Gaussianization layers do not. For images: \`realNvp\`,
-\`glow\`, \`jet\`, and couplings of any family over \`checkerboard\` and \`channelwise\` masks.
+\`glow\`, \`flowPlusPlus\`, \`jet\`, and couplings of any family over \`checkerboard\` and \`channelwise\` masks.
 
 Which one? Start with \`nsf()\` for vectors: it is among the best on all four and samples in one pass. \`maf\` with splines or
 mixtures suits tables, where sampling is rare. Use \`iaf\` for variational inference. Affine couplings are the fastest.

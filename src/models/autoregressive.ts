@@ -1,5 +1,6 @@
 /**
- * Premade flows over vectors: masked and inverse autoregressive flows, and neural spline flows, made only of public parts.
+ * Premade flows over vectors: masked, inverse and neural autoregressive flows, and neural spline flows,
+ * made only of public parts.
  *
  * @module
  */
@@ -15,6 +16,7 @@ import { flip } from '../bijector/rearrange.js'
 import { reverse } from '../bijector/reverse.js'
 import type { Transformer } from '../bijector/transformer.js'
 import { affine } from '../bijector/transformers/affine.js'
+import { type SigmoidalOptions, sigmoidal } from '../bijector/transformers/sigmoidal.js'
 import { spline } from '../bijector/transformers/spline.js'
 import { mlp } from '../nn/mlp.js'
 import { count } from '../tensor/options.js'
@@ -54,6 +56,24 @@ export const maf = ({ layers = 5, transformer = affine(), ...options }: MafOptio
  */
 export const iaf = ({ layers = 5, transformer = affine(), ...options }: MafOptions = {}): Layer<SameVector> =>
   alternating('iaf', layers, () => reverse(autoregressiveOf(transformer)(options)))
+
+export interface NafOptions extends AutoregressiveOptions, Pick<SigmoidalOptions, 'units'> {
+  /** How many autoregressive layers, in alternating order of the variables. Default: 5 */
+  readonly layers?: number
+  /** Layers of sigmoids that bend each variable. Default: 2 */
+  readonly depth?: number
+}
+
+/**
+ * A neural autoregressive flow (Huang et al. 2018): {@link maf} whose variables bend by deep sigmoidal nets. It is universal,
+ * and slower than splines: a sample needs a root for each variable and layer of sigmoids. Starts near the identity, and at it
+ * for one unit.
+ *
+ * @example
+ * const tabular = density([6], naf({ layers: 3, units: 8, hidden: [128, 128] }))
+ */
+export const naf = ({ layers = 5, units = 4, depth = 2, ...options }: NafOptions = {}): Layer<SameVector> =>
+  alternating('naf', layers, () => autoregressiveOf(sigmoidal({ units, layers: depth }))(options))
 
 export interface NsfOptions extends MafOptions {
   /** Whether the layers are autoregressive, or couplings over alternating halves. Default: false */

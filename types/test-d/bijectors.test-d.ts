@@ -16,6 +16,7 @@ import {
   type ConditionalFlow,
   channelwise,
   checkerboard,
+  cnf,
   columns,
   compose,
   conditional,
@@ -37,6 +38,7 @@ import {
   factorOut,
   flatten,
   flip,
+  flowPlusPlus,
   gaussianization,
   glow,
   gumbelCdf,
@@ -56,6 +58,7 @@ import {
   maf,
   mask,
   mlp,
+  naf,
   normalCdf,
   nsf,
   ordered,
@@ -67,6 +70,7 @@ import {
   realNvpVector,
   reshapeTo,
   residual,
+  residualFlow,
   resnet,
   reverse,
   rotation,
@@ -323,6 +327,11 @@ expectType<Bijector<readonly [28, 28, 1], readonly [14, 14, 4]>>(atShape([28, 28
 expectError(atShape([28, 28, 1], glow({ scales: 3 })))
 expectType<Vector>(atShape([5], maf({ layers: 2, transformer: Transformers.spline() })))
 expectType<Vector>(atShape([5], iaf({ hidden: [8] })))
+expectType<Vector>(atShape([5], naf({ units: 8 })))
+expectType<Vector>(atShape([5], cnf({ steps: 4 })))
+expectType<Vector>(atShape([5], residualFlow({ layers: 2 })))
+expectType<Bijector<readonly [32, 32, 3], readonly [16, 16, 12]>>(atShape([32, 32, 3], flowPlusPlus()))
+expectError(atShape([5], flowPlusPlus()))
 expectType<Vector>(atShape([5], nsf({ autoregressive: true })))
 expectType<Posterior>(atShape([2], maf(), { given: [10] }))
 expectError(atShape([28, 28, 1], maf()))
