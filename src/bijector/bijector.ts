@@ -5,10 +5,11 @@
  */
 import type { FnOf, LatentsAt, Placed } from '../../types/check.js'
 import type { Latents, Shape } from '../../types/shape.js'
-import { orThrow } from '../error.js'
+import { DiffeoException, orThrow, shapeError } from '../error.js'
 import { shapeIn } from '../tensor/numbers.js'
 import { zeroPerExample } from '../tensor/ops.js'
 import type { Params, ParamsOf, Spec } from '../tensor/params.js'
+import { latentList, sameShape, show } from '../tensor/shape.js'
 import { type BatchOf, latentBatch, latentTensors, type PerExample, sizes } from '../tensor/tensor.js'
 import { layerIn } from './arguments.js'
 import { forEach } from './context.js'
@@ -80,7 +81,7 @@ const runsOf = <A extends Shape, B extends Latents, S extends Spec, C extends Sh
 ): RunsDefinition<A, B> => {
   const { name, domain, codomain, spec, support = REALS, range = REALS, parts } = d
   const on =
-    <X extends Latents>(latents: X, f: Direction<S, X, C>): Run =>
+    <X extends Latents>(latents: X, f: Direction<S, X, C>, to: Latents, direction: string): Run =>
     ({ params, values, given }) => {
       const contexts = given && forEach(sizes(values[0]!)[0]!, given)
       // `bind` has compared the parameters with the spec, and `given` the contexts with `C`
@@ -89,7 +90,14 @@ const runsOf = <A extends Shape, B extends Latents, S extends Spec, C extends Sh
         latentBatch(latents, values),
         contexts as BatchOf<C>,
       )
-      return { values: latentTensors(value), logDet, params: next }
+      const outputs = latentTensors(value)
+      const rows = sizes(values[0]!)[0]!
+      latentList(to).forEach((shape, i) => {
+        const [expected, got] = [[rows, ...shape], outputs[i] === undefined ? [] : sizes(outputs[i])]
+        if (!sameShape(expected, got))
+          throw new DiffeoException(shapeError(name, `${show(expected)} from its ${direction}`, show(got)))
+      })
+      return { values: outputs, logDet, params: next }
     }
   // the layers of a composition check their own supports
   const guard: typeof between = (from, to, run) => (parts === undefined ? between(from, to, run) : run)
@@ -102,10 +110,10 @@ const runsOf = <A extends Shape, B extends Latents, S extends Spec, C extends Sh
     support,
     range,
     ...(parts && { parts }),
-    forward: guard(support, range, on(domain, functions.forward)),
-    inverse: guard(range, support, on(codomain, functions.inverse)),
-    ...(train && { train: guard(support, range, on(domain, train)) }),
-    ...(start && { start: guard(support, range, on(domain, start)) }),
+    forward: guard(support, range, on(domain, functions.forward, codomain, 'forward')),
+    inverse: guard(range, support, on(codomain, functions.inverse, domain, 'inverse')),
+    ...(train && { train: guard(support, range, on(domain, train, codomain, 'train')) }),
+    ...(start && { start: guard(support, range, on(domain, start, codomain, 'start')) }),
   }
 }
 
