@@ -14,6 +14,8 @@ export {
   type TabularOptions,
   tabular,
 } from '../api/tabular.js'
+export { type Knot, splineThrough } from '../bijector/spline-through.js'
+export { type StandardiseOptions, standardise } from '../bijector/standardise.js'
 export { type Augmentation, type Labelled, oneHot } from '../data/batches.js'
 export * from '../data/image-set.js'
 export * from '../data/planes.js'

@@ -70,10 +70,8 @@ import {
   softplus,
   softsign,
   splineCoupling,
-  splineThrough,
   splitInto,
   squeeze,
-  standardise,
   stickBreaking,
   sylvester,
   type Transformer,
@@ -84,6 +82,7 @@ import {
   vit,
   weibullCdf,
 } from 'diffeo'
+import { splineThrough, standardise } from 'diffeo/data'
 import type { LawOptions } from 'diffeo/laws'
 
 export interface Entry extends Omit<LawOptions, 'runs' | 'seed'> {

@@ -1,5 +1,6 @@
 // The codomain of every bijector and of the premade flows.
 import { expectError, expectType } from 'tsd'
+import { splineThrough, standardise } from '../../dist/src/entry/data.js'
 import type { AnyTensor, Tensor } from '../../dist/src/entry/tensor.js'
 import * as T from '../../dist/src/entry/tensor.js'
 import {
@@ -82,10 +83,8 @@ import {
   softplus,
   softsign,
   splineCoupling,
-  splineThrough,
   splitInto,
   squeeze,
-  standardise,
   standardNormal,
   stickBreaking,
   sylvester,
