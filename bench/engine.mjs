@@ -25,13 +25,16 @@ const load = async (row, file) => {
   )
   const latents = [...tensors.keys()].filter((name) => name.startsWith('z/')).map(tensor)
   const x = /** @type {any} */ (tensor('x'))
+  const objective = row.kind === 'cnf' ? diffeo.flowMatching(flow) : flow
+  const noised = (/** @type {number} */ step) =>
+    'noised' in objective ? objective.noised(diffeo.foldIn(diffeo.key(0), step), x) : x
   const optimiser = diffeo.averaged(diffeo.adam())
   const trained = diffeo.leaves(flow.bijector.spec).map(([, { role }]) => role !== 'statistic')
   const moments = optimiser.init(
     diffeo.leaves(params).flatMap(([, leaf], i) => (trained[i] ? [diffeo.unwrap(/** @type {any} */ (leaf))] : [])),
   )
   let state = /** @type {import('../dist/src/entry/train.js').TrainState} */ ({ step: 0, params, moments })
-  const next = diffeo.trainStep(flow, { optimiser, learningRate: diffeo.constantRate(1e-3) })
+  const next = diffeo.trainStep(/** @type {any} */ (objective), { optimiser, learningRate: diffeo.constantRate(1e-3) })
   const { logProb } = diffeo.compiled(flow)
   const generate = diffeo.jit(
     (/** @type {import('../dist/src/entry/tensor.js').Params} */ p, /** @type {any} */ z) =>
@@ -40,7 +43,9 @@ const load = async (row, file) => {
   )
   return {
     step: async () => {
-      const [after, metrics] = await next(state, x)
+      const batch = noised(state.step)
+      const [after, metrics] = await next(state, batch)
+      if (batch !== x) for (const t of [...batch.noise, batch.time]) diffeo.unwrap(t).dispose()
       if (state.params !== params) diffeo.disposeState(state)
       state = after
       return () => metrics

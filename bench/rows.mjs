@@ -16,13 +16,31 @@ import { stop } from './flags.mjs'
  *   readonly width: number, readonly blocks: number, readonly norm: 'batch', readonly path: 'actNorm' | 'none' }} Image
  * @typedef {{ readonly kind: 'vector', readonly shape: readonly [number], readonly couplings: number,
  *   readonly hidden: readonly number[] }} Vector
- * @typedef {(Image | Vector) & { readonly name: string, readonly batch: number, readonly samples: number,
- *   readonly burst: number, readonly turns?: number }} Row
+ * @typedef {{ readonly kind: 'spline' | 'maf' | 'cnf', readonly shape: readonly [number], readonly layers: number,
+ *   readonly hidden: readonly number[], readonly bins?: number }} Table
+ * @typedef {{ readonly kind: 'glow', readonly shape: readonly [number, number, number], readonly scales: number,
+ *   readonly steps: number, readonly width: number, readonly peerWidth: number }} Glow
+ *   `peerWidth`: width that gives normflows, whose middle convolution is 1×1, as many parameters
+ * @typedef {'step' | 'density' | 'sample'} Work
+ * @typedef {(Image | Vector | Table | Glow) & { readonly name: string, readonly batch: number, readonly samples: number,
+ *   readonly burst: number, readonly turns?: number,
+ *   readonly peers?: readonly string[], readonly works?: readonly Work[] }} Row
  *   `burst`: calls per turn, so that short calls are timed with warm caches; `turns`: number of turns (default: 10);
- *   short calls need more, because other processes disturb them easily
+ *   short calls need more, because other processes disturb them easily; `peers`: libraries with this flow, whose
+ *   parameters cannot be shared (default: PyTorch and JAX with the parameters of the file); `works`: default all three
  */
 
 const image = /** @type {const} */ ({ kind: 'image', scales: 2, norm: 'batch', path: 'actNorm', samples: 64 })
+
+const table = /** @type {const} */ ({ hidden: [64, 64], batch: 512, samples: 512, turns: 20 })
+const spline = /** @type {const} */ ({
+  ...table,
+  kind: 'spline',
+  layers: 8,
+  bins: 8,
+  peers: ['zuko', 'nflows', 'flowjax'],
+})
+const maf = /** @type {const} */ ({ ...table, kind: 'maf', layers: 5, peers: ['zuko', 'nflows', 'flowjax'] })
 
 /** @type {readonly Row[]} */
 export const rows = [
@@ -40,6 +58,33 @@ export const rows = [
     burst: 20,
     turns: 30,
   },
+  { ...spline, name: 'spline8', shape: [8], burst: 5 },
+  { ...spline, name: 'spline64', shape: [64], burst: 3 },
+  { ...maf, name: 'maf8', shape: [8], burst: 5 },
+  { ...maf, name: 'maf64', shape: [64], burst: 1, turns: 10 },
+  {
+    name: 'glow',
+    kind: 'glow',
+    shape: [32, 32, 3],
+    scales: 2,
+    steps: 8,
+    width: 64,
+    peerWidth: 136,
+    batch: 32,
+    samples: 32,
+    burst: 2,
+    peers: ['normflows'],
+  },
+  {
+    ...table,
+    name: 'cnf',
+    kind: 'cnf',
+    shape: [8],
+    layers: 1,
+    burst: 5,
+    peers: ['torch', 'jax'],
+    works: ['step', 'sample'],
+  },
 ]
 
 /** The row that a flag names; an unknown name ends the script. @type {(flag: string, name: string) => Row} */
@@ -48,24 +93,72 @@ export const rowNamed = (flag, name) =>
   stop(`${flag}: expected one of ${rows.map((row) => row.name)}, got '${name}'`)
 
 /** @type {(row: Row) => string} */
-export const describeRow = (row) =>
-  `${row.name}: batch ${row.batch} of ${row.shape.join('×')}, ` +
-  (row.kind === 'image'
-    ? `width ${row.width}, ${row.blocks} blocks, ${row.scales} scales`
-    : `${row.couplings} couplings, hidden ${row.hidden.join('×')}`)
+export const describeRow = (row) => `${row.name}: batch ${row.batch} of ${row.shape.join('×')}, ${detailsOf(row)}`
+
+/** @type {(row: Row) => string} */
+const detailsOf = (row) => {
+  if (row.kind === 'image') return `width ${row.width}, ${row.blocks} blocks, ${row.scales} scales`
+  if (row.kind === 'glow') return `${row.scales} scales of ${row.steps} steps, width ${row.width}`
+  const hidden = `hidden ${row.hidden.join('×')}`
+  if (row.kind === 'vector') return `${row.couplings} couplings, ${hidden}`
+  return {
+    spline: `${row.layers} spline couplings of ${row.bins} bins, ${hidden}`,
+    maf: `${row.layers} affine autoregressive layers, ${hidden}`,
+    cnf: `flow matching, ${hidden}, 8 Runge-Kutta steps to sample`,
+  }[row.kind]
+}
+
+/** The layers of a row. @param {Row} row @returns {import('../dist/src/index.js').Layer<any>} */
+const layersOf = (row) => {
+  switch (row.kind) {
+    case 'image':
+      return diffeo.realNvp(row)
+    case 'vector':
+      return diffeo.realNvpVector(row)
+    case 'spline': {
+      const { layers, hidden, bins = 8 } = row
+      const over = (/** @type {'first' | 'second'} */ half) =>
+        diffeo.splineCoupling(diffeo.halves(half), diffeo.mlp({ hidden }), { bins })
+      return /** @type {any} */ (
+        // one call for each number of layers would be needed for its type
+        /** @type {any} */ (diffeo.compose)(
+          ...Array.from({ length: layers }, (_, i) => over(i % 2 === 0 ? 'first' : 'second')),
+        )
+      )
+    }
+    case 'maf':
+      return diffeo.maf(row)
+    case 'glow':
+      return diffeo.glow(row)
+    case 'cnf':
+      return diffeo.continuous({ hidden: row.hidden, steps: 8 })
+  }
+}
 
 /** The flow of a row. @param {Row} row @returns {import('../dist/src/index.js').Flow<any, any>} */
 export const flowOf = (row) => {
-  const layer = row.kind === 'image' ? diffeo.realNvp(row) : diffeo.realNvpVector(row)
-  return diffeo.flow(diffeo.orThrow(layer.at(row.shape)), diffeo.standardNormal)
+  return diffeo.flow(diffeo.orThrow(layersOf(row).at(row.shape)), diffeo.standardNormal)
 }
 
 /**
- * Dequantised images of waves and noise, or points of two moons.
+ * Dequantised images of waves and noise, points of two moons, or correlated vectors.
  * @param {Row} row @param {import('../dist/src/entry/tensor.js').Key} key @returns {ArrayLike<number>}
  */
 export const dataOf = (row, key) => {
   if (row.kind === 'vector') return diffeo.twoMoons({ noise: 0.05 }).sample(key, row.batch)
+  if (row.shape.length === 1) {
+    // correlated, and bent
+    const [d] = row.shape
+    const [kStraight, kBent, kMix] = diffeo.splitKey(key, 3)
+    const straight = diffeo.normalArray(kStraight, row.batch * d)
+    const mix = diffeo.normalArray(kMix, d * d)
+    return diffeo.normalArray(kBent, row.batch * d).map((v, i) => {
+      const [n, j] = [Math.floor(i / d), i % d]
+      let sum = 0
+      for (let k = 0; k < d; k++) sum += (mix[j * d + k] ?? 0) * (straight[n * d + k] ?? 0)
+      return sum / Math.sqrt(d) + Math.sin(2 * v)
+    })
+  }
   const [, w, c] = row.shape
   const size = row.batch * row.shape[0] * w * c
   const [kNoise, kFloat, kWave] = diffeo.splitKey(key, 3)

@@ -28,7 +28,15 @@ const { values: flags } = flagsFrom({
 const engines = (flags.engines ?? (flags.growth ? 'onnxruntime' : 'onnxruntime,ordinary,tensorflow,tensorflow-bf16'))
   .split(',')
   .filter(Boolean)
-const peers = peersOf(flags.peers ?? (flags.growth ? 'default,channels_last,jax' : 'default,channels_last,bf16,jax'))
+const peers = peersOf(flags.peers ?? (flags.growth ? 'default,channels_last,jax' : ''))
+/** The peers of a row among those that are asked for; default: all. @type {(row: import('./rows.mjs').Row) => readonly string[]} */
+const peersOfRow = (row) => {
+  const all = row.peers ?? ['default', 'channels_last', 'bf16', 'jax']
+  const others = row.peers ?? [...all, 'compile']
+  return peersOf((flags.peers?.split(',').filter((name) => others.includes(name)) ?? all).join())
+}
+/** PyTorch in float32, by itself or under a library. */
+const references = ['default', 'channels_last', 'torch', 'zuko', 'nflows', 'normflows']
 const repeat = flags.repeat === undefined ? undefined : Number(flags.repeat)
 
 await ready('wasm')
@@ -46,8 +54,10 @@ try {
     const file = join(folder, `${name}.safetensors`)
     const parameters = await writeRow(row, file)
     console.log(`\n${describeRow(row)}, ${parameters.toLocaleString('en')} parameters`)
-    const sides = await startSides(engines, peers, row, file)
-    for (const work of ['step', 'density', 'sample']) {
+    const sides = await startSides(engines, peersOfRow(row), row, file)
+    for (const { side, parameters: count } of sides)
+      if (count !== undefined) console.log(`  ${side}: ${count.toLocaleString('en')} parameters`)
+    for (const work of row.works ?? ['step', 'density', 'sample']) {
       /** @type {Map<string, { first: number, times: number[], value: any }>} */
       const found = new Map()
       // the first call compiles, the second still allocates memory
@@ -64,12 +74,10 @@ try {
           found.get(side)?.times.push(ms.at(-1))
         }
       const best = Math.min(
-        ...['default', 'channels_last'].flatMap((side) =>
-          found.has(side) ? [median(found.get(side)?.times ?? [])] : [],
-        ),
+        ...references.flatMap((side) => (found.has(side) ? [median(found.get(side)?.times ?? [])] : [])),
       )
       console.log(`  ${work}`)
-      for (const { side, child, title } of sides) {
+      for (const { side, child, title, parameters: count = parameters } of sides) {
         const { first, times, value } = found.get(side) ?? { first: Number.NaN, times: [], value: {} }
         const { peak } = await child.request({ cmd: 'memory' })
         const [least, middle] = [Math.min(...times), median(times)]
@@ -84,6 +92,7 @@ try {
           work,
           side,
           called: title,
+          parameters: count,
           min: least,
           median: middle,
           ratio,

@@ -9,6 +9,8 @@ import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
 
+/** @typedef {import('./rows.mjs').Row} Row */
+
 const here = dirname(fileURLToPath(import.meta.url))
 const threads = availableParallelism()
 const python = join(here, 'peers', '.venv', process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python')
@@ -60,23 +62,26 @@ const startEngine = (name) => {
   const [engine, options, env] = engines[name] ?? [name]
   return startChild(process.execPath, [join(here, 'engine.mjs'), engine, JSON.stringify(options ?? {})], env)
 }
-/** @param {string} name */
-const startPeer = (name) =>
-  name === 'jax'
-    ? startChild(python, [join(here, 'peers', 'jax_peer.py'), 'default', `${threads}`])
-    : startChild(python, [join(here, 'peers', 'torch_peer.py'), name, `${threads}`])
+/** @param {string} name @param {Row} row */
+const startPeer = (name, row) => {
+  const run = (/** @type {string} */ file, /** @type {string} */ variant) =>
+    startChild(python, [join(here, 'peers', file), variant, `${threads}`])
+  if (row.peers !== undefined)
+    return run(['flowjax', 'jax'].includes(name) ? 'jax_library.py' : 'torch_library.py', name)
+  return name === 'jax' ? run('jax_peer.py', 'default') : run('torch_peer.py', name)
+}
 
 /**
  * Starts each side and loads a row's file. It reports sides that fail, and leaves them out.
- * @param {readonly string[]} engines @param {readonly string[]} peers @param {object} row @param {string} file
+ * @param {readonly string[]} engines @param {readonly string[]} peers @param {Row} row @param {string} file
  */
 export const startSides = async (engines, peers, row, file) => {
   const sides = []
   for (const side of [...engines, ...peers]) {
-    const child = (engines.includes(side) ? startEngine : startPeer)(side)
+    const child = engines.includes(side) ? startEngine(side) : startPeer(side, row)
     const { ready: title, error } = await child.next()
     const loaded = error === undefined ? await child.request({ cmd: 'load', row, file }) : { error }
-    if (loaded.error === undefined) sides.push({ side, child, title })
+    if (loaded.error === undefined) sides.push({ side, child, title, parameters: loaded.parameters })
     else console.log(`  ${side}: ${loaded.error}`)
   }
   return sides

@@ -104,7 +104,7 @@ def serve(name, load):
         try:
             if request["cmd"] == "load":
                 works = load(request["row"], request["file"])
-                send({})
+                send({"parameters": works["parameters"]} if "parameters" in works else {})
             elif request["cmd"] == "feed":
                 values = np.frombuffer(sys.stdin.buffer.read(4 * math.prod(request["shape"])), "<f4")
                 works["feed"](values.reshape(request["shape"]), request.get("rate"))
