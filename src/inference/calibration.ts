@@ -4,8 +4,8 @@
  *
  * - the rank of each θ*ⱼ among the draws (simulation-based calibration, Talts et al. 2018)
  * - the share of draws that are likelier than θ* (expected coverage of regions of highest density, Hermans et al. 2022)
- * - the share of draws nearer to a random point than θ* (TARP, Lemos et al. 2023), which finds faults that the first two
- *   miss, such as an estimate that ignores x
+ * - the share of draws nearer to a reference point than θ* (TARP, Lemos et al. 2023). The references are the parameters of
+ *   other simulations whose data are nearest to x, so an estimate that ignores x fails, which the first two miss
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { count, wrongOption } from '../tensor/options.js'
 import { foldIn, type Key, uniformArray } from '../tensor/random.js'
 import type { Posterior } from './npe.js'
 import type { Prior } from './prior.js'
-import { type Simulator, simulate } from './simulate.js'
+import { type Simulations, type Simulator, simulate } from './simulate.js'
 
 /** Numbers that should be uniform on [0, 1], and the probability of such a distance from uniform by chance. */
 export interface Uniformity {
@@ -66,6 +66,29 @@ export interface Estimate {
   readonly given: (observation: ArrayLike<number>) => Pick<Posterior, 'sample' | 'logProb'>
 }
 
+/** Simulations among which references are found: many, so that few trials share one. */
+const REFERENCES = 1000
+
+/** The parameters of the simulation whose data are nearest to an observation, in deviations of the data. */
+const nearest = ({ parameters, data, size: columns, count: rows }: Simulations, size: number) => {
+  const deviations = Array.from({ length: columns }, (_, j) => {
+    let [sum, squares] = [0, 0]
+    for (let row = 0; row < rows; row++) {
+      sum += data[row * columns + j]!
+      squares += data[row * columns + j]! ** 2
+    }
+    return Math.sqrt(Math.max(squares / rows - (sum / rows) ** 2, 0)) || 1
+  })
+  return (observed: ArrayLike<number>): Float32Array => {
+    let [best, least] = [0, Number.POSITIVE_INFINITY]
+    for (let row = 0; row < rows; row++) {
+      const distance = deviations.reduce((sum, s, j) => sum + ((observed[j]! - data[row * columns + j]!) / s) ** 2, 0)
+      if (distance < least) [best, least] = [row, distance]
+    }
+    return parameters.subarray(best * size, (best + 1) * size)
+  }
+}
+
 /** The joint probability of a false alarm. */
 const LEVEL = 0.01
 
@@ -98,7 +121,17 @@ export const calibration = async (
   const { size } = prior
   const simulated = await simulate('calibration', simulator, prior.sample(foldIn(key, 0), trials), size, foldIn(key, 1))
   const n = simulated.count
-  const references = prior.sample(foldIn(key, 2), n)
+  const others = await simulate(
+    'calibration',
+    simulator,
+    prior.sample(foldIn(key, 2), REFERENCES),
+    size,
+    foldIn(key, 5),
+    {
+      size: simulated.size,
+    },
+  )
+  const referenceOf = nearest(others, size)
   // ranks are whole numbers; a share of one step makes them uniform
   const ties = uniformArray(foldIn(key, 3), n * (size + 2))
   const shares = Array.from({ length: size + 2 }, () => new Float64Array(n))
@@ -110,7 +143,7 @@ export const calibration = async (
     const { data } = await posterior.sample(draws, { key: foldIn(foldIn(key, 4), trial) })
     const logs = await posterior.logProb(data)
     const [logTruth = Number.NEGATIVE_INFINITY] = await posterior.logProb(truth)
-    const reference = references.subarray(trial * size, (trial + 1) * size)
+    const reference = referenceOf(observed)
     const distance = (row: ArrayLike<number>): number =>
       reference.reduce((sum, value, j) => sum + ((row[j]! - value) / scale[j]!) ** 2, 0)
     const put = (place: number, below: number): void => {
@@ -139,7 +172,7 @@ export const calibration = async (
       ? [`its regions of highest density are ${direction(coverage)} (p = ${coverage.p.toExponential(1)})`]
       : []),
     ...(tarp.p < level
-      ? [`its draws lie too near to or too far from random points (p = ${tarp.p.toExponential(1)})`]
+      ? [`its draws lie too near to or too far from reference points (p = ${tarp.p.toExponential(1)})`]
       : []),
   ]
   const failed = simulated.failed === 0 ? '' : `; ${simulated.failed} simulations failed`

@@ -111,7 +111,7 @@ const truncated = async (prior: Prior, posterior: Posterior, n: number, key: Key
   const edge = scores[Math.floor(CUT * scores.length)]!
   const kept = new Float32Array(n * prior.size)
   let found = 0
-  // where the posterior is far narrower than the prior, its own draws stand in for those that are still missing
+  // where the posterior is far narrower than the prior, a box around its draws replaces its region of highest density
   for (let round = 1; found < n && round <= 64; round++) {
     const proposed = prior.sample(foldIn(key, round), SEEN)
     const logs = await posterior.logProb(proposed)
@@ -187,25 +187,33 @@ export const npeIn =
     } = options
     let simulations: Simulations | undefined
     let estimate: PosteriorEstimate | undefined
-    for (let round = 0; round < rounds; round++) {
-      const own = foldIn(key, round)
-      const parameters =
-        estimate === undefined
-          ? prior.sample(foldIn(own, 0), perRound)
-          : await truncated(prior, estimate.given(observation!), perRound, foldIn(own, 0))
-      const fresh = await simulate('npe', simulator, parameters, prior.size, foldIn(own, 1), {
-        ...(simulations && { size: simulations.size }),
-        ...(parallel !== undefined && { parallel }),
-      })
-      simulations = joined(simulations, fresh)
-      if (observation !== undefined && observation.length !== simulations.size)
-        throw new DiffeoException(
-          usageError('npe', `an observation of ${simulations.size} numbers`, `${observation.length}`),
-        )
+    try {
+      for (let round = 0; round < rounds; round++) {
+        const own = foldIn(key, round)
+        const parameters =
+          estimate === undefined
+            ? prior.sample(foldIn(own, 0), perRound)
+            : await truncated(prior, estimate.given(observation!), perRound, foldIn(own, 0))
+        const fresh = await simulate('npe', simulator, parameters, prior.size, foldIn(own, 1), {
+          ...(simulations && { size: simulations.size }),
+          ...(parallel !== undefined && { parallel }),
+          signal: options.signal,
+        })
+        simulations = joined(simulations, fresh)
+        if (observation !== undefined && observation.length !== simulations.size)
+          throw new DiffeoException(
+            usageError('npe', `an observation of ${simulations.size} numbers`, `${observation.length}`),
+          )
+        const before = estimate
+        estimate = undefined
+        await before?.dispose()
+        estimate = await fitted(train, prior, simulations, layers, { ...training, key: foldIn(own, 2) })
+      }
+      return estimate!
+    } catch (thrown) {
       await estimate?.dispose()
-      estimate = await fitted(train, prior, simulations, layers, { ...training, key: foldIn(own, 2) })
+      throw thrown
     }
-    return estimate!
   }
 
 const fitted = async (
@@ -232,6 +240,9 @@ const fitted = async (
     given: (observation) => {
       if (observation.length !== size)
         throw new DiffeoException(usageError('given', `an observation of ${size} numbers`, `${observation.length}`))
+      const wrong = Array.from(observation).find((value) => !Number.isFinite(value))
+      if (wrong !== undefined)
+        throw new DiffeoException(usageError('given', 'an observation of finite numbers', `${wrong}`))
       return model.given(standard(observation))
     },
     dispose: model.dispose,

@@ -4,10 +4,12 @@
  * @module
  */
 import type { Same, SameVector } from '../../types/shape.js'
+import { exp, scaleBy } from '../bijector/activations.js'
 import { columns } from '../bijector/columns.js'
 import { compose } from '../bijector/compose.js'
 import { logit } from '../bijector/elementwise.js'
 import type { Layer } from '../bijector/layer.js'
+import { reverse } from '../bijector/reverse.js'
 import { standardise } from '../bijector/standardise.js'
 import type { Interval } from '../bijector/support.js'
 import { DiffeoException, usageError } from '../error.js'
@@ -19,7 +21,7 @@ export interface Prior {
   readonly size: number
   /** `n` draws, row after row. */
   readonly sample: (key: Key, n: number) => Float32Array
-  /** The interval of each parameter. Its ends are infinite, or both finite. */
+  /** The interval of each parameter; its ends may be infinite. */
   readonly support: readonly Interval[]
   /** The mean and the standard deviation of each parameter, if its interval is infinite. */
   readonly scale: readonly (readonly [mean: number, deviation: number])[]
@@ -84,6 +86,13 @@ const LOGISTIC = Math.PI / Math.sqrt(3)
 export const ontoReals = ({ support, scale }: Prior): Layer<SameVector> => {
   const layers = support.map(([low, high], i): Layer<Same> => {
     const [mean, deviation] = scale[i]!
+    if (Number.isFinite(low) !== Number.isFinite(high)) {
+      // the logarithm of the distance from the one end
+      const away = Number.isFinite(low)
+        ? [standardise({ mean: low, deviation: 1 })]
+        : [standardise({ mean: high, deviation: 1 }), scaleBy(-1)]
+      return compose(...(away as [Layer<Same>]), reverse(exp)) as Layer<Same>
+    }
     return Number.isFinite(low)
       ? (compose(
           standardise({ mean: low, deviation: high - low }),

@@ -29,13 +29,15 @@ interface Waiting {
   readonly reject: (error: Error) => void
 }
 
-const dataIn = (line: string): ArrayLike<number> => {
+/** The data of a line, or the error that it reports. Throws for any other line. */
+const dataIn = (line: string): ArrayLike<number> | Error => {
   const answer: unknown = JSON.parse(line)
   if (typeof answer === 'object' && answer !== null) {
-    if ('data' in answer && Array.isArray(answer.data)) return answer.data.map(Number)
-    if ('error' in answer) throw new Error(String(answer.error))
+    // NaN is null in JSON, which is no number; `simulate` counts it
+    if ('data' in answer && Array.isArray(answer.data)) return answer.data as number[]
+    if ('error' in answer) return new Error(String(answer.error))
   }
-  throw new Error(`expected { "data": […] }, got ${line.slice(0, 60)}`)
+  throw new Error('no answer')
 }
 
 const worker = (command: string, args: readonly string[]) => {
@@ -47,15 +49,19 @@ const worker = (command: string, args: readonly string[]) => {
     for (const { reject } of waiting.splice(0)) reject(ended)
   }
   child.on('error', ({ message }) => end(`cannot run ${command}: ${message}`))
-  child.on('exit', (code, signal) => end(`${command} ended with ${signal ?? `code ${code}`}`))
+  // 'close' comes after the last line
+  child.on('close', (code, signal) => end(`${command} ended with ${signal ?? `code ${code}`}`))
   child.stdin.on('error', () => undefined)
   createInterface({ input: child.stdout }).on('line', (line) => {
-    const next = waiting.shift()
-    if (next === undefined) return
     try {
-      next.resolve(dataIn(line))
-    } catch (thrown) {
-      next.reject(thrown as Error)
+      const answer = dataIn(line)
+      const next = waiting.shift()
+      if (answer instanceof Error) next?.reject(answer)
+      else next?.resolve(answer)
+    } catch {
+      // later lines could belong to other parameters
+      end(`${command} wrote a line that is no answer: ${line.slice(0, 60)}; write other text to stderr`)
+      child.kill()
     }
   })
   return {

@@ -26,12 +26,12 @@ export interface Simulations {
 /** How many simulations run at once, unless an option says otherwise. */
 const AT_ONCE = 16
 
-const problemOf = (data: ArrayLike<number>, size: number | undefined): string | undefined => {
+const problemOf = (data: ArrayLike<number>): string | undefined => {
   if (typeof data !== 'object' || data === null || typeof data.length !== 'number' || data.length === 0)
     return `returned ${data === null ? 'null' : typeof data} instead of numbers`
-  if (size !== undefined && data.length !== size) return `returned ${data.length} numbers instead of ${size}`
-  const wrong = Array.from(data).find((value) => !Number.isFinite(Math.fround(value)))
-  return wrong === undefined ? undefined : `returned ${wrong}`
+  const all: readonly unknown[] = Array.from(data)
+  const wrong = all.findIndex((value) => typeof value !== 'number' || !Number.isFinite(Math.fround(value)))
+  return wrong < 0 ? undefined : `returned ${String(all[wrong])}`
 }
 
 /**
@@ -46,40 +46,43 @@ export const simulate = async (
   parameters: Float32Array,
   width: number,
   key: Key,
-  { size, parallel = AT_ONCE }: { readonly size?: number; readonly parallel?: number } = {},
+  {
+    size,
+    parallel = AT_ONCE,
+    signal,
+  }: { readonly size?: number; readonly parallel?: number; readonly signal?: AbortSignal | undefined } = {},
 ): Promise<Simulations> => {
   if (typeof simulator !== 'function')
     throw new DiffeoException(usageError(op, 'a simulator, which is a function', typeof simulator))
   const total = parameters.length / width
   const results: (ArrayLike<number> | undefined)[] = Array(total).fill(undefined)
-  let expected = size
-  let failed = 0
-  let reason: string | undefined
+  const problems: (string | undefined)[] = Array(total).fill(undefined)
   let next = 0
-  const fail = (why: string): void => {
-    failed += 1
-    reason ??= why
-  }
   const work = async (): Promise<void> => {
-    while (next < total) {
+    while (next < total && signal?.aborted !== true) {
       const i = next++
       try {
-        const result = simulator(parameters.slice(i * width, (i + 1) * width), foldIn(key, i))
-        const data = result instanceof Promise ? await result : result
-        const problem = problemOf(data, expected)
-        if (problem !== undefined) {
-          fail(problem)
-          continue
-        }
-        expected ??= data.length
-        results[i] = data
+        const data = await simulator(parameters.slice(i * width, (i + 1) * width), foldIn(key, i))
+        problems[i] = problemOf(data)
+        if (problems[i] === undefined) results[i] = data
       } catch (thrown) {
-        fail(`threw: ${messageOf(thrown)}`)
+        problems[i] = `threw: ${messageOf(thrown)}`
       }
     }
   }
   await Promise.all(Array.from({ length: Math.max(1, Math.min(parallel, total)) }, work))
+  if (signal?.aborted === true)
+    throw new DiffeoException(trainingError(op, 'to finish', 'an abort while simulating', 'run it again'))
+  // the first in order decides, not the first to finish
+  const expected = size ?? results.find((data) => data !== undefined)?.length
+  results.forEach((data, i) => {
+    if (data === undefined || data.length === expected) return
+    results[i] = undefined
+    problems[i] = `returned ${data.length} numbers instead of ${expected}`
+  })
   const kept = results.flatMap((data, i) => (data === undefined ? [] : [i]))
+  const failed = total - kept.length
+  const reason = problems.find((problem) => problem !== undefined)
   if (kept.length === 0 || failed > total / 2)
     throw new DiffeoException(
       trainingError(

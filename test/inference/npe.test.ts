@@ -98,6 +98,24 @@ describe('a bounded prior', () => {
   }, 60_000)
 })
 
+describe('a prior with one bound', () => {
+  it.each([
+    [[2, Number.POSITIVE_INFINITY] as const, 1],
+    [[Number.NEGATIVE_INFINITY, -2] as const, -1],
+  ])('bounds the posterior: %j', async (interval, sign) => {
+    const [end] = interval.filter(Number.isFinite)
+    const away = (k: Key, n: number) => normalArray(k, n).map((z) => end! + sign * Math.exp(z))
+    const half = { size: 1, sample: away, support: [interval], scale: [[end! + sign, 1]] as const }
+    const simulator = (p: Float32Array, k: Key) => normalArray(k, 1).map((z) => p[0]! + z)
+    await using posterior = await npe(simulator, half, { key: key(0), simulations: 500, steps: 50, layers })
+    const at = posterior.given([end!])
+    const { data } = await at.sample(1000, { key: key(1) })
+    for (const value of data) expect(sign * (value - end!)).toBeGreaterThanOrEqual(0)
+    expect((await at.logProb([end! - sign]))[0]).toBe(Number.NEGATIVE_INFINITY)
+    expect(() => posterior.given([Number.NaN])).toThrow('given: expected an observation of finite numbers, got NaN')
+  })
+})
+
 describe('calibration', () => {
   const at = { key: key(5), trials: 200, draws: 100 }
   it('accepts the exact posterior', async () => {
@@ -130,6 +148,24 @@ describe('calibration', () => {
     expect(verdict).toMatch(/^miscalibrated: /)
     expect(verdict).toContain(sentence)
   })
+  it('finds an estimate that ignores the data, by TARP alone', async () => {
+    const ignorant = {
+      given: () => ({
+        sample: async (n: number, { key: k }: { readonly key: Key }) => ({
+          shape: [n, 2] as const,
+          data: normalArray(k, 2 * n),
+        }),
+        logProb: async (theta: ArrayLike<number>) =>
+          Float32Array.from(
+            { length: theta.length / 2 },
+            (_, row) => -(theta[2 * row]! ** 2 + theta[2 * row + 1]! ** 2) / 2,
+          ),
+      }),
+    }
+    const { verdict, ranks } = await calibration(ignorant, linear, prior, at)
+    expect(verdict).toContain('its draws lie too near to or too far from reference points')
+    for (const { p } of ranks) expect(p).toBeGreaterThan(0.001)
+  })
   it('finds the mean of uniform numbers near, and others far', () => {
     // tables of the Kolmogorov distribution: P(√n D > 1.358) = 0.05, P(√n D > 1.628) = 0.01
     expect(kolmogorov(1.358 / 100, 10_000)).toBeCloseTo(0.05, 2)
@@ -152,6 +188,7 @@ describe('simulators', () => {
       'threw: no solution',
     ],
     ['returns NaN', () => [Number.NaN, 1], 'returned NaN'],
+    ['returns undefined', () => [undefined as never, 1], 'returned undefined'],
     ['returns too few numbers', () => [1], 'returned 1 numbers instead of 2'],
     ['returns something else', () => 'x' as never, 'returned string instead of numbers'],
   ])('that %s now and then are counted', async (_, wrong, reason) => {
@@ -178,6 +215,23 @@ describe('simulators', () => {
     expect(failed).toBeLessThan(30)
     if (failed > 0) expect(reason).toBe('threw: unlucky')
     expect(Array.from(data)).toEqual(Array.from(parameters, (p) => 2 * p))
+  })
+  it('in processes may not write NaN, or lines that are no answers', async () => {
+    const program = (data: string, first = '') => `${first}
+      require('readline').createInterface({ input: process.stdin }).on('line', (line) => {
+        const { parameters, seed } = JSON.parse(line)
+        console.log(JSON.stringify({ data: ${data} }))
+      })`
+    using lossy = simulatorProcess(process.execPath, ['-e', program('[parameters[0], seed % 5 ? 1 : NaN]')], {
+      processes: 1,
+    })
+    await using posterior = await npe(lossy.simulator, prior, { ...quick, key: key(2) })
+    expect(posterior.simulations.failed).toBeGreaterThan(0)
+    expect(posterior.simulations.reason).toBe('returned null')
+    using chatty = simulatorProcess(process.execPath, ['-e', program('parameters', "console.log('loading')")], {
+      processes: 1,
+    })
+    await expect(npe(chatty.simulator, prior, quick)).rejects.toThrow(/wrote a line that is no answer: loading/)
   })
   it('in processes that end are failures, with the reason', async () => {
     using gone = simulatorProcess(process.execPath, ['-e', 'process.exit(3)'], { processes: 1 })
