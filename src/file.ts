@@ -141,8 +141,11 @@ const replaceable = async (path: string): Promise<Stats | undefined> => {
   return lstat(path).catch(() => undefined)
 }
 
+/** The content of a file: bytes, or pieces of text that are made while they are written. */
+export type Content = Uint8Array | AsyncIterable<string>
+
 /** An unpredictable name in the same folder. `wx` refuses an existing file and follows no link. */
-const replace = async (path: string, bytes: Uint8Array): Promise<void> => {
+const replace = async (path: string, content: Content): Promise<void> => {
   const before = await replaceable(path)
   const temporary = `${path}.${randomInt(1e9, 2 ** 32)}`
   if (unfinished.size === 0) process.on('exit', removeUnfinished)
@@ -150,8 +153,8 @@ const replace = async (path: string, bytes: Uint8Array): Promise<void> => {
   try {
     const file = await open(temporary, 'wx')
     try {
-      // goes on until all are there, or fails
-      await file.writeFile(bytes)
+      // each call continues after the last, until all bytes are there, or fails
+      for await (const piece of Symbol.asyncIterator in content ? content : [content]) await file.writeFile(piece)
       await keepOwner(file, before)
       await file.sync()
     } finally {
@@ -172,10 +175,11 @@ const replace = async (path: string, bytes: Uint8Array): Promise<void> => {
  * Writes a file all at once: writes and flushes a temporary file in the same folder, renames it to `path`,
  * and flushes the folder. A link at `path` is replaced, not followed.
  *
- * @returns left: a file error, if the folder is missing or forbidden or the disk is full; `path` is then untouched.
+ * @returns left: a file error, if the folder is missing or forbidden or the disk is full, or the error that making the
+ *   content rejects with; `path` is then untouched.
  * @example writeFileAtomic('out/samples.png')(file)
  */
 export const writeFileAtomic =
   (path: string) =>
-  (bytes: Uint8Array): TE.TaskEither<DiffeoError, void> =>
-    TE.tryCatch(() => replace(path, bytes), fileFailure('write', path))
+  (content: Content): TE.TaskEither<DiffeoError, void> =>
+    TE.tryCatch(() => replace(path, content), fileFailure('write', path))

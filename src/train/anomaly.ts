@@ -15,6 +15,14 @@ const requireSome = (op: string, what: string, values: ArrayLike<number>): void 
 }
 
 /**
+ * The value of an ascending list below which a share of it lies.
+ *
+ * @internal
+ */
+export const valueAtShare = (ascending: Float64Array, share: number): number =>
+  ascending[Math.min(ascending.length - 1, Math.floor(share * ascending.length))]!
+
+/**
  * The log-likelihood below which a share of held-out examples lies. An example below it is an anomaly, with that rate of
  * false alarms.
  *
@@ -26,8 +34,7 @@ export const anomalyThreshold = (heldOut: ArrayLike<number>, falseAlarms: number
   requireSome('anomalyThreshold', 'held-out log-likelihood', heldOut)
   if (!(falseAlarms > 0 && falseAlarms < 1))
     throw new DiffeoException(usageError('anomalyThreshold', 'a rate between 0 and 1', `${falseAlarms}`))
-  const ascending = Float64Array.from(heldOut).sort()
-  return ascending[Math.min(ascending.length - 1, Math.floor(falseAlarms * ascending.length))]!
+  return valueAtShare(Float64Array.from(heldOut).sort(), falseAlarms)
 }
 
 /**
@@ -35,7 +42,7 @@ export const anomalyThreshold = (heldOut: ArrayLike<number>, falseAlarms: number
  * half. 0.5 is no better than chance.
  *
  * @throws DiffeoException if one of the lists is empty
- * @example areaUnderRoc([-3, -2.5, -4], [-9, -2.9]) // scores are log-likelihoods: 1 − this for their negatives
+ * @example areaUnderRoc([3, 2.5, 4], [9, 2.9]) // of negative log-likelihoods: 4 of 6 pairs are in the right order
  */
 export const areaUnderRoc = (normal: ArrayLike<number>, anomalies: ArrayLike<number>): number => {
   requireSome('areaUnderRoc', 'normal score', normal)

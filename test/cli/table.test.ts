@@ -1,5 +1,5 @@
 /** Runs on tables: from a CSV to a density, scores and synthetic rows. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { key, loadRun } from 'diffeo'
 import { ready } from 'diffeo/engine'
 import { parquetReadObjects } from 'hyparquet'
@@ -156,11 +156,30 @@ describe('the command', () => {
     expect(code).not.toBe(0)
     expect(err).toContain(sentence)
   })
+  it('refuses figures that are damaged, and writes over no device', async () => {
+    const evaluation = at('runs/given/evaluation.json')
+    const whole = readFileSync(evaluation)
+    for (const [text, sentence] of [
+      [
+        '{',
+        'runs/given/evaluation.json: expected test figures in JSON, got other text; write it again: diffeo evaluate',
+      ],
+      ['{"each":["x"]}', 'runs/given/evaluation.json: expected figures.each'],
+    ] as const) {
+      writeFileSync(evaluation, text)
+      const { code, err } = await diffeo(folder, 'score', 'runs/given', 'sales.csv')
+      expect(code).not.toBe(0)
+      expect(err).toContain(sentence)
+    }
+    writeFileSync(evaluation, whole)
+    const { err } = await diffeo(folder, 'score', 'runs/given', 'sales.csv', '--to', '/dev/null')
+    expect(err).toContain('write /dev/null: expected a file, got a device, pipe or socket')
+  })
   it('leaves no half of a file of scores', async () => {
     writeFileSync(at('bad.csv'), `${header}\n1,north,20,3,0.1\n2,west,9000,3,-8\n`)
     const { err } = await diffeo(folder, 'score', 'runs/sales', 'bad.csv')
     expect(err).toContain("bad.csv row 2: expected one of east, north, south in column 'region', got 'west'")
-    expect([existsSync(at('bad.scores.csv')), existsSync(at('bad.scores.csv.partial'))]).toEqual([false, false])
+    expect(readdirSync(folder).filter((name) => name.startsWith('bad.'))).toEqual(['bad.csv'])
   })
 })
 

@@ -4,22 +4,22 @@
  *
  * @module
  */
-import { createWriteStream, existsSync } from 'node:fs'
-import { readFile, rename, rm } from 'node:fs/promises'
-import { finished } from 'node:stream/promises'
+import { existsSync } from 'node:fs'
 import { type Command, Option } from 'commander'
-import Papa from 'papaparse'
+import * as t from 'io-ts'
 import { finite } from '../../codec.js'
-import { DiffeoException, usageError } from '../../error.js'
-import { fileFailure } from '../../file.js'
+import { DiffeoException, orThrow, usageError } from '../../error.js'
+import { readBytes, writeFileAtomic } from '../../file.js'
 import { openTable } from '../../table/source.js'
 import { fittedRows } from '../../table/table.js'
 import { logSteps, rowsOf } from '../../table/view.js'
+import { csvText } from '../../table/write.js'
 import { foldIn } from '../../tensor/random.js'
 import { product } from '../../tensor/shape.js'
-import { examples, number, withRunOptions } from '../flags.js'
+import { valueAtShare } from '../../train/anomaly.js'
+import { examples, number, quoted, withRunOptions } from '../flags.js'
 import { keysOf } from '../run/examples.js'
-import { filesIn } from '../run/folder.js'
+import { decodeJson, filesIn } from '../run/folder.js'
 import { type RunFlags, withRun } from '../run/open-run.js'
 import { AT_ONCE, openRows, runTable } from '../run/table-run.js'
 import { type GlobalFlags, type Io, type Outcome, perform } from '../terminal/console.js'
@@ -31,17 +31,22 @@ interface ScoreFlags extends RunFlags {
   readonly falseAlarms?: number
 }
 
+/** What scores need of `evaluation.json`. A figure that is not finite is null there. */
+const HeldOut = t.type({ each: t.array(t.union([t.number, t.null])) })
+
 /** The log-likelihoods of held-out rows, ascending; none, if the run was not evaluated. */
 const heldOut = async (folder: string): Promise<Float64Array | undefined> => {
   const { evaluation } = filesIn(folder)
   if (!existsSync(evaluation)) return undefined
-  const { each } = JSON.parse(await readFile(evaluation, 'utf8')) as { readonly each?: readonly unknown[] }
-  const known = each?.filter((value): value is number => typeof value === 'number')
-  return known === undefined || known.length === 0 ? undefined : Float64Array.from(known, (nats) => -nats).sort()
+  const bytes = orThrow(await readBytes(evaluation)())
+  const fix = `write it again: diffeo evaluate ${quoted(folder)}`
+  const { each } = decodeJson(evaluation, { codec: HeldOut, what: 'test figures', root: 'figures', fix }, bytes)
+  const logProbs = Float64Array.from(each.flatMap((nats) => (nats === null ? [] : [-nats]))).sort()
+  return logProbs.length === 0 ? undefined : logProbs
 }
 
 /** The share of ascending numbers below a value. */
-export const shareBelow = (ascending: Float64Array, value: number): number => {
+const shareBelow = (ascending: Float64Array, value: number): number => {
   let [low, high] = [0, ascending.length]
   while (low < high) {
     const middle = (low + high) >> 1
@@ -50,10 +55,6 @@ export const shareBelow = (ascending: Float64Array, value: number): number => {
   }
   return low / ascending.length
 }
-
-/** The log-likelihood below which a share of held-out rows lies. */
-export const thresholdAt = (ascending: Float64Array, falseAlarms: number): number =>
-  ascending[Math.min(ascending.length - 1, Math.floor(falseAlarms * ascending.length))]!
 
 /** The whole command. */
 export const scoreRun = (folder: string, path: string, flags: ScoreFlags, io: Io): Promise<Outcome> =>
@@ -65,33 +66,33 @@ export const scoreRun = (folder: string, path: string, flags: ScoreFlags, io: Io
       )
     const { to = path.replace(/(\.\w+)?(\.gz)?$/, '.scores.csv'), missing, falseAlarms = 0.01 } = flags
     const held = await heldOut(folder)
-    const threshold = held && thresholdAt(held, falseAlarms)
+    const threshold = held === undefined ? undefined : valueAtShare(held, falseAlarms)
     const source = await openTable(path)
     const dimensions = product(run.flow.bijector.domain)
     const bound = logSteps(table.view)
     const pick = rowsOf(table.columns, table.view)
-    const rows = openRows(run)
+    const width = table.columns.length
     const noise = keysOf(run.config.recipe.seed).test
-    // written beside the file and renamed, so that a failure leaves no half of it
-    const partial = `${to}.partial`
-    const out = createWriteStream(partial)
-    let failure: unknown
-    out.on('error', (thrown) => {
-      failure = thrown
-    })
-    const write = async (text: string): Promise<void> => {
-      if (failure !== undefined) throw new DiffeoException(fileFailure('write', to)(failure))
-      if (!out.write(text))
-        await new Promise<void>((resolve) => out.once('drain', resolve).once('error', () => resolve()))
-    }
+    const columns = ['row', 'log_prob', 'bits_per_column', ...(held === undefined ? [] : ['percentile', 'is_anomaly'])]
     let [count, skipped, flagged, sum] = [0, 0, 0, 0]
-    const hasPercentiles = held !== undefined && threshold !== undefined
-    try {
-      await write(`row,log_prob,bits_per_column${hasPercentiles ? ',percentile,is_anomaly' : ''}\n`)
+    const cellsOf = (row: number, log: number): readonly number[] => {
+      count += 1
+      sum += log
+      const bits = -(log + bound) / (dimensions * Math.LN2)
+      const cells = [row, Number(log.toPrecision(7)), Number(bits.toPrecision(6))]
+      if (held === undefined || threshold === undefined) return cells
+      // NaN is an anomaly
+      const isAnomaly = !(log >= threshold)
+      if (isAnomaly) flagged += 1
+      return [...cells, Number((100 * shareBelow(held, log)).toPrecision(4)), Number(isAnomaly)]
+    }
+    const rows = openRows(run)
+    const lines = async function* (): AsyncGenerator<string> {
+      yield csvText({ columns, rows: [] })
       for await (const batch of fittedRows(source, table.columns, missing === 'drop' ? 'keep' : 'refuse'))
         for (let from = 0; from < batch.count; from += AT_ONCE) {
+          if (io.signal.aborted) throw new DiffeoException(usageError('score', 'to finish', 'a signal', 'run it again'))
           const size = Math.min(AT_ONCE, batch.count - from)
-          const width = table.columns.length
           const isWhole = (row: number): boolean =>
             !batch.values.subarray(row * width, (row + 1) * width).some(Number.isNaN)
           const places = Uint32Array.from({ length: size }, (_, i) => from + i).filter(isWhole)
@@ -99,49 +100,26 @@ export const scoreRun = (folder: string, path: string, flags: ScoreFlags, io: Io
           if (places.length === 0) continue
           const { x, given } = pick(batch.values, places, foldIn(noise, batch.from + from))
           const scores = await rows.score(x, given)
-          const lines = Array.from(places, (place, i) => {
-            const log = scores[i]!
-            const isAnomaly = hasPercentiles && !(log >= threshold)
-            if (isAnomaly) flagged += 1
-            sum += log
-            return [
-              batch.from + place,
-              Number(log.toPrecision(7)),
-              Number((-(log + bound) / (dimensions * Math.LN2)).toPrecision(6)),
-              ...(hasPercentiles ? [Number((100 * shareBelow(held, log)).toPrecision(4)), isAnomaly ? 1 : 0] : []),
-            ]
-          })
-          count += places.length
-          await write(`${Papa.unparse(lines, { newline: '\n' })}\n`)
-          if (io.signal.aborted) throw new DiffeoException(usageError('score', 'to finish', 'a signal', 'run it again'))
+          const cells = Array.from(places, (place, i) => cellsOf(batch.from + place, scores[i]!))
+          yield csvText({ columns, rows: cells }, false)
         }
-      out.end()
-      await finished(out).catch((thrown: unknown) => {
-        throw new DiffeoException(fileFailure('write', to)(thrown))
-      })
-      await rename(partial, to)
-    } catch (thrown) {
-      out.destroy()
-      await rm(partial, { force: true })
-      throw thrown
-    } finally {
-      await rows.dispose()
     }
+    orThrow(await writeFileAtomic(to)(lines())().finally(rows.dispose))
     if (skipped > 0) io.warn(`${skipped.toLocaleString('en')} rows with missing values have no score`)
-    const alarms = hasPercentiles
-      ? `; ${flagged.toLocaleString('en')} below ${threshold.toFixed(3)} nats, as ${(100 * falseAlarms).toPrecision(2)} % of held-out rows are`
-      : ''
-    io.say(
-      `${count.toLocaleString('en')} rows, mean log-likelihood ${(sum / Math.max(1, count)).toFixed(3)} nats${alarms}`,
-    )
+    const alarms =
+      threshold === undefined
+        ? ''
+        : `; ${flagged.toLocaleString('en')} below ${threshold.toFixed(3)} nats, as ${(100 * falseAlarms).toPrecision(2)} % of held-out rows are`
+    const mean = sum / Math.max(1, count)
+    io.say(`${count.toLocaleString('en')} rows, mean log-likelihood ${mean.toFixed(3)} nats${alarms}`)
     io.say(to)
     io.result({
       run: folder,
       checkpoint: run.checkpoint,
       count,
       skipped,
-      mean: sum / Math.max(1, count),
-      ...(hasPercentiles && { threshold, flagged, falseAlarms }),
+      mean,
+      ...(threshold !== undefined && { threshold, flagged, falseAlarms }),
       files: [to],
     })
     return 'done'

@@ -22,6 +22,7 @@ import { dirname, join, resolve } from 'node:path'
 import * as E from 'fp-ts/lib/Either.js'
 import { pipe } from 'fp-ts/lib/function.js'
 import * as J from 'fp-ts/lib/Json.js'
+import type * as t from 'io-ts'
 import {
   asError,
   type DiffeoError,
@@ -68,18 +69,51 @@ export const filesIn = (folder: string) => ({
 /** More than any configuration has. */
 const LARGEST = 1_000_000
 
+/** What a JSON file holds, and what to do if it holds something else. */
+interface JsonFile<A> {
+  readonly codec: t.Decoder<unknown, A>
+  readonly what: string
+  /** What the value is called in the sentence about a part of it. */
+  readonly root: string
+  readonly fix: string
+  /** If it is not JSON at all; default: `fix` */
+  readonly fixText?: string
+}
+
+/**
+ * A value from the bytes of a JSON file.
+ *
+ * @throws DiffeoException with a format error
+ */
+export const decodeJson = <A>(
+  path: string,
+  { codec, what, root, fix, fixText = fix }: JsonFile<A>,
+  bytes: Uint8Array,
+): A =>
+  orThrow(
+    pipe(
+      J.parse(new TextDecoder().decode(bytes)),
+      E.mapLeft(() => formatError(path, `${what} in JSON`, 'other text', fixText)),
+      E.flatMap(decodeWith(path, root, codec, fix)),
+    ),
+  )
+
 /**
  * A configuration from the bytes of its file.
  *
  * @throws DiffeoException with a format error
  */
 export const decodeConfig = (path: string, bytes: Uint8Array): RunConfig =>
-  orThrow(
-    pipe(
-      J.parse(new TextDecoder().decode(bytes)),
-      E.mapLeft(() => formatError(path, 'a configuration in JSON', 'other text', "use a run's config.json")),
-      E.flatMap(decodeWith(path, 'config', RunConfig, "start from a run's config.json")),
-    ),
+  decodeJson(
+    path,
+    {
+      codec: RunConfig,
+      what: 'a configuration',
+      root: 'config',
+      fix: "start from a run's config.json",
+      fixText: "use a run's config.json",
+    },
+    bytes,
   )
 
 /**
